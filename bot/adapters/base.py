@@ -1,0 +1,345 @@
+"""The contract every platform's adapter keeps, and the one HTTP client it is handed.
+
+An adapter is one class in one file. It gets its options, its credential, a client and values; it
+returns values. It never sleeps, never logs text, never sees the database. Of its errors it raises
+only `Later`, `Refused`, `AccountBroken`, `Uncertain` and `Unsupported` (bot.errors); a table at the
+top of its file maps the platform's codes to these. tests/adapters/contract.py is the suite that
+tells an outsider when a new adapter is right.
+
+What happens when a call is cut is decided here, once: `NotSent` when the request cannot have been
+taken (no connection was made), `MaybeSent` when it can. On a write, `NotSent` becomes `Later` and
+`MaybeSent` becomes `Uncertain`; on a read both become `Later`.
+"""
+
+from __future__ import annotations
+
+import ssl
+from abc import ABC
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, ClassVar
+
+import httpx
+from pydantic import BaseModel, ConfigDict
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
+from tenacity.wait import wait_random_exponential
+
+from bot.errors import AdapterError, Later, Uncertain, Unsupported
+from bot.language import Say
+from bot.model import (
+    Capabilities,
+    Checked,
+    Looked,
+    Outgoing,
+    Receipt,
+    ReplyPage,
+    Staged,
+    Task,
+    Unknown,
+    Visible,
+)
+
+# ---------------------------------------------------------------- the contract
+
+
+class Options(BaseModel):
+    """Base of an adapter's options: what stands under [accounts.KEY.options] in config.toml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Adapter(ABC):
+    """One account on one platform. Construct it with its client; it holds no other state."""
+
+    name: ClassVar[str]
+    label: ClassVar[str]  # Chinese name of the platform
+    letter: ClassVar[str]  # one character for the console's account squares
+    options_model: ClassVar[type[Options]] = Options
+    capabilities: ClassVar[Capabilities] = Capabilities()
+
+    def __init__(self, options: Options, credential: str, client: Client) -> None:
+        """`credential` is the secret as stored (often a token); empty where none is needed."""
+        self.options = options
+        self.credential = credential
+        self.client = client
+
+    def __repr__(self) -> str:  # a credential must never be seen by accident
+        return f"<{type(self).__name__}>"
+
+    async def check(self) -> Checked:
+        """Who are we there, what can it do, how long does the credential live. Changes nothing.
+
+        Raises AccountBroken for a dead credential, Later when the platform cannot be asked.
+        """
+        raise Unsupported("{adapter} 不支持检查", adapter=self.name)
+
+    async def stage(self, outgoing: Outgoing, files: Mapping[str, bytes]) -> Staged:
+        """Upload `outgoing.media` (bytes in `files` by sha256). Invisible to the public, repeatable."""
+        return Staged()
+
+    async def publish(self, outgoing: Outgoing, staged: Staged, key: str) -> Receipt | Task:
+        """Exactly one public change. `key` is the delivery's, the same on every attempt."""
+        raise Unsupported("{adapter} 不支持发布", adapter=self.name)
+
+    async def edit(
+        self, receipt: Receipt, outgoing: Outgoing, staged: Staged, key: str
+    ) -> Receipt | Task:
+        """Replace what stands at `receipt` with `outgoing`. One public change."""
+        raise Unsupported("{adapter} 不支持修改已发内容", adapter=self.name)
+
+    async def withdraw(self, receipt: Receipt, key: str) -> Receipt | Task:
+        """Take `receipt` down. Already gone is success. One public change."""
+        raise Unsupported("{adapter} 不支持撤回", adapter=self.name)
+
+    async def repost(self, remote_id: str, key: str) -> Receipt | Task:
+        """Repost another account's post. One public change."""
+        raise Unsupported("{adapter} 不支持转发", adapter=self.name)
+
+    async def find(
+        self, outgoing: Outgoing, key: str, since: datetime, taken: frozenset[str]
+    ) -> Looked:
+        """Was `outgoing` published at or after `since`? Skips remote ids in `taken`.
+
+        Found(receipt), Absent (the listing reaches back before `since` and it is not there), or
+        Unknown. Called no sooner than the declared listing lag after the attempt. Raises Later,
+        AccountBroken.
+        """
+        return Unknown()
+
+    async def applied(self, act: str, receipt: Receipt, outgoing: Outgoing | None) -> Looked:
+        """Did an edit or a withdrawal of `receipt`, whose outcome is unknown, take effect?
+
+        Found(receipt): it did. Absent: `receipt` stands unchanged. Unknown: cannot be told.
+        """
+        return Unknown()
+
+    async def visible(self, receipt: Receipt) -> Visible:
+        """Does an outsider without credentials see it?"""
+        return Visible.CANNOT_TELL
+
+    async def replies(self, receipt: Receipt | None, cursor: str | None) -> ReplyPage:
+        """A page of replies under `receipt`, or (None) of what mentions the account.
+
+        `cursor` None begins a full walk from the start; a page's `cursor` continues it; its
+        `resume` begins a later incremental walk. Same cursor, same page or a superset of it.
+        """
+        raise Unsupported("{adapter} 不支持采集评论", adapter=self.name)
+
+
+# ---------------------------------------------------------------- the client
+
+
+class NotSent(Exception):
+    """No connection was made: the request cannot have been taken."""
+
+
+class MaybeSent(Exception):
+    """The connection broke, timed out or answered nonsense after the request may have left."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer read whole. `json()` is None where the body is none."""
+
+    status: int
+    headers: httpx.Headers
+    body: bytes
+    url: str
+
+    def json(self) -> Any:
+        try:
+            return httpx.Response(self.status, content=self.body).json()
+        except ValueError:
+            return None
+
+    @property
+    def text(self) -> str:
+        return self.body.decode("utf-8", "replace")
+
+    @property
+    def raw(self) -> str:
+        """The platform's own words, short enough to store and show."""
+        return f"HTTP {self.status} {self.text[:300]}".strip()
+
+
+@cache
+def ssl_context() -> ssl.SSLContext:
+    """One for the process: making one costs 58 ms and 0.8 MB."""
+    return httpx.create_ssl_context()
+
+
+_RETRY_CONNECT = {
+    "retry": retry_if_exception_type(NotSent),
+    "stop": stop_after_attempt(3),
+    "wait": wait_random_exponential(multiplier=0.1, max=1),
+    "reraise": True,
+}
+
+
+class Client:
+    """HTTP for one account. Reads share kept-alive connections; writes open their own.
+
+    A server that closes an idle connection gives the same error as a lost answer, so a write rides
+    on a kept-alive connection only where the adapter declares that safe. Retries happen only where
+    no connection was made, at most three times; every longer wait is the worker's.
+    """
+
+    def __init__(
+        self,
+        *,
+        timeout: float = 30,
+        keep_alive_writes: bool = False,
+        headers: Mapping[str, str] | None = None,
+        trust_env: bool = True,
+        limit: int = 16 * 1024 * 1024,
+    ) -> None:
+        self.limit = limit
+        options: dict[str, Any] = {
+            "timeout": httpx.Timeout(timeout, connect=min(10, timeout)),
+            "headers": {"User-Agent": "gongkai", **(headers or {})},
+            "verify": ssl_context(),
+            "trust_env": trust_env,
+            "follow_redirects": False,
+        }
+        self._reads = httpx.AsyncClient(**options)
+        self._writes = (
+            self._reads
+            if keep_alive_writes
+            else httpx.AsyncClient(**options, limits=httpx.Limits(max_keepalive_connections=0))
+        )
+
+    async def read(self, url: str, *, method: str = "GET", **request: Any) -> Answer:
+        """A call that changes nothing. Raises Later when no whole answer came."""
+        try:
+            return await self._call(self._reads, method, url, request)
+        except (NotSent, MaybeSent) as error:
+            raise Later("平台没有回应：{why}", why=str(error)) from error
+
+    async def write(self, url: str, *, method: str = "POST", **request: Any) -> Answer:
+        """A call that may change something. Raises Later (not sent) or Uncertain (maybe sent)."""
+        try:
+            return await self._call(self._writes, method, url, request)
+        except NotSent as error:
+            raise Later("连接不上平台：{why}", why=str(error)) from error
+        except MaybeSent as error:
+            raise Uncertain("请求已送出，平台没有回音：{why}", why=str(error)) from error
+
+    async def _call(
+        self, client: httpx.AsyncClient, method: str, url: str, request: dict[str, Any]
+    ) -> Answer:
+        async for attempt in AsyncRetrying(**_RETRY_CONNECT):
+            with attempt:
+                return await self._once(client, method, url, request)
+        raise AssertionError("tenacity re-raises")
+
+    async def _once(
+        self, client: httpx.AsyncClient, method: str, url: str, request: dict[str, Any]
+    ) -> Answer:
+        with _told_apart():
+            async with client.stream(method, url, **request) as response:
+                body = bytearray()
+                async for chunk in response.aiter_bytes():
+                    body += chunk
+                    if len(body) > self.limit:
+                        raise MaybeSent(f"answer over {self.limit} bytes")
+                return Answer(
+                    response.status_code, response.headers, bytes(body), str(response.url)
+                )
+
+    async def aclose(self) -> None:
+        await self._reads.aclose()
+        await self._writes.aclose()
+
+
+@contextmanager
+def _told_apart() -> Iterator[None]:
+    """httpx's errors as the two that matter."""
+    try:
+        yield
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+        raise NotSent(type(error).__name__) from error
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
+        raise NotSent(str(error)) from error
+    except httpx.HTTPError as error:
+        raise MaybeSent(type(error).__name__) from error
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
+    """The platform's own wait, in every form seen (platform notes in docs/adapters.md):
+
+    Retry-After in seconds or as an HTTP date; ratelimit-reset and x-ratelimit-reset as epoch
+    seconds, as seconds to go, or as ISO 8601. None where none is given. Never negative.
+    """
+    for name in ("retry-after", "ratelimit-reset", "x-ratelimit-reset"):
+        value = (headers.get(name) or "").strip()
+        if value and (wait := _wait(value, now)) is not None:
+            return max(wait, timedelta(0))
+    return None
+
+
+def _wait(value: str, now: datetime) -> timedelta | None:
+    try:
+        seconds = float(value)
+        if seconds > 1e9:  # an epoch
+            return timedelta(seconds=seconds - now.timestamp())
+        return timedelta(seconds=seconds)
+    except ValueError:
+        pass
+    for parse in (datetime.fromisoformat, parsedate_to_datetime):
+        try:
+            at = parse(value)
+        except ValueError:
+            continue
+        return (at if at.tzinfo else at.replace(tzinfo=now.tzinfo)) - now
+    return None
+
+
+# ---------------------------------------------------------------- finding them
+
+ADAPTERS = {
+    "board": "bot.adapters.board:Board",
+    "byhand": "bot.adapters.byhand:ByHand",
+    "mastodon": "bot.adapters.mastodon:Mastodon",
+}
+
+
+def names() -> list[str]:
+    """Every adapter there is: ours first, then what outsiders' packages offer."""
+    return [
+        *ADAPTERS,
+        *(e.name for e in entry_points(group="gongkai.adapters") if e.name not in ADAPTERS),
+    ]
+
+
+@cache
+def adapter_class(name: str) -> type[Adapter]:
+    """The class called `name`; raises KeyError. Imported on first use only."""
+    if name in ADAPTERS:
+        module, _, attribute = ADAPTERS[name].partition(":")
+        return getattr(import_module(module), attribute)  # type: ignore[no-any-return]
+    for entry in entry_points(group="gongkai.adapters"):
+        if entry.name == name:
+            return entry.load()  # type: ignore[no-any-return]
+    raise KeyError(name)
+
+
+__all__ = [
+    "Adapter",
+    "AdapterError",
+    "Answer",
+    "Client",
+    "MaybeSent",
+    "NotSent",
+    "Options",
+    "Say",
+    "adapter_class",
+    "names",
+    "retry_after",
+    "ssl_context",
+]
