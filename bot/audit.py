@@ -1,0 +1,181 @@
+"""留痕: every act, written with the act, then numbered and chained.
+
+`write` adds an entry inside the transaction of the act itself. A sealer numbers the committed
+entries and chains each to the one before (it locks the chain's head, so numbers are unique and
+without gaps). The head is anchored outside the store. `verify` finds a change, a gap, a reordering,
+or a rewrite that an anchor contradicts. Entries hold ids and digests, never a citizen's words.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+
+from bot.db import audit_heads, audits, micros
+from bot.language import Say
+from bot.model import Actor, canonical
+
+START = "0" * 64
+
+
+def write(
+    conn: Connection, now: datetime, actor: Actor, verb: str, subject: str, **data: Any
+) -> None:
+    """Record that `actor` did `verb` ("post.pass") to `subject` ("post:12"), with ids in `data`."""
+    write_many(conn, [entry(now, actor, verb, subject, **data)])
+
+
+def entry(now: datetime, actor: Actor, verb: str, subject: str, **data: Any) -> dict[str, Any]:
+    """The row `write_many` takes."""
+    return {
+        "at": now,
+        "person_id": actor.person,
+        "actor": actor.name,
+        "origin": actor.origin,
+        "verb": verb,
+        "subject": subject,
+        "data": data,
+    }
+
+
+def write_many(conn: Connection, entries: list[dict[str, Any]]) -> None:
+    if entries:
+        conn.execute(insert(audits), entries)
+
+
+# ---------------------------------------------------------------- sealing
+
+
+def seal(conn: Connection, limit: int = 1000) -> int:
+    """Number and chain up to `limit` committed entries; give how many were sealed."""
+    head = conn.execute(select(audit_heads).with_for_update()).mappings().one()
+    rows = conn.execute(
+        select(audits).where(audits.c.number.is_(None)).order_by(audits.c.id).limit(limit)
+    ).mappings()
+    number, digest, sealed = head["number"], head["digest"], []
+    for row in rows:
+        number, previous = number + 1, digest
+        digest = chained(previous, number, row)
+        sealed.append({"row": row["id"], "n": number, "before": previous, "hash": digest})
+    if sealed:
+        mine = update(audits).where(audits.c.id == bindparam("row"))
+        conn.execute(
+            mine.values(
+                number=bindparam("n"), previous=bindparam("before"), digest=bindparam("hash")
+            ),
+            sealed,
+        )
+        conn.execute(update(audit_heads).values(number=number, digest=digest))
+    return len(sealed)
+
+
+def chained(previous: str, number: int, row: Mapping[str, Any]) -> str:
+    """The digest of an entry: of its number, its content and the digest before it."""
+    content = {
+        "number": number,
+        "at": micros(row["at"]),
+        "person": row["person_id"],
+        "actor": row["actor"],
+        "origin": row["origin"],
+        "verb": row["verb"],
+        "subject": row["subject"],
+        "data": row["data"],
+    }
+    return hashlib.sha256((previous + canonical(content)).encode()).hexdigest()
+
+
+def anchor(conn: Connection, file: Path, now: datetime) -> bool:
+    """Append the head to an append-only file outside the store. False: nothing new to anchor."""
+    head = conn.execute(select(audit_heads)).mappings().one()
+    last = anchors(file)[-1:]
+    if not head["number"] or (last and last[0]["number"] == head["number"]):
+        return False
+    line = canonical({"at": now.isoformat(), "number": head["number"], "digest": head["digest"]})
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a", encoding="utf-8") as out:
+        out.write(line + "\n")
+        out.flush()
+        os.fsync(out.fileno())
+    return True
+
+
+def anchors(file: Path) -> list[dict[str, Any]]:
+    """What was anchored, oldest first; a torn last line is left out."""
+    if not file.exists():
+        return []
+    found = []
+    for line in file.read_text("utf-8").splitlines():
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            continue
+    return found
+
+
+# ---------------------------------------------------------------- verifying
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What `verify` saw; `faults` empty means the trail holds."""
+
+    sealed: int
+    unsealed: int
+    anchored: int
+    faults: tuple[Say, ...]
+
+    def json(self) -> dict[str, Any]:
+        return {
+            "sealed": self.sealed,
+            "unsealed": self.unsealed,
+            "anchored": self.anchored,
+            "faults": [str(f) for f in self.faults],
+        }
+
+
+def verify(conn: Connection, anchored: Iterable[Mapping[str, Any]] = ()) -> Verified:
+    """Walk the whole chain and hold it against the anchors."""
+    wanted = {a["number"]: a["digest"] for a in anchored}
+    met = 0
+    faults: list[Say] = []
+    number, digest = 0, START
+    rows = conn.execute(
+        select(audits).where(audits.c.number.is_not(None)).order_by(audits.c.number)
+    ).mappings()
+    for row in rows:
+        if row["number"] != number + 1:
+            faults.append(Say("第 {a} 条之后缺到第 {b} 条", a=number, b=row["number"]))
+        number = row["number"]
+        if row["previous"] != digest or row["digest"] != chained(digest, number, row):
+            faults.append(Say("第 {n} 条与链不符：内容或次序被改动", n=number))
+        digest = row["digest"]
+        if number in wanted and wanted[number] == digest:
+            met += 1
+    faults += _against_anchors(conn, wanted, number, digest)
+    unsealed = select(func.count()).select_from(audits).where(audits.c.number.is_(None))
+    return Verified(number, conn.execute(unsealed).scalar_one(), met, tuple(faults))
+
+
+def _against_anchors(
+    conn: Connection, wanted: Mapping[int, str], number: int, digest: str
+) -> list[Say]:
+    faults = []
+    head = conn.execute(select(audit_heads)).mappings().one()
+    if (head["number"], head["digest"]) != (number, digest):
+        faults.append(Say("链头记到第 {a} 条，实有 {b} 条", a=head["number"], b=number))
+    rows = conn.execute(
+        select(audits.c.number, audits.c.digest).where(audits.c.number.in_(list(wanted)))
+    )
+    stand = dict(rows.tuples().all())
+    for n, anchored_digest in wanted.items():
+        if stand.get(n) != anchored_digest:
+            faults.append(Say("第 {n} 条与库外存证不符：留痕被重写或截断", n=n))
+    return faults

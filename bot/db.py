@@ -1,0 +1,737 @@
+"""The store: every table, and how a transaction is opened on either database.
+
+SQLite and PostgreSQL from one text (SQLAlchemy Core, no ORM). Only this module, search and the
+migrations name a dialect. Instants are UTC microseconds in an integer. SQLite: WAL with synchronous
+FULL, every writing transaction `BEGIN IMMEDIATE`. PostgreSQL: read committed, row locks where
+promises need them (see deliver), leases on the database's clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    create_engine,
+    event,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import URL, Engine, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
+
+from bot.workdays import Clock, FixedClock
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware datetime, kept as UTC microseconds since 1970 in an integer."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> int | None:
+        return None if value is None else micros(value)
+
+    def process_result_value(self, value: int | None, dialect: Any) -> datetime | None:
+        return None if value is None else EPOCH + timedelta(microseconds=value)
+
+
+def micros(at: datetime) -> int:
+    """UTC microseconds since 1970."""
+    return (at - EPOCH) // _MICROSECOND
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+_Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+_Id = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _id() -> Column[int]:
+    return Column("id", _Id, primary_key=True)
+
+
+def _to(table: str, name: str = "", *, null: bool = False) -> Column[Any]:
+    return Column(name or f"{table.rstrip('s')}_id", _Id, ForeignKey(f"{table}.id"), nullable=null)
+
+
+def _text(name: str, **more: Any) -> Column[str]:
+    return Column(name, Text, nullable=False, server_default="", **more)
+
+
+def _at(name: str, *, null: bool = True) -> Column[Any]:
+    return Column(name, Instant, nullable=null)
+
+
+def _json(name: str) -> Column[Any]:
+    return Column(name, _Json)
+
+
+def _count(name: str) -> Column[int]:
+    return Column(name, Integer, nullable=False, server_default="0")
+
+
+def _flag(name: str) -> Column[bool]:
+    return Column(name, Boolean, nullable=False, server_default=text("false"))
+
+
+def _work() -> list[Column[Any]]:
+    """The four columns of every row that waits for the clock (bot.lease)."""
+    return [_at("due_at"), _at("leased_until"), Column("lease", Text), _count("tries")]
+
+
+# ---------------------------------------------------------------- the office and its people
+
+offices = Table(
+    "offices",
+    metadata,
+    _id(),
+    _at("created_at", null=False),
+    _at("restored_at"),
+    _text("salt"),
+)
+units = Table(
+    "units",
+    metadata,
+    _id(),
+    Column("key", Text, nullable=False, unique=True),
+    _text("name"),
+    _to("units", "parent_id", null=True),
+    _json("steps"),  # [{"name": …, "right": …}] in order
+    _flag("paused"),  # its key vanished from config.toml
+)
+people = Table(
+    "people",
+    metadata,
+    _id(),
+    Column("login", Text, nullable=False, unique=True),
+    _text("name"),
+    _text("password"),  # argon2 hash
+    _flag("must_change"),
+    _flag("disabled"),
+    _at("created_at", null=False),
+)
+grants = Table(
+    "grants",
+    metadata,
+    _to("people", "person_id"),
+    _to("units"),
+    Column("role", Text, nullable=False),
+    PrimaryKeyConstraint("person_id", "unit_id", "role"),
+)
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Text, primary_key=True),  # SHA-256 of the cookie
+    _to("people", "person_id"),
+    _text("csrf"),
+    _text("origin"),
+    _at("created_at", null=False),
+    _at("seen_at", null=False),
+    _at("ends_at", null=False),
+)
+logins = Table(
+    "logins",
+    metadata,
+    _id(),
+    _text("login", index=True),
+    _text("origin", index=True),
+    _at("at", null=False),
+    _flag("ok"),
+)
+
+# ---------------------------------------------------------------- catalogue
+
+sources = Table(
+    "sources",
+    metadata,
+    _id(),
+    Column("key", Text, nullable=False, unique=True),
+    _to("units"),
+    _text("kind"),
+    _text("url"),
+    _text("state"),
+    _at("baseline_at"),  # when the first successful poll was taken in
+    _text("etag"),
+    _text("last_modified"),
+    _at("polled_at"),
+    _at("ok_at"),
+    _count("failures"),
+    _json("error"),  # Say
+    _json("problems"),
+    *_work(),
+)
+items = Table(
+    "items",
+    metadata,
+    _id(),
+    _to("sources"),
+    Column("key", Text, nullable=False),
+    _text("state"),
+    _to("posts", null=True),
+    _text("title"),
+    _text("column"),
+    _text("digest"),
+    _count("revision"),
+    _json("entry"),  # Entry, as of the current revision
+    _json("waits"),  # Say: why a person must decide before anything is made of it
+    _at("published"),
+    _at("seen_at", null=False),
+    _at("changed_at"),
+    _at("gone_at"),
+    _count("missing"),  # whole reads without it, in a row
+    *_work(),
+    UniqueConstraint("source_id", "key"),
+    Index("ix_items_state", "state", "id"),
+)
+item_revisions = Table(
+    "item_revisions",
+    metadata,
+    _id(),
+    _to("items"),
+    Column("number", Integer, nullable=False),
+    _text("digest"),
+    _json("entry"),
+    _at("at", null=False),
+    UniqueConstraint("item_id", "number"),
+)
+
+# ---------------------------------------------------------------- posts and review
+
+posts = Table(
+    "posts",
+    metadata,
+    _id(),
+    _to("units"),
+    _text("kind"),
+    _text("title"),
+    _text("state"),
+    _to("people", "author_id", null=True),  # None: composed by the machine
+    Column("item_id", _Id, index=True),  # items.id; no key, the two tables name each other
+    _to("sources", null=True),
+    _text("template"),
+    _json("accounts"),  # account ids it goes to
+    Column("revision_id", _Id),  # the current one
+    _count("step"),  # the step that waits, 0-based
+    _at("go_at"),  # None: as soon as signed
+    _at("latest_at"),  # past it: missed
+    _flag("emergency"),
+    Column("answers_id", _Id),  # replies.id, for a response
+    Column("about_id", _Id),  # posts.id, for a correction or withdrawal
+    _json("returned"),  # Say: the last return or voiding
+    _count("version"),  # two editors cannot overwrite each other
+    _at("created_at", null=False),
+    _at("changed_at", null=False),
+    *_work(),
+    Index("ix_posts_state", "state", "id"),
+)
+revisions = Table(
+    "revisions",
+    metadata,
+    _id(),
+    _to("posts"),
+    Column("number", Integer, nullable=False),
+    _to("people", "author_id", null=True),
+    _at("at", null=False),
+    _text("digest"),
+    _json("manifest"),  # what the digest is taken of
+    _json("body"),  # what the author wrote, before rendering
+    _json("findings"),
+    _text("template"),
+    _text("template_digest"),
+    Column("item_revision", Integer),
+    UniqueConstraint("post_id", "number"),
+)
+renditions = Table(
+    "renditions",
+    metadata,
+    _id(),
+    _to("revisions"),
+    _to("accounts"),
+    Column("part", Integer, nullable=False),
+    _json("payload"),  # Outgoing
+    _text("digest"),
+    _text("identity"),  # the account's remote identity it was rendered for
+    UniqueConstraint("revision_id", "account_id", "part"),
+)
+signoffs = Table(
+    "signoffs",
+    metadata,
+    _id(),
+    _to("posts"),
+    _to("revisions"),
+    Column("step", Integer, nullable=False),
+    _text("step_name"),
+    _to("people", "person_id", null=True),
+    _text("verdict"),
+    _text("kind"),
+    _text("note"),
+    _text("digest"),
+    _at("begins"),
+    _at("ends"),
+    _text("signed_by"),  # offline: the name on the sheet
+    _text("sheet"),  # offline: media sha256 of the signed sheet
+    Column("standing_id", _Id),
+    _at("at", null=False),
+    Index("ix_signoffs_revision_id", "revision_id"),
+)
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("revision_id", _Id, ForeignKey("revisions.id"), primary_key=True),
+    _to("posts"),
+    _text("digest"),
+    _at("begins"),
+    _at("ends"),
+    _at("at", null=False),
+    _at("voided_at"),
+    _json("voided"),  # Say
+)
+standings = Table(
+    "standings",
+    metadata,
+    _id(),
+    _to("units"),
+    _to("sources"),
+    _text("template"),
+    _text("template_digest"),
+    _json("accounts"),
+    _json("columns"),
+    _to("people", "signer_id"),
+    _at("begins", null=False),
+    _at("ends", null=False),
+    Column("daily_max", Integer, nullable=False),
+    _text("day"),
+    _count("used"),
+    _text("note"),
+    _flag("asleep"),  # since a restore, until a person wakes it
+    _at("ended_at"),
+)
+
+# ---------------------------------------------------------------- delivery
+
+accounts = Table(
+    "accounts",
+    metadata,
+    _id(),
+    Column("key", Text, nullable=False, unique=True),
+    _to("units"),
+    _text("adapter"),
+    _text("name"),
+    _json("options"),
+    _text("state"),
+    _json("broken"),  # Say
+    _text("identity"),
+    _text("identity_name"),
+    _text("identity_url"),
+    _json("capabilities"),
+    _text("credential"),  # encrypted
+    _at("token_ends"),
+    _at("checked_at"),
+    _text("host"),
+    Column("gap_ms", Integer, nullable=False, server_default="0"),  # least time between writes
+    _at("free_at"),  # its pace is open from here on
+    *_work(),
+)
+hosts = Table("hosts", metadata, Column("host", Text, primary_key=True), _at("free_at"))
+holds = Table(
+    "holds",
+    metadata,
+    _id(),
+    _text("scope"),
+    Column("target_id", _Id),
+    _text("reason"),
+    _json("passes"),  # post ids let through by name
+    _to("people", "person_id", null=True),
+    _at("since", null=False),
+    _at("until"),
+    _at("lifted_at"),
+    _to("people", "lifted_by", null=True),
+    Index("ix_holds_standing", "lifted_at", "scope", "target_id"),
+)
+deliveries = Table(
+    "deliveries",
+    metadata,
+    _id(),
+    _to("posts"),
+    _to("revisions"),
+    _to("renditions"),
+    _to("accounts"),
+    _text("act"),
+    Column("part", Integer, nullable=False),
+    _to("deliveries", "target_id", null=True),  # what is edited or withdrawn
+    _to("deliveries", "after_id", null=True),  # goes only when this one is sent
+    _text("state"),
+    Column("key", Text, nullable=False, unique=True),
+    _flag("emergency"),
+    _at("go_at", null=False),
+    _at("latest_at"),
+    _json("staged"),
+    _json("reason"),  # Say
+    Column("remote_id", Text),
+    _text("url"),
+    _at("sent_at"),
+    _text("visible"),
+    _at("visible_at"),
+    _count("looks"),  # look-ups of an uncertain outcome
+    _flag("was_held"),  # fell due while held: a person decides after the lifting
+    _at("changed_at", null=False),
+    *_work(),
+    Index(
+        "uq_deliveries_publish",
+        "post_id",
+        "account_id",
+        "part",
+        unique=True,
+        sqlite_where=text("act = 'publish'"),
+        postgresql_where=text("act = 'publish'"),
+    ),
+    Index(
+        "uq_deliveries_receipt",
+        "account_id",
+        "remote_id",
+        unique=True,
+        sqlite_where=text("act = 'publish' and remote_id is not null"),
+        postgresql_where=text("act = 'publish' and remote_id is not null"),
+    ),
+    Index("ix_deliveries_due", "state", "due_at"),
+    Index("ix_deliveries_account", "account_id", "state"),
+    Index("ix_deliveries_post", "post_id"),
+)
+attempts = Table(
+    "attempts",
+    metadata,
+    _id(),
+    _to("deliveries", "delivery_id"),
+    _at("begun_at", null=False),
+    _at("ended_at"),
+    _text("outcome"),
+    Column("remote_id", Text),
+    _json("said"),  # Say: what happened, for people
+    _text("raw"),  # the platform's own words
+    _text("digest"),  # the signed revision's
+    _text("worker"),
+    Index("ix_attempts_begun", "begun_at"),
+    Index("ix_attempts_delivery", "delivery_id"),
+    Index(
+        "uq_attempts_open",
+        "delivery_id",
+        unique=True,
+        sqlite_where=text("ended_at is null"),
+        postgresql_where=text("ended_at is null"),
+    ),
+)
+occurrences = Table(
+    "occurrences",
+    metadata,
+    _id(),
+    Column("schedule", Text, nullable=False),
+    _at("at", null=False),
+    _text("state"),
+    _json("reason"),
+    _to("posts", null=True),
+    *_work(),
+    UniqueConstraint("schedule", "at"),
+)
+
+# ---------------------------------------------------------------- what the public says
+
+watches = Table(
+    "watches",
+    metadata,
+    _id(),
+    _to("accounts"),
+    Column("delivery_id", _Id, ForeignKey("deliveries.id"), unique=True),  # None: the account
+    _text("state"),
+    Column("cursor", Text),  # within a walk that is not finished
+    Column("resume", Text),  # where the next incremental walk begins
+    _count("walks"),  # full walks finished
+    _at("walk_began"),
+    _at("opened_at", null=False),
+    _at("closes_at"),
+    _at("polled_at"),
+    _at("ok_at"),
+    _count("seen"),
+    Column("total", Integer),  # the platform's own count
+    _text("partial"),
+    _count("failures"),
+    _json("error"),
+    *_work(),
+)
+replies = Table(
+    "replies",
+    metadata,
+    _id(),
+    _to("accounts"),
+    Column("remote_id", Text, nullable=False),
+    Column("delivery_id", _Id, ForeignKey("deliveries.id"), index=True),
+    Column("post_id", _Id, ForeignKey("posts.id"), index=True),
+    _text("parent"),  # remote id of what it answers
+    _text("author"),
+    _text("author_name"),
+    Column("text", Text, nullable=False),
+    _text("url"),
+    _at("at", null=False),
+    _text("state"),
+    _flag("own"),
+    _count("version"),
+    _count("missed"),  # full walks without it, in a row
+    _at("seen_at", null=False),
+    _at("last_seen", null=False),
+    _at("edited_at"),
+    _at("removed_at"),
+    _text("removed_why"),
+    _text("salt"),
+    UniqueConstraint("account_id", "remote_id"),
+    Index("ix_replies_at", "at"),
+)
+reply_versions = Table(
+    "reply_versions",
+    metadata,
+    _id(),
+    Column("reply_id", _Id, ForeignKey("replies.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("text", Text, nullable=False),
+    _at("at", null=False),
+    UniqueConstraint("reply_id", "number"),
+)
+
+# ---------------------------------------------------------------- the ground's own
+
+media = Table(
+    "media",
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    _text("kind"),
+    _count("size"),
+    _count("width"),
+    _count("height"),
+    _text("name"),
+    _at("at", null=False),
+)
+notices = Table(
+    "notices",
+    metadata,
+    _id(),
+    Column("key", Text, nullable=False),
+    _to("units", null=True),
+    _json("say"),
+    _text("link"),
+    _at("opened_at", null=False),
+    _at("closed_at"),
+    Index(
+        "uq_notices_open",
+        "key",
+        unique=True,
+        sqlite_where=text("closed_at is null"),
+        postgresql_where=text("closed_at is null"),
+    ),
+)
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _text("host"),
+    Column("pid", Integer, nullable=False),
+    _at("started_at", null=False),
+    _at("beat_at", null=False),
+    _at("stopped_at"),
+)
+audits = Table(
+    "audits",
+    metadata,
+    _id(),
+    _at("at", null=False),
+    Column("person_id", _Id),
+    _text("actor"),
+    _text("origin"),
+    _text("verb"),
+    _text("subject"),
+    _json("data"),
+    Column("number", BigInteger, unique=True),  # given by the sealer
+    Column("previous", Text),
+    Column("digest", Text),
+)
+audit_heads = Table(
+    "audit_heads", metadata, _id(), Column("number", BigInteger, nullable=False), _text("digest")
+)
+
+# ---------------------------------------------------------------- the board: a platform of our own
+
+boards = Table(
+    "boards",
+    metadata,
+    _id(),
+    Column("identity", Text, nullable=False),
+    _text("token"),  # SHA-256 of the one its account holds
+    _at("created_at", null=False),
+)
+board_posts = Table(
+    "board_posts",
+    metadata,
+    _id(),
+    Column("public_id", Text, nullable=False, unique=True),
+    Column("key", Text, nullable=False, unique=True),  # idempotency, for ever
+    _text("title"),
+    Column("text", Text, nullable=False),
+    _json("payload"),
+    _text("in_reply_to"),
+    _at("at", null=False),
+    _at("edited_at"),
+    _json("history"),
+    _at("withdrawn_at"),
+)
+board_replies = Table(
+    "board_replies",
+    metadata,
+    _id(),
+    Column("public_id", Text, nullable=False, unique=True),
+    Column("board_post_id", _Id, ForeignKey("board_posts.id"), nullable=False, index=True),
+    _text("parent"),
+    _text("author_name"),
+    Column("text", Text, nullable=False),
+    _text("state"),  # waiting | shown | hidden | deleted
+    _text("secret"),  # SHA-256: the visitor's right to edit and delete
+    _text("origin"),  # salted digest of the address, for the rate limit
+    _at("at", null=False),
+    _at("edited_at"),
+    _at("changed_at", null=False),
+)
+
+for _table in list(metadata.tables.values()):
+    if "due_at" in _table.c:  # what is due next is found without a scan
+        Index(f"ix_{_table.name}_due_at", _table.c.due_at)
+
+
+# ---------------------------------------------------------------- opening it
+
+
+class Database:
+    """An engine and its clock. Transactions are short, synchronous and run in a thread."""
+
+    def __init__(self, url: str | URL, clock: Clock | None = None) -> None:
+        """`url` as SQLAlchemy writes it; a bare path is an SQLite file."""
+        self.url = make_url(str(url) if "://" in str(url) else f"sqlite:///{url}")
+        if self.url.drivername == "postgresql":
+            self.url = self.url.set(drivername="postgresql+psycopg")
+        self.clock = clock or Clock()
+        self.sqlite = self.url.get_backend_name() == "sqlite"
+        self.engine = _sqlite_engine(self.url) if self.sqlite else _postgres_engine(self.url)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that only reads: one consistent picture."""
+        with self.engine.connect() as conn, conn.begin():
+            yield conn
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that writes; committed at the end of the block, or not at all."""
+        with self.engine.connect() as conn:
+            conn = conn.execution_options(gongkai_write=True)
+            with conn.begin():
+                yield conn
+
+    def now(self, conn: Connection | None = None) -> datetime:
+        """The office's clock: on PostgreSQL the database's own, so that machines agree."""
+        if self.sqlite or conn is None or isinstance(self.clock, FixedClock):
+            return self.clock.now()
+        return EPOCH + timedelta(microseconds=int(conn.execute(_PG_NOW).scalar_one()))
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+_PG_NOW = text("select (extract(epoch from clock_timestamp()) * 1000000)::bigint")
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    if url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": 30, "isolation_level": None})
+
+    @event.listens_for(engine, "connect")
+    def _pragmas(conn: DBAPIConnection, _: Any) -> None:
+        cursor = conn.cursor()
+        for pragma in (
+            "journal_mode=wal",
+            "synchronous=full",  # a committed attempt survives a power cut
+            "foreign_keys=on",
+            "wal_autocheckpoint=4000",
+            "cache_size=-16000",
+            "temp_store=memory",
+        ):
+            cursor.execute(f"pragma {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(conn: Connection) -> None:
+        write = conn.get_execution_options().get("gongkai_write")
+        conn.exec_driver_sql("begin immediate" if write else "begin")
+
+    return engine
+
+
+def _postgres_engine(url: URL) -> Engine:
+    return create_engine(url, pool_size=5, max_overflow=10, pool_pre_ping=True)
+
+
+def insert_id(conn: Connection, table: Table, values: Mapping[str, Any]) -> int:
+    """Insert one row, give its id."""
+    result = conn.execute(table.insert().values(**values))
+    return int(result.inserted_primary_key[0])  # type: ignore[index]
+
+
+def insert_missing(conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert the rows whose unique keys do not stand yet; the others are left as they are."""
+    from sqlalchemy.dialects import postgresql, sqlite
+
+    if rows:
+        kind = sqlite if conn.dialect.name == "sqlite" else postgresql
+        conn.execute(kind.insert(table).on_conflict_do_nothing(), rows)
+
+
+def lock(conn: Connection, table: Table, ids: Sequence[int], *, share: bool = False) -> None:
+    """Lock rows against the other side until the transaction ends, in the order of their ids.
+
+    SQLite needs none: a writing transaction there already excludes every other.
+    """
+    if conn.dialect.name != "sqlite" and ids:
+        rows = select(table.c.id).where(table.c.id.in_(sorted(set(ids)))).order_by(table.c.id)
+        conn.execute(rows.with_for_update(read=share))
+
+
+def disk_full(error: BaseException) -> bool:
+    """Did the store refuse a write for want of room?"""
+    words = str(getattr(error, "orig", error)).lower()
+    return isinstance(error, DBAPIError | OSError) and (
+        "disk is full" in words or "no space left" in words or "disk i/o" in words
+    )

@@ -1,0 +1,88 @@
+"""One mechanism for all work in time: who holds a row, and when it is looked at again.
+
+Four columns on every table whose rows have work: `due_at` (when the machine should look; None: a
+person's turn, or finished), `leased_until`, `lease` (a random token, the fence) and `tries`
+(handlers that raised, in a row, and nothing else). `claim` takes due rows and sets a token;
+the work runs outside any transaction; `settle` writes its result only where the token still stands.
+A worker that outlived its lease finds its settlement refused, drops everything, and says so.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, Table, and_, func, or_, select, update
+
+BACKOFF = [timedelta(seconds=s) for s in (5, 30, 120, 600, 1800, 3600)]
+
+
+def claim(
+    conn: Connection,
+    table: Table,
+    now: datetime,
+    n: int,
+    *where: ColumnElement[bool],
+    hold: timedelta = timedelta(minutes=2),
+) -> list[RowMapping]:
+    """Take up to `n` due rows that nobody holds, oldest first; each carries its new `lease`.
+
+    One statement: on PostgreSQL rows another worker is just taking are skipped.
+    """
+    pick = (
+        select(table.c.id)
+        .where(free(table, now), *where)
+        .order_by(table.c.due_at, table.c.id)
+        .limit(n)
+        .with_for_update(skip_locked=True, of=table)
+        .cte("pick")
+    )
+    taken = conn.execute(
+        update(table)
+        .where(table.c.id.in_(select(pick.c.id)))
+        .values(lease=secrets.token_hex(8), leased_until=now + hold)
+        .returning(*table.c)
+    )
+    return sorted(taken.mappings(), key=lambda row: (row["due_at"], row["id"]))
+
+
+def free(table: Table, now: datetime) -> ColumnElement[bool]:
+    """Due, and nobody holds it."""
+    unheld = or_(table.c.leased_until.is_(None), table.c.leased_until <= now)
+    return and_(table.c.due_at <= now, unheld)
+
+
+def settle(
+    conn: Connection, table: Table, row: RowMapping, due_at: datetime | None, **values: Any
+) -> bool:
+    """Write a result and let go, only where the lease still stands. False: it was lost."""
+    done = conn.execute(
+        update(table)
+        .where(table.c.id == row["id"], table.c.lease == row["lease"])
+        .values(lease=None, leased_until=None, due_at=due_at, **{"tries": 0, **values})
+    )
+    return done.rowcount == 1
+
+
+def postpone(conn: Connection, table: Table, row: RowMapping, now: datetime, limit: int) -> bool:
+    """A handler raised: look again after a growing while; after `limit` tries leave it to a person.
+
+    False when it was left to a person (due_at None) or the lease was lost.
+    """
+    tries = row["tries"] + 1
+    wait = BACKOFF[min(tries, len(BACKOFF)) - 1]
+    due = now + wait if tries < limit else None
+    return settle(conn, table, row, due, tries=tries) and due is not None
+
+
+def next_due(conn: Connection, tables: Sequence[Table]) -> datetime | None:
+    """The earliest time any row is due, or its lease ends: until then a worker may sleep."""
+    due = []
+    for table in tables:
+        waiting, held = table.c.lease.is_(None), table.c.lease.is_not(None)
+        first = select(table.c.due_at).where(table.c.due_at.is_not(None), waiting)
+        due.append(conn.execute(first.order_by(table.c.due_at).limit(1)).scalar())
+        due.append(conn.execute(select(func.min(table.c.leased_until)).where(held)).scalar())
+    return min((at for at in due if at is not None), default=None)

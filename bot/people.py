@@ -1,0 +1,257 @@
+"""Units in a tree, people, their roles there, and what a role may do.
+
+Every stage function asks `require` before it changes anything; pages and commands only ask
+`may` to know what to show. A role granted at a unit holds for the units below it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
+
+from bot import audit
+from bot.db import grants, insert_id, people, units
+from bot.errors import Conflict, Invalid, NotAllowed, NotFound
+from bot.language import Say
+from bot.model import Actor, Right, Role
+
+if TYPE_CHECKING:
+    from argon2 import PasswordHasher
+
+R = Right
+RIGHTS: dict[Role, frozenset[Right]] = {
+    Role.CONTRIBUTOR: frozenset({R.SUBMIT}),
+    Role.EDITOR: frozenset({R.READ, R.SUBMIT, R.WRITE, R.SCHEDULE, R.STOP}),
+    Role.REVIEWER: frozenset({R.READ, R.REVIEW, R.STOP}),
+    Role.SIGNER: frozenset({R.READ, R.REVIEW, R.SIGN, R.STOP, R.SCHEDULE}),
+    Role.RESPONDER: frozenset({R.READ, R.REPLY, R.WRITE}),
+    Role.SUPERVISOR: frozenset({R.READ}),
+    Role.ADMINISTRATOR: frozenset({R.READ, R.ADMIN, R.STOP, R.RECORD, R.SCHEDULE}),
+}
+WORDS: dict[Right, Say] = {
+    R.READ: Say("查看"),
+    R.SUBMIT: Say("报送材料"),
+    R.WRITE: Say("拟稿"),
+    R.REVIEW: Say("审核"),
+    R.SIGN: Say("签发"),
+    R.RECORD: Say("登记线下签批"),
+    R.SCHEDULE: Say("处理队列"),
+    R.STOP: Say("停发与解除"),
+    R.REPLY: Say("处理评论"),
+    R.ADMIN: Say("管理账号、来源与人员"),
+}
+
+
+# ---------------------------------------------------------------- units
+
+
+def unit_of(conn: Connection, key: str) -> RowMapping:
+    """The unit called `key`. Raises NotFound."""
+    row = conn.execute(select(units).where(units.c.key == key)).mappings().first()
+    if row is None:
+        raise NotFound("没有单位 {key}", key=key)
+    return row
+
+
+def ancestry(conn: Connection, unit_id: int) -> list[int]:
+    """The unit and those above it, nearest first."""
+    parents = dict(conn.execute(select(units.c.id, units.c.parent_id)).tuples().all())
+    chain: list[int] = []
+    at: int | None = unit_id
+    while at is not None and at not in chain:
+        chain.append(at)
+        at = parents.get(at)
+    return chain
+
+
+def below(conn: Connection, unit_id: int) -> set[int]:
+    """The unit and all under it."""
+    rows = conn.execute(select(units.c.id)).scalars().all()
+    return {unit for unit in rows if unit_id in ancestry(conn, unit)}
+
+
+# ---------------------------------------------------------------- rights
+
+
+def rights(conn: Connection, actor: Actor, unit_id: int) -> frozenset[Right]:
+    """What `actor` may do at a unit. The machine has none: it acts only where a stage says so."""
+    if actor.person is None:
+        return frozenset()
+    rows = conn.execute(
+        select(grants.c.role)
+        .join(people, people.c.id == grants.c.person_id)
+        .where(
+            grants.c.person_id == actor.person,
+            grants.c.unit_id.in_(ancestry(conn, unit_id)),
+            people.c.disabled.is_(False),
+        )
+    ).scalars()
+    return frozenset().union(*(RIGHTS[Role(role)] for role in rows))
+
+
+def may(conn: Connection, actor: Actor, right: Right, unit_id: int) -> bool:
+    return right in rights(conn, actor, unit_id)
+
+
+def require(conn: Connection, actor: Actor, right: Right, unit_id: int) -> None:
+    """Raises NotAllowed, saying who may."""
+    if not may(conn, actor, right, unit_id):
+        raise NotAllowed(
+            "{who}没有“{what}”的权限；请由{roles}办理",
+            who=actor.name,
+            what=WORDS[right],
+            roles="、".join(str(ROLE_WORDS[r]) for r in Role if right in RIGHTS[r]),
+        )
+
+
+ROLE_WORDS: dict[Role, Say] = {
+    Role.CONTRIBUTOR: Say("信息员"),
+    Role.EDITOR: Say("编辑"),
+    Role.REVIEWER: Say("审核人"),
+    Role.SIGNER: Say("签发人"),
+    Role.RESPONDER: Say("答复人"),
+    Role.SUPERVISOR: Say("监督员"),
+    Role.ADMINISTRATOR: Say("管理员"),
+}
+
+
+def unit_ids(conn: Connection, actor: Actor, right: Right = Right.READ) -> set[int]:
+    """The units at which `actor` has `right`."""
+    every = conn.execute(select(units.c.id)).scalars().all()
+    return {unit for unit in every if may(conn, actor, right, unit)}
+
+
+def able(conn: Connection, right: Right, unit_id: int) -> list[int]:
+    """The people who have `right` at a unit."""
+    roles = [role for role in Role if right in RIGHTS[role]]
+    rows = conn.execute(
+        select(grants.c.person_id)
+        .join(people, people.c.id == grants.c.person_id)
+        .where(
+            grants.c.unit_id.in_(ancestry(conn, unit_id)),
+            grants.c.role.in_(roles),
+            people.c.disabled.is_(False),
+        )
+        .distinct()
+    )
+    return list(rows.scalars())
+
+
+# ---------------------------------------------------------------- people
+
+
+@cache
+def _hasher() -> PasswordHasher:
+    from argon2 import PasswordHasher
+
+    return PasswordHasher()
+
+
+def add(
+    conn: Connection, now: datetime, actor: Actor, login: str, name: str, unit: str, role: Role
+) -> str:
+    """Make a person with one role; give the one-time password, shown once and changed at login.
+
+    The very first person of an office may be made by the machine; after that an administrator is
+    asked. Raises Conflict for a login that stands.
+    """
+    unit_id = unit_of(conn, unit)["id"]
+    if conn.execute(select(func.count()).select_from(people)).scalar_one():
+        _admin(conn, actor, unit_id)
+    if conn.execute(select(people.c.id).where(people.c.login == login)).first():
+        raise Conflict("登录名 {login} 已经有人用", login=login)
+    password = secrets.token_urlsafe(9)
+    values = {"login": login, "name": name, "password": _hasher().hash(password)}
+    person = insert_id(conn, people, {**values, "must_change": True, "created_at": now})
+    conn.execute(insert(grants).values(person_id=person, unit_id=unit_id, role=role))
+    audit.write(conn, now, actor, "person.add", f"person:{person}", role=role, unit=unit)
+    return password
+
+
+def _admin(conn: Connection, actor: Actor, unit_id: int) -> None:
+    """The machine's own shell may administer; a person needs the right."""
+    if actor.person is not None:
+        require(conn, actor, Right.ADMIN, unit_id)
+
+
+def grant(conn: Connection, now: datetime, actor: Actor, login: str, unit: str, role: Role) -> None:
+    """Give a role at a unit. Raises NotFound."""
+    unit_id, person = unit_of(conn, unit)["id"], by_login(conn, login)
+    _admin(conn, actor, unit_id)
+    where = (grants.c.person_id == person["id"], grants.c.unit_id == unit_id, grants.c.role == role)
+    if not conn.execute(select(grants).where(*where)).first():
+        conn.execute(insert(grants).values(person_id=person["id"], unit_id=unit_id, role=role))
+        audit.write(
+            conn, now, actor, "person.grant", f"person:{person['id']}", role=role, unit=unit
+        )
+
+
+def revoke(
+    conn: Connection, now: datetime, actor: Actor, login: str, unit: str, role: Role
+) -> None:
+    unit_id, person = unit_of(conn, unit)["id"], by_login(conn, login)
+    _admin(conn, actor, unit_id)
+    conn.execute(
+        delete(grants).where(
+            grants.c.person_id == person["id"], grants.c.unit_id == unit_id, grants.c.role == role
+        )
+    )
+    audit.write(conn, now, actor, "person.revoke", f"person:{person['id']}", role=role, unit=unit)
+
+
+def disable(
+    conn: Connection, now: datetime, actor: Actor, login: str, disabled: bool = True
+) -> None:
+    """Bar a person from everything, or let him in again."""
+    from bot.db import sessions
+
+    person = by_login(conn, login)
+    for unit_id in (
+        conn.execute(select(grants.c.unit_id).where(grants.c.person_id == person["id"]))
+        .scalars()
+        .all()
+    ):
+        _admin(conn, actor, unit_id)
+    conn.execute(update(people).where(people.c.id == person["id"]).values(disabled=disabled))
+    conn.execute(delete(sessions).where(sessions.c.person_id == person["id"]))
+    verb = "person.disable" if disabled else "person.enable"
+    audit.write(conn, now, actor, verb, f"person:{person['id']}")
+
+
+def by_login(conn: Connection, login: str) -> RowMapping:
+    row = conn.execute(select(people).where(people.c.login == login)).mappings().first()
+    if row is None:
+        raise NotFound("没有登录名 {login}", login=login)
+    return row
+
+
+def actor(row: RowMapping | dict[str, Any], origin: str) -> Actor:
+    """The actor a row of people is, acting from `origin` (an address, or "cli")."""
+    return Actor(row["id"], row["name"], origin)
+
+
+def matches(row: RowMapping, password: str) -> bool:
+    """Is this the person's password? Takes as long for a wrong one."""
+    from argon2.exceptions import VerificationError
+
+    try:
+        return _hasher().verify(row["password"], password)
+    except VerificationError:
+        return False
+
+
+def set_password(conn: Connection, now: datetime, actor: Actor, login: str, password: str) -> None:
+    """A person's new password, at least 10 characters. His other sessions end."""
+    from bot.db import sessions
+
+    if len(password) < 10:
+        raise Invalid("密码至少 10 个字符")
+    person = by_login(conn, login)
+    values = {"password": _hasher().hash(password), "must_change": False}
+    conn.execute(update(people).where(people.c.id == person["id"]).values(**values))
+    conn.execute(delete(sessions).where(sessions.c.person_id == person["id"]))
+    audit.write(conn, now, actor, "person.password", f"person:{person['id']}")
