@@ -1,0 +1,288 @@
+"""Counting and fitting: each platform's unit, links, graphemes. Pure functions of text.
+
+What each unit counts:
+
+- WEIBO: Sina's own composer counter (count.js; the figures in docs/adapters.md): CRLF is LF, a
+  Latin-1 character is half a character, any other UTF-16 unit one, a link ten up to 140 of its
+  characters and the excess beyond; t.cn links, and short ones of Weibo's own hosts, as they stand;
+  the sum rounded up. The server's own rule is not published.
+- GRAPHEMES: what a reader sees as one character (UAX #29): Bluesky, and Mastodon, whose
+  StatusLengthValidator takes `each_grapheme_cluster` after replacing links and mentions.
+- CHARACTERS: code points, never fewer than graphemes. Servers that speak Mastodon's API differ
+  (GoToSocial counts code points), so this is the count that none of them exceeds.
+
+`link_weight`, where it is set, brings Mastodon's other two rules: a link it would recognise counts
+that much, and of a remote mention @user@host only @user counts.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Callable
+from datetime import date
+from functools import cache
+from typing import Any
+
+from bot.model import Capabilities, Unit
+
+ELLIPSIS = "……"
+
+# ---------------------------------------------------------------- links
+
+# Platforms end a link at the first character that is not printable ASCII.
+_LINK = re.compile(
+    r"https?://[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::\d+)?(?:[/?#][!#-;=?-~]*)?", re.I
+)
+_LINK_TAIL = ".,;:!?'*[]{}|"
+
+
+def links(text: str) -> list[tuple[int, int]]:
+    """The spans of links in `text`, in order, as platforms end them.
+
+    A link ends before the first non-ASCII character or blank. ASCII punctuation at its end is the
+    sentence's, not the link's; so is a closing bracket that the link does not open.
+    """
+    if "://" not in text:
+        return []
+    return [(m.start(), m.start() + len(_trimmed(m[0]))) for m in _LINK.finditer(text)]
+
+
+def _trimmed(link: str) -> str:
+    while True:
+        link = link.rstrip(_LINK_TAIL)
+        if not link.endswith(")") or link.count("(") >= link.count(")"):
+            return link
+        link = link[:-1]
+
+
+# ---------------------------------------------------------------- counting
+
+
+def count(text: str, unit: Unit, link_weight: int = 0) -> int:
+    """How many `unit`s `text` counts (see above); 0 for Unit.NONE."""
+    if unit is Unit.NONE:
+        return 0
+    if unit is Unit.WEIBO:
+        return _weibo(text)
+    if link_weight:
+        text = _weighed(text, link_weight)
+    return len(text) if unit is Unit.CHARACTERS else _graphemes(text)
+
+
+def over(text: str, capabilities: Capabilities) -> int:
+    """By how many units `text` exceeds what the platform takes; 0 when it fits.
+
+    An excess of bytes alone is told in Chinese characters, three bytes each, rounded up.
+    """
+    limit, byte_limit = capabilities.text_limit, capabilities.byte_limit
+    units = count(text, capabilities.unit, capabilities.link_weight) - limit if limit else 0
+    spare = byte_limit - len(text.encode("utf-8", "surrogatepass")) if byte_limit else 0
+    return max(0, units, -(spare // 3))
+
+
+_WEIBO_OWN = re.compile(
+    r"https?://(?:t\.sina\.com\.cn|t\.sina\.cn|weibo\.com|weibo\.cn)(?![\w.-])", re.I
+)
+_WEIBO_SHORT = re.compile(r"https?://t\.cn(?![\w.-])", re.I)
+
+
+def _weibo(text: str) -> int:
+    text = text.replace("\r\n", "\n")
+    halves = _halves(text)
+    for start, end in links(text):
+        link = text[start:end]
+        stands = _WEIBO_SHORT.match(link) or (len(link) <= 41 and _WEIBO_OWN.match(link))
+        if not stands:
+            halves += 20 + max(0, len(link) - 140) - len(link)
+    return -(-halves // 2)
+
+
+def _halves(text: str) -> int:
+    """Two for each UTF-16 unit, less one for each whose high byte is 0 (Latin-1)."""
+    units = text.encode("utf-16-le", "surrogatepass")
+    return len(units) - units[1::2].count(0)
+
+
+# What Mastodon's extractor takes for a link (a named host, no letter or @$# before it, at most 4,096
+# characters) and for a remote mention (a domain of at most 253).
+_LINKED = re.compile(
+    r"(?<![a-z0-9@＠$#＃])https?://(?:[a-z0-9-]+\.)+[a-z][a-z0-9-]+(?![\w.-])", re.I
+)
+_MENTION = re.compile(
+    r"(?<![=/\w])(@[a-z0-9_]+(?:[.-]+[a-z0-9_]+)*)@([a-z0-9]+(?:[.-]+[a-z0-9]+)*)(?![a-z0-9_@])",
+    re.I,
+)
+
+
+def _weighed(text: str, weight: int) -> str:
+    """`text` with each link as `weight` letters and of a remote mention only its front part."""
+    out, at = [], 0
+    for start, end in links(text):
+        if end - start <= 4096 and _LINKED.match(text, start, end):
+            out += [text[at:start], "x" * weight]
+            at = end
+    text = "".join([*out, text[at:]])
+    if text.count("@") < 2:
+        return text
+    return _MENTION.sub(lambda m: m[1] if len(m[2]) <= 253 else m[0], text)
+
+
+# Characters that are each a grapheme whatever stands beside them: no marks, no joiners, no CR.
+_PLAIN = re.compile(r"[\n -~¡-¬®-ÿ‘-”–—…　-〩㐀-鿿！-～￠-￦]*")
+
+
+def _graphemes(text: str) -> int:
+    return len(text) if _PLAIN.fullmatch(text) else len(_cluster().findall(text))
+
+
+@cache
+def _cluster() -> Any:
+    import regex  # 5 ms: only texts with emoji or marks need it
+
+    return regex.compile(r"\X")
+
+
+# ---------------------------------------------------------------- cutting
+
+_SENTENCE_END = re.compile(r"(?:[。！？；…!?;]|\.(?=\s))+[”’」』）】]*|\n+")
+_CLAUSE_END = re.compile(r"[，、：,:]+|——|[ \u3000]+")
+# What loses its sense when cut: titles, quotations, brackets, topics, emoticons; and, worse, a date,
+# a sum or a Latin word.
+_PAIR = re.compile(
+    r"《[^《》]*》|“[^“”]*”|「[^「」]*」|【[^【】]*】|（[^（）]*）|#[^#\s]{1,40}#|\[[^\[\]\s]{1,8}\]"
+)
+_WORD = re.compile(
+    r"(?:[0-9]+(?:[.,:][0-9]+)*[年月日时分号个万亿元%]*)+|@?[A-Za-z0-9_]+(?:[@./+-][A-Za-z0-9_]+)*"
+)
+_DANGLING = " \u3000\n\r\t，、：；,:;—…《“「【（"
+
+
+def fit(text: str, capabilities: Capabilities, keep_link: str = "") -> str:
+    """`text`, shortened only if it must be, so that over(…) is 0.
+
+    Cut at the end of a sentence, else of a clause, wherever that leaves at least half of what there
+    is room for; else between two graphemes, outside 《》, “” and figures where that is as cheap.
+    「……」 marks the cut. `keep_link`, where it stands in the text, is kept whole at the end after a
+    space; no other link is ever cut. Raises ValueError if not even the link alone fits, or nothing
+    of a text without one.
+    """
+    if not over(text, capabilities):
+        return text
+    body, tail = _without(text, keep_link)
+
+    def shortened(at: int) -> str:
+        head = body[:at] if at == len(body) else _marked(body[:at])
+        return " ".join(filter(None, (head, tail)))
+
+    at = _cut(body, lambda at: not over(shortened(at), capabilities))
+    if at and (short := shortened(at)):
+        return short
+    if tail and not over(tail, capabilities):
+        return tail
+    raise ValueError(f"no room in {capabilities.text_limit} {capabilities.unit}")
+
+
+def thread(text: str, capabilities: Capabilities) -> list[str]:
+    """`text` in ordered parts that each fit, numbered “（1/3）” at their ends; [text] if it fits.
+
+    Cut as `fit` cuts. Without the numbers, and the blanks around the cuts, the parts are the text.
+    Raises ValueError if a part cannot be made, as when a link alone is longer than the limit.
+    """
+    if not over(text, capabilities):
+        return [text]
+    for digits in range(1, 5):
+        parts = _split(text, "9" * digits, capabilities)
+        if len(parts) < 10**digits:
+            return [_numbered(part, i, len(parts)) for i, part in enumerate(parts, 1)]
+    raise ValueError(f"more than {len(parts)} parts")
+
+
+def _split(text: str, widest: str, capabilities: Capabilities) -> list[str]:
+    """Parts that fit even with the number （widest/widest）."""
+    parts, rest = [], text.strip()
+
+    def fits(at: int) -> bool:
+        return not over(_numbered(rest[:at].strip(), widest, widest), capabilities)
+
+    while rest:
+        at = _cut(rest, fits)
+        if not at:
+            raise ValueError(f"no room in {capabilities.text_limit} {capabilities.unit}")
+        parts.append(rest[:at].strip())
+        rest = rest[at:].strip()
+    return parts
+
+
+def _numbered(part: str, i: int | str, n: int | str) -> str:
+    return f"{part}{_gap(part)}（{i}/{n}）"
+
+
+def _marked(head: str) -> str:
+    head = head.rstrip(_DANGLING)
+    return f"{head}{_gap(head)}{ELLIPSIS}" if head else ""
+
+
+def _gap(head: str) -> str:
+    """The space a link needs after it: some platforms read on to the next blank."""
+    spans = links(head)
+    return " " if spans and spans[-1][1] == len(head) else ""
+
+
+def _without(text: str, link: str) -> tuple[str, str]:
+    """`text` without the last `link` in it, and the link; the link is "" where it is not there."""
+    if not link or link not in text:
+        return text, ""
+    exact = [start for start, end in links(text) if text[start:end] == link]
+    start = exact[-1] if exact else text.rindex(link)
+    return text[:start].rstrip() + text[start + len(link) :].rstrip(), link
+
+
+def _cut(text: str, fits: Callable[[int], bool]) -> int:
+    """The best place to cut `text` so that text[:at] fits; its whole length if it can; 0 is none."""
+    if fits(len(text)):
+        return len(text)
+    places = _places(text)
+    places = places[: bisect_left(places, True, key=lambda at: not fits(at))]
+    if not places:
+        return 0
+    pairs, words = _inside(_PAIR, text), _inside(_WORD, text)
+    broken = pairs | words
+    good = [at for at in places if at >= places[-1] // 2 and at not in broken]
+    sentences, clauses = ({m.end() for m in p.finditer(text)} for p in (_SENTENCE_END, _CLAUSE_END))
+    ranked = [
+        sentences.intersection(good),
+        clauses.intersection(good),
+        good,
+        set(places) - words,
+        places,
+    ]
+    # counting is not quite monotonous (a mention shrinks when its @host is whole), so ask again
+    return next((at for tier in ranked for at in sorted(tier, reverse=True) if fits(at)), 0)
+
+
+def _inside(pattern: re.Pattern[str], text: str) -> set[int]:
+    return {at for m in pattern.finditer(text) for at in range(m.start() + 1, m.end())}
+
+
+def _places(text: str) -> list[int]:
+    """Ends of graphemes in `text` that are not inside a link."""
+    inside = {at for start, end in links(text) for at in range(start + 1, end)}
+    return [m.end() for m in _cluster().finditer(text) if m.end() not in inside]
+
+
+# ---------------------------------------------------------------- template filters
+
+
+def short_title(title: str, n: int) -> str:
+    """`title` on one line, in at most `n` graphemes; “…” stands for what was cut."""
+    title = " ".join(title.split())
+    ends = [0, *(m.end() for m in _cluster().finditer(title))]
+    if len(ends) <= n + 1:
+        return title
+    return title[: ends[max(0, n - 1)]].rstrip(_DANGLING) + "…"
+
+
+def chinese_date(day: date) -> str:
+    """2026年9月22日, GB/T 9704's form. A datetime is read as it stands, in its own zone."""
+    return f"{day.year}年{day.month}月{day.day}日"
