@@ -8,8 +8,8 @@ What each unit counts:
   the sum rounded up. The server's own rule is not published.
 - GRAPHEMES: what a reader sees as one character (UAX #29): Bluesky, and Mastodon, whose
   StatusLengthValidator takes `each_grapheme_cluster` after replacing links and mentions.
-- CHARACTERS: code points, never fewer than graphemes. Servers that speak Mastodon's API differ
-  (GoToSocial counts code points), so this is the count that none of them exceeds.
+- CHARACTERS: code points, never fewer than graphemes: the safe count for the other servers that
+  speak Mastodon's API (GoToSocial counts code points, and links whole).
 
 `link_weight`, where it is set, brings Mastodon's other two rules: a link it would recognise counts
 that much, and of a remote mention @user@host only @user counts.
@@ -49,11 +49,11 @@ def links(text: str) -> list[tuple[int, int]]:
 
 
 def _trimmed(link: str) -> str:
-    while True:
-        link = link.rstrip(_LINK_TAIL)
-        if not link.endswith(")") or link.count("(") >= link.count(")"):
-            return link
-        link = link[:-1]
+    end, unopened = len(link), link.count(")") - link.count("(")
+    while link[end - 1] in _LINK_TAIL or (link[end - 1] == ")" and unopened > 0):
+        end -= 1
+        unopened -= link[end] == ")"
+    return link[:end]
 
 
 # ---------------------------------------------------------------- counting
