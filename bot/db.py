@@ -402,6 +402,8 @@ deliveries = Table(
     _text("visible"),
     _at("visible_at"),
     _count("looks"),  # look-ups of an uncertain outcome
+    _count("absents"),  # of them in a row that found nothing
+    _count("waits"),  # how often the platform said "later", in a row
     _flag("was_held"),  # fell due while held: a person decides after the lifting
     _at("changed_at", null=False),
     *_work(),
@@ -592,6 +594,8 @@ boards = Table(
     _id(),
     Column("identity", Text, nullable=False),
     _text("token"),  # SHA-256 of the one its account holds
+    _text("salt"),  # of visitors' addresses and of their keys
+    _count("changes"),  # public changes of replies so far: the order of board_replies.change
     _at("created_at", null=False),
 )
 board_posts = Table(
@@ -600,30 +604,37 @@ board_posts = Table(
     _id(),
     Column("public_id", Text, nullable=False, unique=True),
     Column("key", Text, nullable=False, unique=True),  # idempotency, for ever
+    _text("digest"),  # of the content first published under that key
     _text("title"),
     Column("text", Text, nullable=False),
-    _json("payload"),
+    _json("payload"),  # the content that stands now
     _text("in_reply_to"),
+    _to("board_posts", "root_id", null=True),  # of an answer: the post whose thread it stands in
     _at("at", null=False),
     _at("edited_at"),
-    _json("history"),
+    _json("history"),  # [{"until": …, "content": …}], oldest first
     _at("withdrawn_at"),
+    Index("ix_board_posts_root_id", "root_id", "id"),
 )
 board_replies = Table(
     "board_replies",
     metadata,
     _id(),
     Column("public_id", Text, nullable=False, unique=True),
-    Column("board_post_id", _Id, ForeignKey("board_posts.id"), nullable=False, index=True),
+    Column("board_post_id", _Id, ForeignKey("board_posts.id"), nullable=False),
     _text("parent"),
     _text("author_name"),
     Column("text", Text, nullable=False),
+    Column("pending", Text),  # a visitor's edit that waits; `text` stands until then
     _text("state"),  # waiting | shown | hidden | deleted
-    _text("secret"),  # SHA-256: the visitor's right to edit and delete
-    _text("origin"),  # salted digest of the address, for the rate limit
+    Column("secret", Text, unique=True),  # SHA-256: the visitor's right to edit and delete
+    _text("origin"),  # salted digest of the address, for the rate limit; emptied after a day
     _at("at", null=False),
     _at("edited_at"),
     _at("changed_at", null=False),
+    Column("change", BigInteger),  # number of its last public change; None: never was public
+    Index("ix_board_replies_change", "board_post_id", "change"),
+    Index("ix_board_replies_origin", "origin", "at"),
 )
 
 for _table in list(metadata.tables.values()):

@@ -62,6 +62,7 @@ class Adapter(ABC):
     letter: ClassVar[str]  # one character for the console's account squares
     options_model: ClassVar[type[Options]] = Options
     capabilities: ClassVar[Capabilities] = Capabilities()
+    client_options: ClassVar[Mapping[str, Any]] = {}  # what its Client is made with besides
 
     def __init__(self, options: Options, credential: str, client: Client) -> None:
         """`credential` is the secret as stored (often a token); empty where none is needed."""
