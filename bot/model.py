@@ -160,6 +160,9 @@ class Media:
     alt: str = ""
 
 
+PREVIOUS_PART = "@previous"  # stands for the remote id of the part before, known only when sent
+
+
 @dataclass(frozen=True)
 class Outgoing:
     """One part of a post as it will stand on one account: what is signed is what is sent."""

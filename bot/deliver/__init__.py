@@ -1,0 +1,9 @@
+"""投递: the only sender. Approved posts become deliveries, deliveries become attempts.
+
+plan      approved posts → deliveries; later revisions re-point what is unsent, edit what is sent
+ledger    the transactions: take (claim + begin), settle, sweep; the promises live here
+engine    the calls between them, side by side
+holds     the stop switch and everything else that stops
+queue     what people do with deliveries, and why one has not gone yet
+accounts  accounts as config declares them, their adapters, connecting and checking them
+"""

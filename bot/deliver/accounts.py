@@ -1,0 +1,278 @@
+"""Accounts as config.toml declares them, and the adapters that speak for them.
+
+The file rules key, unit, adapter, options and pace; identity, credential and capabilities live in
+the store. A key that vanished from the file pauses its account. Reconnecting keeps the old
+credential until the new one has worked, and refuses another identity unless that was said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy import Connection, RowMapping, insert, select, update
+
+from bot import audit, config, lease, people
+from bot.adapters.base import Adapter, Client, adapter_class, names
+from bot.config import AccountPart
+from bot.db import accounts, insert_missing, units, watches
+from bot.errors import AccountBroken, AdapterError, ConfigError, Conflict, NotFound
+from bot.language import Say
+from bot.model import (
+    AccountState,
+    Actor,
+    Capabilities,
+    Checked,
+    Right,
+    WatchState,
+)
+from bot.notices import close_notice
+from bot.office import Office
+
+CHECK_EVERY = timedelta(hours=6)
+
+
+class Adapters:
+    """One adapter and client an account, made on first use, made anew when its row changed."""
+
+    def __init__(self, office: Office) -> None:
+        self.office = office
+        self._made: dict[int, tuple[Any, Adapter]] = {}
+
+    async def of(self, account_id: int) -> Adapter:
+        """The account's adapter. Raises NotFound, ConfigError."""
+        with self.office.db.read() as conn:
+            row = by_id(conn, account_id)
+        mark = (row["adapter"], row["credential"], repr(row["options"]))
+        made = self._made.get(account_id)
+        if made is None or made[0] != mark:
+            if made is not None:
+                await made[1].client.aclose()
+            self._made[account_id] = made = (mark, build(self.office, row))
+        return made[1]
+
+    async def aclose(self) -> None:
+        for _, adapter in self._made.values():
+            await adapter.client.aclose()
+        self._made.clear()
+
+
+def build(office: Office, row: Mapping[str, Any], credential: str | None = None) -> Adapter:
+    """The adapter of an account's row; `credential` overrides the stored one."""
+    kind = adapter_class(row["adapter"])
+    options = kind.options_model.model_validate(row["options"] or {})
+    secret = office.secrets.open(row["credential"]) if credential is None else credential
+    stored = Capabilities.of(row["capabilities"]) if row["capabilities"] else kind.capabilities
+    client = Client(
+        timeout=stored.timeout_seconds,
+        keep_alive_writes=stored.keep_alive_writes,
+        **getattr(kind, "client_options", {}),
+    )
+    return kind(options, secret, client)
+
+
+def by_id(conn: Connection, account_id: int) -> RowMapping:
+    row = conn.execute(select(accounts).where(accounts.c.id == account_id)).mappings().first()
+    if row is None:
+        raise NotFound("没有编号 {id} 的账号", id=account_id)
+    return row
+
+
+def by_key(conn: Connection, key: str) -> RowMapping:
+    row = conn.execute(select(accounts).where(accounts.c.key == key)).mappings().first()
+    if row is None:
+        raise NotFound("没有账号 {key}；账号在 config.toml 的 [accounts] 里声明", key=key)
+    return row
+
+
+# ---------------------------------------------------------------- taking the file in
+
+
+def sync(office: Office, conn: Connection, now: datetime) -> None:
+    """Take the accounts the file declares. Raises ConfigError for an option that is wrong."""
+    unit_ids = dict(conn.execute(select(units.c.key, units.c.id)).tuples().all())
+    stand = {r["key"]: r for r in conn.execute(select(accounts)).mappings()}
+    for key, part in office.config.accounts.items():
+        values = declared(office, key, part) | {"unit_id": unit_ids[part.unit]}
+        if key not in stand:
+            fresh = {"key": key, "state": AccountState.ACTIVE, "due_at": now}
+            conn.execute(insert(accounts).values(**fresh, **values))
+        elif changed := {k: v for k, v in values.items() if stand[key][k] != v}:
+            if changed.keys() & {"options", "adapter"}:
+                changed |= {"due_at": now}
+            else:
+                changed.pop("capabilities", None)
+            if changed:
+                conn.execute(update(accounts).where(accounts.c.key == key).values(**changed))
+    gone = set(stand) - set(office.config.accounts)
+    conn.execute(
+        update(accounts)
+        .where(accounts.c.key.in_(gone), accounts.c.state == AccountState.ACTIVE)
+        .values(state=AccountState.PAUSED)
+    )
+
+
+def declared(office: Office, key: str, part: AccountPart) -> dict[str, Any]:
+    """The columns an account's part of the file rules. Raises ConfigError."""
+    file, source = office.config.path, office.config.path.read_text("utf-8")
+    if part.adapter not in names():
+        raise config.unknown(file, source, ["accounts", key, "adapter"], part.adapter, names())
+    kind = adapter_class(part.adapter)
+    raw = dict(part.options)
+    if part.adapter == "board":
+        raw.setdefault("url", f"http://{office.config.web.host}:{office.config.web.port}")
+    options = config.check(kind.options_model, raw, file, source)
+    return {
+        "adapter": part.adapter,
+        "name": part.name or kind.label,
+        "options": options.model_dump(mode="json"),
+        "gap_ms": int(part.gap.total_seconds() * 1000),
+        "host": urlsplit(str(raw.get("url", ""))).hostname or part.adapter,
+        "capabilities": getattr(kind, "capabilities_of", lambda o: kind.capabilities)(
+            options
+        ).json(),
+    }
+
+
+# ---------------------------------------------------------------- connecting and checking
+
+
+async def connect(
+    office: Office, actor: Actor, key: str, credential: str, *, another: bool = False
+) -> Checked:
+    """Prove a credential, then keep it. `another`: a different identity is meant.
+
+    Raises NotAllowed, AccountBroken or Later (the old credential stays), Conflict for another
+    identity than the account had.
+    """
+    with office.db.read() as conn:
+        row = by_key(conn, key)
+        if actor.person is not None:
+            people.require(conn, actor, Right.ADMIN, row["unit_id"])
+    adapter = build(office, row, credential)
+    try:
+        checked = await adapter.check()
+    finally:
+        await adapter.client.aclose()
+    with office.db.write() as conn:
+        now = office.db.now(conn)
+        row = by_key(conn, key)
+        if row["identity"] and row["identity"] != checked.identity.id and not another:
+            raise Conflict(
+                "凭据属于 {new}，账号原是 {old}；确要更换请注明，已签发未发的稿件须重新审签",
+                new=checked.identity.name,
+                old=row["identity_name"],
+            )
+        sealed = office.secrets.seal(credential)
+        _keep(conn, now, row, checked, credential=sealed)
+        audit.write(
+            conn,
+            now,
+            actor,
+            "account.connect",
+            f"account:{row['id']}",
+            identity=checked.identity.id,
+        )
+    return checked
+
+
+def _keep(
+    conn: Connection, now: datetime, row: Mapping[str, Any], checked: Checked, **more: Any
+) -> None:
+    """Store what a check found; a broken account works again."""
+    state = AccountState.ACTIVE if row["state"] == AccountState.BROKEN else row["state"]
+    conn.execute(
+        update(accounts)
+        .where(accounts.c.id == row["id"])
+        .values(
+            state=state,
+            broken=None,
+            identity=checked.identity.id,
+            identity_name=checked.identity.name,
+            identity_url=checked.identity.url,
+            capabilities=checked.capabilities.json(),
+            token_ends=checked.token_ends,
+            checked_at=now,
+            due_at=now + CHECK_EVERY,
+            **more,
+        )
+    )
+    close_notice(conn, now, f"account:{row['id']}")
+    if checked.capabilities.mentions:
+        stand = select(watches.c.id).where(
+            watches.c.account_id == row["id"], watches.c.delivery_id.is_(None)
+        )
+        if not conn.execute(stand).first():
+            values = {"account_id": row["id"], "state": WatchState.OPEN, "opened_at": now}
+            insert_missing(conn, watches, [{**values, "due_at": now}])
+
+
+async def check(office: Office, adapter: Adapter, account_id: int) -> Say | None:
+    """Ask the platform who we are there; give what is wrong, or None.
+
+    An identity that changed by itself (a token of another account) breaks the account.
+    """
+    try:
+        checked = await adapter.check()
+    except AdapterError as error:
+        return _check_failed(office, account_id, error)
+    with office.db.write() as conn:
+        now, row = office.db.now(conn), by_id(conn, account_id)
+        if row["identity"] and row["identity"] != checked.identity.id:
+            from bot.deliver.ledger import mark_broken
+
+            said = Say("凭据属于另一身份 {name}", name=checked.identity.name)
+            mark_broken(conn, now, account_id, said)
+            return said
+        _keep(conn, now, row, checked)
+    return None
+
+
+def _check_failed(office: Office, account_id: int, error: AdapterError) -> Say:
+    from bot.deliver.ledger import mark_broken
+
+    with office.db.write() as conn:
+        now = office.db.now(conn)
+        if isinstance(error, AccountBroken):
+            mark_broken(conn, now, account_id, error.say)
+        later = now + timedelta(minutes=10)
+        conn.execute(update(accounts).where(accounts.c.id == account_id).values(due_at=later))
+    return error.say
+
+
+async def check_due(office: Office, adapters: Adapters) -> int:
+    """Check the accounts whose time has come; give how many."""
+    with office.db.write() as conn:
+        now = office.db.now(conn)
+        rows = lease.claim(conn, accounts, now, 5, accounts.c.state != AccountState.PAUSED)
+    for row in rows:
+        try:
+            await check(office, await adapters.of(row["id"]), row["id"])
+        except ConfigError as error:
+            _note_config(office, row, error)
+        with office.db.write() as conn:
+            mine = accounts.c.id == row["id"], accounts.c.lease == row["lease"]
+            conn.execute(update(accounts).where(*mine).values(lease=None, leased_until=None))
+    return len(rows)
+
+
+def _note_config(office: Office, row: RowMapping, error: ConfigError) -> None:
+    with office.db.write() as conn:
+        later = office.db.now(conn) + timedelta(minutes=10)
+        values = {"broken": error.say.json(), "due_at": later}
+        conn.execute(update(accounts).where(accounts.c.id == row["id"]).values(**values))
+
+
+def pause(conn: Connection, now: datetime, actor: Actor, key: str, paused: bool) -> None:
+    """Pause an account or let it go on. Its queue is kept. Raises NotAllowed, Conflict."""
+    row = by_key(conn, key)
+    if actor.person is not None:
+        people.require(conn, actor, Right.ADMIN, row["unit_id"])
+    if row["state"] == AccountState.BROKEN:
+        raise Conflict("账号已断开，请先重新连接")
+    state = AccountState.PAUSED if paused else AccountState.ACTIVE
+    conn.execute(update(accounts).where(accounts.c.id == row["id"]).values(state=state))
+    verb = "account.pause" if paused else "account.activate"
+    audit.write(conn, now, actor, verb, f"account:{row['id']}")

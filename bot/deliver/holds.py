@@ -1,0 +1,248 @@
+"""停发: a stop on everything, a unit, an account, a source, an item or a post; and its lifting.
+
+A hold locks the row of its scope for update, an attempt locks the same rows for share: once the
+hold is committed no attempt begins under it. What fell due while held never goes by itself when the
+hold is lifted: a person goes through it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, false, func, or_, select, update
+
+from bot import audit, people
+from bot.db import (
+    accounts,
+    deliveries,
+    holds,
+    insert_id,
+    items,
+    lock,
+    offices,
+    posts,
+    sources,
+    units,
+)
+from bot.errors import Invalid, NotAllowed, NotFound
+from bot.language import Say
+from bot.model import MACHINE, Actor, DeliveryState, HoldScope, Right
+
+_TABLES = {
+    HoldScope.ALL: offices,
+    HoldScope.UNIT: units,
+    HoldScope.ACCOUNT: accounts,
+    HoldScope.SOURCE: sources,
+    HoldScope.ITEM: items,
+    HoldScope.POST: posts,
+}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The holds that stand, as sets: cheap to ask of any delivery."""
+
+    everything: bool
+    units: frozenset[int]  # with those below them
+    accounts: frozenset[int]
+    sources: frozenset[int]
+    items: frozenset[int]
+    posts: frozenset[int]
+    passes: frozenset[int]  # posts let through by name
+
+    def stops(self, delivery: RowMapping) -> bool:
+        """Asked of a row with post_id, account_id, unit_id, post_unit_id, source_id, item_id."""
+        if delivery["post_id"] in self.passes:
+            return False
+        return (
+            self.everything
+            or delivery["unit_id"] in self.units
+            or delivery["post_unit_id"] in self.units
+            or delivery["account_id"] in self.accounts
+            or delivery["source_id"] in self.sources
+            or delivery["item_id"] in self.items
+            or delivery["post_id"] in self.posts
+        )
+
+    def clause(self) -> ColumnElement[bool]:
+        """The same, in SQL, over deliveries joined with posts and accounts."""
+        if self.everything:
+            stopped: ColumnElement[bool] = posts.c.id.is_not(None)
+        else:
+            parts = [
+                (accounts.c.unit_id, self.units),
+                (posts.c.unit_id, self.units),
+                (deliveries.c.account_id, self.accounts),
+                (posts.c.source_id, self.sources),
+                (posts.c.item_id, self.items),
+                (posts.c.id, self.posts),
+            ]
+            # A missing source or item must not make the whole condition unknown.
+            stopped = or_(false(), *(and_(c.is_not(None), c.in_(ids)) for c, ids in parts if ids))
+        return and_(stopped, posts.c.id.not_in(self.passes)) if self.passes else stopped
+
+
+def standing(conn: Connection) -> Standing:
+    """Every hold that stands now."""
+    rows = conn.execute(select(holds).where(stands())).mappings().all()
+    sets: dict[str, set[int]] = {scope: set() for scope in HoldScope}
+    for row in rows:
+        sets[row["scope"]].add(row["target_id"])
+    below = {u for unit in sets[HoldScope.UNIT] for u in people.below(conn, unit)}
+    passes = {post for row in rows for post in row["passes"] or ()}
+    return Standing(
+        bool(sets[HoldScope.ALL]),
+        frozenset(below),
+        frozenset(sets[HoldScope.ACCOUNT]),
+        frozenset(sets[HoldScope.SOURCE]),
+        frozenset(sets[HoldScope.ITEM]),
+        frozenset(sets[HoldScope.POST]),
+        frozenset(passes),
+    )
+
+
+def stands() -> ColumnElement[bool]:
+    """Not lifted yet. One whose end has come stands until the sweep lifts it with all it takes."""
+    return holds.c.lifted_at.is_(None)
+
+
+# ---------------------------------------------------------------- pressing and lifting
+
+
+def hold(
+    conn: Connection,
+    now: datetime,
+    actor: Actor,
+    scope: HoldScope,
+    target: int | None,
+    reason: str,
+    passes: Sequence[int] = (),
+    until: datetime | None = None,
+) -> int:
+    """Stop, at once. `target` is None for all. Raises Invalid, NotFound, NotAllowed."""
+    if not reason.strip():
+        raise Invalid("请写明停发事由")
+    _require(conn, actor, scope, target)
+    row_id = target if target is not None else 1
+    lock(conn, _TABLES[scope], [row_id])
+    if not conn.execute(select(_TABLES[scope].c.id).where(_TABLES[scope].c.id == row_id)).first():
+        raise NotFound("没有这个停发对象：{scope} {target}", scope=scope, target=target)
+    values = {"scope": scope, "target_id": target, "reason": reason.strip(), "since": now}
+    made = insert_id(
+        conn,
+        holds,
+        {**values, "passes": list(passes), "until": until, "person_id": actor.person},
+    )
+    audit.write(conn, now, actor, "hold", f"{scope}:{target or ''}", hold=made)
+    return made
+
+
+def _require(conn: Connection, actor: Actor, scope: HoldScope, target: int | None) -> None:
+    """Whoever may stop at the owning unit; for everything, at every unit's root."""
+    if actor.person is None:
+        return
+    units_at = _owners(conn, scope, target)
+    for unit in units_at:
+        people.require(conn, actor, Right.STOP, unit)
+    if not units_at:
+        raise NotAllowed("没有可停发的单位")
+
+
+def _owners(conn: Connection, scope: HoldScope, target: int | None) -> list[int]:
+    if scope is HoldScope.ALL:
+        return list(conn.execute(select(units.c.id).where(units.c.parent_id.is_(None))).scalars())
+    if scope is HoldScope.UNIT:
+        return [target] if target is not None else []
+    if scope is HoldScope.ITEM:
+        query = select(sources.c.unit_id).join(items, items.c.source_id == sources.c.id)
+        return list(conn.execute(query.where(items.c.id == target)).scalars())
+    table = _TABLES[scope]
+    return list(conn.execute(select(table.c.unit_id).where(table.c.id == target)).scalars())
+
+
+def resume(conn: Connection, now: datetime, actor: Actor, hold_id: int) -> int:
+    """Lift a hold; give how many deliveries fell due under it and now wait for a person."""
+    row = conn.execute(select(holds).where(holds.c.id == hold_id)).mappings().first()
+    if row is None or row["lifted_at"] is not None:
+        raise NotFound("没有编号 {id} 的停发，或已解除", id=hold_id)
+    scope = HoldScope(row["scope"])
+    _require(conn, actor, scope, row["target_id"])
+    return _lift(conn, now, actor, row)
+
+
+def expire(conn: Connection, now: datetime) -> None:
+    """Lift the holds whose own end has come; what fell due under them waits for a person too."""
+    over = select(holds).where(stands(), holds.c.until <= now)
+    for row in conn.execute(over).mappings().all():
+        _lift(conn, now, MACHINE, row)
+
+
+def _lift(conn: Connection, now: datetime, actor: Actor, row: RowMapping) -> int:
+    scope = HoldScope(row["scope"])
+    lock(conn, _TABLES[scope], [row["target_id"] or 1])
+    waiting = _fell_due(conn, now, row)
+    conn.execute(
+        update(holds).where(holds.c.id == row["id"]).values(lifted_at=now, lifted_by=actor.person)
+    )
+    audit.write(conn, now, actor, "resume", f"hold:{row['id']}", waiting=waiting)
+    return waiting
+
+
+def _fell_due(conn: Connection, now: datetime, hold_row: RowMapping) -> int:
+    """What this hold stopped and is now past its hour: no burst, a person's turn."""
+    ids = stopped_by(conn, now, hold_row, due=True)
+    said = Say("停发期间到点，解除后由人逐条决定是否补发")
+    for start in range(0, len(ids), 500):
+        conn.execute(
+            update(deliveries)
+            .where(deliveries.c.id.in_(ids[start : start + 500]))
+            .values(was_held=True, due_at=None, reason=said.json(), changed_at=now)
+        )
+    return len(ids)
+
+
+def stopped_by(
+    conn: Connection, now: datetime, hold_row: RowMapping, *, due: bool = False
+) -> list[int]:
+    """The unsent deliveries one hold stops; `due`: only those whose hour has passed."""
+    empty: frozenset[int] = frozenset()
+    scope, target = hold_row["scope"], frozenset({hold_row["target_id"]})
+    alone = Standing(
+        scope == HoldScope.ALL,
+        frozenset(people.below(conn, hold_row["target_id"])) if scope == HoldScope.UNIT else empty,
+        target if scope == HoldScope.ACCOUNT else empty,
+        target if scope == HoldScope.SOURCE else empty,
+        target if scope == HoldScope.ITEM else empty,
+        target if scope == HoldScope.POST else empty,
+        frozenset(hold_row["passes"] or ()),
+    )
+    query = joined(select(deliveries.c.id)).where(
+        deliveries.c.state == DeliveryState.READY, alone.clause()
+    )
+    if due:
+        query = query.where(deliveries.c.go_at <= now, deliveries.c.was_held.is_(False))
+    return list(conn.execute(query).scalars())
+
+
+def joined(query: Any) -> Any:
+    """Deliveries with their post and account: what `Standing.clause` is asked over."""
+    return (
+        query.select_from(deliveries)
+        .join(posts, posts.c.id == deliveries.c.post_id)
+        .join(accounts, accounts.c.id == deliveries.c.account_id)
+    )
+
+
+def listing(conn: Connection, now: datetime) -> list[dict[str, Any]]:
+    """The holds that stand, each with how many unsent deliveries it stops."""
+    rows = conn.execute(select(holds).where(stands()).order_by(holds.c.id)).mappings()
+    return [{**row, "stops": len(stopped_by(conn, now, row))} for row in rows.all()]
+
+
+def in_flight(conn: Connection) -> int:
+    """Deliveries whose attempt is open: begun before the switch, they cannot be called back."""
+    sending = select(func.count()).where(deliveries.c.state == DeliveryState.SENDING)
+    return int(conn.execute(sending).scalar_one())

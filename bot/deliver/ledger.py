@@ -1,0 +1,685 @@
+"""The transactions of sending. Promises 1, 2, 4 and 6 of the design are kept here.
+
+take     claim what may start now and, in the same transaction, begin its attempts: sign-off, window,
+         digest, identity and holds are checked again under the locks that holds and edits take
+settle   write what the calls brought, only where the lease still stands
+sweep    what no claim finds: too late → missed; worker lost → uncertain; by-hand past its time
+
+Nothing here calls a platform, nothing spans a call.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    and_,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+
+from bot import audit, lease, people
+from bot.db import (
+    accounts,
+    approvals,
+    attempts,
+    deliveries,
+    hosts,
+    insert_missing,
+    lock,
+    offices,
+    posts,
+    renditions,
+    revisions,
+    units,
+)
+from bot.deliver import holds
+from bot.errors import GongkaiError
+from bot.language import Say
+from bot.model import (
+    MACHINE,
+    PREVIOUS_PART,
+    AccountState,
+    Act,
+    Capabilities,
+    DeliveryState,
+    Outcome,
+    Outgoing,
+    PostState,
+    Receipt,
+    Staged,
+    digest_of,
+)
+from bot.notices import open_notices
+
+S = DeliveryState
+CLOCK_SLACK = timedelta(seconds=5)
+
+
+class ClockBehind(GongkaiError):
+    """The clock is behind the last attempt on record: nothing is sent."""
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A delivery with its attempt committed: it may, and must, be called now."""
+
+    row: RowMapping
+    attempt: int
+    outgoing: Outgoing
+    staged: Staged
+    target: Receipt | None  # what is edited or withdrawn
+    capabilities: Capabilities
+    last: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A delivery that was claimed and must be staged first."""
+
+    row: RowMapping
+    outgoing: Outgoing
+    capabilities: Capabilities
+
+
+# ---------------------------------------------------------------- take
+
+
+def take(conn: Connection, now: datetime, n: int, worker: str) -> tuple[list[Ready], list[Begun]]:
+    """Claim up to `n` deliveries, at most one an account; begin those that need no staging.
+
+    Raises ClockBehind.
+    """
+    check_clock(conn, now)
+    rows = _claim(conn, now, n)
+    checked = _checked(conn, now, rows)
+    to_stage = [r for r in checked if r.outgoing.media and r.row["staged"] is None]
+    go = [r for r in checked if not (r.outgoing.media and r.row["staged"] is None)]
+    return to_stage, _begin(conn, now, go, worker)
+
+
+def begin_staged(
+    conn: Connection, now: datetime, rows: Sequence[tuple[RowMapping, Staged]], worker: str
+) -> list[Begun]:
+    """After staging: keep what it left, begin those whose hour has come; the others wait for it."""
+    early = [(row, staged) for row, staged in rows if row["go_at"] > now]
+    for row, staged in early:
+        lease.settle(conn, deliveries, row, row["go_at"], staged=staged.json(), changed_at=now)
+    _free_accounts(conn, [(row["account_id"], now) for row, _ in early])
+    due = {row["id"]: (row, staged) for row, staged in rows if row["go_at"] <= now}
+    for row, staged in due.values():
+        mine = deliveries.c.id == row["id"], deliveries.c.lease == row["lease"]
+        conn.execute(update(deliveries).where(*mine).values(staged=staged.json()))
+    return _begin(conn, now, _checked(conn, now, [row for row, _ in due.values()]), worker)
+
+
+def check_clock(conn: Connection, now: datetime) -> None:
+    """A clock set back would send too early, or twice by mistake: stop instead."""
+    last = conn.execute(
+        select(attempts.c.begun_at).order_by(attempts.c.begun_at.desc()).limit(1)
+    ).scalar()
+    if last and now < last - CLOCK_SLACK:
+        raise ClockBehind(
+            "时钟落后：现在 {now}，而上次发送记在 {last}；校准时钟后自动恢复",
+            now=f"{now:%F %T}Z",
+            last=f"{last:%F %T}Z",
+        )
+
+
+def _claim(conn: Connection, now: datetime, n: int) -> list[RowMapping]:
+    """The first delivery that may start now of each account whose pace is open."""
+    first = _first_of_account(now, holds.standing(conn))
+    idle = or_(accounts.c.free_at.is_(None), accounts.c.free_at <= now)
+    waiting_host = select(hosts.c.host).where(
+        hosts.c.host == accounts.c.host, hosts.c.free_at > now
+    )
+    pick = (
+        select(accounts.c.id, first.label("delivery"))
+        .where(
+            accounts.c.state == AccountState.ACTIVE,
+            idle,
+            ~waiting_host.exists(),
+            first.is_not(None),
+        )
+        .limit(n)
+        .with_for_update(skip_locked=True, of=accounts)
+    )
+    picked = conn.execute(pick).tuples().all()
+    if not picked:
+        return []
+    until = now + timedelta(seconds=90)
+    taken = conn.execute(
+        update(deliveries)
+        .where(deliveries.c.id.in_([d for _, d in picked]), lease.free(deliveries, now))
+        .values(lease=secrets.token_hex(8), leased_until=until)
+        .returning(*deliveries.c)
+    )
+    rows = sorted(taken.mappings().all(), key=lambda row: (row["due_at"], row["id"]))
+    _free_accounts(conn, [(row["account_id"], until) for row in rows])
+    return rows
+
+
+def _first_of_account(now: datetime, standing: holds.Standing) -> Any:
+    """As a scalar subquery: the account's earliest delivery that nothing stands in the way of."""
+    before = deliveries.alias("before")
+    pending = deliveries.alias("pending")
+    sent_before = select(before.c.id).where(
+        before.c.id == deliveries.c.after_id, before.c.state == S.SENT
+    )
+    unclear = select(pending.c.id).where(
+        pending.c.account_id == accounts.c.id, pending.c.state == S.UNCERTAIN
+    )
+    depth = accounts.c.capabilities["listing_depth"].as_integer()
+    return (
+        select(deliveries.c.id)
+        .join(posts, posts.c.id == deliveries.c.post_id)
+        .where(
+            deliveries.c.account_id == accounts.c.id,
+            deliveries.c.state == S.READY,
+            lease.free(deliveries, now),
+            or_(deliveries.c.after_id.is_(None), sent_before.exists()),
+            ~standing.clause(),
+            # Newer posts would push the evidence of an uncertain one out of a shallow listing.
+            or_(deliveries.c.emergency, depth == 0, ~unclear.exists()),
+        )
+        .order_by(deliveries.c.due_at, deliveries.c.id)
+        .limit(1)
+        .correlate(accounts)
+        .scalar_subquery()
+    )
+
+
+def _free_accounts(conn: Connection, at: Sequence[tuple[int, datetime]]) -> None:
+    """From when on each account's pace is open again."""
+    if at:
+        mine = update(accounts).where(accounts.c.id == bindparam("account"))
+        conn.execute(mine.values(free_at=bindparam("at")), [{"account": a, "at": t} for a, t in at])
+
+
+# ---------------------------------------------------------------- begin
+
+
+def _checked(conn: Connection, now: datetime, rows: Sequence[RowMapping]) -> list[Ready]:
+    """Of claimed rows, those that may still go; each of the others is let go with its reason."""
+    if not rows:
+        return []
+    _lock_scopes(conn, rows)
+    standing = holds.standing(conn)
+    found = {r["id"]: r for r in conn.execute(_context([r["id"] for r in rows])).mappings()}
+    good = []
+    for claimed in rows:
+        row = found[claimed["id"]]
+        if row["lease"] != claimed["lease"]:
+            continue
+        stop = _stands_in_the_way(row, now, standing)
+        if stop is None:
+            good.append(Ready(row, outgoing_of(row), Capabilities.of(row["capabilities"])))
+        else:
+            _let_go(conn, now, row, stop)
+    return good
+
+
+def outgoing_of(row: Mapping[str, Any]) -> Outgoing:
+    """What is sent: the signed payload, a later part of a thread hung under the one before it."""
+    outgoing = Outgoing.of(row["payload"])
+    if outgoing.in_reply_to == PREVIOUS_PART:
+        return replace(outgoing, in_reply_to=row["before_remote_id"] or "")
+    return outgoing
+
+
+def _lock_scopes(conn: Connection, rows: Sequence[RowMapping]) -> None:
+    """Office, units, accounts, posts, for share and in that order: holds and edits take the same."""
+    if conn.dialect.name == "sqlite":
+        return
+    lock(conn, offices, [1], share=True)
+    account_ids = [row["account_id"] for row in rows]
+    post_ids = [row["post_id"] for row in rows]
+    owners = {
+        *conn.execute(select(accounts.c.unit_id).where(accounts.c.id.in_(account_ids))).scalars(),
+        *conn.execute(select(posts.c.unit_id).where(posts.c.id.in_(post_ids))).scalars(),
+    }
+    chain = {above for owner in owners for above in people.ancestry(conn, owner)}
+    lock(conn, units, list(chain), share=True)
+    lock(conn, accounts, account_ids, share=True)
+    lock(conn, posts, post_ids, share=True)
+
+
+def _context(ids: list[int]) -> Any:
+    """Everything the checks ask of a delivery, in one row."""
+    target, before = deliveries.alias("target"), deliveries.alias("before")
+    return (
+        select(
+            *deliveries.c,
+            accounts.c.unit_id,
+            accounts.c.state.label("account_state"),
+            accounts.c.identity.label("account_identity"),
+            accounts.c.capabilities,
+            accounts.c.gap_ms,
+            accounts.c.host,
+            posts.c.unit_id.label("post_unit_id"),
+            posts.c.source_id,
+            posts.c.item_id,
+            posts.c.state.label("post_state"),
+            posts.c.revision_id.label("current_revision"),
+            posts.c.title,
+            revisions.c.digest.label("revision_digest"),
+            revisions.c.manifest,
+            renditions.c.payload,
+            renditions.c.digest.label("rendition_digest"),
+            renditions.c.identity,
+            approvals.c.digest.label("signed_digest"),
+            approvals.c.begins,
+            approvals.c.ends,
+            approvals.c.voided_at,
+            approvals.c.voided,
+            target.c.remote_id.label("target_remote_id"),
+            target.c.url.label("target_url"),
+            before.c.remote_id.label("before_remote_id"),
+        )
+        .join(accounts, accounts.c.id == deliveries.c.account_id)
+        .join(posts, posts.c.id == deliveries.c.post_id)
+        .join(revisions, revisions.c.id == deliveries.c.revision_id)
+        .join(renditions, renditions.c.id == deliveries.c.rendition_id)
+        .outerjoin(approvals, approvals.c.revision_id == deliveries.c.revision_id)
+        .outerjoin(target, target.c.id == deliveries.c.target_id)
+        .outerjoin(before, before.c.id == deliveries.c.after_id)
+        .where(deliveries.c.id.in_(ids))
+    )
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Why a claimed delivery may not go now: when to look again (None: a person), as what."""
+
+    why: Say | None
+    due: datetime | None
+    state: DeliveryState = S.READY
+    tell: bool = False
+
+
+def _stands_in_the_way(row: RowMapping, now: datetime, standing: holds.Standing) -> Stop | None:
+    if standing.stops(row) or row["account_state"] != AccountState.ACTIVE or row["was_held"]:
+        return Stop(None, row["due_at"])
+    if row["post_state"] != PostState.APPROVED or (unsigned := _unsigned(row)):
+        why = Say("稿件不在已签发状态") if row["post_state"] != PostState.APPROVED else unsigned
+        return Stop(why, None, tell=True)
+    if row["identity"] != row["account_identity"]:
+        return Stop(Say("账号现在的身份与签发时不同，须重新审签"), None, tell=True)
+    if row["begins"] and now < row["begins"]:
+        return Stop(Say("未到签发的时段"), row["begins"])
+    if _too_late(row, now):
+        return Stop(Say("已过最迟时限"), None, S.MISSED, tell=True)
+    return None
+
+
+def _unsigned(row: RowMapping) -> Say | None:
+    """None if exactly what would be sent was signed; digests are computed anew, not believed."""
+    if row["signed_digest"] is None:
+        return Say("这一版没有签发")
+    if row["voided_at"] is not None:
+        return Say("签发已失效：{why}", why=Say.of(row["voided"]) if row["voided"] else "")
+    if digest_of(row["manifest"]) != row["signed_digest"]:
+        return Say("内容与签发时不符，已拦下")
+    mine = [row["account_id"], row["part"], digest_of(row["payload"]), row["identity"], row["act"]]
+    if mine not in row["manifest"]["renditions"]:
+        return Say("内容与签发时不符，已拦下")
+    return None
+
+
+def _too_late(row: RowMapping, now: datetime) -> bool:
+    ends = [at for at in (row["ends"], row["latest_at"]) if at]
+    return any(now > at for at in ends)
+
+
+def _let_go(conn: Connection, now: datetime, row: RowMapping, stop: Stop) -> None:
+    values: dict[str, Any] = {"state": stop.state, "changed_at": now}
+    if stop.why is not None:
+        values["reason"] = stop.why.json()
+    lease.settle(conn, deliveries, row, stop.due, **values)
+    _free_accounts(conn, [(row["account_id"], now)])
+    if stop.tell and stop.why is not None:
+        tell(conn, now, [(row, stop.why)])
+
+
+def _begin(conn: Connection, now: datetime, ready: Sequence[Ready], worker: str) -> list[Begun]:
+    """Commit the attempts before any call. The lease covers three times the adapter's whole budget."""
+    if not ready:
+        return []
+    rows = [
+        {
+            "delivery_id": r.row["id"],
+            "begun_at": now,
+            "digest": r.row["revision_digest"],
+            "worker": worker,
+        }
+        for r in ready
+    ]
+    made = conn.execute(
+        insert(attempts).returning(attempts.c.id, attempts.c.delivery_id), rows
+    ).tuples()
+    ids = {delivery: attempt for attempt, delivery in made}
+    conn.execute(
+        update(deliveries)
+        .where(deliveries.c.id == bindparam("row"))
+        .values(state=S.SENDING, leased_until=bindparam("until"), changed_at=now),
+        [
+            {
+                "row": r.row["id"],
+                "until": now + 3 * timedelta(seconds=r.capabilities.timeout_seconds),
+            }
+            for r in ready
+        ],
+    )
+    return [_begun(r, ids[r.row["id"]]) for r in ready]
+
+
+def _begun(ready: Ready, attempt: int) -> Begun:
+    row = ready.row
+    staged = Staged.of(row["staged"]) if row["staged"] else Staged()
+    target = Receipt(row["target_remote_id"], row["target_url"]) if row["target_id"] else None
+    return Begun(row, attempt, ready.outgoing, staged, target, ready.capabilities)
+
+
+# ---------------------------------------------------------------- settle
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What a call brought: the outcome, in a sentence, and what the row becomes."""
+
+    row: RowMapping
+    attempt: int | None  # None: staging or a look-up, which is no attempt
+    outcome: Outcome
+    state: DeliveryState
+    due: datetime | None
+    said: Say | None = None
+    receipt: Receipt | None = None
+    raw: str = ""
+    account_free: datetime | None = None
+    host_free: datetime | None = None
+    broken: bool = False
+    watch: bool = False
+    keep_attempt_open: bool = False
+    extra: Mapping[str, Any] | None = None
+
+
+def settle(conn: Connection, now: datetime, done: Sequence[Settled]) -> list[Settled]:
+    """Write results; give those whose lease was lost, of which nothing was written."""
+    mine = _still_mine(conn, done)
+    good = [_without_doubled_receipt(conn, s) for s in done if s.row["id"] in mine]
+    for one in good:
+        _settle_delivery(conn, now, one)
+    _end_attempts(conn, now, good)
+    _free_accounts(conn, [(s.row["account_id"], s.account_free or now) for s in good])
+    _after_effects(conn, now, good)
+    return [s for s in done if s.row["id"] not in mine]
+
+
+def _still_mine(conn: Connection, done: Sequence[Settled]) -> set[int]:
+    held = {s.row["id"]: s.row["lease"] for s in done}
+    rows = conn.execute(
+        select(deliveries.c.id, deliveries.c.lease)
+        .where(deliveries.c.id.in_(list(held)))
+        .order_by(deliveries.c.id)
+        .with_for_update()
+    ).tuples()
+    return {row for row, token in rows if token is not None and token == held[row]}
+
+
+def _without_doubled_receipt(conn: Connection, one: Settled) -> Settled:
+    """A remote id that another delivery already holds proves nothing for this one."""
+    if one.state is not S.SENT or one.receipt is None or one.row["act"] != Act.PUBLISH:
+        return one
+    taken = select(deliveries.c.id).where(
+        deliveries.c.account_id == one.row["account_id"],
+        deliveries.c.remote_id == one.receipt.remote_id,
+        deliveries.c.act == Act.PUBLISH,
+        deliveries.c.id != one.row["id"],
+    )
+    if not conn.execute(taken).first():
+        return one
+    said = Say("平台回的编号 {id} 已属于另一条投递，结果不明", id=one.receipt.remote_id)
+    return Settled(
+        one.row, one.attempt, Outcome.UNKNOWN, S.UNCERTAIN, None, said, None, one.receipt.raw
+    )
+
+
+def _settle_delivery(conn: Connection, now: datetime, one: Settled) -> None:
+    values: dict[str, Any] = {"state": one.state, "changed_at": now, "lease": None}
+    values |= {"leased_until": None, "due_at": one.due, "tries": 0, **(one.extra or {})}
+    values["reason"] = one.said.json() if one.said else None
+    if one.receipt is not None and one.state is S.SENT:
+        values |= {"remote_id": one.receipt.remote_id, "url": one.receipt.url}
+        values |= {"sent_at": one.receipt.at or now, "waits": 0}
+    conn.execute(update(deliveries).where(deliveries.c.id == one.row["id"]).values(**values))
+
+
+def _end_attempts(conn: Connection, now: datetime, done: Iterable[Settled]) -> None:
+    rows = [
+        {
+            "attempt": s.attempt,
+            "outcome_is": s.outcome,
+            "remote": s.receipt.remote_id if s.receipt else None,
+            "sentence": s.said.json() if s.said else None,
+            "words": (s.receipt.raw if s.receipt else s.raw)[:1000],
+        }
+        for s in done
+        if s.attempt is not None and not s.keep_attempt_open
+    ]
+    if rows:
+        conn.execute(
+            update(attempts)
+            .where(attempts.c.id == bindparam("attempt"))
+            .values(
+                ended_at=now,
+                outcome=bindparam("outcome_is"),
+                remote_id=bindparam("remote"),
+                said=bindparam("sentence"),
+                raw=bindparam("words"),
+            ),
+            rows,
+        )
+
+
+def _after_effects(conn: Connection, now: datetime, done: Sequence[Settled]) -> None:
+    """Watches, the trail, notices, broken accounts, hosts that must be left alone."""
+    from bot.deliver.watching import open_watches
+
+    open_watches(conn, now, [s.row for s in done if s.watch and s.state is S.SENT])
+    for one in done:
+        if one.broken:
+            mark_broken(conn, now, one.row["account_id"], one.said or Say("账号不可用"))
+        if one.host_free and one.row["host"]:
+            _free_host(conn, one.row["host"], one.host_free)
+    audit.write_many(conn, [e for s in done for e in _entries(now, s)])
+    tell(
+        conn,
+        now,
+        [
+            (s.row, s.said)
+            for s in done
+            if s.said and (s.state is S.FAILED or (s.due is None and s.state is S.UNCERTAIN))
+        ],
+    )
+
+
+def _entries(now: datetime, one: Settled) -> list[dict[str, Any]]:
+    if one.attempt is None and one.state is not S.SENT:
+        return []
+    data = {"attempt": one.attempt, "outcome": one.outcome, "revision": one.row["revision_id"]}
+    if one.receipt:
+        data["remote_id"] = one.receipt.remote_id
+    verb = f"delivery.{one.state}"
+    return [audit.entry(now, MACHINE, verb, f"delivery:{one.row['id']}", **data)]
+
+
+def mark_broken(conn: Connection, now: datetime, account_id: int, why: Say) -> None:
+    """The account cannot be used until a person mends it; its queue stays as it is."""
+    values = {"state": AccountState.BROKEN, "broken": why.json()}
+    conn.execute(update(accounts).where(accounts.c.id == account_id).values(**values))
+    audit.write(conn, now, MACHINE, "account.broken", f"account:{account_id}")
+    said = Say("账号已断开：{why}。队列保留，重新连接后继续", why=why)
+    open_notices(conn, [(now, f"account:{account_id}", said, None, "/accounts")])
+
+
+def _free_host(conn: Connection, host: str, at: datetime) -> None:
+    insert_missing(conn, hosts, [{"host": host, "free_at": at}])
+    conn.execute(update(hosts).where(hosts.c.host == host).values(free_at=at))
+
+
+def tell(conn: Connection, now: datetime, said: Sequence[tuple[RowMapping, Say]]) -> None:
+    open_notices(
+        conn,
+        [(now, f"delivery:{row['id']}", why, None, f"/queue/{row['id']}") for row, why in said],
+    )
+
+
+# ---------------------------------------------------------------- sweep
+
+
+def sweep(conn: Connection, now: datetime, first_look: timedelta) -> None:
+    """What no claim finds. `first_look`: how long a request cut off may still be in the making."""
+    holds.expire(conn, now)
+    _miss(conn, now)
+    _lose(conn, now, first_look)
+    _hand_over(conn, now)
+
+
+def _become(
+    conn: Connection, now: datetime, where: ColumnElement[bool], state: DeliveryState, **values: Any
+) -> Sequence[RowMapping]:
+    changed = conn.execute(
+        update(deliveries)
+        .where(where)
+        .values(state=state, lease=None, leased_until=None, changed_at=now, **values)
+        .returning(*deliveries.c)
+    )
+    return changed.mappings().all()
+
+
+def _miss(conn: Connection, now: datetime) -> None:
+    """On time or not at all; held, unsigned or unlucky alike."""
+    late = and_(
+        deliveries.c.state == S.READY,
+        deliveries.c.latest_at < now,
+        or_(deliveries.c.leased_until.is_(None), deliveries.c.leased_until <= now),
+    )
+    why = Say("已过最迟时限，未发；按“宁可不发”处理")
+    rows = _become(conn, now, late, S.MISSED, due_at=None, reason=why.json())
+    tell(conn, now, [(row, why) for row in rows])
+    audit.write_many(
+        conn,
+        [audit.entry(now, MACHINE, "delivery.missed", f"delivery:{row['id']}") for row in rows],
+    )
+
+
+def _lose(conn: Connection, now: datetime, first_look: timedelta) -> None:
+    """A worker that vanished with an open attempt: nobody knows what the platform took."""
+    lost = and_(deliveries.c.state == S.SENDING, deliveries.c.leased_until <= now)
+    why = Say("发送途中进程中断，结果不明，正在回查")
+    due = now + first_look
+    _unknown(conn, now, _become(conn, now, lost, S.UNCERTAIN, due_at=due, reason=why.json()), why)
+
+
+def recover(conn: Connection, now: datetime, dead: Sequence[str]) -> int:
+    """Let go what workers known to be dead had begun, without waiting for their leases to end."""
+    if not dead:
+        return 0
+    open_attempts = select(attempts.c.delivery_id).where(
+        attempts.c.worker.in_(dead), attempts.c.ended_at.is_(None)
+    )
+    rows = conn.execute(
+        update(deliveries)
+        .where(deliveries.c.id.in_(open_attempts), deliveries.c.lease.is_not(None))
+        .values(leased_until=now)
+        .returning(deliveries.c.account_id)
+    ).scalars()
+    freed = list(rows)
+    _free_accounts(conn, [(account, now) for account in freed])
+    return len(freed)
+
+
+def _hand_over(conn: Connection, now: datetime) -> None:
+    """A by-hand task whose latest moment passed without a receipt."""
+    overdue = and_(
+        deliveries.c.state == S.SENDING,
+        deliveries.c.lease.is_(None),
+        deliveries.c.latest_at < now,
+    )
+    why = Say("已过最迟时限，没有人工发布的回执；请核对是否已发")
+    rows = _become(conn, now, overdue, S.UNCERTAIN, due_at=None, reason=why.json())
+    _unknown(conn, now, rows, why)
+    tell(conn, now, [(row, why) for row in rows])
+
+
+def _unknown(conn: Connection, now: datetime, rows: Sequence[RowMapping], why: Say) -> None:
+    ids = [row["id"] for row in rows]
+    if ids:
+        conn.execute(
+            update(attempts)
+            .where(attempts.c.delivery_id.in_(ids), attempts.c.ended_at.is_(None))
+            .values(ended_at=now, outcome=Outcome.UNKNOWN, said=why.json())
+        )
+        audit.write_many(
+            conn,
+            [audit.entry(now, MACHINE, "delivery.uncertain", f"delivery:{i}") for i in ids],
+        )
+
+
+# ---------------------------------------------------------------- looking up
+
+
+def take_lookups(
+    conn: Connection, now: datetime, n: int, state: DeliveryState
+) -> list[tuple[RowMapping, datetime, frozenset[str]]]:
+    """Claim deliveries whose outcome (uncertain) or visibility (sent) is to be looked up.
+
+    Each with when its last attempt began and the account's remote ids already taken.
+    """
+    usable = select(accounts.c.id).where(accounts.c.state == AccountState.ACTIVE)
+    rows = lease.claim(
+        conn,
+        deliveries,
+        now,
+        n,
+        deliveries.c.state == state,
+        deliveries.c.account_id.in_(usable),
+    )
+    context = {
+        r["id"]: r for r in conn.execute(_context([row["id"] for row in rows])).mappings().all()
+    }
+    return [_lookup(conn, context[row["id"]]) for row in rows]
+
+
+def _lookup(conn: Connection, row: RowMapping) -> tuple[RowMapping, datetime, frozenset[str]]:
+    began = conn.execute(
+        select(func.max(attempts.c.begun_at)).where(attempts.c.delivery_id == row["id"])
+    ).scalar_one()
+    taken = conn.execute(
+        select(deliveries.c.remote_id)
+        .where(
+            deliveries.c.account_id == row["account_id"],
+            deliveries.c.remote_id.is_not(None),
+            deliveries.c.act == Act.PUBLISH,
+        )
+        .order_by(deliveries.c.id.desc())
+        .limit(2000)
+    ).scalars()
+    return row, began, frozenset(t for t in taken if t)
+
+
+def last_attempt(conn: Connection, delivery_id: int) -> int | None:
+    """The id of a delivery's newest attempt."""
+    newest = select(func.max(attempts.c.id)).where(attempts.c.delivery_id == delivery_id)
+    return conn.execute(newest).scalar()

@@ -1,0 +1,208 @@
+"""From an approved revision to deliveries: one act for one part of a post on one account.
+
+Publish is unique per (post, account, part) across revisions: a later revision re-points what is
+unsent and edits what is sent. The idempotency key belongs to the delivery and never changes.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, select, update
+
+from bot import lease
+from bot.db import accounts, approvals, deliveries, insert_id, posts, renditions
+from bot.language import Say
+from bot.model import Act, DeliveryState, PostKind, PostState
+from bot.office import Office
+
+S = DeliveryState
+UNSENT = (S.READY, S.FAILED, S.MISSED, S.CANCELLED)
+UNCLEAR = (S.SENDING, S.UNCERTAIN)
+
+
+def plan_due(office: Office, n: int = 50) -> int:
+    """Plan the approved posts whose turn it is; give how many."""
+    with office.db.write() as conn:
+        now = office.db.now(conn)
+        rows = lease.claim(conn, posts, now, n, posts.c.state == PostState.APPROVED)
+        for row in rows:
+            later = _plan(office, conn, now, row)
+            lease.settle(conn, posts, row, later)
+    return len(rows)
+
+
+def _plan(office: Office, conn: Connection, now: datetime, post: RowMapping) -> datetime | None:
+    """Give when to plan again: None, or soon while an earlier part's outcome is not known."""
+    approved = (
+        conn.execute(
+            select(approvals).where(
+                approvals.c.revision_id == post["revision_id"], approvals.c.voided_at.is_(None)
+            )
+        )
+        .mappings()
+        .first()
+    )
+    if approved is None:
+        return None
+    times = times_of(office, now, post, approved)
+    wanted = (
+        conn.execute(
+            select(renditions)
+            .where(renditions.c.revision_id == post["revision_id"])
+            .order_by(renditions.c.account_id, renditions.c.part)
+        )
+        .mappings()
+        .all()
+    )
+    if post["kind"] == PostKind.WITHDRAWAL:
+        return _plan_withdrawal(conn, now, post, wanted, times)
+    return _plan_publish(office, conn, now, post, wanted, times)
+
+
+def times_of(
+    office: Office, now: datetime, post: Mapping[str, Any], approved: Mapping[str, Any]
+) -> dict[str, Any]:
+    """When it goes and the latest moment it may: the earlier of the post's own and the sign-off's."""
+    go_at = max(post["go_at"] or now, approved["begins"] or now)
+    ends = [
+        at
+        for at in (post["latest_at"], approved["ends"], go_at + office.config.deliver.lateness)
+        if at
+    ]
+    return {"go_at": go_at, "latest_at": min(ends)}
+
+
+def _plan_publish(
+    office: Office,
+    conn: Connection,
+    now: datetime,
+    post: RowMapping,
+    wanted: Sequence[RowMapping],
+    times: dict[str, Any],
+) -> datetime | None:
+    stand = {
+        (r["account_id"], r["part"]): r
+        for r in conn.execute(
+            select(deliveries).where(
+                deliveries.c.post_id == post["id"], deliveries.c.act == Act.PUBLISH
+            )
+        ).mappings()
+    }
+    if any(row["state"] in UNCLEAR for row in stand.values()):
+        return now + office.config.deliver.looks[0]
+    before: dict[int, int] = {}
+    for rendition in wanted:
+        row = stand.pop((rendition["account_id"], rendition["part"]), None)
+        after = before.get(rendition["account_id"])
+        due = _first_due(office, rendition, times["go_at"])
+        values = _pointed(now, post, rendition, times, after) | {"due_at": due}
+        before[rendition["account_id"]] = _publish(conn, now, row, rendition, values)
+    _drop(conn, now, [r for r in stand.values() if r["state"] in UNSENT])
+    return None
+
+
+def _first_due(office: Office, rendition: RowMapping, go_at: datetime) -> datetime:
+    """Uploads are due ahead of the hour."""
+    return go_at - office.config.deliver.stage_ahead if rendition["payload"]["media"] else go_at
+
+
+def _pointed(
+    now: datetime,
+    post: RowMapping,
+    rendition: RowMapping,
+    times: dict[str, Any],
+    after: int | None,
+) -> dict[str, Any]:
+    return {
+        "post_id": post["id"],
+        "revision_id": rendition["revision_id"],
+        "rendition_id": rendition["id"],
+        "account_id": rendition["account_id"],
+        "part": rendition["part"],
+        "after_id": after,
+        "state": S.READY,
+        "emergency": post["emergency"],
+        "staged": None,
+        "reason": None,
+        "was_held": False,
+        "changed_at": now,
+        **times,
+    }
+
+
+def _publish(
+    conn: Connection,
+    now: datetime,
+    row: RowMapping | None,
+    rendition: RowMapping,
+    values: dict[str, Any],
+) -> int:
+    """New, re-pointed, or an edit of what is sent; give the publishing delivery's id."""
+    if row is None:
+        return _insert(conn, Act.PUBLISH, values)
+    if row["state"] in UNSENT:
+        conn.execute(update(deliveries).where(deliveries.c.id == row["id"]).values(**values))
+    elif row["state"] == S.SENT and row["revision_id"] != rendition["revision_id"]:
+        _edit(conn, now, row, rendition, values)
+    return int(row["id"])
+
+
+def _edit(
+    conn: Connection, now: datetime, row: RowMapping, rendition: RowMapping, values: dict[str, Any]
+) -> None:
+    """What is sent already is edited, where it differs and the platform can."""
+    sent = conn.execute(
+        select(renditions.c.digest).where(renditions.c.id == row["rendition_id"])
+    ).scalar_one()
+    if sent == rendition["digest"]:
+        return
+    able = conn.execute(
+        select(accounts.c.capabilities).where(accounts.c.id == row["account_id"])
+    ).scalar_one()
+    edit = values | {"target_id": row["id"], "after_id": None}
+    if not able["edit"]:
+        said = Say("平台不支持修改已发内容；请另发更正，或撤回后重发")
+        edit |= {"state": S.FAILED, "due_at": None, "reason": said.json()}
+    _insert(conn, Act.EDIT, edit)
+
+
+def _insert(conn: Connection, act: Act, values: dict[str, Any]) -> int:
+    return insert_id(conn, deliveries, {**values, "act": act, "key": secrets.token_hex(16)})
+
+
+def _drop(conn: Connection, now: datetime, rows: Sequence[RowMapping]) -> None:
+    """Parts and accounts the new revision no longer has."""
+    for row in rows:
+        said = Say("新版本不再包含这一条")
+        values = {"state": S.CANCELLED, "due_at": None, "reason": said.json(), "changed_at": now}
+        conn.execute(update(deliveries).where(deliveries.c.id == row["id"]).values(**values))
+
+
+def _plan_withdrawal(
+    conn: Connection,
+    now: datetime,
+    post: RowMapping,
+    wanted: Sequence[RowMapping],
+    times: dict[str, Any],
+) -> datetime | None:
+    """Take down what stands, call off what has not gone."""
+    published = {
+        (r["account_id"], r["part"]): r
+        for r in conn.execute(
+            select(deliveries).where(
+                deliveries.c.post_id == post["about_id"], deliveries.c.act == Act.PUBLISH
+            )
+        ).mappings()
+    }
+    for rendition in wanted:
+        row = published.get((rendition["account_id"], rendition["part"]))
+        if row is not None and row["state"] == S.SENT:
+            values = _pointed(now, post, rendition, times, None)
+            due = {"due_at": times["go_at"], "target_id": row["id"]}
+            _insert(conn, Act.WITHDRAW, values | due)
+    _drop(conn, now, [r for r in published.values() if r["state"] in UNSENT])
+    return None

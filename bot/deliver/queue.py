@@ -1,0 +1,345 @@
+"""What people do with deliveries, and why one has not gone yet.
+
+Each act asks for the right first, then changes only a row that is in the state the person saw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, func, select, update
+
+from bot import audit, people
+from bot.db import (
+    accounts,
+    approvals,
+    attempts,
+    deliveries,
+    hosts,
+    posts,
+    renditions,
+    workers,
+)
+from bot.deliver import holds
+from bot.deliver.watching import open_watches
+from bot.errors import Conflict, Invalid, NotFound
+from bot.language import Say
+from bot.model import AccountState, Actor, DeliveryState, Outcome, Right
+from bot.notices import close_notice
+from bot.office import Office
+
+S = DeliveryState
+WORKER_SILENT = timedelta(seconds=30)
+NEEDS_PERSON = (S.FAILED, S.MISSED)
+
+
+# ---------------------------------------------------------------- reading
+
+
+def _query() -> Any:
+    return holds.joined(
+        select(
+            *deliveries.c,
+            posts.c.title,
+            posts.c.kind,
+            posts.c.unit_id.label("post_unit_id"),
+            posts.c.source_id,
+            posts.c.item_id,
+            posts.c.state.label("post_state"),
+            accounts.c.key.label("account_key"),
+            accounts.c.name.label("account_name"),
+            accounts.c.adapter,
+            accounts.c.unit_id,
+            accounts.c.state.label("account_state"),
+            accounts.c.free_at,
+            accounts.c.host,
+            accounts.c.identity_url,
+            accounts.c.capabilities,
+            renditions.c.payload,
+        )
+    ).join(renditions, renditions.c.id == deliveries.c.rendition_id)
+
+
+def one(conn: Connection, delivery_id: int) -> RowMapping:
+    """A delivery with its post and account. Raises NotFound."""
+    row = conn.execute(_query().where(deliveries.c.id == delivery_id)).mappings().first()
+    if row is None:
+        raise NotFound("没有编号 {id} 的投递", id=delivery_id)
+    return row  # type: ignore[no-any-return]
+
+
+def listing(
+    conn: Connection,
+    unit_ids: set[int],
+    *,
+    state: str = "",
+    post: int | None = None,
+    account: int | None = None,
+    limit: int = 50,
+    offset: int = 0,
+) -> list[RowMapping]:
+    """Deliveries of some units, what needs a person first, then by planned time."""
+    query = _query().where(posts.c.unit_id.in_(unit_ids))
+    if state == "person":
+        query = query.where(needs_person())
+    elif state == "held":
+        query = query.where(deliveries.c.state == S.READY, holds.standing(conn).clause())
+    elif state:
+        query = query.where(deliveries.c.state == state)
+    if post is not None:
+        query = query.where(deliveries.c.post_id == post)
+    if account is not None:
+        query = query.where(deliveries.c.account_id == account)
+    order = (needs_person().desc(), deliveries.c.go_at.desc(), deliveries.c.id.desc())
+    return list(conn.execute(query.order_by(*order).limit(limit).offset(offset)).mappings())
+
+
+def needs_person() -> Any:
+    """Failed, missed, or alive but with no time at which the machine would look again."""
+    alive = deliveries.c.state.in_((S.READY, S.UNCERTAIN))
+    by_hand = (deliveries.c.state == S.SENDING) & deliveries.c.lease.is_(None)
+    return deliveries.c.state.in_(NEEDS_PERSON) | (alive & deliveries.c.due_at.is_(None)) | by_hand
+
+
+def counts(conn: Connection, unit_ids: set[int]) -> dict[str, int]:
+    """How many in each state; "person" and "held" beside them."""
+    base = holds.joined(select(deliveries.c.state, func.count())).where(
+        posts.c.unit_id.in_(unit_ids)
+    )
+    found = dict(conn.execute(base.group_by(deliveries.c.state)).tuples().all())
+    count = holds.joined(select(func.count())).where(posts.c.unit_id.in_(unit_ids))
+    found["person"] = conn.execute(count.where(needs_person())).scalar_one()
+    held = count.where(deliveries.c.state == S.READY, holds.standing(conn).clause())
+    found["held"] = conn.execute(held).scalar_one()
+    return found
+
+
+def attempts_of(conn: Connection, delivery_id: int) -> list[RowMapping]:
+    """The attempts of a delivery, oldest first."""
+    query = select(attempts).where(attempts.c.delivery_id == delivery_id)
+    return list(conn.execute(query.order_by(attempts.c.id)).mappings())
+
+
+def workers_alive(conn: Connection, now: datetime) -> int:
+    """Workers with a heartbeat in the last half minute."""
+    alive = workers.c.beat_at >= now - WORKER_SILENT, workers.c.stopped_at.is_(None)
+    return int(conn.execute(select(func.count()).select_from(workers).where(*alive)).scalar_one())
+
+
+# ---------------------------------------------------------------- why not yet
+
+
+def why(conn: Connection, now: datetime, row: Mapping[str, Any]) -> Say | None:
+    """Why this delivery has not gone yet, and what comes next; None for one that is over and well."""
+    stored = Say.of(row["reason"]) if row["reason"] else None
+    if row["state"] != S.READY:
+        return stored
+    if holds.standing(conn).stops(row):
+        return Say("已停发；解除后由人决定是否补发")
+    if stored is not None and row["due_at"] is None:
+        return stored
+    return _account_waits(conn, now, row) or _row_waits(conn, now, row) or stored
+
+
+def _account_waits(conn: Connection, now: datetime, row: Mapping[str, Any]) -> Say | None:
+    if row["account_state"] == AccountState.BROKEN:
+        return Say("账号已断开，重新连接后继续；队列保留")
+    if row["account_state"] == AccountState.PAUSED:
+        return Say("账号已暂停")
+    if not workers_alive(conn, now):
+        return Say("没有运行中的工作进程：请启动 gongkai run")
+    return None
+
+
+def _row_waits(conn: Connection, now: datetime, row: Mapping[str, Any]) -> Say | None:
+    if row["after_id"] is not None:
+        before = conn.execute(
+            select(deliveries.c.state).where(deliveries.c.id == row["after_id"])
+        ).scalar()
+        if before != S.SENT:
+            return Say("等前一条发出")
+    if row["go_at"] > now:
+        return Say("等到计划时间")
+    if row["due_at"] and row["due_at"] > now:
+        reason = Say.of(row["reason"]) if row["reason"] else Say("稍后再发")
+        return reason
+    if row["free_at"] and row["free_at"] > now:
+        return Say("账号发送间隔未到")
+    if _shallow_and_unclear(conn, row):
+        return Say("该账号有一条结果不明，查清前只放行紧急信息")
+    host = conn.execute(select(hosts.c.free_at).where(hosts.c.host == row["host"])).scalar()
+    if host and host > now:
+        return Say("平台要求全站稍候")
+    return Say("即将发送")
+
+
+def _shallow_and_unclear(conn: Connection, row: Mapping[str, Any]) -> bool:
+    if row["emergency"] or not row["capabilities"]["listing_depth"]:
+        return False
+    unclear = select(deliveries.c.id).where(
+        deliveries.c.account_id == row["account_id"], deliveries.c.state == S.UNCERTAIN
+    )
+    return conn.execute(unclear.limit(1)).first() is not None
+
+
+# ---------------------------------------------------------------- people's acts
+
+
+def _for(conn: Connection, actor: Actor, delivery_id: int, *states: DeliveryState) -> RowMapping:
+    row = one(conn, delivery_id)
+    people.require(conn, actor, Right.SCHEDULE, row["post_unit_id"])
+    if row["state"] not in states:
+        raise Conflict("这条投递已变成“{state}”，请刷新后再办", state=row["state"])
+    return row
+
+
+def _set(
+    conn: Connection, now: datetime, actor: Actor, row: RowMapping, verb: str, **values: Any
+) -> None:
+    """Write a person's decision; the lease goes with it, so a worker's late result is refused."""
+    done = conn.execute(
+        update(deliveries)
+        .where(deliveries.c.id == row["id"], deliveries.c.state == row["state"])
+        .values(lease=None, leased_until=None, changed_at=now, **values)
+    )
+    if done.rowcount != 1:
+        raise Conflict("这条投递刚被改动，请刷新后再办")
+    close_notice(conn, now, f"delivery:{row['id']}")
+    audit.write(conn, now, actor, verb, f"delivery:{row['id']}")
+
+
+def cancel(conn: Connection, now: datetime, actor: Actor, delivery_id: int) -> None:
+    """Call off what has not gone. Raises NotAllowed, Conflict."""
+    row = _for(conn, actor, delivery_id, S.READY, S.FAILED, S.MISSED)
+    said = Say("{who}取消", who=actor.name).json()
+    _set(conn, now, actor, row, "delivery.cancel", state=S.CANCELLED, due_at=None, reason=said)
+
+
+def retry(
+    office: Office,
+    conn: Connection,
+    now: datetime,
+    actor: Actor,
+    delivery_id: int,
+    at: datetime | None = None,
+) -> None:
+    """Let a failed, missed, held or waiting one go, now or at `at`, within the signed window.
+
+    Only this account's; its neighbours are not touched. Raises Conflict outside the window.
+    """
+    row = _for(conn, actor, delivery_id, S.READY, S.FAILED, S.MISSED, S.CANCELLED)
+    times = within_window(office, conn, now, row, at)
+    _set(conn, now, actor, row, "delivery.retry", **_again(times))
+
+
+def within_window(
+    office: Office, conn: Connection, now: datetime, row: Mapping[str, Any], at: datetime | None
+) -> dict[str, datetime]:
+    """A new time for a delivery, inside what was signed. Raises Conflict."""
+    go_at = max(at or now, now)
+    signed = (
+        conn.execute(select(approvals).where(approvals.c.revision_id == row["revision_id"]))
+        .mappings()
+        .first()
+    )
+    if signed is None or signed["voided_at"] is not None:
+        raise Conflict("签发已失效，须重新审签")
+    if (signed["begins"] and go_at < signed["begins"]) or (
+        signed["ends"] and go_at > signed["ends"]
+    ):
+        raise Conflict("所选时间不在签发的时段内，须重新审签")
+    latest = go_at + office.config.deliver.lateness
+    return {"go_at": go_at, "latest_at": min(latest, signed["ends"] or latest)}
+
+
+def _again(times: dict[str, datetime]) -> dict[str, Any]:
+    fresh = {"state": S.READY, "reason": None, "was_held": False, "staged": None, "tries": 0}
+    return {**fresh, **times, "due_at": times["go_at"], "waits": 0, "looks": 0, "absents": 0}
+
+
+def look_again(conn: Connection, now: datetime, actor: Actor, delivery_id: int) -> None:
+    """Look an uncertain one up once more, now."""
+    row = _for(conn, actor, delivery_id, S.UNCERTAIN)
+    _set(conn, now, actor, row, "delivery.look", state=S.UNCERTAIN, due_at=now, looks=0)
+
+
+def confirm_sent(
+    conn: Connection, now: datetime, actor: Actor, delivery_id: int, link: str
+) -> None:
+    """A person vouches that it stands, at `link`: an uncertain one, or a by-hand task's receipt.
+
+    Raises Invalid for a link that is none or that another delivery of the account holds.
+    """
+    row = _for(conn, actor, delivery_id, S.UNCERTAIN, S.SENDING)
+    if row["state"] == S.SENDING and row["lease"] is not None:
+        raise Conflict("正在发送，请等它有结果")
+    link = link.strip()
+    if not link.startswith(("http://", "https://")):
+        raise Invalid("请粘贴这条内容的完整网址（http 或 https 开头）")
+    remote = remote_id_in(link, row)
+    _refuse_taken(conn, row, remote)
+    values = {"state": S.SENT, "remote_id": remote, "url": link, "sent_at": now, "due_at": now}
+    said = Say("{who}核对确认已发出", who=actor.name)
+    _set(conn, now, actor, row, "delivery.confirm", reason=said.json(), **values)
+    _end_open(conn, now, row, Outcome.SENT, said, remote)
+    open_watches(conn, now, [row])
+
+
+def remote_id_in(link: str, row: Mapping[str, Any]) -> str:
+    """The platform's id of a post, as it stands at the end of its address; by hand: the address."""
+    if row["capabilities"]["by_hand"]:
+        return link
+    return link.split("?")[0].split("#")[0].rstrip("/").rsplit("/", 1)[-1]
+
+
+def _refuse_taken(conn: Connection, row: RowMapping, remote: str) -> None:
+    taken = select(deliveries.c.post_id).where(
+        deliveries.c.account_id == row["account_id"],
+        deliveries.c.remote_id == remote,
+        deliveries.c.id != row["id"],
+    )
+    if (post := conn.execute(taken).scalar()) is not None:
+        raise Invalid("这个链接已登记在稿件 {id} 名下", id=post)
+
+
+def confirm_absent(
+    office: Office,
+    conn: Connection,
+    now: datetime,
+    actor: Actor,
+    delivery_id: int,
+    at: datetime | None = None,
+) -> None:
+    """A person vouches that it never arrived: it goes again, now or at `at`, ordinary checks kept."""
+    row = _for(conn, actor, delivery_id, S.UNCERTAIN)
+    times = within_window(office, conn, now, row, at)
+    _set(conn, now, actor, row, "delivery.absent", **_again(times))
+    _end_open(conn, now, row, Outcome.ABSENT, Say("{who}核对确认未发出", who=actor.name), None)
+
+
+def drop(conn: Connection, now: datetime, actor: Actor, delivery_id: int) -> None:
+    """Leave it: an uncertain one, or a by-hand task nobody will do."""
+    row = _for(conn, actor, delivery_id, S.UNCERTAIN, S.SENDING)
+    if row["state"] == S.SENDING and row["lease"] is not None:
+        raise Conflict("正在发送，请等它有结果")
+    said = Say("{who}决定不再发布", who=actor.name)
+    _set(conn, now, actor, row, "delivery.drop", state=S.CANCELLED, due_at=None, reason=said.json())
+    _end_open(conn, now, row, Outcome.DROPPED, said, None)
+
+
+def _end_open(
+    conn: Connection,
+    now: datetime,
+    row: RowMapping,
+    outcome: Outcome,
+    said: Say,
+    remote: str | None,
+) -> None:
+    """End the newest attempt with the person's word on it."""
+    newest = conn.execute(
+        select(func.max(attempts.c.id)).where(attempts.c.delivery_id == row["id"])
+    ).scalar()
+    values = {"ended_at": now, "outcome": outcome, "said": said.json(), "remote_id": remote}
+    conn.execute(update(attempts).where(attempts.c.id == newest).values(**values))

@@ -1,0 +1,38 @@
+"""提醒: one incident, one notice, and its end.
+
+A notice is opened under a key; while it stands the same key opens no second one. Telling people of
+it by mail and the like reads these rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import Connection, update
+
+from bot.db import insert_missing, notices
+from bot.language import Say
+
+
+def open_notice(
+    conn: Connection, now: datetime, key: str, say: Say, unit: int | None = None, link: str = ""
+) -> None:
+    """Tell people once of an incident; `link` is the console's path to it."""
+    open_notices(conn, [(now, key, say, unit, link)])
+
+
+def open_notices(
+    conn: Connection, many: Iterable[tuple[datetime, str, Say, int | None, str]]
+) -> None:
+    rows = [
+        {"opened_at": at, "key": key, "say": say.json(), "unit_id": unit, "link": link}
+        for at, key, say, unit, link in many
+    ]
+    insert_missing(conn, notices, rows)
+
+
+def close_notice(conn: Connection, now: datetime, *keys: str) -> None:
+    """The incidents are over."""
+    standing = notices.c.key.in_(keys), notices.c.closed_at.is_(None)
+    conn.execute(update(notices).where(*standing).values(closed_at=now))
