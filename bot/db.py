@@ -608,7 +608,7 @@ board_posts = Table(
     _text("title"),
     Column("text", Text, nullable=False),
     _json("payload"),  # the content that stands now
-    _text("in_reply_to"),
+    _text("in_reply_to", index=True),
     _to("board_posts", "root_id", null=True),  # of an answer: the post whose thread it stands in
     _at("at", null=False),
     _at("edited_at"),
