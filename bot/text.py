@@ -230,12 +230,15 @@ def _gap(head: str) -> str:
 
 
 def _without(text: str, link: str) -> tuple[str, str]:
-    """`text` without the last `link` in it, and the link; the link is "" where it is not there."""
-    if not link or link not in text:
+    """`text` without the last `link` in it, and the link; the link is "" where it is not there.
+
+    It is not there where it is only the beginning of a longer link.
+    """
+    inside = _inside_links(text)
+    found = [m for m in re.finditer(re.escape(link), text) if not inside & {m.start(), m.end()}]
+    if not link or not found:
         return text, ""
-    exact = [start for start, end in links(text) if text[start:end] == link]
-    start = exact[-1] if exact else text.rindex(link)
-    return text[:start].rstrip() + text[start + len(link) :].rstrip(), link
+    return text[: found[-1].start()].rstrip() + text[found[-1].end() :].rstrip(), link
 
 
 def _cut(text: str, fits: Callable[[int], bool]) -> int:
@@ -246,17 +249,10 @@ def _cut(text: str, fits: Callable[[int], bool]) -> int:
     places = places[: bisect_left(places, True, key=lambda at: not fits(at))]
     if not places:
         return 0
-    pairs, words = _inside(_PAIR, text), _inside(_WORD, text)
-    broken = pairs | words
-    good = [at for at in places if at >= places[-1] // 2 and at not in broken]
+    unbroken = {at for at in places if at >= places[-1] // 2} - _inside(_WORD, text)
+    good = unbroken - _inside(_PAIR, text)
     sentences, clauses = ({m.end() for m in p.finditer(text)} for p in (_SENTENCE_END, _CLAUSE_END))
-    ranked = [
-        sentences.intersection(good),
-        clauses.intersection(good),
-        good,
-        set(places) - words,
-        places,
-    ]
+    ranked = [good & sentences, good & clauses, good, unbroken, places]
     # counting is not quite monotonous (a mention shrinks when its @host is whole), so ask again
     return next((at for tier in ranked for at in sorted(tier, reverse=True) if fits(at)), 0)
 
@@ -267,8 +263,12 @@ def _inside(pattern: re.Pattern[str], text: str) -> set[int]:
 
 def _places(text: str) -> list[int]:
     """Ends of graphemes in `text` that are not inside a link."""
-    inside = {at for start, end in links(text) for at in range(start + 1, end)}
+    inside = _inside_links(text)
     return [m.end() for m in _cluster().finditer(text) if m.end() not in inside]
+
+
+def _inside_links(text: str) -> set[int]:
+    return {at for start, end in links(text) for at in range(start + 1, end)}
 
 
 # ---------------------------------------------------------------- template filters
