@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bot.errors import ConfigError, GongkaiError
 
-Days = Mapping[date, tuple[bool, str]]  # a day that differs from its weekday: (worked?, holiday)
+# Days that differ from their weekday: worked or not, or that and the holiday's name.
+Days = Mapping[date, bool | tuple[bool, str]]
 
 
 class UnknownYear(GongkaiError):
@@ -39,7 +40,10 @@ class Calendar:
     """
 
     def __init__(self, table: Days | None = None) -> None:
-        self._table = dict(table or {})
+        self._table = {
+            day: said if isinstance(said, tuple) else (said, "放假")
+            for day, said in (table or {}).items()
+        }
 
     def is_workday(self, day: date) -> bool:
         """Is `day` worked? Raises UnknownYear."""

@@ -138,6 +138,15 @@ def test_the_office_corrects_single_days_of_a_known_year() -> None:
     assert calendar.is_workday(date(2026, 3, 5))
 
 
+def test_the_office_may_leave_the_names_out() -> None:
+    calendar = Calendar({date(2026, 3, 4): False, date(2026, 3, 7): True})
+    assert [calendar.is_workday(date(2026, 3, d)) for d in (4, 5, 7)] == [False, True, True]
+    assert calendar.name_of(date(2026, 3, 4)) == "放假"
+    assert calendar.name_of(date(2026, 3, 7)) is None
+    year = dict.fromkeys((date(2027, 1, 1), date(2027, 5, 1), date(2027, 10, 1)), False)
+    assert Calendar(year).is_workday(date(2027, 6, 1))
+
+
 def test_a_moment_is_not_taken_for_a_day() -> None:
     with pytest.raises(TypeError):
         CALENDAR.is_workday(datetime(2026, 10, 1, tzinfo=UTC))
