@@ -2,7 +2,7 @@
 
 What each unit counts:
 
-- WEIBO: Sina's own composer counter (count.js; the figures in docs/adapters.md): CRLF is LF, a
+- WEIBO: the counter of Sina's own composer (its count.js, on public GitHub): CRLF is LF, a
   Latin-1 character is half a character, any other UTF-16 unit one, a link ten up to 140 of its
   characters and the excess beyond; t.cn links, and short ones of Weibo's own hosts, as they stand;
   the sum rounded up. The server's own rule is not published.
