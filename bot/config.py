@@ -83,7 +83,7 @@ class SourcePart(Part):
     accounts: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()  # only these become drafts; empty is all
     draft: bool = True  # new entries become drafts by themselves
-    lateness: Span = timedelta(hours=24)  # a draft's latest moment after it was signed
+    submit: bool = True  # drafts without a blocking finding go to review by themselves
     fill: Mapping[str, str] = Field(default_factory=dict)
     options: Mapping[str, Any] = Field(default_factory=dict)
 
@@ -174,7 +174,7 @@ class Config(Part):
     review: ReviewPart = ReviewPart()
     audit: AuditPart = AuditPart()
     demo: DemoPart = DemoPart()
-    workdays: Mapping[date, bool] = Field(default_factory=dict)
+    workdays: Mapping[date, str] = Field(default_factory=dict)  # 2027-01-01 = "休 元旦" or "班"
     units: Mapping[str, UnitPart] = Field(default_factory=dict)
     sources: Mapping[str, SourcePart] = Field(default_factory=dict)
     accounts: Mapping[str, AccountPart] = Field(default_factory=dict)
@@ -191,6 +191,19 @@ class Config(Part):
     @cached_property
     def tz(self) -> ZoneInfo:
         return ZoneInfo(self.zone)
+
+    @field_validator("workdays")
+    @classmethod
+    def _day_marks(cls, value: Mapping[date, str]) -> Mapping[date, str]:
+        for day, mark in value.items():
+            if not mark.startswith(("休", "班")):
+                raise ValueError(str(Say("{day} 写作“休 节名”或“班”", day=day)))
+        return value
+
+    @cached_property
+    def days(self) -> dict[date, tuple[bool, str]]:
+        """The office's own calendar: day → (works, name)."""
+        return {d: (mark[0] == "班", mark[1:].strip()) for d, mark in self.workdays.items()}
 
     @property
     def root(self) -> Path:

@@ -30,7 +30,7 @@ class Office:
 
     @cached_property
     def calendar(self) -> Calendar:
-        return Calendar(self.config.workdays)
+        return Calendar(self.config.days)
 
 
 def open_office(path: Path, clock: Clock | None = None, *, migrate: bool = True) -> Office:

@@ -27,7 +27,7 @@ from typing import Any, ClassVar
 
 import httpx
 from pydantic import BaseModel, ConfigDict
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
+from tenacity import retry, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
 from bot.errors import AdapterError, Later, Uncertain, Unsupported
@@ -175,12 +175,12 @@ def ssl_context() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-_RETRY_CONNECT = {
-    "retry": retry_if_exception_type(NotSent),
-    "stop": stop_after_attempt(3),
-    "wait": wait_random_exponential(multiplier=0.1, max=1),
-    "reraise": True,
-}
+_until_connected = retry(
+    retry=retry_if_exception_type(NotSent),
+    stop=stop_after_attempt(3),
+    wait=wait_random_exponential(multiplier=0.1, max=1),
+    reraise=True,
+)
 
 
 class Client:
@@ -231,15 +231,8 @@ class Client:
         except MaybeSent as error:
             raise Uncertain("请求已送出，平台没有回音：{why}", why=str(error)) from error
 
+    @_until_connected
     async def _call(
-        self, client: httpx.AsyncClient, method: str, url: str, request: dict[str, Any]
-    ) -> Answer:
-        async for attempt in AsyncRetrying(**_RETRY_CONNECT):
-            with attempt:
-                return await self._once(client, method, url, request)
-        raise AssertionError("tenacity re-raises")
-
-    async def _once(
         self, client: httpx.AsyncClient, method: str, url: str, request: dict[str, Any]
     ) -> Answer:
         with _told_apart():

@@ -7,7 +7,6 @@ credential until the new one has worked, and refuses another identity unless tha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -59,7 +58,7 @@ class Adapters:
         self._made.clear()
 
 
-def build(office: Office, row: Mapping[str, Any], credential: str | None = None) -> Adapter:
+def build(office: Office, row: RowMapping, credential: str | None = None) -> Adapter:
     """The adapter of an account's row; `credential` overrides the stored one."""
     kind = adapter_class(row["adapter"])
     options = kind.options_model.model_validate(row["options"] or {})
@@ -179,7 +178,7 @@ async def connect(
 
 
 def _keep(
-    conn: Connection, now: datetime, row: Mapping[str, Any], checked: Checked, **more: Any
+    conn: Connection, now: datetime, row: RowMapping, checked: Checked, **more: Any
 ) -> None:
     """Store what a check found; a broken account works again."""
     state = AccountState.ACTIVE if row["state"] == AccountState.BROKEN else row["state"]

@@ -230,7 +230,7 @@ def _checked(conn: Connection, now: datetime, rows: Sequence[RowMapping]) -> lis
     return good
 
 
-def outgoing_of(row: Mapping[str, Any]) -> Outgoing:
+def outgoing_of(row: RowMapping) -> Outgoing:
     """What is sent: the signed payload, a later part of a thread hung under the one before it."""
     outgoing = Outgoing.of(row["payload"])
     if outgoing.in_reply_to == PREVIOUS_PART:
@@ -331,7 +331,8 @@ def _unsigned(row: RowMapping) -> Say | None:
         return Say("签发已失效：{why}", why=Say.of(row["voided"]) if row["voided"] else "")
     if digest_of(row["manifest"]) != row["signed_digest"]:
         return Say("内容与签发时不符，已拦下")
-    mine = [row["account_id"], row["part"], digest_of(row["payload"]), row["identity"], row["act"]]
+    act = Act.PUBLISH if row["act"] == Act.EDIT else row["act"]
+    mine = [row["account_id"], row["part"], digest_of(row["payload"]), row["identity"], act]
     if mine not in row["manifest"]["renditions"]:
         return Say("内容与签发时不符，已拦下")
     return None

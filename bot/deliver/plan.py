@@ -7,7 +7,7 @@ unsent and edits what is sent. The idempotency key belongs to the delivery and n
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -64,7 +64,7 @@ def _plan(office: Office, conn: Connection, now: datetime, post: RowMapping) -> 
 
 
 def times_of(
-    office: Office, now: datetime, post: Mapping[str, Any], approved: Mapping[str, Any]
+    office: Office, now: datetime, post: RowMapping, approved: RowMapping
 ) -> dict[str, Any]:
     """When it goes and the latest moment it may: the earlier of the post's own and the sign-off's."""
     go_at = max(post["go_at"] or now, approved["begins"] or now)

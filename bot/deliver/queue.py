@@ -5,7 +5,6 @@ Each act asks for the right first, then changes only a row that is in the state 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -67,7 +66,7 @@ def one(conn: Connection, delivery_id: int) -> RowMapping:
     row = conn.execute(_query().where(deliveries.c.id == delivery_id)).mappings().first()
     if row is None:
         raise NotFound("没有编号 {id} 的投递", id=delivery_id)
-    return row  # type: ignore[no-any-return]
+    return row
 
 
 def listing(
@@ -131,7 +130,7 @@ def workers_alive(conn: Connection, now: datetime) -> int:
 # ---------------------------------------------------------------- why not yet
 
 
-def why(conn: Connection, now: datetime, row: Mapping[str, Any]) -> Say | None:
+def why(conn: Connection, now: datetime, row: RowMapping) -> Say | None:
     """Why this delivery has not gone yet, and what comes next; None for one that is over and well."""
     stored = Say.of(row["reason"]) if row["reason"] else None
     if row["state"] != S.READY:
@@ -143,7 +142,7 @@ def why(conn: Connection, now: datetime, row: Mapping[str, Any]) -> Say | None:
     return _account_waits(conn, now, row) or _row_waits(conn, now, row) or stored
 
 
-def _account_waits(conn: Connection, now: datetime, row: Mapping[str, Any]) -> Say | None:
+def _account_waits(conn: Connection, now: datetime, row: RowMapping) -> Say | None:
     if row["account_state"] == AccountState.BROKEN:
         return Say("账号已断开，重新连接后继续；队列保留")
     if row["account_state"] == AccountState.PAUSED:
@@ -153,7 +152,7 @@ def _account_waits(conn: Connection, now: datetime, row: Mapping[str, Any]) -> S
     return None
 
 
-def _row_waits(conn: Connection, now: datetime, row: Mapping[str, Any]) -> Say | None:
+def _row_waits(conn: Connection, now: datetime, row: RowMapping) -> Say | None:
     if row["after_id"] is not None:
         before = conn.execute(
             select(deliveries.c.state).where(deliveries.c.id == row["after_id"])
@@ -175,7 +174,7 @@ def _row_waits(conn: Connection, now: datetime, row: Mapping[str, Any]) -> Say |
     return Say("即将发送")
 
 
-def _shallow_and_unclear(conn: Connection, row: Mapping[str, Any]) -> bool:
+def _shallow_and_unclear(conn: Connection, row: RowMapping) -> bool:
     if row["emergency"] or not row["capabilities"]["listing_depth"]:
         return False
     unclear = select(deliveries.c.id).where(
@@ -235,7 +234,7 @@ def retry(
 
 
 def within_window(
-    office: Office, conn: Connection, now: datetime, row: Mapping[str, Any], at: datetime | None
+    office: Office, conn: Connection, now: datetime, row: RowMapping, at: datetime | None
 ) -> dict[str, datetime]:
     """A new time for a delivery, inside what was signed. Raises Conflict."""
     go_at = max(at or now, now)
@@ -287,7 +286,7 @@ def confirm_sent(
     open_watches(conn, now, [row])
 
 
-def remote_id_in(link: str, row: Mapping[str, Any]) -> str:
+def remote_id_in(link: str, row: RowMapping) -> str:
     """The platform's id of a post, as it stands at the end of its address; by hand: the address."""
     if row["capabilities"]["by_hand"]:
         return link

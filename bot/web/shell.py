@@ -1,0 +1,153 @@
+"""The frame around every page: rail, top bar, red band. One read of the store a page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, func, select
+
+from bot import people
+from bot.db import accounts, grants, holds, items, posts, sources, units, workers
+from bot.db import people as persons
+from bot.deliver.holds import stands
+from bot.language import Say
+from bot.model import Actor, HoldScope, Right, Role
+from bot.office import Office
+from bot.web import counts
+from bot.workdays import UnknownYear
+
+STALE = timedelta(seconds=30)  # a worker that has not beaten for this long is not running
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of the rail."""
+
+    href: str
+    word: Say
+    icon: str
+    right: Right
+    badge: str = ""  # key of bot.web.counts
+    key: str = ""  # after G
+
+
+RAIL = (
+    Entry("/", Say("今日"), "home", Right.READ, key="t"),
+    Entry("/posts", Say("稿件"), "file-text", Right.READ, key="w"),
+    Entry("/review", Say("审签"), "rubber-stamp", Right.READ, "review", "r"),
+    Entry("/queue", Say("队列"), "send", Right.READ, "undecided", "q"),
+    Entry("/replies", Say("评论"), "message-circle", Right.READ, "replies", "p"),
+    Entry("/accounts", Say("账号"), "plug", Right.READ, "broken", "a"),
+    Entry("/trail", Say("留痕"), "fingerprint", Right.READ, key="l"),
+)
+
+
+def frame(office: Office, actor: Actor, path: str) -> dict[str, Any]:
+    """What templates/frame.html draws around a page."""
+    with office.db.read() as conn:
+        now = office.db.now(conn)
+        scope = people.unit_ids(conn, actor)
+        stopped = standing(conn, scope)
+        return {
+            "entries": [(e, on(e, path)) for e in RAIL],
+            "counts": counts.badges(conn, office, actor, scope, now),
+            "unit": unit_name(conn, actor),
+            "roles": roles(conn, actor),
+            "rights": all_rights(conn, actor),
+            "clock": clock(office, now),
+            "heart": heart(conn, now),
+            "holds": stopped,
+            "band": [h for h in stopped if h["scope"] in (HoldScope.ALL, HoldScope.UNIT)],
+        }
+
+
+def on(entry: Entry, path: str) -> bool:
+    return path == "/" if entry.href == "/" else path.startswith(entry.href)
+
+
+# ---------------------------------------------------------------- heartbeat
+
+
+def heart(conn: Connection, now: datetime) -> dict[str, Any]:
+    """Do workers run? `alive` is how many beat lately, `last` the latest beat there ever was."""
+    last = conn.execute(select(func.max(workers.c.beat_at))).scalar()
+    running = (workers.c.stopped_at.is_(None), workers.c.beat_at > now - STALE)
+    count = select(func.count()).select_from(workers).where(*running)
+    return {"alive": conn.execute(count).scalar_one(), "last": last}
+
+
+# ---------------------------------------------------------------- holds
+
+
+def standing(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
+    """The holds that stand and concern the reader's units, the widest first."""
+    rows = conn.execute(select(holds).where(stands()).order_by(holds.c.since)).mappings()
+    named = [named_hold(conn, row) for row in rows]
+    order = list(HoldScope)
+    seen = [h for h in named if h["unit_id"] is None or h["unit_id"] in scope]
+    return sorted(seen, key=lambda h: order.index(HoldScope(h["scope"])))
+
+
+def named_hold(conn: Connection, row: RowMapping) -> dict[str, Any]:
+    """A hold with the name of what it stops and of who stopped it."""
+    name, unit_id = target(conn, row["scope"], row["target_id"])
+    who = select(persons.c.name).where(persons.c.id == row["person_id"])
+    return {**row, "name": name, "unit_id": unit_id, "who": conn.execute(who).scalar() or ""}
+
+
+def target(conn: Connection, scope: str, target_id: int | None) -> tuple[str, int | None]:
+    """The name and unit of what a hold stops; no unit: it concerns everybody."""
+    if scope == HoldScope.ALL:
+        return str(Say("全部账号")), None
+    if scope == HoldScope.ITEM:
+        query = (
+            select(items.c.title, sources.c.unit_id).join(sources).where(items.c.id == target_id)
+        )
+    else:
+        table, name, unit = {
+            "unit": (units, units.c.name, units.c.id),
+            "account": (accounts, accounts.c.name, accounts.c.unit_id),
+            "source": (sources, sources.c.key, sources.c.unit_id),
+            "post": (posts, posts.c.title, posts.c.unit_id),
+        }[scope]
+        query = select(name, unit).where(table.c.id == target_id)
+    row = conn.execute(query).first()
+    return (row[0], row[1]) if row else ("", None)
+
+
+# ---------------------------------------------------------------- who and when
+
+
+def unit_name(conn: Connection, actor: Actor) -> str:
+    """The highest unit the reader belongs to."""
+    mine = select(units.c.name).join(grants, grants.c.unit_id == units.c.id)
+    query = mine.where(grants.c.person_id == actor.person).order_by(units.c.parent_id, units.c.id)
+    return conn.execute(query.limit(1)).scalar() or ""
+
+
+def roles(conn: Connection, actor: Actor) -> list[Say]:
+    rows = conn.execute(select(grants.c.role).where(grants.c.person_id == actor.person)).scalars()
+    held = set(rows)
+    return [people.ROLE_WORDS[role] for role in Role if role in held]
+
+
+def all_rights(conn: Connection, actor: Actor) -> frozenset[Right]:
+    """What the reader may do somewhere: only for what to show, never for what to allow."""
+    rows = conn.execute(select(grants.c.role).where(grants.c.person_id == actor.person)).scalars()
+    return frozenset().union(*(people.RIGHTS[Role(role)] for role in rows))
+
+
+def clock(office: Office, now: datetime) -> dict[str, Any]:
+    """The office's hour, and whether today is worked: 工作日, 放假, or the holiday's name."""
+    local = now.astimezone(office.config.tz)
+    try:
+        worked = office.calendar.is_workday(local.date())
+        name = office.calendar.name_of(local.date())
+    except UnknownYear:
+        return {"now": now, "word": Say("放假安排未录入"), "off": True}
+    if worked:
+        swapped = local.weekday() >= 5
+        return {"now": now, "word": Say("调休上班") if swapped else Say("工作日"), "off": False}
+    return {"now": now, "word": Say("{name}放假", name=name) if name else Say("周末"), "off": True}

@@ -1,0 +1,58 @@
+// What scripts add to pages that work without them: keys, focus, the choice of no keys.
+"use strict";
+(() => {
+  const off = () => localStorage.getItem("keys") === "off";
+  const typing = (e) => e.isComposing || e.target.closest("input, textarea, select, [contenteditable]");
+  let going = 0;
+
+  function go(key) {
+    const link = document.querySelector(`.rail a[data-go="${CSS.escape(key)}"]`);
+    if (link) link.click();
+  }
+
+  function step(by) {
+    const rows = [...document.querySelectorAll("[data-row]")];
+    if (!rows.length) return;
+    const at = rows.findIndex((row) => row.contains(document.activeElement));
+    const next = rows[Math.min(Math.max(at + by, 0), rows.length - 1)];
+    const target = next.matches("a, button") ? next : next.querySelector("a, button, input");
+    if (target) target.focus();
+  }
+
+  // A key only moves to the button it names; Enter presses it.
+  function reach(key) {
+    const button = document.querySelector(`[data-key="${CSS.escape(key)}"]`);
+    if (button) button.focus();
+  }
+
+  document.addEventListener("keydown", (e) => {
+    if (e.ctrlKey || e.metaKey || e.altKey || typing(e) || off()) return;
+    const key = e.key.toLowerCase();
+    if (e.shiftKey && key === "s") location.assign("/stop");
+    else if (e.shiftKey) return;
+    else if (key === "/") { const find = document.querySelector("main [type=search], .find input"); if (find) { find.focus(); e.preventDefault(); } }
+    else if (Date.now() - going < 1500) { going = 0; go(key); }
+    else if (key === "g") going = Date.now();
+    else if (key === "j") step(1);
+    else if (key === "k") step(-1);
+    else if (key === "n") { const link = document.querySelector("[data-new]"); if (link) link.click(); }
+    else reach(key);
+  });
+
+  function ready() {
+    const wanted = document.querySelector("[data-focus]");
+    if (wanted) wanted.focus();
+    const keys = document.getElementById("keys-off");
+    if (keys) {
+      keys.checked = off();
+      keys.addEventListener("change", () => localStorage.setItem("keys", keys.checked ? "off" : "on"));
+    }
+    for (const all of document.querySelectorAll("[data-all]")) {
+      all.hidden = false;
+      all.addEventListener("change", () => {
+        for (const one of document.querySelectorAll(`input[name="${all.dataset.all}"]`)) one.checked = all.checked;
+      });
+    }
+  }
+  document.addEventListener("DOMContentLoaded", ready);
+})();

@@ -1,0 +1,173 @@
+"""What a page's handler is given: the office, who asks, what was asked, and how to answer.
+
+`Signed` is the dependency of every page of the console. It finds the session, sends those without
+one to the login page, keeps a one-time password to the page that changes it, and lets a form in
+only from our own pages with this session's token.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import quote, urlsplit
+
+from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData, UploadFile
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from bot.errors import Invalid, NotAllowed
+from bot.model import Actor
+from bot.office import Office
+from bot.web import session, shell
+from bot.web.session import Session
+
+SAFE = ("GET", "HEAD", "OPTIONS")
+OPEN_TO_NEW = ("/password", "/logout", "/language")  # while the one-time password stands
+
+
+class Elsewhere(Exception):
+    """Not here: the reader is sent to `place`."""
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One request of a person who is signed in."""
+
+    office: Office
+    request: Request
+    session: Session
+    form: FormData
+
+    @property
+    def actor(self) -> Actor:
+        return self.session.actor(origin(self.request))
+
+    @property
+    def params(self) -> dict[str, str]:
+        """What the address asks for; the last of a name wins."""
+        return dict(self.request.query_params)
+
+    def field(self, name: str, *, need: str = "") -> str:
+        """A field of the form, trimmed. Raises Invalid naming it where `need` says its label."""
+        value = self.form.get(name, "")
+        value = value.strip() if isinstance(value, str) else ""
+        if need and not value:
+            raise Invalid("请填写“{label}”", label=need)
+        return value
+
+    def fields(self, name: str) -> list[str]:
+        return [v for v in self.form.getlist(name) if isinstance(v, str)]
+
+    def number(self, name: str) -> int:
+        return whole(self.field(name))
+
+    def file(self, name: str) -> UploadFile | None:
+        """An uploaded file; None where none was chosen."""
+        value = self.form.get(name)
+        return value if isinstance(value, UploadFile) and value.filename else None
+
+    def page(self, template: str, status: int = 200, **values: Any) -> Response:
+        """A page of the console in its frame."""
+        env = self.request.app.state.templates
+        frame = shell.frame(self.office, self.actor, self.request.url.path)
+        body = env.get_template(template).render(
+            frame=frame, me=self.session, csrf=self.session.csrf, params=self.params,
+            path=self.request.url.path, **values,
+        )  # fmt: skip
+        return HTMLResponse(body, status)
+
+    def back(self, default: str) -> Response:
+        """After an act: the page the form names in `back`, else `default`."""
+        return go(local(self.field("back")) or default)
+
+
+def go(place: str) -> Response:
+    """To another page, by GET."""
+    return RedirectResponse(place, 303)
+
+
+def whole(value: str) -> int:
+    """A whole number from an address or a form. Raises Invalid."""
+    if not value.isascii() or not value.isdigit() or len(value) > 15:
+        raise Invalid("“{value}”不是编号", value=value[:20])
+    return int(value)
+
+
+def local(place: str) -> str:
+    """`place` where it is a path of this console, else empty: an open door leads nowhere else."""
+    parts = urlsplit(place) if place.isprintable() else None
+    inside = place.startswith("/") and not place.startswith("//") and "\\" not in place
+    return place if parts and inside and not (parts.scheme or parts.netloc) else ""
+
+
+def origin(request: Request) -> str:
+    """The address the request came from."""
+    return request.client.host if request.client else ""
+
+
+def same_site(request: Request) -> bool:
+    """Did one of our own pages send this? Browsers say so by themselves, forms cannot forge it."""
+    if site := request.headers.get("sec-fetch-site"):
+        return site in ("same-origin", "none")
+    said = request.headers.get("origin") or request.headers.get("referer")
+    return said is None or urlsplit(said).netloc in own_hosts(request)
+
+
+def own_hosts(request: Request) -> tuple[str, str]:
+    return request.url.netloc, urlsplit(request.app.state.office.config.public_url).netloc
+
+
+async def signed(request: Request) -> Visit:
+    """The dependency. Raises Elsewhere for the login page, NotAllowed for a foreign form."""
+    office: Office = request.app.state.office
+    token = request.cookies.get(session.cookie_name(office.config), "")
+    found = await run_in_threadpool(session.find, office, token) if token else None
+    if found is None:
+        raise Elsewhere(f"/login?next={quote(wanted(request))}")
+    if found.must_change and request.url.path not in OPEN_TO_NEW:
+        raise Elsewhere("/password")
+    form = FormData() if request.method in SAFE else await checked(request, found.csrf)
+    return Visit(office, request, found, form)
+
+
+def wanted(request: Request) -> str:
+    """Where to go after the login: the page asked for, or the one its form stood on."""
+    if request.method in SAFE:
+        return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+    return local(urlsplit(request.headers.get("referer", "")).path) or "/"
+
+
+async def checked(request: Request, csrf: str) -> FormData:
+    """The form, once it is known to be ours. Raises NotAllowed."""
+    if not same_site(request):
+        raise NotAllowed("这个请求不是从本系统的页面发出的，没有办理")
+    form = await request.form(max_files=10, max_fields=2000)
+    sent = form.get("csrf") or request.headers.get("x-csrf", "")
+    if not isinstance(sent, str) or not secrets.compare_digest(sent.encode(), csrf.encode()):
+        raise NotAllowed("页面已过期，没有办理；请返回刷新页面后再提交，填写的内容仍在")
+    return form
+
+
+Signed = Annotated[Visit, Depends(signed)]
+
+
+def bare(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """A page outside the frame: login, and errors met before one."""
+    env = request.app.state.templates
+    body = env.get_template(template).render(path=request.url.path, **values)
+    return HTMLResponse(body, status)
+
+
+def cookie(response: Response, office: Office, value: str) -> Response:
+    """The session's cookie: for this site, out of scripts' reach, until the browser closes."""
+    name, safe = session.cookie_name(office.config), session.secure(office.config)
+    if value:
+        response.set_cookie(name, value, httponly=True, samesite="lax", secure=safe, path="/")
+    else:
+        response.delete_cookie(name, httponly=True, samesite="lax", secure=safe, path="/")
+    return response

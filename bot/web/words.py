@@ -1,0 +1,125 @@
+"""The states in words, icon and colour, once; every chip of the console is made from here.
+
+Tone: rest, accent, done, attention, stop, unknown (violet, dashed), refer (violet, solid).
+Icons are names in static/vendor/tabler-icons/sprite.svg.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.language import Say
+
+
+@dataclass(frozen=True)
+class Chip:
+    word: Say
+    icon: str
+    tone: str
+
+
+CHIPS: dict[str, dict[str, Chip]] = {
+    "post": {
+        "draft": Chip(Say("草稿"), "pencil", "rest"),
+        "in_review": Chip(Say("审签中"), "eye-check", "accent"),
+        "returned": Chip(Say("已退回"), "arrow-back-up", "attention"),
+        "approved": Chip(Say("已签发"), "rubber-stamp", "done"),
+        "queued": Chip(Say("待发"), "clock", "accent"),
+        "published": Chip(Say("已发布"), "circle-check", "done"),
+        "failed": Chip(Say("失败"), "circle-x", "stop"),
+        "uncertain": Chip(Say("结果不明"), "help-hexagon", "unknown"),
+        "withdrawn": Chip(Say("已撤回"), "eraser", "rest"),
+        "missed": Chip(Say("已错过"), "clock-x", "attention"),
+        "closed": Chip(Say("已结束"), "lock", "rest"),
+    },
+    "delivery": {
+        "ready": Chip(Say("待发"), "clock", "accent"),
+        "sending": Chip(Say("发送中"), "loader-2", "accent"),
+        "sent": Chip(Say("已发出"), "circle-check", "done"),
+        "uncertain": Chip(Say("结果不明"), "help-hexagon", "unknown"),
+        "failed": Chip(Say("失败"), "circle-x", "stop"),
+        "cancelled": Chip(Say("已取消"), "ban", "rest"),
+        "missed": Chip(Say("已错过"), "clock-x", "attention"),
+        "held": Chip(Say("已停发"), "hand-stop", "stop"),
+        "by_hand": Chip(Say("待人工发布"), "hand-click", "attention"),
+        "after_hold": Chip(Say("待复核"), "hand-stop", "attention"),
+    },
+    "item": {
+        "new": Chip(Say("新到"), "file-plus", "accent"),
+        "composed": Chip(Say("已成稿"), "file-check", "done"),
+        "skipped": Chip(Say("不发"), "file-minus", "rest"),
+    },
+    "account": {
+        "active": Chip(Say("正常"), "plug-connected", "done"),
+        "paused": Chip(Say("已暂停"), "player-pause", "rest"),
+        "broken": Chip(Say("已断开"), "plug-x", "stop"),
+    },
+    "watch": {
+        "open": Chip(Say("采集中"), "radar-2", "accent"),
+        "closed": Chip(Say("已结束"), "lock", "rest"),
+    },
+    "reply": {
+        "visible": Chip(Say("可见"), "eye", "rest"),
+        "edited": Chip(Say("已修改"), "edit", "attention"),
+        "removed": Chip(Say("已删除"), "trash", "rest"),
+    },
+    "board": {
+        "waiting": Chip(Say("待审核"), "eye-check", "attention"),
+        "shown": Chip(Say("已公开"), "eye", "done"),
+        "hidden": Chip(Say("不公开"), "ban", "rest"),
+        "deleted": Chip(Say("已删除"), "trash", "rest"),
+    },
+    "finding": {
+        "block": Chip(Say("阻止"), "alert-octagon", "stop"),
+        "warn": Chip(Say("提醒"), "alert-triangle", "attention"),
+        "note": Chip(Say("提示"), "info-circle", "accent"),
+    },
+    "verdict": {
+        "pass": Chip(Say("通过"), "check", "done"),
+        "return": Chip(Say("退回"), "arrow-back-up", "attention"),
+        "refer": Chip(Say("报请确定"), "arrow-up-right", "refer"),
+    },
+}
+CHIPS["source"] = CHIPS["account"]
+
+KINDS: dict[str, Say] = {
+    "notice": Say("通告"),
+    "emergency": Say("紧急"),
+    "response": Say("答复"),
+    "correction": Say("更正"),
+    "withdrawal": Say("撤回"),
+}
+ACTS: dict[str, Say] = {
+    "publish": Say("发布"),
+    "edit": Say("修改"),
+    "withdraw": Say("撤回"),
+    "repost": Say("转发"),
+}
+SIGNED: dict[str, Say] = {
+    "person": Say("本人审签"),
+    "standing": Say("常设授权"),
+    "offline": Say("线下签批"),
+    "emergency": Say("紧急签发"),
+}
+OUTCOMES: dict[str, Say] = {
+    "sent": Say("已发出"),
+    "refused": Say("被拒绝"),
+    "later": Say("稍后再发"),
+    "broken": Say("账号断开"),
+    "unknown": Say("结果不明"),
+    "absent": Say("查无此文"),
+    "dropped": Say("不再发布"),
+}
+SCOPES: dict[str, Say] = {
+    "all": Say("全部账号"),
+    "unit": Say("单位"),
+    "account": Say("账号"),
+    "source": Say("来源"),
+    "item": Say("条目"),
+    "post": Say("稿件"),
+}
+
+
+def chip(kind: str, state: str) -> Chip:
+    """The chip of a state; one nobody drew yet still reads as its own name."""
+    return CHIPS.get(kind, {}).get(state) or Chip(Say("{name}", name=state), "info-circle", "rest")
