@@ -13,14 +13,16 @@ taken (no connection was made), `MaybeSent` when it can. On a write, `NotSent` b
 
 from __future__ import annotations
 
+import json
 import ssl
 from abc import ABC
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, ClassVar
@@ -54,6 +56,14 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+@dataclass(frozen=True)
+class Connecting:
+    """A connection half made. `secret` is what the adapter needs to finish it."""
+
+    url: str
+    secret: str = field(repr=False)
+
+
 class Adapter(ABC):
     """One account on one platform. Construct it with its client; it holds no other state."""
 
@@ -72,6 +82,23 @@ class Adapter(ABC):
 
     def __repr__(self) -> str:  # a credential must never be seen by accident
         return f"<{type(self).__name__}>"
+
+    @classmethod
+    def capabilities_of(cls, options: Any) -> Capabilities:
+        """What is known of an account before `check()` first ran: the class's, or by its options."""
+        return cls.capabilities
+
+    @classmethod
+    async def connect_begin(cls, options: Any, client: Client) -> Connecting:
+        """Where a person goes to let us speak for the account. Raises Unsupported, Later."""
+        raise Unsupported("{adapter} 没有授权网页，请直接填写凭据", adapter=cls.name)
+
+    @classmethod
+    async def connect_finish(
+        cls, options: Any, client: Client, connecting: Connecting, code: str
+    ) -> str:
+        """The credential for the `code` that person brought back. Raises Refused, Later."""
+        raise Unsupported("{adapter} 没有授权网页，请直接填写凭据", adapter=cls.name)
 
     async def check(self) -> Checked:
         """Who are we there, what can it do, how long does the credential live. Changes nothing.
@@ -155,9 +182,18 @@ class Answer:
 
     def json(self) -> Any:
         try:
-            return httpx.Response(self.status, content=self.body).json()
-        except ValueError:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
             return None
+
+    @property
+    def at(self) -> datetime:
+        """The platform's own clock where it told it (Date), else ours; aware, UTC."""
+        try:
+            told = parsedate_to_datetime(self.headers.get("date", ""))
+        except ValueError:
+            return datetime.now(UTC)
+        return told.replace(tzinfo=UTC) if told.tzinfo is None else told.astimezone(UTC)
 
     @property
     def text(self) -> str:
@@ -207,6 +243,7 @@ class Client:
             "verify": ssl_context(),
             "trust_env": trust_env,
             "follow_redirects": False,
+            "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # an outsider has none
         }
         self._reads = httpx.AsyncClient(**options)
         self._writes = (
@@ -259,7 +296,7 @@ def _told_apart() -> Iterator[None]:
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         raise NotSent(type(error).__name__) from error
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
-        raise NotSent(str(error)) from error
+        raise NotSent(type(error).__name__) from None  # its words may quote an address or a header
     except httpx.HTTPError as error:
         raise MaybeSent(type(error).__name__) from error
 
@@ -268,12 +305,13 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
     """The platform's own wait, in every form seen (platform notes in docs/adapters.md):
 
     Retry-After in seconds or as an HTTP date; ratelimit-reset and x-ratelimit-reset as epoch
-    seconds, as seconds to go, or as ISO 8601. None where none is given. Never negative.
+    seconds, as seconds to go, or as ISO 8601. None where none is given. From 0 to 24 hours: a
+    longer one is a clock or a unit gone wrong, and asking again in a day does no harm.
     """
     for name in ("retry-after", "ratelimit-reset", "x-ratelimit-reset"):
         value = (headers.get(name) or "").strip()
         if value and (wait := _wait(value, now)) is not None:
-            return max(wait, timedelta(0))
+            return min(max(wait, timedelta(0)), timedelta(days=1))
     return None
 
 
@@ -283,7 +321,7 @@ def _wait(value: str, now: datetime) -> timedelta | None:
         if seconds > 1e9:  # an epoch
             return timedelta(seconds=seconds - now.timestamp())
         return timedelta(seconds=seconds)
-    except ValueError:
+    except (ValueError, OverflowError):
         pass
     for parse in (datetime.fromisoformat, parsedate_to_datetime):
         try:
@@ -328,6 +366,7 @@ __all__ = [
     "AdapterError",
     "Answer",
     "Client",
+    "Connecting",
     "MaybeSent",
     "NotSent",
     "Options",
