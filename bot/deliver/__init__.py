@@ -5,5 +5,5 @@ ledger    the transactions: take (claim + begin), settle, sweep; the promises li
 engine    the calls between them, side by side
 holds     the stop switch and everything else that stops
 queue     what people do with deliveries, and why one has not gone yet
-accounts  accounts as config declares them, their adapters, connecting and checking them
+accounts  accounts as config declares them: taken in, connected, checked
 """

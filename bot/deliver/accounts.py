@@ -1,4 +1,4 @@
-"""Accounts as config.toml declares them, and the adapters that speak for them.
+"""Accounts as config.toml declares them: taken in, connected, checked.
 
 The file rules key, unit, adapter, options and pace; identity, credential and capabilities live in
 the store. A key that vanished from the file pauses its account. Reconnecting keeps the old
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from bot import audit, config, lease, people
-from bot.adapters.base import Adapter, Client, adapter_class, names
+from bot.adapters.base import Adapter, adapter_class, names
 from bot.config import AccountPart
 from bot.db import accounts, insert_missing, units, watches
 from bot.errors import AccountBroken, AdapterError, ConfigError, Conflict, NotFound
@@ -22,61 +22,15 @@ from bot.language import Say
 from bot.model import (
     AccountState,
     Actor,
-    Capabilities,
     Checked,
     Right,
     WatchState,
 )
 from bot.notices import close_notice
 from bot.office import Office
+from bot.speaking import Adapters, build, by_id, mark_broken
 
 CHECK_EVERY = timedelta(hours=6)
-
-
-class Adapters:
-    """One adapter and client an account, made on first use, made anew when its row changed."""
-
-    def __init__(self, office: Office) -> None:
-        self.office = office
-        self._made: dict[int, tuple[Any, Adapter]] = {}
-
-    async def of(self, account_id: int) -> Adapter:
-        """The account's adapter. Raises NotFound, ConfigError."""
-        with self.office.db.read() as conn:
-            row = by_id(conn, account_id)
-        mark = (row["adapter"], row["credential"], repr(row["options"]))
-        made = self._made.get(account_id)
-        if made is None or made[0] != mark:
-            if made is not None:
-                await made[1].client.aclose()
-            self._made[account_id] = made = (mark, build(self.office, row))
-        return made[1]
-
-    async def aclose(self) -> None:
-        for _, adapter in self._made.values():
-            await adapter.client.aclose()
-        self._made.clear()
-
-
-def build(office: Office, row: RowMapping, credential: str | None = None) -> Adapter:
-    """The adapter of an account's row; `credential` overrides the stored one."""
-    kind = adapter_class(row["adapter"])
-    options = kind.options_model.model_validate(row["options"] or {})
-    secret = office.secrets.open(row["credential"]) if credential is None else credential
-    stored = Capabilities.of(row["capabilities"]) if row["capabilities"] else kind.capabilities
-    client = Client(
-        timeout=stored.timeout_seconds,
-        keep_alive_writes=stored.keep_alive_writes,
-        **getattr(kind, "client_options", {}),
-    )
-    return kind(options, secret, client)
-
-
-def by_id(conn: Connection, account_id: int) -> RowMapping:
-    row = conn.execute(select(accounts).where(accounts.c.id == account_id)).mappings().first()
-    if row is None:
-        raise NotFound("没有编号 {id} 的账号", id=account_id)
-    return row
 
 
 def by_key(conn: Connection, key: str) -> RowMapping:
@@ -177,9 +131,7 @@ async def connect(
     return checked
 
 
-def _keep(
-    conn: Connection, now: datetime, row: RowMapping, checked: Checked, **more: Any
-) -> None:
+def _keep(conn: Connection, now: datetime, row: RowMapping, checked: Checked, **more: Any) -> None:
     """Store what a check found; a broken account works again."""
     state = AccountState.ACTIVE if row["state"] == AccountState.BROKEN else row["state"]
     conn.execute(
@@ -220,8 +172,6 @@ async def check(office: Office, adapter: Adapter, account_id: int) -> Say | None
     with office.db.write() as conn:
         now, row = office.db.now(conn), by_id(conn, account_id)
         if row["identity"] and row["identity"] != checked.identity.id:
-            from bot.deliver.ledger import mark_broken
-
             said = Say("凭据属于另一身份 {name}", name=checked.identity.name)
             mark_broken(conn, now, account_id, said)
             return said
@@ -230,8 +180,6 @@ async def check(office: Office, adapter: Adapter, account_id: int) -> Say | None
 
 
 def _check_failed(office: Office, account_id: int, error: AdapterError) -> Say:
-    from bot.deliver.ledger import mark_broken
-
     with office.db.write() as conn:
         now = office.db.now(conn)
         if isinstance(error, AccountBroken):

@@ -20,7 +20,6 @@ from bot import lease
 from bot.adapters.base import Adapter
 from bot.db import deliveries, disk_full
 from bot.deliver import ledger
-from bot.deliver.accounts import Adapters
 from bot.deliver.ledger import Begun, Ready, Settled
 from bot.errors import AccountBroken, AdapterError, Later, Refused, Uncertain, Unsupported
 from bot.language import Say
@@ -38,6 +37,7 @@ from bot.model import (
     Visible,
 )
 from bot.office import Office
+from bot.speaking import Adapters
 
 S = DeliveryState
 T = TypeVar("T")

@@ -62,6 +62,7 @@ from bot.model import (
     digest_of,
 )
 from bot.notices import open_notices
+from bot.speaking import mark_broken
 
 S = DeliveryState
 CLOCK_SLACK = timedelta(seconds=5)
@@ -523,15 +524,6 @@ def _entries(now: datetime, one: Settled) -> list[dict[str, Any]]:
         data["remote_id"] = one.receipt.remote_id
     verb = f"delivery.{one.state}"
     return [audit.entry(now, MACHINE, verb, f"delivery:{one.row['id']}", **data)]
-
-
-def mark_broken(conn: Connection, now: datetime, account_id: int, why: Say) -> None:
-    """The account cannot be used until a person mends it; its queue stays as it is."""
-    values = {"state": AccountState.BROKEN, "broken": why.json()}
-    conn.execute(update(accounts).where(accounts.c.id == account_id).values(**values))
-    audit.write(conn, now, MACHINE, "account.broken", f"account:{account_id}")
-    said = Say("账号已断开：{why}。队列保留，重新连接后继续", why=why)
-    open_notices(conn, [(now, f"account:{account_id}", said, None, "/accounts")])
 
 
 def _free_host(conn: Connection, host: str, at: datetime) -> None:

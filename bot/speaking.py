@@ -1,0 +1,72 @@
+"""The adapters that speak for accounts. No stage: deliver and collect both speak through it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, select, update
+
+from bot import audit
+from bot.adapters.base import Adapter, Client, adapter_class
+from bot.db import accounts
+from bot.errors import NotFound
+from bot.language import Say
+from bot.model import MACHINE, AccountState, Capabilities
+from bot.notices import open_notices
+from bot.office import Office
+
+
+class Adapters:
+    """One adapter and client an account, made on first use, made anew when its row changed."""
+
+    def __init__(self, office: Office) -> None:
+        self.office = office
+        self._made: dict[int, tuple[Any, Adapter]] = {}
+
+    async def of(self, account_id: int) -> Adapter:
+        """The account's adapter. Raises NotFound, ConfigError."""
+        with self.office.db.read() as conn:
+            row = by_id(conn, account_id)
+        mark = (row["adapter"], row["credential"], repr(row["options"]))
+        made = self._made.get(account_id)
+        if made is None or made[0] != mark:
+            if made is not None:
+                await made[1].client.aclose()
+            self._made[account_id] = made = (mark, build(self.office, row))
+        return made[1]
+
+    async def aclose(self) -> None:
+        for _, adapter in self._made.values():
+            await adapter.client.aclose()
+        self._made.clear()
+
+
+def build(office: Office, row: RowMapping, credential: str | None = None) -> Adapter:
+    """The adapter of an account's row; `credential` overrides the stored one."""
+    kind = adapter_class(row["adapter"])
+    options = kind.options_model.model_validate(row["options"] or {})
+    secret = office.secrets.open(row["credential"]) if credential is None else credential
+    stored = Capabilities.of(row["capabilities"]) if row["capabilities"] else kind.capabilities
+    client = Client(
+        timeout=stored.timeout_seconds,
+        keep_alive_writes=stored.keep_alive_writes,
+        **getattr(kind, "client_options", {}),
+    )
+    return kind(options, secret, client)
+
+
+def by_id(conn: Connection, account_id: int) -> RowMapping:
+    row = conn.execute(select(accounts).where(accounts.c.id == account_id)).mappings().first()
+    if row is None:
+        raise NotFound("没有编号 {id} 的账号", id=account_id)
+    return row
+
+
+def mark_broken(conn: Connection, now: datetime, account_id: int, why: Say) -> None:
+    """The account cannot be used until a person mends it; its queue stays as it is."""
+    values = {"state": AccountState.BROKEN, "broken": why.json()}
+    conn.execute(update(accounts).where(accounts.c.id == account_id).values(**values))
+    audit.write(conn, now, MACHINE, "account.broken", f"account:{account_id}")
+    said = Say("账号已断开：{why}。队列保留，重新连接后继续", why=why)
+    open_notices(conn, [(now, f"account:{account_id}", said, None, "/accounts")])
