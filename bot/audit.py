@@ -77,6 +77,14 @@ def seal(conn: Connection, limit: int = 1000) -> int:
     return len(sealed)
 
 
+def unsealed(conn: Connection) -> bool:
+    """Is there an entry to seal?"""
+    return (
+        conn.execute(select(audits.c.id).where(audits.c.number.is_(None)).limit(1)).first()
+        is not None
+    )
+
+
 def chained(previous: str, number: int, row: Mapping[str, Any]) -> str:
     """The digest of an entry: of its number, its content and the digest before it."""
     content = {

@@ -156,6 +156,9 @@ def _screened(
     office: Office, outgoing: Outgoing, account: RowMapping, able: Capabilities
 ) -> list[Finding]:
     found = screen(outgoing.text, rules=_rules(office), capabilities=able)
+    if outgoing.warning and text.over(outgoing.warning + outgoing.text, able):
+        said = "内容提示与正文合计超出该平台的字数"  # platforms count both in one limit
+        found.append(Finding("over-limit", Severity.BLOCK, 0, 0, "", said))
     for more in (outgoing.title, outgoing.warning, *(m.alt for m in outgoing.media)):
         # A span in another field than the text would mark the wrong place: keep the words only.
         found += [replace(f, start=0, end=0) for f in screen(more, rules=_rules(office))]
@@ -490,15 +493,24 @@ def body_of(
     keys: Sequence[str],
 ) -> Body:
     """The template rendered for each account; the first one's text stands for all that agree."""
+    body = body_from(office, conn, template, fields_of(office, entry), keys)
+    return replace(body, link=entry.link, language=entry.language[:2] or "zh")
+
+
+def body_from(
+    office: Office,
+    conn: Connection,
+    template: templates.Template,
+    fields: Mapping[str, Any],
+    keys: Sequence[str],
+) -> Body:
+    """A template rendered with `fields` for each account. Raises ConfigError, NotFound."""
     rows = _accounts(conn, keys)
-    fields = fields_of(office, entry)
-    texts = {row["key"]: template.render(fields | {"account": _facts(row)}) for row in rows}
+    texts = {row["key"]: template.render({**fields, "account": _facts(row)}) for row in rows}
     common = next(iter(texts.values()), "")
     return Body(
         text=common,
         title=template.title(fields),
-        link=entry.link,
-        language=entry.language[:2] or "zh",
         visibility=template.front.visibility,
         warning=template.front.warning,
         over_limit=template.front.over_limit,

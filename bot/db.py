@@ -243,6 +243,7 @@ posts = Table(
     _count("step"),  # the step that waits, 0-based
     _at("go_at"),  # None: as soon as signed
     _at("latest_at"),  # past it: missed
+    _text("slot"),  # a schedule's key: once approved it waits for the next slot of it
     _flag("emergency"),
     Column("answers_id", _Id),  # replies.id, for a response
     Column("about_id", _Id),  # posts.id, for a correction or withdrawal

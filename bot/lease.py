@@ -77,12 +77,15 @@ def postpone(conn: Connection, table: Table, row: RowMapping, now: datetime, lim
     return settle(conn, table, row, due, tries=tries) and due is not None
 
 
-def next_due(conn: Connection, tables: Sequence[Table]) -> datetime | None:
-    """The earliest time any row is due, or its lease ends: until then a worker may sleep."""
-    due = []
+def next_due(conn: Connection, now: datetime, tables: Sequence[Table]) -> datetime | None:
+    """The earliest time after `now` at which any row falls due or its lease ends.
+
+    What was due already and could not start waits for something else than the clock.
+    """
+    found = []
     for table in tables:
-        waiting, held = table.c.lease.is_(None), table.c.lease.is_not(None)
-        first = select(table.c.due_at).where(table.c.due_at.is_not(None), waiting)
-        due.append(conn.execute(first.order_by(table.c.due_at).limit(1)).scalar())
-        due.append(conn.execute(select(func.min(table.c.leased_until)).where(held)).scalar())
-    return min((at for at in due if at is not None), default=None)
+        waiting = select(table.c.due_at).where(table.c.due_at > now, table.c.lease.is_(None))
+        found.append(conn.execute(waiting.order_by(table.c.due_at).limit(1)).scalar())
+        held = select(func.min(table.c.leased_until)).where(table.c.leased_until > now)
+        found.append(conn.execute(held).scalar())
+    return min((at for at in found if at is not None), default=None)

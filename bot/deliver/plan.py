@@ -28,7 +28,9 @@ def plan_due(office: Office, n: int = 50) -> int:
     """Plan the approved posts whose turn it is; give how many."""
     with office.db.write() as conn:
         now = office.db.now(conn)
-        rows = lease.claim(conn, posts, now, n, posts.c.state == PostState.APPROVED)
+        rows = lease.claim(
+            conn, posts, now, n, posts.c.state == PostState.APPROVED, posts.c.slot == ""
+        )
         for row in rows:
             later = _plan(office, conn, now, row)
             lease.settle(conn, posts, row, later)

@@ -52,7 +52,7 @@ def frame(office: Office, actor: Actor, path: str) -> dict[str, Any]:
         stopped = standing(conn, scope)
         return {
             "entries": [(e, on(e, path)) for e in RAIL],
-            "counts": counts.badges(conn, office, actor, scope, now),
+            "counts": counts.badges(conn, office, actor, scope),
             "unit": unit_name(conn, actor),
             "roles": roles(conn, actor),
             "rights": all_rights(conn, actor),
