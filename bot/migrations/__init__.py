@@ -79,15 +79,29 @@ def _found(conn: Connection, database: Database) -> None:
 
 @contextmanager
 def _alone(database: Database) -> Iterator[Connection]:
-    """A transaction no other upgrade runs beside.
-
-    SQLite alters a table by making it anew, which foreign keys would take for a deletion: there
-    they are off meanwhile, and checked before the end.
-    """
-    if not database.sqlite:
+    """A transaction no other upgrade runs beside."""
+    if database.sqlite:
+        with _sqlite_alone(database) as conn:
+            yield conn
+    else:
         with database.write() as conn:
             conn.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
             yield conn
-        return
-    with database.write() as conn:
-        yield conn
+
+
+@contextmanager
+def _sqlite_alone(database: Database) -> Iterator[Connection]:
+    """Without foreign keys: SQLite alters a table by dropping it for a new one, which they would
+    take for a deletion of its rows. They are checked before the end instead."""
+    with database.engine.connect() as conn:
+        cursor = conn.connection.cursor()
+        cursor.execute("pragma foreign_keys=off")
+        try:
+            with conn.execution_options(gongkai_write=True).begin():
+                yield conn
+                orphans = conn.exec_driver_sql("pragma foreign_key_check").all()
+                if orphans:
+                    raise RuntimeError(f"the migration left orphans: {orphans[:3]}")
+        finally:
+            cursor.execute("pragma foreign_keys=on")
+            cursor.close()
