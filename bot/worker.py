@@ -12,7 +12,6 @@ import os
 import secrets
 import socket
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Table, func, select, update
@@ -40,7 +39,7 @@ from bot.office import Office
 
 log = logging.getLogger("gongkai")
 BEAT = 5
-SILENT = timedelta(seconds=30)
+_LIVING: set[str] = set()  # the workers of this very process
 
 
 class Worker:
@@ -196,6 +195,7 @@ class Worker:
 
     def _enter(self) -> None:
         """Say we are here, and let go what a dead worker of this machine had begun."""
+        _LIVING.add(self.id)
         with self.office.db.write() as conn:
             now = self.office.db.now(conn)
             dead = _dead(conn)
@@ -206,6 +206,7 @@ class Worker:
         self._plan_schedules()
 
     def _leave(self) -> None:
+        _LIVING.discard(self.id)
         with self.office.db.write() as conn:
             now = self.office.db.now(conn)
             conn.execute(update(workers).where(workers.c.id == self.id).values(stopped_at=now))
@@ -243,12 +244,12 @@ def _dead(conn: Connection) -> list[str]:
     here = select(workers.c.id, workers.c.pid).where(
         workers.c.host == socket.gethostname(), workers.c.stopped_at.is_(None)
     )
-    return [w for w, pid in conn.execute(here).tuples() if not _alive(pid)]
+    return [w for w, pid in conn.execute(here).tuples() if not _alive(w, pid)]
 
 
-def _alive(pid: int) -> bool:
-    if pid == os.getpid():
-        return False  # a process restarted under the same number, as containers do
+def _alive(worker: str, pid: int) -> bool:
+    if pid == os.getpid():  # a container's process often restarts under the same number
+        return worker in _LIVING
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -1,0 +1,52 @@
+"""The command line: `gongkai`. A door: it parses, calls the stages' functions, and shows.
+
+Every command that shows something takes --json. Acts that need a right are done --as a person, whose
+password is asked (or read from --password-file); what the machine's own shell may do by itself says so.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from bot.cli import content, delivery, office, persons, reading
+from bot.errors import GongkaiError
+
+
+class Speaking(click.Group):
+    """Errors for people: one sentence, no traceback, exit 2."""
+
+    def main(self, *args, **kwargs):  # type: ignore[no-untyped-def]
+        try:
+            return super().main(*args, **kwargs)
+        except GongkaiError as error:
+            click.echo(str(error), err=True)
+            sys.exit(2)
+
+
+@click.group(cls=Speaking, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--config",
+    "path",
+    default="config.toml",
+    show_default=True,
+    envvar="GONGKAI_CONFIG",
+    help="办公室的配置文件 the office's file",
+)
+@click.option("--lang", type=click.Choice(["zh", "en"]), default=None, help="语言 language")
+@click.version_option(package_name="gongkai")
+@click.pass_context
+def main(context: click.Context, path: str, lang: str | None) -> None:
+    """公开 Gongkai: a government office's microblogs, from entry to signed post to reply."""
+    from bot.language import use
+
+    context.obj = path
+    context.meta["lang"] = lang
+    if lang:
+        use(lang)
+
+
+for module in (office, reading, content, delivery, persons):
+    for command in module.COMMANDS:
+        main.add_command(command)

@@ -1,0 +1,172 @@
+"""What every command shares: opening the office, who acts, and how things are shown."""
+
+from __future__ import annotations
+
+import functools
+import getpass
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bot.model import Actor
+    from bot.office import Office
+
+as_json = click.option("--json", "json_", is_flag=True, help="以 JSON 输出 as JSON")
+
+
+def opened(context: click.Context) -> Office:
+    """The office of --config, speaking its language."""
+    from bot.language import use
+    from bot.office import open_office
+
+    office = open_office(Path(context.obj))
+    if not context.meta.get("lang"):
+        use(office.config.language)
+    context.call_on_close(office.db.close)
+    return office
+
+
+def with_office(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Passes the office as the first argument."""
+
+    @click.pass_context
+    @functools.wraps(command)
+    def run(context: click.Context, *args: Any, **kwargs: Any) -> Any:
+        return command(opened(context), *args, **kwargs)
+
+    return run
+
+
+def acting(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Passes the office and who acts; without --as the machine's own shell does."""
+
+    @click.option("--as", "login", default="", help="以何人身份办理 who acts (login)")
+    @click.option(
+        "--password-file", type=click.Path(exists=True, dir_okay=False), help="密码所在文件"
+    )
+    @click.pass_context
+    @functools.wraps(command)
+    def run(
+        context: click.Context, *args: Any, login: str, password_file: str | None, **kwargs: Any
+    ) -> Any:
+        office = opened(context)
+        return command(office, _actor(office, login, password_file), *args, **kwargs)
+
+    return run
+
+
+def _actor(office: Office, login: str, password_file: str | None) -> Actor:
+    from bot import people
+    from bot.errors import NotAllowed
+    from bot.model import Actor
+
+    if not login:
+        return Actor(None, f"shell:{getpass.getuser()}", "cli")
+    password = _password(login, password_file)
+    with office.db.read() as conn:
+        row = people.by_login(conn, login)
+    if row["disabled"] or not people.matches(row, password):
+        raise NotAllowed("登录名或密码不对")
+    return people.actor(row, "cli")
+
+
+def _password(login: str, password_file: str | None) -> str:
+    if password_file:
+        return Path(password_file).read_text("utf-8").strip()
+    if "GONGKAI_PASSWORD" in os.environ:
+        return os.environ["GONGKAI_PASSWORD"]
+    return str(click.prompt(f"{login} 的密码", hide_input=True))
+
+
+@contextmanager
+def writing(office: Office) -> Iterator[tuple[Any, datetime]]:
+    """A transaction and its now."""
+    with office.db.write() as conn:
+        yield conn, office.db.now(conn)
+
+
+# ---------------------------------------------------------------- showing
+
+
+def show(rows: Iterable[Mapping[str, Any]], json_: bool, columns: Mapping[str, str]) -> None:
+    """Rows as a table (column → heading) or as a JSON list."""
+    from bot.language import _
+
+    rows = [dict(row) for row in rows]
+    if json_:
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=1, default=plain))
+        return
+    if not rows:
+        click.echo(_("没有可显示的内容"))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*(_(heading) for heading in columns.values()), box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(cell(row.get(name)) for name in columns))
+    Console(soft_wrap=False).print(table)
+
+
+def say(value: Mapping[str, Any], json_: bool, sentence: str) -> None:
+    """One result: as JSON, or as a sentence."""
+    click.echo(json.dumps(value, ensure_ascii=False, default=plain) if json_ else sentence)
+
+
+def plain(value: Any) -> Any:
+    """What JSON has no word for."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, frozenset | set | tuple):
+        return sorted(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    return str(value)
+
+
+def cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return f"{value.astimezone():%m-%d %H:%M:%S}"
+    if isinstance(value, dict) and "text" in value and "values" in value:
+        from bot.language import Say
+
+        return str(Say.of(value))
+    return str(value)
+
+
+def instant(office: Office, value: str | None) -> datetime | None:
+    """A time as people write it ("2026-11-25 09:30"), on the office's clock, as UTC."""
+    from datetime import UTC
+
+    from bot.errors import Invalid
+
+    if not value:
+        return None
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError:
+        raise Invalid("时间写作 2026-11-25 09:30，不是 {value}", value=value) from None
+    return (at if at.tzinfo else at.replace(tzinfo=office.config.tz)).astimezone(UTC)
+
+
+def reading_units(office: Office, actor: Actor | None, conn: Any) -> set[int]:
+    """The units whose rows may be shown: all of them to the machine's own shell."""
+    from sqlalchemy import select
+
+    from bot import people
+    from bot.db import units
+
+    if actor is None or actor.person is None:
+        return set(conn.execute(select(units.c.id)).scalars())
+    return people.unit_ids(conn, actor)

@@ -1,0 +1,54 @@
+"""Connecting an account: a token handed over in a file, or authorisation out of band."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bot.deliver import accounts
+from bot.errors import GongkaiError, Invalid
+from bot.model import Actor, Identity
+from bot.office import Office
+from bot.speaking import build
+
+
+async def connect(
+    office: Office, actor: Actor, key: str, token_file: str | None, another: bool
+) -> Identity:
+    """Prove the credential and keep it. Raises what `accounts.connect` raises."""
+    credential = (
+        Path(token_file).read_text("utf-8").strip() if token_file else await _authorise(office, key)
+    )
+    checked = await accounts.connect(office, actor, key, credential, another=another)
+    return checked.identity
+
+
+async def _authorise(office: Office, key: str) -> str:
+    """A person opens the platform's page, lets us speak for the account, and brings a code back."""
+    with office.db.read() as conn:
+        row = accounts.by_key(conn, key)
+    adapter = build(office, row, "")
+    try:
+        connecting = await adapter.connect_begin(adapter.options, adapter.client)
+        click.echo("请用该账号登录，在下列页面授权，再把得到的授权码粘贴到这里：")
+        click.echo(connecting.url)
+        code = str(click.prompt("授权码")).strip()
+        return await adapter.connect_finish(adapter.options, adapter.client, connecting, code)
+    except GongkaiError as error:
+        raise Invalid("授权没有完成：{why}", why=error.say) from None
+    finally:
+        await adapter.client.aclose()
+
+
+async def check_now(office: Office, key: str) -> None:
+    """Check one account; raises Invalid saying what is wrong."""
+    with office.db.read() as conn:
+        row = accounts.by_key(conn, key)
+    adapter = build(office, row)
+    try:
+        wrong = await accounts.check(office, adapter, row["id"])
+    finally:
+        await adapter.client.aclose()
+    if wrong is not None:
+        raise Invalid(wrong)

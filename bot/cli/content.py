@@ -1,0 +1,398 @@
+"""post, sign: drafts, review, sign-off."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bot.cli.base import acting, as_json, instant, reading_units, say, show, with_office, writing
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, RowMapping
+
+    from bot.model import Actor
+    from bot.office import Office
+
+
+@click.group()
+def post() -> None:
+    """稿件 posts."""
+
+
+POST_COLUMNS = {"id": "编号", "state": "状态", "kind": "类别", "go_at": "计划", "title": "标题"}
+
+
+@post.command("list")
+@click.option("--state", default="", help="draft, in_review, approved, closed")
+@click.option("--limit", default=50)
+@as_json
+@with_office
+def post_list(office: Office, state: str, limit: int, json_: bool) -> None:
+    """列出稿件."""
+    from sqlalchemy import select
+
+    from bot.db import posts
+
+    with office.db.read() as conn:
+        query = select(posts).where(posts.c.unit_id.in_(reading_units(office, None, conn)))
+        if state:
+            query = query.where(posts.c.state == state)
+        rows = conn.execute(query.order_by(posts.c.id.desc()).limit(limit)).mappings().all()
+    show(rows, json_, POST_COLUMNS)
+
+
+@post.command("show")
+@click.argument("post_id", type=int)
+@as_json
+@with_office
+def post_show(office: Office, post_id: int, json_: bool) -> None:
+    """一篇稿件：各账号将发的原文、审签、投递 one post, as it will be sent."""
+    with office.db.read() as conn:
+        found = _whole(conn, post_id)
+    if json_:
+        say(found, True, "")
+        return
+    click.echo(f"#{post_id} [{found['state']}] {found['title']}  digest {found['digest'][:16]}")
+    for part in found["renditions"]:
+        click.echo(f"\n— {part['account']} ({part['part'] + 1})\n{part['payload']['text']}")
+    for finding in found["findings"]:
+        click.echo(f"! {finding['severity']} {finding['rule']}: {finding['message']}")
+    for row in found["deliveries"]:
+        click.echo(f"> {row['account_key']} {row['act']} {row['state']} {row['url'] or ''}")
+
+
+def _whole(conn: Connection, post_id: int) -> dict[str, Any]:
+    from bot import compose, review
+    from bot.deliver import queue
+
+    row = compose.locked(conn, post_id)
+    revision = compose.current(conn, row)
+    names = dict(zip(sorted(row["accounts"]), compose.account_keys(conn, row), strict=False))
+    parts = [dict(r) | {"account": names.get(r["account_id"])} for r in review.shown(conn, row)]
+    deliveries = queue.listing(conn, {row["unit_id"]}, post=post_id, limit=500)
+    return {
+        **row,
+        "digest": revision["digest"],
+        "number": revision["number"],
+        "body": revision["body"],
+        "findings": revision["findings"],
+        "renditions": parts,
+        "signoffs": [dict(r) for r in review.trail(conn, post_id)],
+        "deliveries": [_brief(r) for r in deliveries],
+    }
+
+
+def _brief(row: RowMapping) -> dict[str, Any]:
+    keep = "id account_key act part state go_at latest_at sent_at remote_id url reason visible"
+    return {name: row[name] for name in keep.split()}
+
+
+@post.command("new")
+@click.option("--unit", required=True)
+@click.option("--account", "accounts", multiple=True, required=True)
+@click.option("--title", default="")
+@click.option("--text", default="", help="正文；- 读标准输入")
+@click.option("--link", default="")
+@click.option(
+    "--image", "images", multiple=True, type=(click.Path(exists=True), str), help="图片 替代文字"
+)
+@click.option("--at", default=None, help="计划时间 2026-11-25 09:30")
+@click.option("--latest", default=None, help="最迟时间")
+@click.option("--emergency", is_flag=True, help="应急，走两人应急审签")
+@as_json
+@acting
+def post_new(office: Office, actor: Actor, **asked: Any) -> None:
+    """拟稿 draft a post."""
+    from bot import compose, people
+    from bot.media import take_picture
+
+    text = click.get_text_stream("stdin").read() if asked["text"] == "-" else asked["text"]
+    with writing(office) as (conn, now):
+        pictures = tuple(
+            take_picture(office.media, conn, now, Path(p).read_bytes(), Path(p).name, alt)
+            for p, alt in asked["images"]
+        )
+        body = compose.Body(text.strip(), asked["title"], asked["link"], pictures)
+        made = compose.create(
+            office,
+            conn,
+            now,
+            actor,
+            unit_id=people.unit_of(conn, asked["unit"])["id"],
+            keys=asked["accounts"],
+            body=body,
+            go_at=instant(office, asked["at"]),
+            latest_at=instant(office, asked["latest"]),
+            emergency=asked["emergency"],
+        )
+    say({"post": made}, asked["json_"], f"#{made}")
+
+
+@post.command("compose")
+@click.argument("item_id", type=int)
+@click.option("--template", default="")
+@click.option("--account", "accounts", multiple=True)
+@as_json
+@acting
+def post_compose(
+    office: Office,
+    actor: Actor,
+    item_id: int,
+    template: str,
+    accounts: tuple[str, ...],
+    json_: bool,
+) -> None:
+    """由条目成稿 draft a post from a catalogue entry."""
+    from bot import compose
+
+    with writing(office) as (conn, now):
+        made = compose.from_item(office, conn, now, actor, item_id, template, accounts)
+    say({"post": made}, json_, f"#{made}")
+
+
+@post.command("edit")
+@click.argument("post_id", type=int)
+@click.option("--text", required=True, help="- 读标准输入")
+@click.option("--title", default=None)
+@acting
+def post_edit(office: Office, actor: Actor, post_id: int, text: str, title: str | None) -> None:
+    """改稿：成新版本，原审签失效 a new revision; the sign-off is void."""
+    from dataclasses import replace
+
+    from bot import compose
+
+    words = click.get_text_stream("stdin").read() if text == "-" else text
+    with writing(office) as (conn, now):
+        row = compose.locked(conn, post_id)
+        before = compose.Body.of(compose.current(conn, row)["body"])
+        body = replace(before, text=words.strip(), variants={})
+        if title is not None:
+            body = replace(body, title=title)
+        keys = compose.account_keys(conn, row)
+        compose.revise(
+            office,
+            conn,
+            now,
+            actor,
+            post_id,
+            row["version"],
+            body,
+            keys,
+            go_at=row["go_at"],
+            latest_at=row["latest_at"],
+        )
+
+
+@post.command("submit")
+@click.argument("post_id", type=int)
+@acting
+def post_submit(office: Office, actor: Actor, post_id: int) -> None:
+    """送审."""
+    from bot import review
+
+    with writing(office) as (conn, now):
+        review.submit(office, conn, now, actor, post_id)
+
+
+@post.command("withdraw")
+@click.argument("post_id", type=int)
+@click.option("--reason", required=True)
+@as_json
+@acting
+def post_withdraw(office: Office, actor: Actor, post_id: int, reason: str, json_: bool) -> None:
+    """撤回已发稿件：另成一稿，须审签 take a sent post down; the decision is signed like a post."""
+    from bot import compose
+
+    with writing(office) as (conn, now):
+        made = compose.withdrawal(office, conn, now, actor, post_id, reason)
+    say({"post": made}, json_, f"#{made}")
+
+
+@post.command("answer")
+@click.argument("reply_id", type=int)
+@click.option("--text", required=True)
+@as_json
+@acting
+def post_answer(office: Office, actor: Actor, reply_id: int, text: str, json_: bool) -> None:
+    """答复一条评论：成稿送审 answer a public reply, as a draft."""
+    from bot import compose
+
+    with writing(office) as (conn, now):
+        made = compose.answer(office, conn, now, actor, reply_id, text)
+    say({"post": made}, json_, f"#{made}")
+
+
+@post.command("close")
+@click.argument("post_id", type=int)
+@acting
+def post_close(office: Office, actor: Actor, post_id: int) -> None:
+    """结束一篇不发的稿件."""
+    from bot import compose
+
+    with writing(office) as (conn, now):
+        compose.close(conn, now, actor, post_id)
+
+
+# ---------------------------------------------------------------- sign
+
+
+@click.group()
+def sign() -> None:
+    """审签 review and sign-off."""
+
+
+@sign.command("list")
+@as_json
+@acting
+def sign_list(office: Office, actor: Actor, json_: bool) -> None:
+    """待我审签 what waits for me (--as)."""
+    from bot import review
+
+    with office.db.read() as conn:
+        rows = review.waiting_for(office, conn, actor)
+    show(
+        rows,
+        json_,
+        {"id": "编号", "step": "审次", "number": "版本", "go_at": "计划", "title": "标题"},
+    )
+
+
+def _decide(
+    office: Office, actor: Actor, post_id: int, verdict: str, note: str, digest: str
+) -> None:
+    from bot import compose, review
+    from bot.model import Verdict
+
+    with writing(office) as (conn, now):
+        row = compose.locked(conn, post_id)
+        seen = digest or compose.current(conn, row)["digest"]
+        word = review.Decision(Verdict(verdict), seen, note)
+        state = review.decide(office, conn, now, actor, post_id, word)
+    click.echo(state)
+
+
+_digest = click.option("--digest", default="", help="所见版本的摘要；不给则指当前版本")
+
+
+@sign.command("pass")
+@click.argument("post_id", type=int)
+@click.option("--note", default="")
+@_digest
+@acting
+def sign_pass(office: Office, actor: Actor, post_id: int, note: str, digest: str) -> None:
+    """通过当前审次 pass the step that waits."""
+    _decide(office, actor, post_id, "pass", note, digest)
+
+
+@sign.command("return")
+@click.argument("post_id", type=int)
+@click.option("--note", required=True)
+@_digest
+@acting
+def sign_return(office: Office, actor: Actor, post_id: int, note: str, digest: str) -> None:
+    """退回."""
+    _decide(office, actor, post_id, "return", note, digest)
+
+
+@sign.command("refer")
+@click.argument("post_id", type=int)
+@click.option("--note", required=True)
+@_digest
+@acting
+def sign_refer(office: Office, actor: Actor, post_id: int, note: str, digest: str) -> None:
+    """报请确定."""
+    _decide(office, actor, post_id, "refer", note, digest)
+
+
+@sign.command("offline")
+@click.argument("post_id", type=int)
+@click.option("--signed-by", required=True, help="签批单上签字的人")
+@click.option("--sheet", required=True, type=click.Path(exists=True, dir_okay=False))
+@acting
+def sign_offline(office: Office, actor: Actor, post_id: int, signed_by: str, sheet: str) -> None:
+    """登记线下签批 record a sheet signed on paper."""
+    from bot import compose, review
+
+    with writing(office) as (conn, now):
+        digest = compose.current(conn, compose.locked(conn, post_id))["digest"]
+        content, name = Path(sheet).read_bytes(), Path(sheet).name
+        review.record_offline(office, conn, now, actor, post_id, digest, signed_by, content, name)
+
+
+@sign.command("standing")
+@click.argument("source")
+@click.option("--until", required=True, help="截止 2026-12-31 18:00")
+@click.option("--daily-max", type=int, required=True)
+@click.option("--column", "columns", multiple=True)
+@click.option("--note", default="")
+@as_json
+@acting
+def sign_standing(
+    office: Office,
+    actor: Actor,
+    source: str,
+    until: str,
+    daily_max: int,
+    columns: tuple[str, ...],
+    note: str,
+    json_: bool,
+) -> None:
+    """常设签发：对可信来源 a standing sign-off for a trusted source."""
+    from bot import review
+    from bot.errors import Invalid
+
+    ends = instant(office, until)
+    if ends is None:
+        raise Invalid("请写明截止时间")
+    with writing(office) as (conn, now):
+        made = review.grant_standing(
+            office,
+            conn,
+            now,
+            actor,
+            source,
+            ends=ends,
+            daily_max=daily_max,
+            columns=columns,
+            note=note,
+        )
+    say({"standing": made}, json_, f"#{made}")
+
+
+@sign.command("wake")
+@click.argument("standing_id", type=int)
+@acting
+def sign_wake(office: Office, actor: Actor, standing_id: int) -> None:
+    """恢复备份后唤醒常设签发 after a restore."""
+    from bot import review
+
+    with writing(office) as (conn, now):
+        review.wake_standing(conn, now, actor, standing_id)
+
+
+@sign.command("end")
+@click.argument("standing_id", type=int)
+@acting
+def sign_end(office: Office, actor: Actor, standing_id: int) -> None:
+    """终止常设签发 end a standing sign-off."""
+    from bot import review
+
+    with writing(office) as (conn, now):
+        review.end_standing(conn, now, actor, standing_id)
+
+
+@sign.command("revoke")
+@click.argument("post_id", type=int)
+@click.option("--reason", required=True)
+@acting
+def sign_revoke(office: Office, actor: Actor, post_id: int, reason: str) -> None:
+    """撤销签发（未发的不再发） take a sign-off back."""
+    from bot import review
+
+    with writing(office) as (conn, now):
+        review.revoke(office, conn, now, actor, post_id, reason)
+
+
+COMMANDS = [post, sign]

@@ -1,0 +1,229 @@
+"""queue, hold, resume: what goes out, and what stops it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bot.cli.base import acting, as_json, instant, reading_units, say, show, with_office, writing
+
+if TYPE_CHECKING:
+    from bot.model import Actor
+    from bot.office import Office
+
+
+@click.group(invoke_without_command=True)
+@click.option(
+    "--state", default="", help="ready, sending, sent, uncertain, failed, missed, person, held"
+)
+@click.option("--post", type=int, default=None)
+@click.option("--limit", default=50)
+@as_json
+@click.pass_context
+def queue(context: click.Context, **asked: Any) -> None:
+    """队列：每条为什么还没发 deliveries, and why each has not gone yet."""
+    if context.invoked_subcommand is None:
+        from bot.cli.base import opened
+
+        _list(opened(context), **asked)
+
+
+def _list(office: Office, state: str, post: int | None, limit: int, json_: bool) -> None:
+    from bot.deliver import queue as stage
+
+    with office.db.read() as conn:
+        now = office.db.now(conn)
+        units = reading_units(office, None, conn)
+        rows = stage.listing(conn, units, state=state, post=post, limit=limit)
+        found = [_shown(r, stage.why(conn, now, r)) for r in rows]
+    columns = {
+        "id": "编号",
+        "state": "状态",
+        "account": "账号",
+        "go_at": "计划",
+        "title": "稿件",
+        "why": "为什么",
+    }
+    show(found, json_, columns)
+
+
+def _shown(row: Any, why: Any) -> dict[str, Any]:
+    keep = "id post_id title act part state go_at due_at latest_at sent_at remote_id url visible"
+    shown = {name: row[name] for name in keep.split()}
+    return shown | {"account": row["account_key"], "why": str(why) if why else ""}
+
+
+@queue.command("attempts")
+@click.argument("delivery_id", type=int)
+@as_json
+@with_office
+def queue_attempts(office: Office, delivery_id: int, json_: bool) -> None:
+    """每次尝试与平台原话 every attempt, with the platform's own words."""
+    from bot.deliver import queue as stage
+
+    with office.db.read() as conn:
+        rows = stage.attempts_of(conn, delivery_id)
+    show(
+        rows,
+        json_,
+        {"begun_at": "开始", "ended_at": "结束", "outcome": "结果", "said": "说明", "raw": "原话"},
+    )
+
+
+@queue.command("cancel")
+@click.argument("delivery_id", type=int)
+@acting
+def queue_cancel(office: Office, actor: Actor, delivery_id: int) -> None:
+    """取消未发的投递."""
+    from bot.deliver import queue as stage
+
+    with writing(office) as (conn, now):
+        stage.cancel(conn, now, actor, delivery_id)
+
+
+@queue.command("retry")
+@click.argument("delivery_id", type=int)
+@click.option("--at", default=None)
+@acting
+def queue_retry(office: Office, actor: Actor, delivery_id: int, at: str | None) -> None:
+    """再发（仅这一条，须在签发时段内） only this one, within the signed window."""
+    from bot.deliver import queue as stage
+
+    with writing(office) as (conn, now):
+        stage.retry(office, conn, now, actor, delivery_id, instant(office, at))
+
+
+@queue.command("look")
+@click.argument("delivery_id", type=int)
+@acting
+def queue_look(office: Office, actor: Actor, delivery_id: int) -> None:
+    """结果不明的再查一次."""
+    from bot.deliver import queue as stage
+
+    with writing(office) as (conn, now):
+        stage.look_again(conn, now, actor, delivery_id)
+
+
+@queue.command("resolve")
+@click.argument("delivery_id", type=int)
+@click.option("--sent", "link", default="", help="确已发出，链接")
+@click.option("--absent", is_flag=True, help="确未发出，再发")
+@click.option("--drop", is_flag=True, help="不再发布")
+@click.option("--at", default=None)
+@acting
+def queue_resolve(
+    office: Office,
+    actor: Actor,
+    delivery_id: int,
+    link: str,
+    absent: bool,
+    drop: bool,
+    at: str | None,
+) -> None:
+    """核定结果不明的投递，或登记人工发布的链接 a person's word on an uncertain one, or a receipt."""
+    from bot.deliver import queue as stage
+    from bot.errors import Invalid
+
+    if sum((bool(link), absent, drop)) != 1:
+        raise Invalid("请在 --sent、--absent、--drop 中选一个")
+    with writing(office) as (conn, now):
+        if link:
+            stage.confirm_sent(conn, now, actor, delivery_id, link)
+        elif absent:
+            stage.confirm_absent(office, conn, now, actor, delivery_id, instant(office, at))
+        else:
+            stage.drop(conn, now, actor, delivery_id)
+
+
+@click.command()
+@click.argument("scope", type=click.Choice(["all", "unit", "account", "source", "item", "post"]))
+@click.argument("target", default="")
+@click.option("--reason", required=True)
+@click.option("--let", "passes", multiple=True, type=int, help="指名放行的稿件")
+@click.option("--until", default=None)
+@as_json
+@acting
+def hold(
+    office: Office,
+    actor: Actor,
+    scope: str,
+    target: str,
+    reason: str,
+    passes: tuple[int, ...],
+    until: str | None,
+    json_: bool,
+) -> None:
+    """停发：立即生效 stop: all, or a unit, account, source (by key), item or post (by number)."""
+    from bot.deliver import holds
+    from bot.model import HoldScope
+
+    with writing(office) as (conn, now):
+        where = HoldScope(scope)
+        made = holds.hold(
+            conn,
+            now,
+            actor,
+            where,
+            _target(conn, where, target),
+            reason,
+            passes,
+            instant(office, until),
+        )
+        flying = holds.in_flight(conn)
+    say({"hold": made, "in_flight": flying}, json_, f"#{made} 停发；已在途 {flying} 条")
+
+
+def _target(conn: Any, scope: Any, target: str) -> int | None:
+    from sqlalchemy import select
+
+    from bot.db import accounts, sources, units
+    from bot.errors import NotFound
+
+    tables = {"unit": units, "account": accounts, "source": sources}
+    if scope == "all":
+        return None
+    if scope in tables:
+        table = tables[scope]
+        found = conn.execute(select(table.c.id).where(table.c.key == target)).scalar()
+    else:
+        found = int(target) if target.isdigit() else None
+    if found is None:
+        raise NotFound("没有 {scope} {target}", scope=scope, target=target)
+    return int(found)
+
+
+@click.command()
+@click.argument("hold_id", type=int, required=False)
+@as_json
+@acting
+def resume(office: Office, actor: Actor, hold_id: int | None, json_: bool) -> None:
+    """解除停发；不给编号则列出现有停发 lift a hold; without a number, list them."""
+    from bot.deliver import holds
+
+    if hold_id is None:
+        with office.db.read() as conn:
+            rows = holds.listing(conn, office.db.now(conn))
+        show(
+            rows,
+            json_,
+            {
+                "id": "编号",
+                "scope": "范围",
+                "target_id": "对象",
+                "since": "自",
+                "stops": "停住",
+                "reason": "事由",
+            },
+        )
+        return
+    with writing(office) as (conn, now):
+        waiting = holds.resume(conn, now, actor, hold_id)
+    say(
+        {"waiting": waiting},
+        json_,
+        f"已解除；{waiting} 条已过点，由人逐条决定（gongkai queue --state person）",
+    )
+
+
+COMMANDS = [queue, hold, resume]

@@ -1,0 +1,268 @@
+"""account, user, audit."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bot.cli.base import acting, as_json, say, show, with_office, writing
+
+if TYPE_CHECKING:
+    from bot.model import Actor
+    from bot.office import Office
+
+
+@click.group()
+def account() -> None:
+    """账号 accounts."""
+
+
+@account.command("list")
+@as_json
+@with_office
+def account_list(office: Office, json_: bool) -> None:
+    """列出账号."""
+    from sqlalchemy import select
+
+    from bot.db import accounts
+
+    secret = {"credential"}
+    with office.db.read() as conn:
+        rows = conn.execute(select(*(c for c in accounts.c if c.name not in secret))).mappings()
+        found = list(rows.all())
+    show(
+        found,
+        json_,
+        {
+            "key": "键",
+            "adapter": "平台",
+            "state": "状态",
+            "identity_name": "身份",
+            "token_ends": "凭据至",
+            "broken": "原因",
+        },
+    )
+
+
+@account.command("connect")
+@click.argument("key")
+@click.option("--token-file", type=click.Path(exists=True, dir_okay=False), help="凭据所在文件")
+@click.option("--another", is_flag=True, help="确要换成另一身份")
+@acting
+def account_connect(
+    office: Office, actor: Actor, key: str, token_file: str | None, another: bool
+) -> None:
+    """连接账号：令牌文件，或按提示到平台授权 connect: a token's file, or authorise as prompted."""
+    from bot.cli.connecting import connect
+
+    identity = asyncio.run(connect(office, actor, key, token_file, another))
+    click.echo(f"已连接 {identity.name} {identity.url}")
+
+
+@account.command("check")
+@click.argument("key")
+@with_office
+def account_check(office: Office, key: str) -> None:
+    """现在检查一次."""
+    from bot.cli.connecting import check_now
+
+    asyncio.run(check_now(office, key))
+    click.echo("正常")
+
+
+@account.command("pause")
+@click.argument("key")
+@acting
+def account_pause(office: Office, actor: Actor, key: str) -> None:
+    """暂停，队列保留."""
+    from bot.deliver import accounts
+
+    with writing(office) as (conn, now):
+        accounts.pause(conn, now, actor, key, True)
+
+
+@account.command("activate")
+@click.argument("key")
+@acting
+def account_activate(office: Office, actor: Actor, key: str) -> None:
+    """恢复使用."""
+    from bot.deliver import accounts
+
+    with writing(office) as (conn, now):
+        accounts.pause(conn, now, actor, key, False)
+
+
+# ---------------------------------------------------------------- user
+
+
+@click.group()
+def user() -> None:
+    """人员 people."""
+
+
+def _roles() -> list[str]:
+    return [
+        "contributor",
+        "editor",
+        "reviewer",
+        "signer",
+        "responder",
+        "supervisor",
+        "administrator",
+    ]
+
+
+@user.command("list")
+@as_json
+@with_office
+def user_list(office: Office, json_: bool) -> None:
+    """列出人员与角色."""
+    from sqlalchemy import select
+
+    from bot.db import grants, people, units
+
+    query = (
+        select(
+            people.c.login,
+            people.c.name,
+            people.c.disabled,
+            grants.c.role,
+            units.c.key.label("unit"),
+        )
+        .outerjoin(grants, grants.c.person_id == people.c.id)
+        .outerjoin(units, units.c.id == grants.c.unit_id)
+        .order_by(people.c.login)
+    )
+    with office.db.read() as conn:
+        rows = list(conn.execute(query).mappings())
+    show(rows, json_, {"login": "登录名", "name": "姓名", "unit": "单位", "role": "角色"})
+
+
+@user.command("add")
+@click.argument("login")
+@click.option("--name", required=True)
+@click.option("--unit", required=True)
+@click.option("--role", type=click.Choice(_roles()), required=True)
+@as_json
+@acting
+def user_add(
+    office: Office, actor: Actor, login: str, name: str, unit: str, role: str, json_: bool
+) -> None:
+    """新增人员，给出一次性密码 prints a one-time password."""
+    from bot import people
+    from bot.model import Role
+
+    with writing(office) as (conn, now):
+        password = people.add(conn, now, actor, login, name, unit, Role(role))
+    say({"login": login, "password": password}, json_, f"{login} 一次性密码 {password}")
+
+
+@user.command("grant")
+@click.argument("login")
+@click.option("--unit", required=True)
+@click.option("--role", type=click.Choice(_roles()), required=True)
+@acting
+def user_grant(office: Office, actor: Actor, login: str, unit: str, role: str) -> None:
+    """授予角色."""
+    from bot import people
+    from bot.model import Role
+
+    with writing(office) as (conn, now):
+        people.grant(conn, now, actor, login, unit, Role(role))
+
+
+@user.command("revoke")
+@click.argument("login")
+@click.option("--unit", required=True)
+@click.option("--role", type=click.Choice(_roles()), required=True)
+@acting
+def user_revoke(office: Office, actor: Actor, login: str, unit: str, role: str) -> None:
+    """收回角色."""
+    from bot import people
+    from bot.model import Role
+
+    with writing(office) as (conn, now):
+        people.revoke(conn, now, actor, login, unit, Role(role))
+
+
+@user.command("disable")
+@click.argument("login")
+@click.option("--undo", is_flag=True)
+@acting
+def user_disable(office: Office, actor: Actor, login: str, undo: bool) -> None:
+    """停用人员（--undo 恢复）."""
+    from bot import people
+
+    with writing(office) as (conn, now):
+        people.disable(conn, now, actor, login, not undo)
+
+
+@user.command("password")
+@click.argument("login")
+@click.option("--password-file", "new", type=click.File("r"), help="新密码所在文件")
+@with_office
+def user_password(office: Office, login: str, new: Any) -> None:
+    """设置密码（在本机）set a password, on this machine."""
+    import getpass
+
+    from bot import people
+    from bot.model import Actor
+
+    password = new.read().strip() if new else click.prompt("新密码", hide_input=True)
+    with writing(office) as (conn, now):
+        shell = Actor(None, f"shell:{getpass.getuser()}", "cli")
+        people.set_password(conn, now, shell, login, password)
+
+
+# ---------------------------------------------------------------- audit
+
+
+@click.group()
+def audit() -> None:
+    """留痕 the audit trail."""
+
+
+@audit.command("list")
+@click.option("--limit", default=50)
+@click.option("--subject", default="", help="post:12, delivery:3, …")
+@as_json
+@with_office
+def audit_list(office: Office, limit: int, subject: str, json_: bool) -> None:
+    """最近的留痕."""
+    from sqlalchemy import select
+
+    from bot.db import audits
+
+    query = select(audits).order_by(audits.c.id.desc()).limit(limit)
+    if subject:
+        query = query.where(audits.c.subject == subject)
+    with office.db.read() as conn:
+        rows = list(conn.execute(query).mappings())
+    columns = {"number": "序号", "at": "时间", "actor": "何人", "verb": "何事", "subject": "对象"}
+    show(rows, json_, columns)
+
+
+@audit.command("verify")
+@as_json
+@click.pass_context
+def audit_verify(context: click.Context, json_: bool) -> None:
+    """验证留痕未被改动 exit 1 when it does not hold."""
+    from bot import audit as ground
+    from bot.cli.base import opened
+    from bot.worker import anchor_file
+
+    office = opened(context)
+    with office.db.write() as conn:
+        while ground.seal(conn):
+            pass
+    with office.db.read() as conn:
+        found = ground.verify(conn, ground.anchors(anchor_file(office)))
+    holds = f"已封 {found.sealed} 条，与库外存证相符 {found.anchored} 处，留痕完整"
+    say(found.json(), json_, "\n".join(map(str, found.faults)) or holds)
+    if found.faults:
+        context.exit(1)
+
+
+COMMANDS = [account, user, audit]
