@@ -639,8 +639,14 @@ board_replies = Table(
 )
 
 for _table in list(metadata.tables.values()):
-    if "due_at" in _table.c:  # what is due next is found without a scan
+    if "due_at" in _table.c:  # what is due next, or held until when, is found without a scan
         Index(f"ix_{_table.name}_due_at", _table.c.due_at)
+        Index(
+            f"ix_{_table.name}_leased_until",
+            _table.c.leased_until,
+            sqlite_where=text("leased_until is not null"),
+            postgresql_where=text("leased_until is not null"),
+        )
 
 
 # ---------------------------------------------------------------- opening it
@@ -657,11 +663,16 @@ class Database:
         self.clock = clock or Clock()
         self.sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = _sqlite_engine(self.url) if self.sqlite else _postgres_engine(self.url)
+        self._reader = self.engine
+        if not self.sqlite:
+            self._reader = self.engine.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that only reads: one consistent picture."""
-        with self.engine.connect() as conn, conn.begin():
+        with self._reader.begin() as conn:
             yield conn
 
     @contextmanager

@@ -170,6 +170,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("key", name=op.f("uq_accounts_key")),
     )
     op.create_index("ix_accounts_due_at", "accounts", ["due_at"], unique=False)
+    op.create_index(
+        "ix_accounts_leased_until",
+        "accounts",
+        ["leased_until"],
+        unique=False,
+        sqlite_where=sa.text("leased_until is not null"),
+        postgresql_where=sa.text("leased_until is not null"),
+    )
     op.create_table(
         "board_replies",
         sa.Column("id", ID, nullable=False),
@@ -280,6 +288,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("key", name=op.f("uq_sources_key")),
     )
     op.create_index("ix_sources_due_at", "sources", ["due_at"], unique=False)
+    op.create_index(
+        "ix_sources_leased_until",
+        "sources",
+        ["leased_until"],
+        unique=False,
+        sqlite_where=sa.text("leased_until is not null"),
+        postgresql_where=sa.text("leased_until is not null"),
+    )
     op.create_table(
         "posts",
         sa.Column("id", ID, nullable=False),
@@ -315,6 +331,14 @@ def upgrade() -> None:
     )
     op.create_index("ix_posts_due_at", "posts", ["due_at"], unique=False)
     op.create_index(op.f("ix_posts_item_id"), "posts", ["item_id"], unique=False)
+    op.create_index(
+        "ix_posts_leased_until",
+        "posts",
+        ["leased_until"],
+        unique=False,
+        sqlite_where=sa.text("leased_until is not null"),
+        postgresql_where=sa.text("leased_until is not null"),
+    )
     op.create_index("ix_posts_state", "posts", ["state", "id"], unique=False)
     op.create_table(
         "standings",
@@ -367,6 +391,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("source_id", "key", name=op.f("uq_items_source_id_key")),
     )
     op.create_index("ix_items_due_at", "items", ["due_at"], unique=False)
+    op.create_index(
+        "ix_items_leased_until",
+        "items",
+        ["leased_until"],
+        unique=False,
+        sqlite_where=sa.text("leased_until is not null"),
+        postgresql_where=sa.text("leased_until is not null"),
+    )
     op.create_index("ix_items_state", "items", ["state", "id"], unique=False)
     op.create_table(
         "occurrences",
@@ -385,6 +417,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("schedule", "at", name=op.f("uq_occurrences_schedule_at")),
     )
     op.create_index("ix_occurrences_due_at", "occurrences", ["due_at"], unique=False)
+    op.create_index(
+        "ix_occurrences_leased_until",
+        "occurrences",
+        ["leased_until"],
+        unique=False,
+        sqlite_where=sa.text("leased_until is not null"),
+        postgresql_where=sa.text("leased_until is not null"),
+    )
     op.create_table(
         "revisions",
         sa.Column("id", ID, nullable=False),
@@ -535,6 +575,14 @@ def upgrade() -> None:
     op.create_index("ix_deliveries_account", "deliveries", ["account_id", "state"], unique=False)
     op.create_index("ix_deliveries_due", "deliveries", ["state", "due_at"], unique=False)
     op.create_index("ix_deliveries_due_at", "deliveries", ["due_at"], unique=False)
+    op.create_index(
+        "ix_deliveries_leased_until",
+        "deliveries",
+        ["leased_until"],
+        unique=False,
+        sqlite_where=sa.text("leased_until is not null"),
+        postgresql_where=sa.text("leased_until is not null"),
+    )
     op.create_index("ix_deliveries_post", "deliveries", ["post_id"], unique=False)
     op.create_index(
         "uq_deliveries_publish",
@@ -650,6 +698,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("delivery_id", name=op.f("uq_watches_delivery_id")),
     )
     op.create_index("ix_watches_due_at", "watches", ["due_at"], unique=False)
+    op.create_index(
+        "ix_watches_leased_until",
+        "watches",
+        ["leased_until"],
+        unique=False,
+        sqlite_where=sa.text("leased_until is not null"),
+        postgresql_where=sa.text("leased_until is not null"),
+    )
     op.create_table(
         "reply_versions",
         sa.Column("id", ID, nullable=False),
