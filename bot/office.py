@@ -28,6 +28,11 @@ class Office:
     def secrets(self) -> Secrets:
         return Secrets(self.config.place(self.config.secret_key_file))
 
+    @property
+    def anchor(self) -> Path:
+        """Where the trail's head is anchored, outside the store and its backup."""
+        return self.config.place(self.config.audit.anchor)
+
     @cached_property
     def calendar(self) -> Calendar:
         return Calendar(self.config.days)

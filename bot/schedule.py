@@ -124,9 +124,9 @@ def times(office: Office, schedule: Schedule, after: datetime) -> Iterator[datet
     triggers = [_trigger(office, rule) for rule in schedule.when]
     at = after
     while True:
-        nexts = [
-            n for t in triggers if (n := t.get_next_fire_time(None, at + timedelta(microseconds=1)))
-        ]
+        just_after = at + timedelta(microseconds=1)
+        fires = [trigger.get_next_fire_time(None, just_after) for trigger in triggers]
+        nexts: list[datetime] = [fire for fire in fires if fire is not None]
         if not nexts:
             return
         at = min(nexts)
@@ -176,7 +176,7 @@ def plan_ahead(office: Office) -> list[GongkaiError]:
 def _plan_one(office: Office, schedule: Schedule) -> None:
     with office.db.write() as conn:
         now = office.db.now(conn)
-        rows = []
+        rows: list[dict[str, Any]] = []
         if not schedule.paused:
             for at in times(office, schedule, now):
                 if at > now + HORIZON:

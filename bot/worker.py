@@ -11,7 +11,7 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Table, func, select, update
@@ -68,7 +68,7 @@ class Worker:
             await self.engine.aclose()
             await self._thread(self._leave)
 
-    def _loops(self, stop: asyncio.Event) -> list[Awaitable[None]]:
+    def _loops(self, stop: asyncio.Event) -> list[Coroutine[Any, Any, None]]:
         n = 50
         stages: list[tuple[Callable[[], Awaitable[int]], Sequence[Table]]] = [
             (self.engine.start_due, [deliveries]),
@@ -180,7 +180,7 @@ class Worker:
 
     def _anchor(self) -> None:
         with self.office.db.read() as conn:
-            audit.anchor(conn, anchor_file(self.office), self.office.db.now(conn))
+            audit.anchor(conn, self.office.anchor, self.office.db.now(conn))
 
     def _plan_schedules(self) -> None:
         wrong = schedule.plan_ahead(self.office)
@@ -257,8 +257,3 @@ def _alive(worker: str, pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def anchor_file(office: Office) -> Any:
-    """Where the trail's head is anchored, outside the store and its backup."""
-    return office.config.place(office.config.audit.anchor)

@@ -6,6 +6,7 @@ password is asked (or read from --password-file); what the machine's own shell m
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
@@ -22,7 +23,12 @@ class Speaking(click.Group):
             return super().main(*args, **kwargs)
         except GongkaiError as error:
             click.echo(str(error), err=True)
-            sys.exit(2)
+        except Exception as error:
+            if "GONGKAI_DEBUG" in os.environ:
+                raise
+            kind = type(error).__name__
+            click.echo(f"内部错误 {kind}：{error}（详情：GONGKAI_DEBUG=1）", err=True)
+        sys.exit(2)
 
 
 @click.group(cls=Speaking, context_settings={"help_option_names": ["-h", "--help"]})

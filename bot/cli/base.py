@@ -40,7 +40,7 @@ def with_office(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @click.pass_context
     @functools.wraps(command)
-    def run(context: click.Context, *args: Any, **kwargs: Any) -> Any:
+    def run(context: click.Context, /, *args: Any, **kwargs: Any) -> Any:
         return command(opened(context), *args, **kwargs)
 
     return run
@@ -55,10 +55,9 @@ def acting(command: Callable[..., Any]) -> Callable[..., Any]:
     )
     @click.pass_context
     @functools.wraps(command)
-    def run(
-        context: click.Context, *args: Any, login: str, password_file: str | None, **kwargs: Any
-    ) -> Any:
+    def run(context: click.Context, /, *args: Any, **kwargs: Any) -> Any:
         office = opened(context)
+        login, password_file = kwargs.pop("login"), kwargs.pop("password_file")
         return command(office, _actor(office, login, password_file), *args, **kwargs)
 
     return run
@@ -97,7 +96,7 @@ def writing(office: Office) -> Iterator[tuple[Any, datetime]]:
 # ---------------------------------------------------------------- showing
 
 
-def show(rows: Iterable[Mapping[str, Any]], json_: bool, columns: Mapping[str, str]) -> None:
+def show(rows: Iterable[Mapping[Any, Any]], json_: bool, columns: Mapping[str, str]) -> None:
     """Rows as a table (column → heading) or as a JSON list."""
     from bot.language import _
 
@@ -117,7 +116,7 @@ def show(rows: Iterable[Mapping[str, Any]], json_: bool, columns: Mapping[str, s
     Console(soft_wrap=False).print(table)
 
 
-def say(value: Mapping[str, Any], json_: bool, sentence: str) -> None:
+def say(value: Mapping[Any, Any], json_: bool, sentence: str) -> None:
     """One result: as JSON, or as a sentence."""
     click.echo(json.dumps(value, ensure_ascii=False, default=plain) if json_ else sentence)
 

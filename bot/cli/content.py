@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,7 +109,7 @@ def post_new(office: Office, actor: Actor, **asked: Any) -> None:
     from bot import compose, people
     from bot.media import take_picture
 
-    text = click.get_text_stream("stdin").read() if asked["text"] == "-" else asked["text"]
+    text = sys.stdin.read() if asked["text"] == "-" else asked["text"]
     with writing(office) as (conn, now):
         pictures = tuple(
             take_picture(office.media, conn, now, Path(p).read_bytes(), Path(p).name, alt)
@@ -163,7 +164,7 @@ def post_edit(office: Office, actor: Actor, post_id: int, text: str, title: str 
 
     from bot import compose
 
-    words = click.get_text_stream("stdin").read() if text == "-" else text
+    words = sys.stdin.read() if text == "-" else text
     with writing(office) as (conn, now):
         row = compose.locked(conn, post_id)
         before = compose.Body.of(compose.current(conn, row)["body"])

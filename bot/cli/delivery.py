@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--limit", default=50)
 @as_json
 @click.pass_context
-def queue(context: click.Context, **asked: Any) -> None:
+def queue(context: click.Context, /, **asked: Any) -> None:
     """队列：每条为什么还没发 deliveries, and why each has not gone yet."""
     if context.invoked_subcommand is None:
         from bot.cli.base import opened

@@ -251,14 +251,13 @@ def audit_verify(context: click.Context, json_: bool) -> None:
     """验证留痕未被改动 exit 1 when it does not hold."""
     from bot import audit as ground
     from bot.cli.base import opened
-    from bot.worker import anchor_file
 
     office = opened(context)
     with office.db.write() as conn:
         while ground.seal(conn):
             pass
     with office.db.read() as conn:
-        found = ground.verify(conn, ground.anchors(anchor_file(office)))
+        found = ground.verify(conn, ground.anchors(office.anchor))
     holds = f"已封 {found.sealed} 条，与库外存证相符 {found.anchored} 处，留痕完整"
     say(found.json(), json_, "\n".join(map(str, found.faults)) or holds)
     if found.faults:
