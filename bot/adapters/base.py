@@ -79,6 +79,7 @@ class Adapter(ABC):
         self.options = options
         self.credential = credential
         self.client = client
+        client.secret = credential
 
     def __repr__(self) -> str:  # a credential must never be seen by accident
         return f"<{type(self).__name__}>"
@@ -179,6 +180,7 @@ class Answer:
     headers: httpx.Headers
     body: bytes
     url: str
+    secret: str = field(default="", repr=False)  # blotted out of whatever is shown
 
     def json(self) -> Any:
         try:
@@ -197,7 +199,11 @@ class Answer:
 
     @property
     def text(self) -> str:
-        return self.body.decode("utf-8", "replace")
+        """The body, without our credential: some servers quote what they were sent."""
+        return self.blot(self.body.decode("utf-8", "replace"))
+
+    def blot(self, text: str) -> str:
+        return text.replace(self.secret, "…") if self.secret else text
 
     @property
     def raw(self) -> str:
@@ -236,7 +242,7 @@ class Client:
         trust_env: bool = True,
         limit: int = 16 * 1024 * 1024,
     ) -> None:
-        self.limit = limit
+        self.limit, self.secret = limit, ""
         options: dict[str, Any] = {
             "timeout": httpx.Timeout(timeout, connect=min(10, timeout)),
             "headers": {"User-Agent": "gongkai", **(headers or {})},
@@ -279,9 +285,8 @@ class Client:
                     body += chunk
                     if len(body) > self.limit:
                         raise MaybeSent(f"answer over {self.limit} bytes")
-                return Answer(
-                    response.status_code, response.headers, bytes(body), str(response.url)
-                )
+                url, status = str(response.url), response.status_code
+                return Answer(status, response.headers, bytes(body), url, self.secret)
 
     async def aclose(self) -> None:
         await self._reads.aclose()

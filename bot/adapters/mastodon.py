@@ -1,0 +1,709 @@
+"""Mastodon, and the servers that speak its API: GoToSocial, snac, Takahe, Hollo, Pleroma and others.
+
+What an answer means (docs/adapters.md tells which server answers how):
+
+| answer                               | to a write       | to a read, an upload |
+|--------------------------------------|------------------|----------------------|
+| no connection was made               | Later            | Later                |
+| cut, timed out, half a body          | Uncertain        | Later                |
+| 2xx with what was asked for          | Receipt          | the value            |
+| 2xx with anything else, 5xx, 408, 409| Uncertain        | Later                |
+| 429                                  | Later(its wait)  | Later(its wait)      |
+| 3xx                                  | AccountBroken: the address in config.toml has moved |
+| 400, 401, 403, 422 without words     | is the credential dead? AccountBroken, else Refused |
+| any other 4xx                        | Refused          | Refused              |
+
+Three of four real servers store a second post for the same Idempotency-Key, and the fourth loses
+races, so the key is sent but not relied on: `find` reads the account's own listing. There, what a
+server may have altered (marks, spaces, how links and mentions are shown, a dropped picture or
+thread) is no difference: taking a post for absent that stands would publish it twice.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from typing import Any, Literal
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+
+from pydantic import field_validator
+
+from bot.adapters.base import Adapter, Answer, Client, Connecting, Options, retry_after
+from bot.errors import AccountBroken, AdapterError, Later, Refused, Uncertain
+from bot.language import Say
+from bot.model import (
+    Absent,
+    Act,
+    Capabilities,
+    Checked,
+    Found,
+    Idempotency,
+    Identity,
+    Looked,
+    Outgoing,
+    OverLimit,
+    Receipt,
+    RemoteReply,
+    RepliesBy,
+    ReplyPage,
+    Staged,
+    Unit,
+    Unknown,
+    Visible,
+    canonical,
+)
+
+ME = "v1/accounts/verify_credentials"
+GONE = (404, 410)
+SUSPECT = (400, 401, 403)  # a dead token, or a request refused: servers differ
+SKEW = timedelta(minutes=5)  # between our clock and the dates a server gives
+PAGES = 50  # of 40 posts: how far `find` reads back
+THREAD = 4096  # Mastodon gives so many answers under a post, and no page beyond
+OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
+SCOPES = "read:accounts read:statuses read:notifications write:statuses write:media"
+
+Json = dict[str, Any]
+
+
+class MastodonOptions(Options):
+    url: str  # the instance, "https://…"
+    language: str = "zh"  # where a post names none
+    visibility: Literal["public", "unlisted", "private"] = "public"  # where a post names none
+
+    @field_validator("url")
+    @classmethod
+    def _address(cls, url: str) -> str:
+        parts = urlsplit(url.strip())
+        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+            raise ValueError("要写实例的地址，例如 https://m.example.gov.cn")
+        return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
+
+
+class Mastodon(Adapter):
+    name = "mastodon"
+    label = "Mastodon"
+    letter = "M"
+    options: MastodonOptions
+    options_model = MastodonOptions
+    capabilities = Capabilities(
+        text_limit=500,
+        unit=Unit.CHARACTERS,
+        link_weight=23,
+        over_limit=OverLimit.THREAD,
+        media_count=4,
+        media_kinds=("image/png", "image/jpeg", "image/gif", "image/webp"),
+        media_bytes=8 * 1024 * 1024,
+        alt_text=True,
+        alt_limit=1500,
+        warning=True,
+        visibilities=("public", "unlisted", "private"),
+        language=True,
+        idempotency=Idempotency.FINDABLE,
+        listing_lag_seconds=5,
+        replies=RepliesBy.POLL,
+        mentions=True,
+        edit=True,
+        withdraw=True,
+        repost=True,
+        answer=True,
+    )
+
+    # ------------------------------------------------------------ who are we
+
+    async def check(self) -> Checked:
+        me = await self._me()
+        name = str(me.get("acct") or me.get("username") or me["id"])
+        identity = Identity(self._identity(me), name, str(me.get("url") or ""))
+        return Checked(identity, _refined(self.capabilities, await self._instance()))
+
+    async def _me(self) -> Json:
+        """The account the token speaks for. Raises AccountBroken, Later."""
+        answer = await self._ask(ME)
+        me = answer.json()
+        if answer.status == 200 and isinstance(me, dict) and me.get("id"):
+            return me
+        if answer.status in (*SUSPECT, *GONE, 422):
+            said = "{host} 不接受这份凭据：{words}。请重新连接账号"
+            raise AccountBroken(said, host=self._host, words=_words(answer), raw=answer.raw)
+        raise await self._trouble(answer)
+
+    async def _instance(self) -> Json:
+        """What the instance says of itself; {} where it says nothing (404, 500, HTML, all seen)."""
+        for path in ("v2/instance", "v1/instance"):
+            answer = await self._ask(path)
+            value = answer.json()
+            if answer.status == 200 and isinstance(value, dict):
+                return value
+        return {}
+
+    @property
+    def _host(self) -> str:
+        return urlsplit(self.options.url).netloc
+
+    def _identity(self, account: Mapping[str, Any]) -> str:
+        """The same number on another instance is another identity."""
+        return f"{self._host}/{account.get('id')}"
+
+    # ------------------------------------------------------------ publishing
+
+    async def stage(self, outgoing: Outgoing, files: Mapping[str, bytes]) -> Staged:
+        """Uploads in order. One still being processed is staged too: `publish` waits for it."""
+        ids, until = [], None
+        for media in outgoing.media:
+            name = f"{media.sha256[:12]}.{media.kind.rpartition('/')[2]}"
+            answer = await self._upload(
+                files={"file": (name, files[media.sha256], media.kind)},
+                data={"description": media.alt} if media.alt else {},
+            )
+            ids.append(await self._uploaded(answer))
+            until = until or answer.at + timedelta(hours=20)  # Mastodon forgets after a day
+        return Staged(tuple(ids), until)
+
+    async def _upload(self, **form: Any) -> Answer:
+        for path in ("v2/media", "v1/media"):
+            answer = await self._ask(path, method="POST", **form)
+            if answer.status != 404:
+                break
+        return answer
+
+    async def _uploaded(self, answer: Answer) -> str:
+        """The upload's id. "0x0" is how GoToSocial says that it could not read a picture."""
+        media = await self._value(answer)
+        if not isinstance(media, dict) or not media.get("id"):
+            raise Later("{host} 没有收好素材，稍后再传", host=self._host, raw=answer.raw)
+        if ((media.get("meta") or {}).get("original") or {}).get("size") == "0x0":
+            raise Refused("{host} 读不懂这张图片", host=self._host, raw=answer.raw)
+        return str(media["id"])
+
+    async def publish(self, outgoing: Outgoing, staged: Staged, key: str) -> Receipt:
+        await self._parent_stands(outgoing.in_reply_to)
+        form = {
+            **self._form(outgoing, staged),
+            "visibility": outgoing.visibility or self.options.visibility,
+        }
+        if outgoing.in_reply_to:
+            form["in_reply_to_id"] = outgoing.in_reply_to
+        answer = await self._write("v1/statuses", headers={"Idempotency-Key": key}, json=form)
+        if answer.status in (400, 404, 422) and await self._processing(staged):
+            wait = timedelta(seconds=2)
+            raise Later("{host} 还在处理素材", host=self._host, after=wait, scope="delivery")
+        status = await self._made(answer)
+        return _receipt(status, _shortfalls(status, outgoing))
+
+    def _form(self, outgoing: Outgoing, staged: Staged) -> Json:
+        form: Json = {
+            "status": outgoing.text,
+            "language": outgoing.language or self.options.language,
+            "media_ids": list(staged.media),
+        }
+        if outgoing.warning:
+            form |= {"spoiler_text": outgoing.warning, "sensitive": True}
+        return form
+
+    async def _parent_stands(self, remote_id: str) -> None:
+        """Some servers turn an answer to what is gone into a post of its own: ask first."""
+        if remote_id and (await self._ask(_status(remote_id))).status in GONE:
+            raise Refused("要答复的内容在 {host} 上已被删除", host=self._host)
+
+    async def _processing(self, staged: Staged) -> bool:
+        for media_id in staged.media:
+            if (await self._ask(f"v1/media/{quote(media_id, safe='')}")).status == 206:
+                return True
+        return False
+
+    async def edit(self, receipt: Receipt, outgoing: Outgoing, staged: Staged, key: str) -> Receipt:
+        """The receipt may carry another id: snac's ids hold the time of the last change."""
+        form = {"spoiler_text": "", "sensitive": False, **self._form(outgoing, staged)}
+        answer = await self._write(_status(receipt.remote_id), method="PUT", json=form)
+        status = await self._made(answer)
+        return _receipt(status, _shortfalls(status, outgoing))
+
+    async def withdraw(self, receipt: Receipt, key: str) -> Receipt:
+        answer = await self._write(_status(receipt.remote_id), method="DELETE")
+        if answer.status == 204 or (answer.status < 300 and isinstance(answer.json(), dict)):
+            return receipt
+        if answer.status >= 300 and answer.status not in GONE:
+            raise await self._trouble(answer, written=True)
+        if await self._gone_after(receipt, answer):
+            return receipt
+        if answer.status in GONE:  # snac 2.75 has no DELETE, and says 404
+            said = "{host} 不支持通过接口删除，内容仍在：请到平台上手工删除"
+            raise Refused(said, host=self._host, raw=answer.raw)
+        raise self._unclear(answer)
+
+    async def _gone_after(self, receipt: Receipt, answer: Answer) -> bool:
+        try:
+            return _is_gone(await self._ask(_status(receipt.remote_id)))
+        except Later as error:
+            raise self._unclear(answer) from error
+
+    async def repost(self, remote_id: str, key: str) -> Receipt:
+        answer = await self._write(f"{_status(remote_id)}/reblog")
+        return _receipt(await self._made(answer))
+
+    async def _made(self, answer: Answer) -> Json:
+        """The status a write made. A ScheduledStatus has no address: it is not out."""
+        value = answer.json()
+        if answer.status < 300 and _is_status(value) and (value.get("uri") or value.get("url")):
+            return dict(value)
+        raise await self._trouble(answer, written=True)
+
+    # ------------------------------------------------------------ looking up
+
+    async def find(
+        self, outgoing: Outgoing, key: str, since: datetime, taken: frozenset[str]
+    ) -> Looked:
+        own, why_partial = await self._own(since - SKEW)
+        if status := _match(own, outgoing, taken):
+            return Found(_receipt(status, _shortfalls(status, outgoing)))
+        return Unknown(why_partial) if why_partial else Absent()
+
+    async def _own(self, back_to: datetime) -> tuple[list[Json], str]:
+        """Our posts since `back_to`, newest first; and why that may not be all of them, or ""."""
+        me = await self._me()
+        path = f"v1/accounts/{quote(str(me['id']), safe='')}/statuses"
+        seen: dict[str, Json] = {}
+        since, older, why = back_to, {"limit": "40"}, str(Say("列表太长，没有读到头"))
+        for _ in range(PAGES):
+            answer = await self._ask(path, params=older)
+            listed = _list(await self._value(answer))
+            since = min(since, back_to - (datetime.now(UTC) - answer.at))  # its clock is behind
+            fresh = {str(s["id"]): s for s in listed if str(s["id"]) not in seen}
+            seen |= fresh
+            if not fresh:
+                why = str(Say("列表翻不了页")) if len(listed) > 1 else _missing(me, len(seen))
+            elif _reaches(fresh.values(), since):
+                why = ""
+            else:
+                older["max_id"] = str(listed[-1]["id"])
+                continue
+            break
+        return [s for s in seen.values() if _is_since(s, since)], why
+
+    async def applied(self, act: str, receipt: Receipt, outgoing: Outgoing | None) -> Looked:
+        if act == Act.REPOST:
+            return await self._reposted(outgoing.in_reply_to if outgoing else "")
+        answer = await self._ask(_status(receipt.remote_id))
+        gone = _is_gone(answer)
+        if act == Act.WITHDRAW and (gone or answer.status == 200):
+            return Found(receipt) if gone else Absent()
+        if gone or outgoing is None:
+            return Unknown("原文已不在平台上")
+        status = await self._value(answer)
+        return Found(_receipt(status)) if _stands_as(status, outgoing) else Absent()
+
+    async def _reposted(self, remote_id: str) -> Looked:
+        own, why_partial = await self._own(datetime.now(UTC) - timedelta(days=2))
+        for status in own:
+            if str((status.get("reblog") or {}).get("id", "")) == remote_id:
+                return Found(_receipt(status))
+        return Unknown(why_partial) if why_partial else Absent()
+
+    async def visible(self, receipt: Receipt) -> Visible:
+        """By the API; where that wants a token even for what is public, by the post's own page."""
+        answer = await self.client.read(self._url(_status(receipt.remote_id)))
+        if _is_gone(answer):
+            return Visible.NO
+        if answer.status == 200 and _is_status(answer.json()):
+            return Visible.YES
+        if not receipt.url.startswith(("http://", "https://")):
+            return Visible.CANNOT_TELL
+        answer = await self.client.read(receipt.url)
+        if answer.status in GONE:
+            return Visible.NO
+        return Visible.YES if answer.status == 200 else Visible.CANNOT_TELL
+
+    # ------------------------------------------------------------ replies
+
+    async def replies(self, receipt: Receipt | None, cursor: str | None) -> ReplyPage:
+        """A thread comes whole, in one page; mentions newest first, page by page.
+
+        `author_id` has the form of our own Identity.id, so that our own answers can be told.
+        `total` sums what the platform counts under each post of the thread: it counts direct ones.
+        """
+        return await self._mentions(cursor) if receipt is None else await self._thread(receipt)
+
+    async def _thread(self, receipt: Receipt) -> ReplyPage:
+        root_answer = await self._ask(_status(receipt.remote_id))
+        if _is_gone(root_answer):
+            raise Refused("原文在 {host} 上已不在", host=self._host)
+        root = await self._value(root_answer)
+        answer = await self._ask(f"{_status(receipt.remote_id)}/context")
+        context = await self._value(answer)
+        below = _list(context.get("descendants") if isinstance(context, dict) else None)
+        found = [self._reply(s, receipt.remote_id, answer.at) for s in below]
+        whole = len(below) < THREAD
+        return ReplyPage(
+            tuple(sorted(found, key=lambda r: (r.at, r.remote_id))),
+            total=_counted([root, *below]),
+            complete=whole,
+            why_partial="" if whole else f"平台一次最多给 {THREAD} 条",
+        )
+
+    async def _mentions(self, cursor: str | None) -> ReplyPage:
+        """Newest to oldest, down to where an earlier walk began (`since`)."""
+        walk = dict(parse_qsl(cursor or ""))
+        params = {"types[]": "mention", "limit": "40"}
+        params |= {k: walk[k] for k in ("since_id", "max_id") if k in walk}
+        answer = await self._ask("v1/notifications", params=params)
+        listed = _list(await self._value(answer))
+        ids = [str(n["id"]) for n in listed]
+        stuck = "max_id" in walk and ids[:1] == [walk["top"]]
+        if walk.get("since_id") in ids:  # a server that takes no since_id
+            listed = listed[: ids.index(walk["since_id"])]
+        found = tuple(self._mention(n, answer.at) for n in listed if _is_status(n.get("status")))
+        top = walk.get("top") or next(iter(ids), walk.get("since_id", ""))
+        if len(ids) == len(listed) > 0 and not stuck:
+            older = {**walk, "top": top, "max_id": _next_id(answer) or ids[-1]}
+            return ReplyPage(found, cursor=urlencode(older))
+        why = "平台的提及列表翻不了页" if stuck else ""
+        resume = urlencode({"since_id": top}) if top else None
+        return ReplyPage(found, resume=resume, complete=not stuck, why_partial=why)
+
+    def _mention(self, notification: Json, now: datetime) -> RemoteReply:
+        """What answers a post of ours names it as its root; else the platform does not say."""
+        status = notification["status"]
+        return self._reply(status, str(status.get("in_reply_to_id") or ""), now)
+
+    def _reply(self, status: Json, root_id: str, now: datetime) -> RemoteReply:
+        author = status.get("account") or {}
+        about = {k: author.get(k) for k in ("id", "acct", "display_name")}
+        return RemoteReply(
+            remote_id=str(status["id"]),
+            author_id=self._identity(author),
+            author_name=str(author.get("display_name") or author.get("acct") or ""),
+            text=_plain(str(status.get("content") or "")),
+            at=_when(status.get("created_at")) or now,
+            parent_id=str(status.get("in_reply_to_id") or ""),
+            root_id=root_id,
+            url=str(status.get("url") or status.get("uri") or ""),
+            edited=bool(status.get("edited_at")),
+            raw=canonical({**status, "account": about}),
+        )
+
+    # ------------------------------------------------------------ granting access
+
+    @classmethod
+    async def connect_begin(cls, options: MastodonOptions, client: Client) -> Connecting:
+        form = {
+            "client_name": "公开 gongkai",
+            "redirect_uris": OUT_OF_BAND,
+            "scopes": SCOPES,
+        }
+        answer = await client.read(f"{options.url}/api/v1/apps", method="POST", data=form)
+        app = _granted(answer, "client_id", options.url)
+        query = {
+            "client_id": app["client_id"],
+            "redirect_uri": OUT_OF_BAND,
+            "response_type": "code",
+            "scope": SCOPES,
+        }
+        secret = {k: app.get(k, "") for k in ("client_id", "client_secret")}
+        return Connecting(f"{options.url}/oauth/authorize?{urlencode(query)}", json.dumps(secret))
+
+    @classmethod
+    async def connect_finish(
+        cls, options: MastodonOptions, client: Client, connecting: Connecting, code: str
+    ) -> str:
+        form = {
+            **json.loads(connecting.secret),
+            "grant_type": "authorization_code",
+            "code": code.strip(),
+            "redirect_uri": OUT_OF_BAND,
+            "scope": SCOPES,
+        }
+        answer = await client.read(f"{options.url}/oauth/token", method="POST", data=form)
+        return str(_granted(answer, "access_token", options.url)["access_token"])
+
+    # ------------------------------------------------------------ the wire
+
+    def _url(self, path: str) -> str:
+        return f"{self.options.url}/api/{path}"
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        if not re.fullmatch(r"[!-~]+", self.credential):
+            raise AccountBroken("{host} 的凭据不能用，请重新连接账号", host=self._host)
+        return {
+            "Authorization": f"Bearer {self.credential}",
+            "Accept": "application/json",
+            "Accept-Language": "zh-CN, zh;q=0.9, en;q=0.5",
+        }
+
+    async def _ask(self, path: str, **request: Any) -> Answer:
+        """A call the public cannot see. Raises Later."""
+        return await self.client.read(self._url(path), headers=self._headers, **request)
+
+    async def _write(
+        self, path: str, *, headers: Mapping[str, str] | None = None, **request: Any
+    ) -> Answer:
+        headers = {**self._headers, **(headers or {})}
+        return await self.client.write(self._url(path), headers=headers, **request)
+
+    async def _value(self, answer: Answer) -> Any:
+        """The JSON of an answer to a read. Raises Later, Refused, AccountBroken."""
+        if answer.status < 300 and (value := answer.json()) is not None:
+            return value
+        raise await self._trouble(answer)
+
+    async def _trouble(self, answer: Answer, written: bool = False) -> AdapterError:
+        """The table above, for whatever is no success."""
+        status = answer.status
+        about: dict[str, Any] = {"host": self._host, "raw": answer.raw}
+        if status == 429:
+            wait = retry_after(answer.headers, answer.at)
+            return Later("{host} 限制了频率", after=wait, **about)
+        if status < 300 or status >= 500 or status in (408, 409):
+            return self._unclear(answer) if written else Later("{host} 一时不能应答", **about)
+        if status < 400:
+            said = "{host} 转到了 {to}，请改 config.toml 里的地址"
+            return AccountBroken(said, to=_target(answer), **about)
+        if status in SUSPECT or (status == 422 and not answer.body.strip()):
+            try:
+                await self._me()
+            except AccountBroken as error:
+                return error
+        return Refused("{host} 拒绝：{words}", words=_words(answer), **about)
+
+    def _unclear(self, answer: Answer) -> Uncertain:
+        said = "{host} 的回答不能说明是否收下（HTTP {status}），正在回查"
+        return Uncertain(said, host=self._host, status=answer.status, raw=answer.raw)
+
+
+# ---------------------------------------------------------------- capabilities
+
+
+def _refined(default: Capabilities, instance: Json) -> Capabilities:
+    """The instance's own figures, where it gives them."""
+    settings = _part(instance, "configuration")
+    texts, media = _part(settings, "statuses"), _part(settings, "media_attachments")
+    kinds = [k for k in media.get("supported_mime_types") or [] if str(k).startswith("image/")]
+    limit = _number(instance, "max_toot_chars", default.text_limit)
+    values = default.json() | {
+        "text_limit": _number(texts, "max_characters", limit),
+        "link_weight": _number(texts, "characters_reserved_per_url", default.link_weight),
+        "media_count": _number(texts, "max_media_attachments", default.media_count),
+        "media_kinds": kinds or default.media_kinds,
+        "media_bytes": _number(media, "image_size_limit", default.media_bytes),
+        "alt_limit": _number(media, "description_limit", default.alt_limit),
+    }
+    return Capabilities.of(values)
+
+
+def _part(value: Any, name: str) -> Json:
+    part = value.get(name) if isinstance(value, dict) else None
+    return part if isinstance(part, dict) else {}
+
+
+def _number(value: Mapping[str, Any], name: str, default: int) -> int:
+    number = value.get(name)
+    return number if isinstance(number, int) and number > 0 else default
+
+
+# ---------------------------------------------------------------- statuses
+
+
+def _status(remote_id: str) -> str:
+    return f"v1/statuses/{quote(remote_id, safe='')}"
+
+
+def _is_status(value: Any) -> bool:
+    return isinstance(value, dict) and bool(value.get("id"))
+
+
+def _list(value: Any) -> list[Json]:
+    """A list of what has ids. Raises Later: a listing that is none cannot be read."""
+    if isinstance(value, list) and all(map(_is_status, value)):
+        return value
+    raise Later("平台给的列表不成样子，稍后再读")
+
+
+def _is_gone(answer: Answer) -> bool:
+    """404, 410; or a tombstone: nothing is left in it (snac 2.96)."""
+    value: Any = answer.json() if answer.status == 200 else None
+    left = ("content", "media_attachments", "spoiler_text", "reblog", "poll")
+    return answer.status in GONE or (_is_status(value) and not any(value.get(k) for k in left))
+
+
+def _when(value: Any) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _receipt(status: Json, raw: str = "") -> Receipt:
+    url = str(status.get("url") or status.get("uri") or "")
+    return Receipt(str(status["id"]), url, _when(status.get("created_at")), raw)
+
+
+def _shortfalls(status: Json, outgoing: Outgoing) -> str:
+    """What was asked for and is not there: it is out all the same, and the officer must know."""
+    media = status.get("media_attachments") or []
+    short = []
+    if len(media) < len(outgoing.media):
+        n, m = len(outgoing.media), len(media)
+        short.append(Say("平台发出了，但 {n} 张图只挂上 {m} 张", n=n, m=m))
+    elif silent := sum(bool(m.alt) for m in outgoing.media) - _described(media):
+        short.append(Say("平台没有收下 {n} 张图的文字说明", n=silent))
+    if outgoing.in_reply_to and not _answers(status, outgoing.in_reply_to):
+        short.append(Say("平台没有把答复挂到原评论下，成了单独一条"))
+    return "；".join(map(str, short))
+
+
+def _described(media: list[Json]) -> int:
+    return sum(bool(m.get("description")) for m in media)
+
+
+def _answers(status: Json, remote_id: str) -> bool:
+    return str(status.get("in_reply_to_id") or "").lower() == remote_id.lower()
+
+
+def _match(own: list[Json], outgoing: Outgoing, taken: frozenset[str]) -> Json | None:
+    """The oldest of our posts that is `outgoing`; one that lost its thread only if none kept it."""
+    alike = [
+        s
+        for s in reversed(own)
+        if str(s["id"]) not in taken and not s.get("reblog") and _same_text(s, outgoing)
+    ]
+    kept = [s for s in alike if _answers(s, outgoing.in_reply_to)]
+    astray = [s for s in alike if _answers(s, "")]
+    return next(iter(kept or astray), None)
+
+
+def _same_text(status: Json, outgoing: Outgoing) -> bool:
+    if outgoing.text.strip():
+        return _essence(_plain(str(status.get("content") or ""))) == _essence(outgoing.text)
+    return len(status.get("media_attachments") or []) == len(outgoing.media)
+
+
+def _stands_as(status: Json, outgoing: Outgoing) -> bool:
+    """Is an edit there? Doing it again is harmless, so every difference counts."""
+    media = status.get("media_attachments") or []
+    return (
+        _same_text(status, outgoing)
+        and str(status.get("spoiler_text") or "") == outgoing.warning
+        and [str(m.get("description") or "") for m in media] == [m.alt for m in outgoing.media]
+    )
+
+
+def _reaches(statuses: Iterable[Json], since: datetime) -> bool:
+    """Does a page, newest first, go back beyond `since`? Not if its order is odd."""
+    times = [at for s in statuses if (at := _when(s.get("created_at")))]
+    return bool(times) and times[-1] < since and times == sorted(times, reverse=True)
+
+
+def _is_since(status: Json, since: datetime) -> bool:
+    at = _when(status.get("created_at"))
+    return at is None or at >= since
+
+
+def _missing(me: Json, seen: int) -> str:
+    """A listing that ended early: it shows fewer posts than the account has."""
+    count = me.get("statuses_count")
+    if isinstance(count, int) and count > seen:
+        return str(Say("平台称共 {count} 条，列表只给出 {seen} 条", count=count, seen=seen))
+    return ""
+
+
+def _counted(statuses: list[Json]) -> int | None:
+    counts = [s.get("replies_count") for s in statuses]
+    whole = [c for c in counts if isinstance(c, int)]
+    return sum(whole) if len(whole) == len(counts) else None
+
+
+def _next_id(answer: Answer) -> str:
+    """The max_id of a page's Link header."""
+    link = str(answer.headers.get("link", ""))
+    for url, rel in re.findall(r'<([^>]*)>;\s*rel="?(\w+)', link):
+        if rel == "next":
+            return dict(parse_qsl(urlsplit(str(url)).query)).get("max_id", "")
+    return ""
+
+
+def _words(answer: Answer) -> str:
+    """The platform's own reason, as short as it can be had."""
+    value = answer.json()
+    said = value.get("error") if isinstance(value, dict) else None
+    if not said and "<" not in answer.text:
+        said = answer.text.strip()
+    return answer.blot(str(said or f"HTTP {answer.status}"))[:200]
+
+
+def _target(answer: Answer) -> str:
+    """Where a redirect goes, without its query."""
+    return str(answer.headers.get("location", "")).partition("?")[0][:200]
+
+
+def _granted(answer: Answer, name: str, url: str) -> Json:
+    """A granting's answer, with what it must hold. Raises Refused, Later."""
+    value = answer.json()
+    if isinstance(value, dict) and value.get(name):
+        return value
+    kind = Later if answer.status == 429 or answer.status >= 500 else Refused
+    raise kind("{url} 没有授权（HTTP {status}），请重新来过", url=url, status=answer.status)
+
+
+# ---------------------------------------------------------------- texts
+
+
+def _essence(text: str) -> str:
+    """Letters and digits alone, in one form: what no server changes when it shows a text."""
+    text = unquote(unicodedata.normalize("NFKC", text)).casefold()
+    text = re.sub(r"(@[\w.-]+)@[\w.-]+", r"\1", text)  # a mention may lose its host
+    return re.sub(r"[\W_]+", "", text) or "".join(text.split())
+
+
+def _plain(content: str) -> str:
+    """HTML as plain text: paragraphs as blank lines, links whole, mentions and tags as shown."""
+    reader = _Reader()
+    reader.feed(content)
+    reader.close()
+    return re.sub(r"\n{3,}", "\n\n", "".join(reader.parts)).strip()
+
+
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[str] = []
+        self._link: tuple[int, str] | None = None
+        self._hidden = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        if tag == "a":
+            self._link = (len(self.parts), values.get("href") or "")
+        elif tag == "img":
+            self.parts.append(values.get("alt") or "")
+        elif tag in ("br", "li", "div"):
+            self.parts.append("\n")
+        elif tag in ("p", "blockquote", "pre", "ul", "ol"):
+            self.parts.append("\n\n")
+        self._hidden += tag in ("script", "style")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._hidden -= tag in ("script", "style") and self._hidden > 0
+        if tag == "a" and self._link:
+            start, href = self._link
+            shown = "".join(self.parts[start:])
+            self.parts[start:] = [_link(shown, href)]
+            self._link = None
+
+    def handle_data(self, data: str) -> None:
+        if not self._hidden:
+            self.parts.append(data)
+
+
+def _link(shown: str, href: str) -> str:
+    """A link as it was written: whole where its text is a piece of it, else text and link."""
+    if shown.startswith(("@", "#", "＃")) or not href.startswith(("http://", "https://")):
+        return shown
+    pieces = re.split("…|\\.{3}", shown.strip())
+    if all(unquote(piece) in unquote(href) for piece in pieces):
+        return href
+    return f"{shown} {href}"
