@@ -142,7 +142,7 @@ def _polled(
     if not reading.unchanged:
         values |= {"etag": reading.etag, "last_modified": reading.last_modified}
         values["problems"] = [{"where": p.where, "what": p.what} for p in reading.problems[:50]]
-        values["baseline_at"] = row["baseline_at"] or now
+        values |= {"baseline_at": row["baseline_at"] or now, "baseline_only": False}
     lease.settle(conn, sources, row, now + part.every, **values)
     close_notice(conn, now, f"source:{row['id']}")
 
@@ -194,7 +194,7 @@ def _add(
     fresh: Sequence[Entry],
 ) -> None:
     first = source["baseline_at"] is None
-    chosen = _chosen_at_first(part, fresh) if first else {entry.key for entry in fresh}
+    chosen = _chosen_at_first(source, part, fresh) if first else {entry.key for entry in fresh}
     flood = not first and len(fresh) > part.max_new
     for entry in fresh:
         state, waits = _begins_as(now, part, entry, chosen, flood, first)
@@ -204,11 +204,21 @@ def _add(
             "来源 {key} 一次多出 {n} 条，已全部留待人工确认", key=source["key"], n=len(fresh)
         )
         open_notice(conn, now, f"flood:{source['id']}", said, source["unit_id"], "/items")
+    if source["baseline_only"] and fresh:
+        said = Say(
+            "恢复备份后首次读取来源 {key}：备份里没有的 {n} 条记为不发，请核对是否已发",
+            key=source["key"],
+            n=len(fresh),
+        )
+        open_notice(conn, now, f"baseline:{source['id']}", said, source["unit_id"], "/items")
 
 
-def _chosen_at_first(part: SourcePart, fresh: Sequence[Entry]) -> set[str]:
-    """Of the first reading: none, the newest N that this source drafts at all, or all."""
-    if part.first_poll == "seen":
+def _chosen_at_first(source: RowMapping, part: SourcePart, fresh: Sequence[Entry]) -> set[str]:
+    """Of the first reading: none, the newest N that this source drafts at all, or all.
+
+    None after a restore: they may have gone out since the backup was taken.
+    """
+    if part.first_poll == "seen" or source["baseline_only"]:
         return set()
     mine = [e for e in fresh if not part.columns or e.column in part.columns]
     if part.first_poll == "all":

@@ -180,6 +180,7 @@ sources = Table(
     _text("url"),
     _text("state"),
     _at("baseline_at"),  # when the first successful poll was taken in
+    _flag("baseline_only"),  # since a restore: the next poll is first_poll = "seen"
     _text("etag"),
     _text("last_modified"),
     _at("polled_at"),

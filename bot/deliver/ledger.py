@@ -14,11 +14,13 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Integer,
     RowMapping,
     and_,
     bindparam,
@@ -31,6 +33,7 @@ from sqlalchemy import (
 
 from bot import audit, lease, people
 from bot.db import (
+    Instant,
     accounts,
     approvals,
     attempts,
@@ -140,23 +143,7 @@ def check_clock(conn: Connection, now: datetime) -> None:
 
 def _claim(conn: Connection, now: datetime, n: int) -> list[RowMapping]:
     """The first delivery that may start now of each account whose pace is open."""
-    first = _first_of_account(now, holds.standing(conn))
-    idle = or_(accounts.c.free_at.is_(None), accounts.c.free_at <= now)
-    waiting_host = select(hosts.c.host).where(
-        hosts.c.host == accounts.c.host, hosts.c.free_at > now
-    )
-    pick = (
-        select(accounts.c.id, first.label("delivery"))
-        .where(
-            accounts.c.state == AccountState.ACTIVE,
-            idle,
-            ~waiting_host.exists(),
-            first.is_not(None),
-        )
-        .limit(n)
-        .with_for_update(skip_locked=True, of=accounts)
-    )
-    picked = conn.execute(pick).tuples().all()
+    picked = conn.execute(_pick(holds.standing(conn)), {"now": now, "n": n}).tuples().all()
     if not picked:
         return []
     until = now + timedelta(seconds=90)
@@ -164,15 +151,40 @@ def _claim(conn: Connection, now: datetime, n: int) -> list[RowMapping]:
         update(deliveries)
         .where(deliveries.c.id.in_([d for _, d in picked]), lease.free(deliveries, now))
         .values(lease=secrets.token_hex(8), leased_until=until)
-        .returning(*deliveries.c)
+        .returning(
+            deliveries.c.id, deliveries.c.account_id, deliveries.c.lease, deliveries.c.due_at
+        )
     )
     rows = sorted(taken.mappings().all(), key=lambda row: (row["due_at"], row["id"]))
     _free_accounts(conn, [(row["account_id"], until) for row in rows])
     return rows
 
 
-def _first_of_account(now: datetime, standing: holds.Standing) -> Any:
-    """As a scalar subquery: the account's earliest delivery that nothing stands in the way of."""
+@lru_cache(maxsize=8)  # putting the statement together costs more than running it
+def _pick(standing: holds.Standing) -> Any:
+    """Of each idle account, its earliest delivery that nothing stands in the way of.
+
+    Asked with `now` and `n`. The account's row is locked on PostgreSQL, so no two workers pick of it.
+    """
+    now = bindparam("now", type_=Instant())
+    first = _first_of_account(now, standing)
+    idle = or_(accounts.c.free_at.is_(None), accounts.c.free_at <= now)
+    waiting = select(hosts.c.host).where(hosts.c.host == accounts.c.host, hosts.c.free_at > now)
+    return (
+        select(accounts.c.id, first.label("delivery"))
+        .where(
+            accounts.c.state == AccountState.ACTIVE,
+            idle,
+            ~waiting.exists(),
+            first.is_not(None),
+        )
+        .limit(bindparam("n", type_=Integer()))
+        .with_for_update(skip_locked=True, of=accounts)
+    )
+
+
+def _first_of_account(now: Any, standing: holds.Standing) -> Any:
+    """As a scalar subquery over accounts."""
     before = deliveries.alias("before")
     pending = deliveries.alias("pending")
     sent_before = select(before.c.id).where(
@@ -217,7 +229,7 @@ def _checked(conn: Connection, now: datetime, rows: Sequence[RowMapping]) -> lis
         return []
     _lock_scopes(conn, rows)
     standing = holds.standing(conn)
-    found = {r["id"]: r for r in conn.execute(_context([r["id"] for r in rows])).mappings()}
+    found = context(conn, [row["id"] for row in rows])
     good = []
     for claimed in rows:
         row = found[claimed["id"]]
@@ -256,8 +268,13 @@ def _lock_scopes(conn: Connection, rows: Sequence[RowMapping]) -> None:
     lock(conn, posts, post_ids, share=True)
 
 
-def _context(ids: list[int]) -> Any:
-    """Everything the checks ask of a delivery, in one row."""
+def context(conn: Connection, ids: list[int]) -> dict[int, RowMapping]:
+    """Everything the checks and the calls ask of a delivery, in one row each, by id."""
+    return {row["id"]: row for row in conn.execute(_context(), {"ids": ids}).mappings()}
+
+
+@lru_cache(maxsize=1)
+def _context() -> Any:
     target, before = deliveries.alias("target"), deliveries.alias("before")
     return (
         select(
@@ -295,7 +312,7 @@ def _context(ids: list[int]) -> Any:
         .outerjoin(approvals, approvals.c.revision_id == deliveries.c.revision_id)
         .outerjoin(target, target.c.id == deliveries.c.target_id)
         .outerjoin(before, before.c.id == deliveries.c.after_id)
-        .where(deliveries.c.id.in_(ids))
+        .where(deliveries.c.id.in_(bindparam("ids", expanding=True)))
     )
 
 
@@ -419,9 +436,9 @@ class Settled:
 def settle(conn: Connection, now: datetime, done: Sequence[Settled]) -> list[Settled]:
     """Write results; give those whose lease was lost, of which nothing was written."""
     mine = _still_mine(conn, done)
-    good = [_without_doubled_receipt(conn, s) for s in done if s.row["id"] in mine]
-    for one in good:
-        _settle_delivery(conn, now, one)
+    good = _without_doubled_receipts(conn, [s for s in done if s.row["id"] in mine])
+    if good:
+        conn.execute(_settlement(), [_settled_values(now, one) for one in good])
     _end_attempts(conn, now, good)
     _free_accounts(conn, [(s.row["account_id"], s.account_free or now) for s in good])
     _after_effects(conn, now, good)
@@ -439,32 +456,70 @@ def _still_mine(conn: Connection, done: Sequence[Settled]) -> set[int]:
     return {row for row, token in rows if token is not None and token == held[row]}
 
 
-def _without_doubled_receipt(conn: Connection, one: Settled) -> Settled:
-    """A remote id that another delivery already holds proves nothing for this one."""
-    if one.state is not S.SENT or one.receipt is None or one.row["act"] != Act.PUBLISH:
-        return one
-    taken = select(deliveries.c.id).where(
-        deliveries.c.account_id == one.row["account_id"],
-        deliveries.c.remote_id == one.receipt.remote_id,
-        deliveries.c.act == Act.PUBLISH,
-        deliveries.c.id != one.row["id"],
-    )
-    if not conn.execute(taken).first():
-        return one
+def _without_doubled_receipts(conn: Connection, done: Sequence[Settled]) -> list[Settled]:
+    """A remote id that another delivery of the account holds proves nothing for this one."""
+    claims = [s for s in done if s.state is S.SENT and s.receipt and s.row["act"] == Act.PUBLISH]
+    holders = _holders(conn, claims)
+    checked = []
+    for one in done:
+        key = (
+            (one.row["account_id"], one.receipt.remote_id)
+            if one in claims and one.receipt
+            else None
+        )
+        holder = holders.setdefault(key, one.row["id"]) if key else one.row["id"]
+        checked.append(one if holder == one.row["id"] else _doubtful(one))
+    return checked
+
+
+def _holders(conn: Connection, claims: Sequence[Settled]) -> dict[tuple[int, str] | None, int]:
+    """Which delivery holds each receipt already."""
+    if not claims:
+        return {}
+    rows = conn.execute(
+        select(deliveries.c.account_id, deliveries.c.remote_id, deliveries.c.id).where(
+            deliveries.c.account_id.in_({s.row["account_id"] for s in claims}),
+            deliveries.c.remote_id.in_({s.receipt.remote_id for s in claims if s.receipt}),
+            deliveries.c.act == Act.PUBLISH,
+        )
+    ).tuples()
+    return {(account, remote): holder for account, remote, holder in rows}
+
+
+def _doubtful(one: Settled) -> Settled:
+    assert one.receipt is not None
     said = Say("平台回的编号 {id} 已属于另一条投递，结果不明", id=one.receipt.remote_id)
-    return Settled(
-        one.row, one.attempt, Outcome.UNKNOWN, S.UNCERTAIN, None, said, None, one.receipt.raw
+    raw = one.receipt.raw
+    return Settled(one.row, one.attempt, Outcome.UNKNOWN, S.UNCERTAIN, None, said, raw=raw)
+
+
+_SETTLED = ("state", "due_at", "reason", "remote_id", "url", "sent_at", "waits", "looks", "absents")
+
+
+@lru_cache(maxsize=1)
+def _settlement() -> Any:
+    return (
+        update(deliveries)
+        .where(deliveries.c.id == bindparam("row"))
+        .values(
+            lease=None,
+            leased_until=None,
+            tries=0,
+            changed_at=bindparam("now"),
+            **{name: bindparam(f"to_{name}") for name in _SETTLED},
+        )
     )
 
 
-def _settle_delivery(conn: Connection, now: datetime, one: Settled) -> None:
-    values: dict[str, Any] = {"state": one.state, "changed_at": now, "lease": None}
-    values |= {"leased_until": None, "due_at": one.due, "tries": 0, **(one.extra or {})}
+def _settled_values(now: datetime, one: Settled) -> dict[str, Any]:
+    """What the row becomes; what the outcome does not touch stays as it was."""
+    values: dict[str, Any] = {name: one.row[name] for name in _SETTLED} | dict(one.extra or {})
+    values |= {"state": one.state, "due_at": one.due}
     values["reason"] = one.said.json() if one.said else None
     if one.receipt is not None and one.state is S.SENT:
         values |= {"remote_id": one.receipt.remote_id, "url": one.receipt.url}
         values |= {"sent_at": one.receipt.at or now, "waits": 0}
-    conn.execute(update(deliveries).where(deliveries.c.id == one.row["id"]).values(**values))
+    return {"row": one.row["id"], "now": now, **{f"to_{k}": v for k, v in values.items()}}
 
 
 def _end_attempts(conn: Connection, now: datetime, done: Iterable[Settled]) -> None:
@@ -641,35 +696,27 @@ def take_lookups(
     Each with when its last attempt began and the account's remote ids already taken.
     """
     usable = select(accounts.c.id).where(accounts.c.state == AccountState.ACTIVE)
-    rows = lease.claim(
-        conn,
-        deliveries,
-        now,
-        n,
-        deliveries.c.state == state,
-        deliveries.c.account_id.in_(usable),
-    )
-    context = {
-        r["id"]: r for r in conn.execute(_context([row["id"] for row in rows])).mappings().all()
-    }
-    return [_lookup(conn, context[row["id"]]) for row in rows]
+    mine = deliveries.c.state == state, deliveries.c.account_id.in_(usable)
+    rows = lease.claim(conn, deliveries, now, n, *mine)
+    found = context(conn, [row["id"] for row in rows]) if rows else {}
+    return [_lookup(conn, found[row["id"]]) for row in rows]
 
 
 def _lookup(conn: Connection, row: RowMapping) -> tuple[RowMapping, datetime, frozenset[str]]:
     began = conn.execute(
         select(func.max(attempts.c.begun_at)).where(attempts.c.delivery_id == row["id"])
     ).scalar_one()
+    if row["state"] == S.SENT:  # its own receipt is known; nothing is searched
+        return row, began, frozenset()
     taken = conn.execute(
-        select(deliveries.c.remote_id)
-        .where(
+        select(deliveries.c.remote_id).where(
             deliveries.c.account_id == row["account_id"],
             deliveries.c.remote_id.is_not(None),
             deliveries.c.act == Act.PUBLISH,
+            deliveries.c.sent_at >= began - timedelta(days=1),
         )
-        .order_by(deliveries.c.id.desc())
-        .limit(2000)
     ).scalars()
-    return row, began, frozenset(t for t in taken if t)
+    return row, began, frozenset(taken)
 
 
 def last_attempt(conn: Connection, delivery_id: int) -> int | None:

@@ -272,6 +272,7 @@ def upgrade() -> None:
         sa.Column("url", sa.Text(), server_default="", nullable=False),
         sa.Column("state", sa.Text(), server_default="", nullable=False),
         sa.Column("baseline_at", sa.BigInteger(), nullable=True),
+        sa.Column("baseline_only", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("etag", sa.Text(), server_default="", nullable=False),
         sa.Column("last_modified", sa.Text(), server_default="", nullable=False),
         sa.Column("polled_at", sa.BigInteger(), nullable=True),
