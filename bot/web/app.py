@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
@@ -32,7 +30,7 @@ def build(office: Office) -> FastAPI:
     app.state.office = office
     app.state.templates = environment(office)
     app.mount("/static", Static(directory=HERE / "static"), name="static")
-    routers: list[Any] = [health.router, door.router, board.router(office), *pages.ROUTERS]
+    routers: list[APIRouter] = [health.router, door.router, board.router(office), *pages.ROUTERS]
     for router in routers:
         app.include_router(router)
     faults.install(app)

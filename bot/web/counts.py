@@ -6,7 +6,7 @@ it cannot disagree.
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping, func, or_, select
 
 from bot import people
 from bot.db import accounts, board_replies, posts, revisions, signoffs, units
@@ -71,9 +71,10 @@ def undecided_count(conn: Connection, scope: set[int]) -> int:
 
 
 def waiting_replies(conn: Connection) -> int:
-    """Replies on the board that wait for a person to let them be seen."""
-    query = select(func.count()).select_from(board_replies)
-    return conn.execute(query.where(board_replies.c.state == "waiting")).scalar_one()
+    """Replies on the board, and edits of replies, that wait for a person to let them be seen."""
+    undecided = or_(board_replies.c.state == "waiting", board_replies.c.pending.is_not(None))
+    query = select(func.count()).select_from(board_replies).where(undecided)
+    return int(conn.execute(query).scalar_one())
 
 
 def broken_count(conn: Connection, scope: set[int]) -> int:

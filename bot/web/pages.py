@@ -4,4 +4,17 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-ROUTERS: tuple[APIRouter, ...] = ()
+from bot.web import accounts, items, media, posts, queue, review, stop, today, trail, writing
+
+ROUTERS: tuple[APIRouter, ...] = (
+    today.router,
+    posts.router,
+    writing.router,
+    items.router,
+    review.router,
+    queue.router,
+    accounts.router,
+    trail.router,
+    stop.router,
+    media.router,
+)

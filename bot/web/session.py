@@ -108,7 +108,8 @@ def _wait(conn: Connection, now: datetime, free: int, *where: ColumnElement[bool
     if count < free or last is None:
         return 0
     wait = timedelta(seconds=min(5 * 2 ** min(count - free, 10), LONGEST))
-    return ceil((last + wait - now).total_seconds())
+    left: timedelta = last + wait - now
+    return ceil(left.total_seconds())
 
 
 def proven(person: RowMapping | None, password: str) -> bool:

@@ -120,6 +120,66 @@ SCOPES: dict[str, Say] = {
 }
 
 
+VERBS: dict[str, Say] = {
+    "session.open": Say("登录"),
+    "session.end": Say("结束登录"),
+    "person.add": Say("新建人员"),
+    "person.grant": Say("授予角色"),
+    "person.revoke": Say("收回角色"),
+    "person.disable": Say("停用人员"),
+    "person.enable": Say("启用人员"),
+    "person.password": Say("改密码"),
+    "post.create": Say("成稿"),
+    "post.revise": Say("改稿"),
+    "post.submit": Say("送审"),
+    "post.pass": Say("通过"),
+    "post.return": Say("退回"),
+    "post.refer": Say("报请确定"),
+    "post.revoke": Say("撤销签发"),
+    "post.withdraw": Say("建立撤回稿"),
+    "post.close": Say("不再发布"),
+    "delivery.sent": Say("已发出"),
+    "delivery.failed": Say("发送失败"),
+    "delivery.uncertain": Say("结果不明"),
+    "delivery.missed": Say("已错过"),
+    "delivery.cancel": Say("取消投递"),
+    "delivery.retry": Say("放回队列"),
+    "delivery.look": Say("再查一次"),
+    "delivery.confirm": Say("核定确已发出"),
+    "delivery.absent": Say("核定确未发出"),
+    "delivery.drop": Say("决定不再发布"),
+    "hold": Say("停发"),
+    "resume": Say("解除停发"),
+    "account.connect": Say("连接账号"),
+    "account.check": Say("检查账号"),
+    "account.broken": Say("账号断开"),
+    "account.pause": Say("暂停账号"),
+    "account.activate": Say("恢复账号"),
+    "source.pause": Say("暂停来源"),
+    "source.activate": Say("恢复来源"),
+    "item.take": Say("放行条目"),
+    "item.skip": Say("条目不发"),
+    "standing.grant": Say("常设签发"),
+    "standing.end": Say("终止常设签发"),
+    "standing.wake": Say("唤醒常设签发"),
+    "board.show": Say("公开留言"),
+    "board.hide": Say("不公开留言"),
+}
+_PLACES = {
+    "post": "/posts/{id}",
+    "delivery": "/queue/{id}",
+    "account": "/accounts#account-{id}",
+    "source": "/accounts#source-{id}",
+    "hold": "/stop#hold-{id}",
+}
+
+
+def place(subject: str) -> str:
+    """The page of what a trail entry is about (“post:12”); empty where it has none."""
+    kind, _, number = subject.partition(":")
+    return _PLACES[kind].format(id=number) if kind in _PLACES and number.isdigit() else ""
+
+
 def chip(kind: str, state: str) -> Chip:
     """The chip of a state; one nobody drew yet still reads as its own name."""
     return CHIPS.get(kind, {}).get(state) or Chip(Say("{name}", name=state), "info-circle", "rest")

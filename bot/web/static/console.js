@@ -54,5 +54,20 @@
       });
     }
   }
-  document.addEventListener("DOMContentLoaded", ready);
+  // The stop button says how many it stops, whatever scope is chosen.
+  function stopWord() {
+    const word = document.getElementById("stop-word");
+    const scope = document.querySelector("input[name=scope]:checked");
+    if (!word || !scope) return;
+    const select = scope.closest(".option").querySelector("select");
+    const stops = select ? select.selectedOptions[0].dataset.stops : scope.dataset.stops;
+    word.textContent = word.dataset.word.replace("{n}", stops);
+  }
+  document.addEventListener("change", (e) => {
+    const option = e.target.closest(".option");
+    if (!option) return;
+    if (e.target.matches("select")) option.querySelector("[type=radio]").checked = true;
+    stopWord();
+  });
+  document.addEventListener("DOMContentLoaded", () => { ready(); stopWord(); });
 })();

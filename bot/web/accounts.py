@@ -1,0 +1,137 @@
+"""账号与来源: do they work, until when, what went wrong last, and what to do about it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from sqlalchemy import Connection, RowMapping, func, select, update
+from starlette.responses import Response
+
+from bot import audit, catalog, people
+from bot.db import accounts, deliveries, items, sources, units, workers
+from bot.deliver import accounts as stage
+from bot.errors import Invalid
+from bot.language import Say
+from bot.model import Actor, DeliveryState, Right
+from bot.office import Office
+from bot.web import shell
+from bot.web.lists import account
+from bot.web.visit import Signed, Visit, go
+
+router = APIRouter()
+DONE = {
+    "pause": Say("已暂停，队列保留"),
+    "activate": Say("已恢复"),
+    "check": Say("已安排检查，稍后刷新看结果"),
+    "poll": Say("已安排读取，稍后刷新看结果"),
+}
+
+
+def data_for_accounts(office: Office, actor: Actor) -> dict[str, Any]:
+    """Accounts and sources of the reader's units, and the workers."""
+    with office.db.read() as conn:
+        now = office.db.now(conn)
+        scope = people.unit_ids(conn, actor)
+        return {
+            "accounts": _accounts(conn, scope),
+            "sources": _sources(office, conn, scope),
+            "workers": _workers(conn, now),
+            "admin": people.unit_ids(conn, actor, Right.ADMIN),
+            "write": people.unit_ids(conn, actor, Right.WRITE),
+        }
+
+
+def _accounts(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
+    waiting = select(deliveries.c.account_id, func.count()).where(
+        deliveries.c.state == DeliveryState.READY
+    )
+    queued: dict[int, int] = dict(
+        conn.execute(waiting.group_by(deliveries.c.account_id)).tuples().all()
+    )
+    query = select(accounts, units.c.name.label("unit")).join(
+        units, units.c.id == accounts.c.unit_id
+    )
+    rows = conn.execute(
+        query.where(accounts.c.unit_id.in_(scope)).order_by(accounts.c.id)
+    ).mappings()
+    hidden = ("credential",)  # encrypted, and no page's business all the same
+    return [
+        {k: v for k, v in row.items() if k not in hidden}
+        | {
+            "square": account(row),
+            "queued": queued.get(row["id"], 0),
+            "connected": bool(row["identity"]),
+        }
+        for row in rows
+    ]
+
+
+def _sources(office: Office, conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
+    figures = select(items.c.source_id, items.c.state, func.count()).group_by(
+        items.c.source_id, items.c.state
+    )
+    counts: dict[int, dict[str, int]] = {}
+    for source, state, n in conn.execute(figures).tuples():
+        counts.setdefault(source, {})[state] = n
+    query = select(sources, units.c.name.label("unit")).join(units, units.c.id == sources.c.unit_id)
+    rows = conn.execute(query.where(sources.c.unit_id.in_(scope)).order_by(sources.c.id)).mappings()
+    return [
+        {**row, "counts": counts.get(row["id"], {}), "part": _part(office, row)} for row in rows
+    ]
+
+
+def _part(office: Office, row: RowMapping) -> Any:
+    """What config.toml says of it; None once its key is gone from there."""
+    return office.config.sources.get(row["key"])
+
+
+def _workers(conn: Connection, now: Any) -> list[dict[str, Any]]:
+    query = select(workers).order_by(workers.c.beat_at.desc()).limit(10)
+    return [
+        {**row, "alive": row["stopped_at"] is None and row["beat_at"] > now - shell.STALE}
+        for row in conn.execute(query).mappings()
+    ]
+
+
+@router.get("/accounts")
+def accounts_page(visit: Signed) -> Response:
+    found = data_for_accounts(visit.office, visit.actor)
+    return visit.page("accounts.html", **found, done=DONE.get(visit.params.get("done", "")))
+
+
+@router.post("/accounts/{key}")
+def act_on_account(visit: Signed, key: str) -> Response:
+    """pause, activate, or check (which the worker does at once)."""
+    name = visit.field("act")
+    with visit.office.db.write() as conn:
+        now = visit.office.db.now(conn)
+        if name in ("pause", "activate"):
+            stage.pause(conn, now, visit.actor, key, name == "pause")
+        elif name == "check":
+            _check_soon(visit, conn, now, key)
+        else:
+            raise Invalid("请从页面上的按钮办理")
+    return go(f"/accounts?done={name}")
+
+
+def _check_soon(visit: Visit, conn: Connection, now: Any, key: str) -> None:
+    row = stage.by_key(conn, key)
+    people.require(conn, visit.actor, Right.ADMIN, row["unit_id"])
+    conn.execute(update(accounts).where(accounts.c.id == row["id"]).values(due_at=now))
+    audit.write(conn, now, visit.actor, "account.check", f"account:{row['id']}")
+
+
+@router.post("/sources/{key}")
+def act_on_source(visit: Signed, key: str) -> Response:
+    """pause, activate or poll (which the worker does at once)."""
+    name = visit.field("act")
+    with visit.office.db.write() as conn:
+        now = visit.office.db.now(conn)
+        if name in ("pause", "activate"):
+            catalog.pause(conn, now, visit.actor, key, name == "pause")
+        elif name == "poll":
+            catalog.poll_now(conn, now, visit.actor, key)
+        else:
+            raise Invalid("请从页面上的按钮办理")
+    return go(f"/accounts?done={name}")

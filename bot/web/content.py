@@ -1,0 +1,139 @@
+"""A revision as it will stand: its renditions account by account, findings, pictures, figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, select
+
+from bot import text
+from bot.db import accounts, renditions, revisions
+from bot.errors import NotFound
+from bot.language import Say
+from bot.model import PREVIOUS_PART, Capabilities, Unit
+from bot.web.lists import Account, Row, account
+from bot.web.marks import differences, marked
+
+UNIT_WORDS = {
+    Unit.CHARACTERS: Say("字符"),
+    Unit.GRAPHEMES: Say("字符"),
+    Unit.WEIBO: Say("字"),
+    Unit.NONE: Say("字符"),
+}
+
+
+def parts_of(conn: Connection, revision_id: int) -> list[dict[str, Any]]:
+    """The renditions of a revision, those alike to the byte shown once for all their accounts."""
+    rows = conn.execute(
+        select(renditions, accounts)
+        .join(accounts, accounts.c.id == renditions.c.account_id)
+        .where(renditions.c.revision_id == revision_id)
+        .order_by(renditions.c.account_id, renditions.c.part)
+    )
+    shown = [_part(row) for row in rows]
+    return alike(shown)
+
+
+def _part(row: Any) -> dict[str, Any]:
+    known = row._mapping
+    able = {c: known[accounts.c[c]] for c in accounts.c.keys()}  # noqa: SIM118 - columns, not a dict
+    return part(
+        able, known[renditions.c.part], known[renditions.c.payload], known[renditions.c.digest]
+    )
+
+
+def part(row: Row, number: int, payload: Mapping[str, Any], digest: str) -> dict[str, Any]:
+    """One part on one account, from a stored payload (bot.model.Outgoing)."""
+    able = Capabilities.of(row["capabilities"])
+    return {
+        "accounts": [account(row)],
+        "identities": [row["identity_name"] or ""],
+        "number": number,
+        "payload": payload,
+        "digest": digest,
+        "threaded": payload["in_reply_to"] == PREVIOUS_PART,
+        "count": text.count(payload["text"], able.unit, able.link_weight),
+        "limit": able.text_limit,
+        "unit": UNIT_WORDS[able.unit],
+    }
+
+
+def alike(parts: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Parts with the same number and content, counted alike, become one with several accounts."""
+    merged: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for each in parts:
+        key = (each["number"], each["digest"], each["count"], each["limit"])
+        if key in merged:
+            merged[key]["accounts"] += each["accounts"]
+            merged[key]["identities"] += each["identities"]
+        else:
+            merged[key] = each
+    return list(merged.values())
+
+
+def with_findings(
+    parts: Sequence[dict[str, Any]], findings: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Number the findings, hang each on its part, mark the texts; give the numbered list."""
+    listed: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for each in findings:
+        home = _home(parts, each)
+        key = (home, each["rule"], each["start"], each["end"], each["message"])
+        listed.setdefault(key, {**each, "number": len(listed) + 1, "home": home})
+    for number, one in enumerate(parts):
+        mine = [f for f in listed.values() if f["home"] == number]
+        one["marked"] = marked(one["payload"]["text"], mine)
+    return list(listed.values())
+
+
+def _home(parts: Sequence[dict[str, Any]], finding: Mapping[str, Any]) -> int:
+    """The shown part a finding is in; -1 where none is."""
+    for number, one in enumerate(parts):
+        keys = [a.key for a in one["accounts"]]
+        if one["number"] == finding["part"] and finding["account"] in keys:
+            return number
+    return -1
+
+
+def compared(
+    conn: Connection, parts: Sequence[dict[str, Any]], before: RowMapping
+) -> list[dict[str, Any]]:
+    """The parts with their difference from an earlier revision's; pictures that are new are named."""
+    old = {
+        (row["account_id"], row["part"]): row["payload"]
+        for row in conn.execute(
+            select(renditions).where(renditions.c.revision_id == before["id"])
+        ).mappings()
+    }
+    for one in parts:
+        was = old.get((one["accounts"][0].id, one["number"]))
+        one["marked"] = differences(was["text"] if was else "", one["payload"]["text"])
+        known = {m["sha256"] for m in was["media"]} if was else set()
+        one["new_media"] = {m["sha256"] for m in one["payload"]["media"]} - known
+    return list(parts)
+
+
+def covers(parts: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """What a signature covers, in figures."""
+    shown = [(a, p) for p in parts for a in p["accounts"]]
+    pictures = {m["sha256"] for p in parts for m in p["payload"]["media"]}
+    return {
+        "texts": len(shown),
+        "pictures": len(pictures),
+        "accounts": len({a.id for a, _ in shown}),
+    }
+
+
+def revision_of(conn: Connection, revision_id: int) -> RowMapping:
+    """A revision. Raises NotFound."""
+    row = conn.execute(select(revisions).where(revisions.c.id == revision_id)).mappings().first()
+    if row is None:
+        raise NotFound("没有编号 {id} 的版本", id=revision_id)
+    return row
+
+
+def going_to(conn: Connection, ids: Iterable[int]) -> list[Account]:
+    """The accounts with these ids."""
+    query = select(accounts).where(accounts.c.id.in_(list(ids))).order_by(accounts.c.id)
+    return [account(row) for row in conn.execute(query).mappings()]

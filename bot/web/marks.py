@@ -1,0 +1,60 @@
+"""Marks in a text that is read: findings, differences between two versions, what was searched for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import SequenceMatcher
+from typing import Any
+
+from markupsafe import Markup, escape
+
+CLASSES = {"block": "block", "warn": "warn", "note": "info"}
+
+
+def marked(text: str, findings: Iterable[Mapping[str, Any]]) -> Markup:
+    """`text` with each finding marked and numbered; what overlaps an earlier one is only listed.
+
+    A finding is its stored JSON with a `number`; `start` and `end` are code points.
+    """
+    out, at = [], 0
+    for each in sorted(findings, key=lambda f: (f["start"], f["end"])):
+        start, end = each["start"], each["end"]
+        if start < at or end <= start or end > len(text):
+            continue
+        mark = Markup('<mark class="{}">{}<sup>{}</sup></mark>')
+        drawn = mark.format(CLASSES[each["severity"]], text[start:end], each["number"])
+        out += [escape(text[at:start]), drawn]
+        at = end
+    return Markup("").join([*out, escape(text[at:])])
+
+
+def differences(old: str, new: str) -> Markup:
+    """`new` with what was added in <ins>, what was taken out in <del>."""
+    out = []
+    for tag, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if tag == "equal":
+            out.append(escape(new[c:d]))
+        else:
+            out.append(Markup("<del>{}</del>").format(old[a:b]) if b > a else Markup(""))
+            out.append(Markup("<ins>{}</ins>").format(new[c:d]) if d > c else Markup(""))
+    return Markup("").join(out)
+
+
+def hits(text: str, wanted: str) -> Markup:
+    """`text` with each occurrence of the searched words marked."""
+    low, words = (
+        text.lower(),
+        sorted({w.lower() for w in wanted.split() if w}, key=len, reverse=True),
+    )
+    if len(low) != len(text):  # a letter whose lower case is longer: marks would slip
+        return escape(text)
+    out, at, start = [], 0, 0
+    while start < len(text):
+        word = next((w for w in words if low.startswith(w, start)), "")
+        if not word:
+            start += 1
+            continue
+        hit = Markup('<mark class="hit">{}</mark>').format(text[start : start + len(word)])
+        out += [escape(text[at:start]), hit]
+        at = start = start + len(word)
+    return Markup("").join([*out, escape(text[at:])])

@@ -1,0 +1,31 @@
+"""Pictures and signed sheets, for those who may read somewhere."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from sqlalchemy import select
+from starlette.responses import Response
+
+from bot import people
+from bot.db import media
+from bot.errors import NotAllowed, NotFound
+from bot.web.visit import Signed
+
+router = APIRouter()
+
+
+@router.get("/media/{sha256}")
+def picture(visit: Signed, sha256: str) -> Response:
+    """The bytes that were signed; a sheet in PDF is saved, never opened in the page's name."""
+    with visit.office.db.read() as conn:
+        if not people.unit_ids(conn, visit.actor):
+            raise NotAllowed("素材由编辑、审核人和签发人查看")
+        kind = conn.execute(select(media.c.kind).where(media.c.sha256 == sha256)).scalar()
+    if kind is None:
+        raise NotFound("没有这份素材")
+    where = "inline" if kind.startswith("image/") else "attachment"
+    headers = {
+        "content-disposition": f'{where}; filename="{sha256[:12]}.{kind.rpartition("/")[2]}"',
+        "cache-control": "private, max-age=86400, immutable",
+    }
+    return Response(visit.office.media.read(sha256), media_type=kind, headers=headers)

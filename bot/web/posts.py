@@ -1,0 +1,252 @@
+"""稿件: the list, one post with all that came of it, and what may be done with the whole of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, select
+from starlette.responses import Response
+
+from bot import compose, people, review
+from bot.db import deliveries, posts, revisions, units
+from bot.db import people as persons
+from bot.db import replies as replies_table
+from bot.deliver import queue
+from bot.errors import Invalid
+from bot.language import Say
+from bot.model import Act, Actor, DeliveryState, PostState, Right
+from bot.office import Office
+from bot.web import content
+from bot.web.lists import SIZE, Row, page_of
+from bot.web.queue import View
+from bot.web.review import author_name, post_for, source_of
+from bot.web.visit import Signed, Visit, go
+
+router = APIRouter()
+P, D = PostState, DeliveryState
+WORST = (D.UNCERTAIN, D.FAILED, D.MISSED, D.SENDING, D.READY, D.SENT, D.CANCELLED)
+DONE = {
+    "submit": Say("已送审"),
+    "close": Say("已结束，不再发布"),
+    "revoke": Say("已撤销签发，稿件退回草稿"),
+    "withdraw": Say("撤回稿已建立，送审签发后执行"),
+    "saved": Say("已保存"),
+}
+
+
+# ---------------------------------------------------------------- the list
+
+
+def data_for_posts(office: Office, actor: Actor, params: Mapping[str, str]) -> dict[str, Any]:
+    """Posts of the reader's units, the newest first; filters: state, q (in the title), page."""
+    with office.db.read() as conn:
+        scope = people.unit_ids(conn, actor)
+        mine: ColumnElement[bool] = posts.c.unit_id.in_(scope)
+        words = params.get("q", "").strip()
+        if words:
+            mine = and_(mine, posts.c.title.contains(words, autoescape=True))
+        clauses = _states()
+        state = params.get("state", "") if params.get("state") in clauses else ""
+        counts = {name: _count(conn, mine, clause) for name, clause in clauses.items()}
+        counts["all"] = _count(conn, mine)
+        page = page_of(params, counts[state or "all"])
+        return {
+            "posts": _rows(conn, and_(mine, clauses[state]) if state else mine, page.offset),
+            "state": state,
+            "q": words,
+            "counts": counts,
+            "page": page,
+            "may_write": bool(people.unit_ids(conn, actor, Right.WRITE)),
+        }
+
+
+def _states() -> dict[str, ColumnElement[bool]]:
+    """The filters, each as a condition on posts."""
+    returned = and_(posts.c.state == P.DRAFT, posts.c.returned.is_not(None))
+    fresh = and_(posts.c.state == P.DRAFT, posts.c.returned.is_(None))
+    rest = {"in_review": P.IN_REVIEW, "approved": P.APPROVED, "closed": P.CLOSED}
+    return {"draft": fresh, "returned": returned} | {k: posts.c.state == v for k, v in rest.items()}
+
+
+def _count(conn: Connection, *where: ColumnElement[bool]) -> int:
+    return int(conn.execute(select(func.count()).select_from(posts).where(*where)).scalar_one())
+
+
+def _rows(conn: Connection, where: ColumnElement[bool], offset: int) -> list[dict[str, Any]]:
+    query = (
+        select(posts, units.c.name.label("unit"), persons.c.name.label("author"))
+        .join(units, units.c.id == posts.c.unit_id)
+        .outerjoin(persons, persons.c.id == posts.c.author_id)
+        .where(where)
+        .order_by(posts.c.changed_at.desc(), posts.c.id.desc())
+        .limit(SIZE)
+        .offset(offset)
+    )
+    rows = conn.execute(query).mappings().all()
+    states = delivered(conn, [row["id"] for row in rows])
+    return [
+        {
+            **row,
+            "accounts": content.going_to(conn, row["accounts"] or ()),
+            "shown": shown_state(row, states.get(row["id"], {})),
+        }
+        for row in rows
+    ]
+
+
+def delivered(conn: Connection, ids: list[int]) -> dict[int, dict[str, int]]:
+    """For each post how many of its deliveries are in each state; "withdrawn" among them."""
+    taken = deliveries.alias("taken")
+    gone = select(taken.c.id).where(
+        taken.c.target_id == deliveries.c.id, taken.c.act == Act.WITHDRAW, taken.c.state == D.SENT
+    )
+    rows = conn.execute(
+        select(deliveries.c.post_id, deliveries.c.state, gone.exists(), func.count())
+        .where(deliveries.c.post_id.in_(ids))
+        .group_by(deliveries.c.post_id, deliveries.c.state, gone.exists())
+    ).tuples()
+    found: dict[int, dict[str, int]] = {}
+    for post, state, withdrawn, count in rows:
+        states = found.setdefault(post, {})
+        name = "withdrawn" if withdrawn else state
+        states[name] = states.get(name, 0) + count
+    return found
+
+
+def shown_state(post: Row, states: Mapping[str, int]) -> tuple[str, str, str]:
+    """Kind and name of the chip, and “1/3” where only some deliveries are in that state."""
+    if post["state"] == P.DRAFT and post["returned"]:
+        return "post", "returned", ""
+    if post["state"] != P.APPROVED or not states:
+        return "post", str(post["state"]), ""
+    total = sum(states.values())
+    worst = next((s for s in WORST if s in states), "withdrawn")
+    more = "" if states[worst] == total else f"{states[worst]}/{total}"
+    names = {D.SENT: "published", D.READY: "queued", "withdrawn": "withdrawn"}
+    if worst in names:
+        return "post", names[worst], more
+    return "delivery", str(worst), more
+
+
+# ---------------------------------------------------------------- one post
+
+
+def data_for_post(office: Office, actor: Actor, post_id: int) -> dict[str, Any]:
+    """One post: content, revisions, sign-offs, deliveries with attempts, replies. Raises NotFound."""
+    with office.db.read() as conn:
+        post = post_for(conn, actor, post_id)
+        revision = content.revision_of(conn, post["revision_id"])
+        parts = content.parts_of(conn, revision["id"])
+        states = delivered(conn, [post_id]).get(post_id, {})
+        steps = review.steps_of(office, conn, post)
+        return {
+            "post": post,
+            "author": author_name(conn, revision["author_id"]),
+            "shown": shown_state(post, states),
+            "revision": revision,
+            "revisions": _revisions(conn, post_id),
+            "parts": parts,
+            "findings": content.with_findings(parts, revision["findings"] or ()),
+            "steps": steps,
+            "trail": review.trail(conn, post_id),
+            "source": source_of(conn, post, revision),
+            "deliveries": _deliveries(office, conn, actor, post),
+            "replies": _replies(conn, post_id),
+            "rights": people.rights(conn, actor, post["unit_id"]),
+            "sent": bool(states.get(D.SENT)),
+        }
+
+
+def _revisions(conn: Connection, post_id: int) -> list[RowMapping]:
+    query = (
+        select(
+            revisions.c.id, revisions.c.number, revisions.c.at, revisions.c.digest, persons.c.name
+        )
+        .outerjoin(persons, persons.c.id == revisions.c.author_id)
+        .where(revisions.c.post_id == post_id)
+    )
+    return list(conn.execute(query.order_by(revisions.c.number.desc())).mappings())
+
+
+def _deliveries(
+    office: Office, conn: Connection, actor: Actor, post: RowMapping
+) -> list[dict[str, Any]]:
+    rows = queue.listing(conn, {post["unit_id"]}, post=post["id"], limit=200)
+    view = View(office, conn, office.db.now(conn), actor)
+    return sorted((view.row(row, True) for row in rows), key=lambda r: int(r["id"]))
+
+
+def _replies(conn: Connection, post_id: int) -> dict[str, Any]:
+    mine = and_(replies_table.c.post_id == post_id, replies_table.c.own.is_(False))
+    total = select(func.count()).select_from(replies_table).where(mine)
+    newest = select(replies_table).where(mine).order_by(replies_table.c.at.desc()).limit(5)
+    return {
+        "total": conn.execute(total).scalar_one(),
+        "newest": list(conn.execute(newest).mappings()),
+    }
+
+
+# ---------------------------------------------------------------- pages and acts
+
+
+@router.get("/posts")
+def posts_page(visit: Signed) -> Response:
+    return visit.page("posts.html", **data_for_posts(visit.office, visit.actor, visit.params))
+
+
+@router.get("/posts/{post_id:int}")
+def post_page(visit: Signed, post_id: int) -> Response:
+    found = data_for_post(visit.office, visit.actor, post_id)
+    return visit.page("post.html", **found, done=DONE.get(visit.params.get("done", "")))
+
+
+@router.get("/posts/{post_id:int}/revisions/{number:int}")
+def revision_page(visit: Signed, post_id: int, number: int) -> Response:
+    """An earlier revision as it stood, beside its difference from the one before."""
+    with visit.office.db.read() as conn:
+        post = post_for(conn, visit.actor, post_id)
+        found = _numbered(conn, post_id, number)
+        before = _numbered(conn, post_id, number - 1) if number > 1 else None
+        parts = content.parts_of(conn, found["id"])
+        findings = content.with_findings(parts, found["findings"] or ())
+        if before is not None and visit.params.get("diff"):
+            content.compared(conn, parts, before)
+        author = author_name(conn, found["author_id"])
+    shown: dict[str, Any] = {"post": post, "revision": found, "before": before, "parts": parts}
+    diff = bool(before is not None and visit.params.get("diff"))
+    return visit.page("revision.html", **shown, findings=findings, author=author, diff=diff)
+
+
+def _numbered(conn: Connection, post_id: int, number: int) -> RowMapping:
+    where = (revisions.c.post_id == post_id, revisions.c.number == number)
+    found = conn.execute(select(revisions.c.id).where(*where)).scalar()
+    return content.revision_of(conn, found or 0)
+
+
+@router.post("/posts/{post_id:int}")
+def act(visit: Signed, post_id: int) -> Response:
+    """submit, close, revoke (`reason`) or withdraw (`reason`)."""
+    name = visit.field("act")
+    place = _acted(visit, name, post_id)
+    return go(f"/posts/{place}?done={name}")
+
+
+def _acted(visit: Visit, name: str, post_id: int) -> int:
+    """Do it; give the post to go to."""
+    office, actor, reason = visit.office, visit.actor, visit.field("reason")
+    with office.db.write() as conn:
+        post_for(conn, actor, post_id)
+        now = office.db.now(conn)
+        if name == "submit":
+            review.submit(office, conn, now, actor, post_id)
+        elif name == "close":
+            compose.close(conn, now, actor, post_id)
+        elif name == "revoke":
+            review.revoke(office, conn, now, actor, post_id, reason)
+        elif name == "withdraw":
+            return compose.withdrawal(office, conn, now, actor, post_id, reason)
+        else:
+            raise Invalid("请从页面上的按钮办理")
+    return post_id

@@ -1,0 +1,247 @@
+"""队列: every delivery with its state, why it has not gone yet, and what a person can do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter
+from sqlalchemy import Connection, RowMapping
+from starlette.responses import Response
+
+from bot import people
+from bot.deliver import holds, queue
+from bot.errors import GongkaiError, Invalid, NotFound
+from bot.language import Say
+from bot.model import Actor, DeliveryState, Right
+from bot.office import Office
+from bot.web.lists import SIZE, Row, chosen, instant, page_of, squares
+from bot.web.visit import Signed, Visit, go, whole
+
+router = APIRouter()
+S = DeliveryState
+
+FILTERS = (
+    "person",
+    "uncertain",
+    "failed",
+    "missed",
+    "held",
+    "ready",
+    "sending",
+    "sent",
+    "cancelled",
+)
+GROUPS = {"person": Say("需要人定"), "next": Say("接下来"), "past": Say("已办")}
+DONE = {
+    "cancel": Say("已取消，不会发出"),
+    "retry": Say("已放回队列，按计划时间发出"),
+    "look": Say("已安排再查一次，结果会显示在这里"),
+    "sent": Say("已记录：确已发出"),
+    "absent": Say("已记录：确未发出，已放回队列"),
+    "drop": Say("已记录：不再发布"),
+    "bulk": Say("已办，未办成的列在下面"),
+    "lifted": Say("停发已解除。停发期间到点的不会自动补发，请逐条决定照发或取消"),
+}
+
+
+# ---------------------------------------------------------------- reading
+
+
+def data_for_queue(office: Office, actor: Actor, params: Mapping[str, str]) -> dict[str, Any]:
+    """Deliveries of the reader's units; filters: state, account, post, page, open."""
+    with office.db.read() as conn:
+        now = office.db.now(conn)
+        scope = people.unit_ids(conn, actor)
+        state = params.get("state", "") if params.get("state") in FILTERS else ""
+        filters: dict[str, Any] = {
+            "state": state,
+            "account": chosen(params, "account"),
+            "post": chosen(params, "post"),
+        }
+        counts = queue.counts(conn, scope)
+        page = page_of(params, _total(conn, scope, counts, filters))
+        rows = queue.listing(conn, scope, **filters, limit=SIZE, offset=page.offset)
+        view = View(office, conn, now, actor)
+        opened = chosen(params, "open")
+        return {
+            "groups": _grouped([view.row(row, row["id"] == opened) for row in rows]),
+            "counts": counts,
+            "state": state,
+            "filters": filters,
+            "page": page,
+            "accounts": list(squares(conn, scope).values()),
+        }
+
+
+def _total(
+    conn: Connection, scope: set[int], counts: Mapping[str, int], filters: Mapping[str, Any]
+) -> int:
+    if filters["account"] is None and filters["post"] is None:
+        every = sum(n for state, n in counts.items() if state not in ("person", "held"))
+        return counts.get(filters["state"], 0) if filters["state"] else every
+    return len(queue.listing(conn, scope, **filters, limit=10_000))
+
+
+def data_for_delivery(office: Office, actor: Actor, delivery_id: int) -> dict[str, Any]:
+    """One delivery, opened. Raises NotFound, also for one of another's unit."""
+    with office.db.read() as conn:
+        row = queue.one(conn, delivery_id)
+        if row["post_unit_id"] not in people.unit_ids(conn, actor):
+            raise NotFound("没有编号 {id} 的投递", id=delivery_id)
+        return {"row": View(office, conn, office.db.now(conn), actor).row(row, True)}
+
+
+class View:
+    """Rows of the queue as the page shows them."""
+
+    def __init__(self, office: Office, conn: Connection, now: datetime, actor: Actor) -> None:
+        self.office, self.conn, self.now, self.actor = office, conn, now, actor
+        self.standing = holds.standing(conn)
+        self.accounts = squares(conn)
+        self.may = people.unit_ids(conn, actor, Right.SCHEDULE)
+
+    def row(self, row: RowMapping, opened: bool = False) -> dict[str, Any]:
+        shown, waits = self.shown(row), _waits(row)
+        return {
+            **row,
+            "account": self.accounts[row["account_id"]],
+            "shown": shown,
+            "group": "person"
+            if waits
+            else "past"
+            if row["state"] in (S.SENT, S.CANCELLED)
+            else "next",
+            "why": queue.why(self.conn, self.now, row),
+            "acts": _acts(row, waits) if row["post_unit_id"] in self.may else (),
+            "opened": opened,
+            "attempts": queue.attempts_of(self.conn, row["id"]) if opened else [],
+        }
+
+    def shown(self, row: RowMapping) -> str:
+        """The state as its chip names it: held, by hand and after a hold are computed."""
+        if row["state"] == S.READY:
+            if self.standing.stops(row):
+                return "held"
+            return "after_hold" if row["was_held"] else "ready"
+        if row["state"] == S.SENDING and row["lease"] is None:
+            return "by_hand"
+        return str(row["state"])
+
+
+def _waits(row: Row) -> bool:
+    """bot.deliver.queue.needs_person, asked of one row."""
+    if row["state"] in (S.READY, S.UNCERTAIN):
+        return row["due_at"] is None
+    by_hand = row["state"] == S.SENDING and row["lease"] is None
+    return row["state"] in queue.NEEDS_PERSON or by_hand
+
+
+def _acts(row: Row, waits: bool) -> tuple[str, ...]:
+    """What may be done with it now, the likeliest first."""
+    if row["state"] == S.UNCERTAIN:
+        return ("decide", "look")
+    if row["state"] == S.SENDING:
+        return ("receipt", "drop") if row["lease"] is None else ()
+    if row["state"] == S.READY:
+        return ("retry", "cancel") if waits else ("cancel",)
+    return {
+        S.FAILED: ("retry", "cancel"),
+        S.MISSED: ("retry", "cancel"),
+        S.CANCELLED: ("retry",),
+    }.get(row["state"], ())
+
+
+def _grouped(rows: list[dict[str, Any]]) -> list[tuple[Say, list[dict[str, Any]]]]:
+    groups = [(word, [r for r in rows if r["group"] == key]) for key, word in GROUPS.items()]
+    return [(word, found) for word, found in groups if found]
+
+
+# ---------------------------------------------------------------- pages
+
+
+@router.get("/queue")
+def queue_page(visit: Signed) -> Response:
+    found = data_for_queue(visit.office, visit.actor, visit.params)
+    return visit.page("queue.html", **found, done=DONE.get(visit.params.get("done", "")))
+
+
+@router.get("/queue/{delivery_id}")
+def delivery_page(visit: Signed, delivery_id: int) -> Response:
+    found = data_for_delivery(visit.office, visit.actor, delivery_id)
+    return visit.page("delivery.html", **found, done=DONE.get(visit.params.get("done", "")))
+
+
+# ---------------------------------------------------------------- acts
+
+
+def _cancel(visit: Visit, conn: Connection, now: datetime, one: int) -> None:
+    queue.cancel(conn, now, visit.actor, one)
+
+
+def _retry(visit: Visit, conn: Connection, now: datetime, one: int) -> None:
+    queue.retry(visit.office, conn, now, visit.actor, one, _time(visit))
+
+
+def _look(visit: Visit, conn: Connection, now: datetime, one: int) -> None:
+    queue.look_again(conn, now, visit.actor, one)
+
+
+def _sent(visit: Visit, conn: Connection, now: datetime, one: int) -> None:
+    link = visit.field("link", need=str(Say("这条内容的地址")))
+    queue.confirm_sent(conn, now, visit.actor, one, link)
+
+
+def _absent(visit: Visit, conn: Connection, now: datetime, one: int) -> None:
+    queue.confirm_absent(visit.office, conn, now, visit.actor, one, _time(visit))
+
+
+def _drop(visit: Visit, conn: Connection, now: datetime, one: int) -> None:
+    queue.drop(conn, now, visit.actor, one)
+
+
+ACTS: dict[str, Callable[[Visit, Connection, datetime, int], None]] = {
+    "cancel": _cancel,
+    "retry": _retry,
+    "look": _look,
+    "sent": _sent,
+    "absent": _absent,
+    "drop": _drop,
+}
+
+
+def _time(visit: Visit) -> datetime | None:
+    return instant(visit.field("at"), visit.office.config.tz)
+
+
+@router.post("/queue/{delivery_id}")
+def act(visit: Signed, delivery_id: int) -> Response:
+    """One act on one delivery: `act`, with `link` or `at` where it needs them."""
+    name = visit.field("act")
+    if name not in ACTS:
+        raise Invalid("请选一个结论：确已发出、确未发出，或不再发布")
+    with visit.office.db.write() as conn:
+        ACTS[name](visit, conn, visit.office.db.now(conn), delivery_id)
+    return go(f"/queue/{delivery_id}?done={name}")
+
+
+@router.post("/queue")
+def bulk(visit: Signed) -> Response:
+    """Cancel or retry the chosen ones; each by itself, so that one refusal stops no other."""
+    name = visit.field("act")
+    ids = [whole(each) for each in visit.fields("ids")]
+    if name not in ("cancel", "retry") or not ids:
+        raise Invalid("请先选中投递，再按要办的事")
+    refused = [r for one in ids if (r := _tried(visit, name, one))]
+    found = data_for_queue(visit.office, visit.actor, visit.params)
+    return visit.page("queue.html", **found, done=DONE["bulk"], refused=refused, tried=len(ids))
+
+
+def _tried(visit: Visit, name: str, one: int) -> tuple[int, str] | None:
+    try:
+        with visit.office.db.write() as conn:
+            ACTS[name](visit, conn, visit.office.db.now(conn), one)
+    except GongkaiError as error:
+        return one, str(error)
+    return None

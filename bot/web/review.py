@@ -1,0 +1,271 @@
+"""审签: what waits for my signature, exactly what it would cover, and giving it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter
+from sqlalchemy import Connection, RowMapping, func, select
+from starlette.responses import Response
+
+from bot import compose, people, review
+from bot.db import items, posts, revisions, signoffs, sources, units
+from bot.db import people as persons
+from bot.errors import GongkaiError, Invalid, NotAllowed, NotFound
+from bot.language import Say
+from bot.model import Actor, PostState, Right, Verdict, Window
+from bot.office import Office
+from bot.web import content, counts
+from bot.web.lists import SIZE, instant, page_of
+from bot.web.visit import Signed, Visit, go
+
+router = APIRouter()
+DONE = {
+    "pass": Say("已通过，转下一审次"),
+    "approved": Say("已签发，按签发的时段发出"),
+    "return": Say("已退回拟稿人，意见已写明"),
+    "refer": Say("已报请确定，等候答复"),
+    "offline": Say("已登记线下签批"),
+}
+
+
+# ---------------------------------------------------------------- the list
+
+
+def data_for_review(office: Office, actor: Actor, params: Mapping[str, str]) -> dict[str, Any]:
+    """Posts in review: `view` is mine (may sign now), all (of my units) or signed (by me)."""
+    view = params.get("view") if params.get("view") in ("all", "signed") else "mine"
+    with office.db.read() as conn:
+        scope = people.unit_ids(conn, actor)
+        mine = counts.mine_to_sign(conn, office, actor, scope)
+        ids = {"mine": lambda: mine, "all": lambda: _in_review(conn, scope)}.get(
+            str(view), lambda: _signed(conn, actor)
+        )()
+        page = page_of(params, len(ids))
+        shown = ids[page.offset : page.offset + SIZE]
+        return {
+            "view": view,
+            "page": page,
+            "counts": {"mine": len(mine), "all": len(_in_review(conn, scope))},
+            "posts": lines(office, conn, shown),
+        }
+
+
+def _in_review(conn: Connection, scope: set[int]) -> list[int]:
+    query = select(posts.c.id).where(
+        posts.c.state == PostState.IN_REVIEW, posts.c.unit_id.in_(scope)
+    )
+    return list(conn.execute(query.order_by(posts.c.changed_at.desc())).scalars())
+
+
+def _signed(conn: Connection, actor: Actor) -> list[int]:
+    query = select(signoffs.c.post_id).where(signoffs.c.person_id == actor.person)
+    newest = query.group_by(signoffs.c.post_id).order_by(func.max(signoffs.c.id).desc())
+    return list(conn.execute(newest).scalars())
+
+
+def lines(office: Office, conn: Connection, ids: list[int]) -> list[dict[str, Any]]:
+    rows = conn.execute(
+        select(posts, revisions.c.findings, units.c.name.label("unit"))
+        .join(revisions, revisions.c.id == posts.c.revision_id)
+        .join(units, units.c.id == posts.c.unit_id)
+        .where(posts.c.id.in_(ids))
+    ).mappings()
+    lines = {row["id"]: _line(office, conn, row) for row in rows}
+    return [lines[one] for one in ids if one in lines]
+
+
+def _line(office: Office, conn: Connection, row: RowMapping) -> dict[str, Any]:
+    steps = review.steps_of(office, conn, row)
+    severities = [f["severity"] for f in row["findings"] or ()]
+    return {
+        **row,
+        "accounts": content.going_to(conn, row["accounts"] or ()),
+        "step_name": steps[min(row["step"], len(steps) - 1)].name,
+        "severities": {
+            s: severities.count(s) for s in ("block", "warn", "note") if s in severities
+        },
+    }
+
+
+# ---------------------------------------------------------------- one post
+
+
+def data_for_signing(
+    office: Office, actor: Actor, post_id: int, params: Mapping[str, str]
+) -> dict[str, Any]:
+    """A post as its signature covers it. Raises NotFound, also for another unit's."""
+    with office.db.read() as conn:
+        post = post_for(conn, actor, post_id)
+        revision = content.revision_of(conn, post["revision_id"])
+        parts = content.parts_of(conn, revision["id"])
+        findings = content.with_findings(parts, revision["findings"] or ())
+        before = _seen_before(conn, actor, revision)
+        if before is not None and params.get("diff"):
+            content.compared(conn, parts, before)
+        steps = review.steps_of(office, conn, post)
+        return {
+            "post": post,
+            "revision": revision,
+            "author": author_name(conn, revision["author_id"]),
+            "parts": parts,
+            "findings": findings,
+            "before": before,
+            "diff": bool(before is not None and params.get("diff")),
+            "covers": content.covers(parts),
+            "steps": steps,
+            "step": steps[min(post["step"], len(steps) - 1)],
+            "last": post["step"] >= len(steps) - 1,
+            "window": _window(office, post),
+            "trail": review.trail(conn, post_id),
+            "refusal": _refusal(office, conn, actor, post),
+            "may_record": people.may(conn, actor, Right.RECORD, post["unit_id"])
+            and revision["author_id"] != actor.person,
+            "source": source_of(conn, post, revision),
+        }
+
+
+def post_for(conn: Connection, actor: Actor, post_id: int) -> RowMapping:
+    """A post of the reader's units, with its unit's name. Raises NotFound."""
+    query = select(posts, units.c.name.label("unit")).join(units, units.c.id == posts.c.unit_id)
+    row = conn.execute(query.where(posts.c.id == post_id)).mappings().first()
+    if row is None or row["unit_id"] not in people.unit_ids(conn, actor):
+        raise NotFound("没有编号 {id} 的稿件，或不在您的单位", id=post_id)
+    return row
+
+
+def author_name(conn: Connection, person: int | None) -> str:
+    """A person's name; the machine's where none wrote it."""
+    if person is None:
+        return str(Say("系统按模板成稿"))
+    return conn.execute(select(persons.c.name).where(persons.c.id == person)).scalar() or ""
+
+
+def _seen_before(conn: Connection, actor: Actor, revision: RowMapping) -> RowMapping | None:
+    """The earlier revision this reader decided on last, else the one just before."""
+    earlier = (revisions.c.post_id == revision["post_id"], revisions.c.number < revision["number"])
+    mine = select(signoffs.c.revision_id).where(signoffs.c.person_id == actor.person)
+    order = (revisions.c.id.in_(mine).desc(), revisions.c.number.desc())
+    return conn.execute(select(revisions).where(*earlier).order_by(*order)).mappings().first()
+
+
+def _window(office: Office, post: RowMapping) -> Window:
+    """What a sign-off without times of its own lets it go out in (bot.review does the same)."""
+    now = office.db.now()
+    begins = post["go_at"]
+    ends = post["latest_at"] or max(begins or now, now) + office.config.deliver.lateness
+    return Window(begins, ends)
+
+
+def _refusal(office: Office, conn: Connection, actor: Actor, post: RowMapping) -> str:
+    """Why this reader cannot decide; empty where he can."""
+    if post["state"] != PostState.IN_REVIEW:
+        return str(Say("这篇稿件不在审签中"))
+    if review.may_sign(office, conn, actor, post):
+        return ""
+    steps = review.steps_of(office, conn, post)
+    step = steps[min(post["step"], len(steps) - 1)]
+    try:
+        people.require(conn, actor, step.right, post["unit_id"])
+    except NotAllowed as error:
+        return str(error)
+    return str(Say("您是拟稿人，或已审过这一版的前一步；“{step}”须由他人办理", step=step.name))
+
+
+def source_of(conn: Connection, post: RowMapping, revision: RowMapping) -> dict[str, Any] | None:
+    """The catalogue entry a post was made of, and whether it changed since."""
+    if post["item_id"] is None:
+        return None
+    query = select(items, sources.c.key.label("source_key")).join(sources)
+    row = conn.execute(query.where(items.c.id == post["item_id"])).mappings().first()
+    if row is None:
+        return None
+    return {**row, "moved": compose.source_moved(conn, post)}
+
+
+# ---------------------------------------------------------------- pages
+
+
+@router.get("/review")
+def review_page(visit: Signed) -> Response:
+    listed = data_for_review(visit.office, visit.actor, visit.params)
+    first = listed["posts"][0]["id"] if listed["posts"] else None
+    return _page(visit, listed, first, alone=False)
+
+
+@router.get("/review/{post_id}")
+def signing_page(visit: Signed, post_id: int) -> Response:
+    return _page(visit, data_for_review(visit.office, visit.actor, visit.params), post_id)
+
+
+def _page(
+    visit: Visit,
+    listed: dict[str, Any],
+    post_id: int | None,
+    *,
+    alone: bool = True,
+    error: str = "",
+    status: int = 200,
+) -> Response:
+    one = data_for_signing(visit.office, visit.actor, post_id, visit.params) if post_id else None
+    done = DONE.get(visit.params.get("done", ""))
+    return visit.page(
+        "review.html", status, **listed, one=one, alone=alone, done=done, error=error,
+        note=visit.field("note"),
+    )  # fmt: skip
+
+
+@router.get("/review/{post_id}/sheet")
+def sheet_page(visit: Signed, post_id: int) -> Response:
+    """审签单, to print, sign by hand, and enter again as an offline sign-off."""
+    found = data_for_signing(visit.office, visit.actor, post_id, {})
+    return visit.page("sheet.html", **found)
+
+
+# ---------------------------------------------------------------- acts
+
+
+@router.post("/review/{post_id}")
+def decide(visit: Signed, post_id: int) -> Response:
+    """Pass, return or refer: what was typed stays on the page when it cannot be taken."""
+    try:
+        state = _decided(visit, post_id)
+    except GongkaiError as error:
+        listed = data_for_review(visit.office, visit.actor, visit.params)
+        return _page(visit, listed, post_id, error=str(error), status=422)
+    done = "approved" if state is PostState.APPROVED else visit.field("verdict")
+    return go(f"/review?done={done}")
+
+
+def _decided(visit: Visit, post_id: int) -> PostState:
+    try:
+        verdict = Verdict(visit.field("verdict"))
+    except ValueError:
+        raise Invalid("请选择通过、退回或报请确定") from None
+    zone = visit.office.config.tz
+    window = Window(instant(visit.field("begins"), zone), instant(visit.field("ends"), zone))
+    word = review.Decision(verdict, visit.field("digest"), visit.field("note"), window)
+    with visit.office.db.write() as conn:
+        now = visit.office.db.now(conn)
+        return review.decide(visit.office, conn, now, visit.actor, post_id, word)
+
+
+@router.post("/review/{post_id}/offline")
+async def offline(visit: Signed, post_id: int) -> Response:
+    """登记线下签批: the signed sheet, read whole before the store is touched."""
+    from starlette.concurrency import run_in_threadpool
+
+    sheet = visit.file("sheet")
+    if sheet is None:
+        raise Invalid("请附上签批单（PDF 或照片）")
+    content_read = await sheet.read()
+    await run_in_threadpool(_recorded, visit, post_id, content_read, sheet.filename or "")
+    return go("/review?done=offline")
+
+
+def _recorded(visit: Visit, post_id: int, sheet: bytes, name: str) -> None:
+    by, digest = visit.field("signed_by"), visit.field("digest")
+    with visit.office.db.write() as conn:
+        now, office = visit.office.db.now(conn), visit.office
+        review.record_offline(office, conn, now, visit.actor, post_id, digest, by, sheet, name)

@@ -1,0 +1,154 @@
+"""停发: one page, one press. What it would stop, live; what stands; lifting leads to a list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter
+from sqlalchemy import Connection, RowMapping, func, select
+from starlette.responses import Response
+
+from bot import people
+from bot.db import accounts, deliveries, posts, units
+from bot.db import holds as table
+from bot.deliver import holds
+from bot.errors import Invalid
+from bot.language import Say
+from bot.model import Actor, DeliveryState, HoldScope, PostState, Right
+from bot.office import Office
+from bot.web import shell
+from bot.web.lists import instant, squares
+from bot.web.visit import Signed, Visit, go, whole
+
+router = APIRouter()
+
+
+def data_for_stop(office: Office, actor: Actor, params: Mapping[str, str]) -> dict[str, Any]:
+    """What each scope would stop, what stands and what it stops, what was lifted lately."""
+    with office.db.read() as conn:
+        now = office.db.now(conn)
+        scope = people.unit_ids(conn, actor)
+        may = people.unit_ids(conn, actor, Right.STOP)
+        figures = _figures(conn)
+        standing = {h["id"]: h["stops"] for h in holds.listing(conn, now)}
+        return {
+            "all": sum(n for *_, n in figures) if may >= _roots(conn) and may else None,
+            "units": [(u, name, _of_unit(conn, figures, u)) for u, name in _units(conn, may)],
+            "accounts": [
+                (a, sum(n for account, *_, n in figures if account == a.id))
+                for a in squares(conn, may).values()
+            ],
+            "next": _next(conn, scope),
+            "passable": _passable(conn, scope),
+            "in_flight": holds.in_flight(conn),
+            "standing": [
+                {**h, "stops": standing.get(h["id"], 0), "may": _may_lift(h, may, conn)}
+                for h in shell.standing(conn, scope)
+            ],
+            "lifted": _lifted(conn, scope),
+        }
+
+
+def _roots(conn: Connection) -> set[int]:
+    return set(conn.execute(select(units.c.id).where(units.c.parent_id.is_(None))).scalars())
+
+
+def _units(conn: Connection, ids: set[int]) -> list[tuple[int, str]]:
+    query = select(units.c.id, units.c.name).where(units.c.id.in_(ids)).order_by(units.c.id)
+    return list(conn.execute(query).tuples())
+
+
+def _figures(conn: Connection) -> list[tuple[int, int, int, int]]:
+    """Unsent deliveries: account, its unit, the post's unit, how many."""
+    where = (accounts.c.id, accounts.c.unit_id, posts.c.unit_id)
+    query = holds.joined(select(*where, func.count()))
+    ready = query.where(deliveries.c.state == DeliveryState.READY).group_by(*where)
+    return list(conn.execute(ready).tuples())
+
+
+def _of_unit(conn: Connection, figures: list[tuple[int, int, int, int]], unit: int) -> int:
+    below = people.below(conn, unit)
+    return sum(n for _, owner, author, n in figures if owner in below or author in below)
+
+
+def _next(conn: Connection, scope: set[int]) -> list[RowMapping]:
+    """The next to go, which a stop would keep."""
+    query = holds.joined(
+        select(deliveries.c.id, deliveries.c.go_at, deliveries.c.account_id, posts.c.title, posts.c.id.label("post_id"), accounts.c.name)
+    )  # fmt: skip
+    ready = query.where(deliveries.c.state == DeliveryState.READY, posts.c.unit_id.in_(scope))
+    return list(conn.execute(ready.order_by(deliveries.c.go_at).limit(6)).mappings())
+
+
+def _passable(conn: Connection, scope: set[int]) -> list[RowMapping]:
+    """Signed posts that have not gone, emergencies first: these may be let through by name."""
+    unsent = select(deliveries.c.id).where(
+        deliveries.c.post_id == posts.c.id, deliveries.c.state == DeliveryState.READY
+    )
+    query = (
+        select(posts)
+        .where(posts.c.state == PostState.APPROVED, unsent.exists(), posts.c.unit_id.in_(scope))
+        .order_by(posts.c.emergency.desc(), posts.c.go_at, posts.c.id)
+    )
+    return list(conn.execute(query.limit(30)).mappings())
+
+
+def _may_lift(hold: Mapping[str, Any], may: set[int], conn: Connection) -> bool:
+    return _roots(conn) <= may if hold["unit_id"] is None else hold["unit_id"] in may
+
+
+def _lifted(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
+    query = select(table).where(table.c.lifted_at.is_not(None)).order_by(table.c.lifted_at.desc())
+    named = [shell.named_hold(conn, row) for row in conn.execute(query.limit(20)).mappings()]
+    return [h for h in named if h["unit_id"] is None or h["unit_id"] in scope][:5]
+
+
+# ---------------------------------------------------------------- page and acts
+
+
+def _page(visit: Visit, status: int = 200, **more: Any) -> Response:
+    found = data_for_stop(visit.office, visit.actor, visit.params)
+    names = ("scope", "unit", "account", "reason", "until")
+    values = {name: visit.field(name) for name in names}
+    return visit.page("stop.html", status, **found, **{"error": "", **more}, typed=values)
+
+
+@router.get("/stop")
+def stop_page(visit: Signed) -> Response:
+    return _page(visit)
+
+
+@router.post("/stop")
+def press(visit: Signed) -> Response:
+    """Stop, at once. What was typed stays when it cannot be taken."""
+    try:
+        made = _pressed(visit)
+    except Invalid as error:
+        return _page(visit, 422, error=str(error))
+    return go(f"/stop#hold-{made}")
+
+
+def _pressed(visit: Visit) -> int:
+    try:
+        scope = HoldScope(visit.field("scope"))
+    except ValueError:
+        raise Invalid("请选停哪些") from None
+    target = None if scope is HoldScope.ALL else whole(visit.field(scope) or visit.field("target"))
+    until = instant(visit.field("until"), visit.office.config.tz)
+    passes = [whole(each) for each in visit.fields("passes")]
+    with visit.office.db.write() as conn:
+        now = visit.office.db.now(conn)
+        if until and until <= now:
+            raise Invalid("自动解除的时间已过，请改到现在以后，或留空")
+        reason = visit.field("reason", need=str(Say("事由")))
+        return holds.hold(conn, now, visit.actor, scope, target, reason, passes, until)
+
+
+@router.post("/stop/{hold_id}/lift")
+def lift(visit: Signed, hold_id: int) -> Response:
+    """Lift; to the list of what fell due meanwhile, never a burst."""
+    with visit.office.db.write() as conn:
+        now = visit.office.db.now(conn)
+        waiting = holds.resume(conn, now, visit.actor, hold_id)
+    return go("/queue?state=person&done=lifted" if waiting else "/stop?done=lifted")

@@ -1,0 +1,205 @@
+"""今日: what waits for me, what goes out next, and whether the machine runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from fastapi import APIRouter
+from sqlalchemy import Connection, RowMapping, and_, func, or_, select
+from starlette.responses import Response
+
+from bot import people
+from bot.db import accounts, deliveries, items, notices, posts, replies, sources
+from bot.deliver import holds, queue
+from bot.model import AccountState, Act, Actor, DeliveryState, ItemState, PostState, SourceState
+from bot.office import Office
+from bot.web import counts
+from bot.web.lists import Account, squares
+from bot.web.queue import View
+from bot.web.render import Times
+from bot.web.review import lines
+from bot.web.visit import Signed
+
+router = APIRouter()
+HOURS = 24
+BEFORE = 2  # hours of the strip that are past
+SPAN = 3  # hours an event may spread over, until the next one
+
+
+def data_for_today(office: Office, actor: Actor) -> dict[str, Any]:
+    """The figures, the strip, and the first rows of each list behind them."""
+    with office.db.read() as conn:
+        now = office.db.now(conn)
+        scope = people.unit_ids(conn, actor)
+        mine = counts.mine_to_sign(conn, office, actor, scope)
+        return {
+            "mine": mine,
+            "to_sign": lines(office, conn, mine[:5]),
+            "returned": _returned(conn, actor),
+            "undecided": _undecided(office, conn, now, actor, scope),
+            "by_state": queue.counts(conn, scope),
+            "replies": _new_replies(conn, now, scope),
+            "board": counts.waiting_replies(conn),
+            "items": _waiting_items(conn, scope),
+            "accounts": _accounts(conn, scope),
+            "sources": _sources(conn, scope),
+            "strip": strip(office, conn, now, scope),
+            "notices": _notices(conn, scope),
+        }
+
+
+def _returned(conn: Connection, actor: Actor) -> list[RowMapping]:
+    """The reader's own drafts that came back."""
+    mine = (posts.c.state == PostState.DRAFT, posts.c.returned.is_not(None))
+    query = select(posts).where(*mine, posts.c.author_id == actor.person)
+    return list(conn.execute(query.order_by(posts.c.changed_at.desc()).limit(20)).mappings())
+
+
+def _undecided(
+    office: Office, conn: Connection, now: datetime, actor: Actor, scope: set[int]
+) -> dict[str, Any]:
+    view = View(office, conn, now, actor)
+    rows = queue.listing(conn, scope, state="person", limit=5)
+    total = counts.undecided_count(conn, scope)
+    return {"total": total, "rows": [view.row(row) for row in rows]}
+
+
+def _new_replies(conn: Connection, now: datetime, scope: set[int]) -> int:
+    """Replies first seen in the last day, our own left out."""
+    query = select(func.count()).select_from(replies).join(accounts)
+    since = (replies.c.seen_at > now - timedelta(days=1), replies.c.own.is_(False))
+    return int(conn.execute(query.where(accounts.c.unit_id.in_(scope), *since)).scalar_one())
+
+
+def _waiting_items(conn: Connection, scope: set[int]) -> int:
+    query = select(func.count()).select_from(items).join(sources)
+    waits = (items.c.state == ItemState.NEW, items.c.waits.is_not(None))
+    return int(conn.execute(query.where(sources.c.unit_id.in_(scope), *waits)).scalar_one())
+
+
+def _accounts(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
+    shown = squares(conn, scope)
+    rows = conn.execute(select(accounts).where(accounts.c.id.in_(shown))).mappings()
+    return [
+        {"square": shown[r["id"]], "broken": r["broken"], "checked_at": r["checked_at"],
+         "bad": r["state"] == AccountState.BROKEN}
+        for r in rows
+    ]  # fmt: skip
+
+
+def _sources(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
+    rows = conn.execute(select(sources).where(sources.c.unit_id.in_(scope))).mappings()
+    return [{**r, "bad": bool(r["error"]) and r["state"] == SourceState.ACTIVE} for r in rows]
+
+
+def _notices(conn: Connection, scope: set[int]) -> list[RowMapping]:
+    """Incidents that stand, the newest first."""
+    concern = or_(notices.c.unit_id.is_(None), notices.c.unit_id.in_(scope))
+    query = select(notices).where(notices.c.closed_at.is_(None), concern)
+    return list(conn.execute(query.order_by(notices.c.opened_at.desc()).limit(8)).mappings())
+
+
+# ---------------------------------------------------------------- the strip
+
+
+def strip(office: Office, conn: Connection, now: datetime, scope: set[int]) -> dict[str, Any]:
+    """24 hours of each account as cells of a table, and the same as a list in time's order."""
+    times = Times(office)
+    start = times.local(now).replace(minute=0, second=0, microsecond=0) - timedelta(hours=BEFORE)
+    end = start + timedelta(hours=HOURS)
+    events = _events(conn, start, end, scope) + _unsigned(conn, start, end, scope)
+    shown = squares(conn, scope)
+    lanes = []
+    for account in shown.values():
+        mine = [e for e in events if e["account_id"] == account.id]
+        if mine:
+            lanes.append((account, _cells(mine, start)))
+    coming = sorted((e for e in events if e["at"] >= now), key=lambda e: (e["at"], e["post_id"]))
+    return {
+        "hours": [start + timedelta(hours=n) for n in range(HOURS)],
+        "now": BEFORE,
+        "lanes": lanes,
+        "coming": _merged(coming, shown)[:8],
+    }
+
+
+def _events(
+    conn: Connection, start: datetime, end: datetime, scope: set[int]
+) -> list[dict[str, Any]]:
+    """Deliveries of these hours. Only the first part of a thread stands for it."""
+    at = func.coalesce(deliveries.c.sent_at, deliveries.c.go_at)
+    query = holds.joined(
+        select(*deliveries.c, posts.c.title, posts.c.unit_id.label("post_unit_id"), posts.c.source_id, posts.c.item_id, accounts.c.unit_id, at.label("at"))
+    ).where(at >= start, at < end, deliveries.c.part == 0, accounts.c.unit_id.in_(scope))  # fmt: skip
+    shown = deliveries.c.state != DeliveryState.CANCELLED
+    rows = conn.execute(query.where(shown, deliveries.c.act == Act.PUBLISH).limit(500)).mappings()
+    standing = holds.standing(conn)
+    return [
+        {
+            "at": r["at"], "account_id": r["account_id"], "post_id": r["post_id"], "title": r["title"],
+            "kind": "delivery", "href": f"/queue/{r['id']}",
+            "state": "held" if r["state"] == DeliveryState.READY and standing.stops(r) else r["state"],
+        }
+        for r in rows
+    ]  # fmt: skip
+
+
+def _unsigned(
+    conn: Connection, start: datetime, end: datetime, scope: set[int]
+) -> list[dict[str, Any]]:
+    """Posts planned for these hours that nobody has signed yet."""
+    query = select(posts).where(
+        and_(posts.c.state == PostState.IN_REVIEW, posts.c.go_at >= start, posts.c.go_at < end),
+        posts.c.unit_id.in_(scope),
+    )
+    return [
+        {"at": r["go_at"], "account_id": account, "post_id": r["id"], "title": r["title"],
+         "kind": "post", "state": r["state"], "href": f"/review/{r['id']}"}
+        for r in conn.execute(query).mappings()
+        for account in r["accounts"] or ()
+    ]  # fmt: skip
+
+
+def _cells(events: Sequence[dict[str, Any]], start: datetime) -> list[tuple[int, list[Any]]]:
+    """A lane as cells: how many hours each spans, and what begins in it."""
+    by_hour: dict[int, list[Any]] = {}
+    for event in sorted(events, key=lambda e: e["at"]):
+        hour = int((event["at"] - start).total_seconds() // 3600)
+        by_hour.setdefault(hour, []).append(event)
+    cells: list[tuple[int, list[Any]]] = []
+    hour = 0
+    while hour < HOURS:
+        nearest = min((h for h in by_hour if h > hour), default=HOURS)
+        span = min(SPAN, nearest - hour) if hour in by_hour else 1
+        cells.append((span, by_hour.get(hour, [])))
+        hour += span
+    return cells
+
+
+def _merged(events: Sequence[dict[str, Any]], shown: dict[int, Account]) -> list[dict[str, Any]]:
+    """One line a post and moment, with its accounts."""
+    merged: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for event in events:
+        key = (event["at"], event["post_id"], event["state"])
+        line = merged.setdefault(key, {**event, "accounts": []})
+        line["accounts"].append(shown[event["account_id"]])
+    return list(merged.values())
+
+
+# ---------------------------------------------------------------- pages
+
+
+@router.get("/")
+def today_page(visit: Signed) -> Response:
+    return visit.page("today.html", **data_for_today(visit.office, visit.actor))
+
+
+@router.get("/pulse")
+def pulse(visit: Signed) -> Response:
+    """The top bar's live part; nothing where nothing changed since `seen`."""
+    answer = visit.page("pulse_part.html")
+    if f'data-seen="{visit.params.get("seen", "")}"'.encode() in bytes(answer.body):
+        return Response(status_code=204)
+    return answer

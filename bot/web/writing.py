@@ -1,0 +1,289 @@
+"""写稿: a post's form. What was typed is never lost; what would be sent is shown by the sender's code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter
+from sqlalchemy import Connection, RowMapping, select
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+from starlette.responses import Response
+
+from bot import compose, media, people, review
+from bot.compose import Body
+from bot.db import media as pictures
+from bot.db import units
+from bot.errors import Conflict, GongkaiError, Invalid, NotAllowed
+from bot.model import Actor, Media, OverLimit, PostState, Right
+from bot.office import Office
+from bot.web import content
+from bot.web.lists import Account, instant, squares
+from bot.web.render import Times
+from bot.web.review import post_for, source_of
+from bot.web.visit import Signed, Visit, go, whole
+
+router = APIRouter()
+
+
+@dataclass
+class Form:
+    """What stands in the fields, as typed: times as text, so that a mistake in one stays readable."""
+
+    title: str = ""
+    text: str = ""
+    link: str = ""
+    warning: str = ""
+    over_limit: str = ""
+    unit: int = 0
+    keys: tuple[str, ...] = ()
+    variants: dict[str, str] = field(default_factory=dict)
+    media: tuple[Media, ...] = ()
+    go_at: str = ""
+    latest_at: str = ""
+    emergency: bool = False
+    version: int = 0
+    language: str = "zh"
+    visibility: str = "public"
+    in_reply_to: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def body(self) -> Body:
+        over = OverLimit(self.over_limit) if self.over_limit in list(OverLimit) else None
+        return Body(
+            text=self.text, title=self.title, link=self.link, media=self.media, over_limit=over,
+            language=self.language, visibility=self.visibility, warning=self.warning,
+            variants={k: v for k, v in self.variants.items() if k in self.keys},
+            in_reply_to=self.in_reply_to,
+        )  # fmt: skip
+
+
+def stored(office: Office, conn: Connection, post: RowMapping) -> Form:
+    """The form of a post as it stands."""
+    body, times = Body.of(compose.current(conn, post)["body"]), Times(office)
+    return Form(
+        title=body.title, text=body.text, link=body.link, warning=body.warning,
+        over_limit=body.over_limit or "", unit=post["unit_id"],
+        keys=tuple(compose.account_keys(conn, post)), variants=dict(body.variants),
+        media=body.media, go_at=times.entry(post["go_at"]), latest_at=times.entry(post["latest_at"]),
+        emergency=post["emergency"], version=post["version"], language=body.language,
+        visibility=body.visibility, in_reply_to=dict(body.in_reply_to),
+    )  # fmt: skip
+
+
+def typed(visit: Visit, base: Form) -> Form:
+    """The form as it came back; what has no field keeps the stored value."""
+    kept = {m.sha256: m for m in base.media}
+    for sha256 in visit.fields("media"):
+        if sha256 not in kept and (found := _known(visit, sha256)):
+            kept[sha256] = found
+    dropped = set(visit.fields("drop"))
+    alts = {sha: visit.field(f"alt-{sha}") for sha in kept}
+    variants = {
+        k[8:]: v for k, v in visit.form.items() if k.startswith("variant-") and isinstance(v, str)
+    }
+    return replace(
+        base, title=visit.field("title"), text=_words(visit, "text"), link=visit.field("link"),
+        warning=visit.field("warning"), over_limit=visit.field("over_limit"),
+        unit=whole(visit.field("unit")) if visit.field("unit") else base.unit,
+        keys=tuple(visit.fields("keys")), go_at=visit.field("go_at"),
+        latest_at=visit.field("latest_at"), emergency=bool(visit.field("emergency")),
+        version=whole(visit.field("version") or "0"), variants=_kept_lines(base.variants | variants),
+        media=tuple(replace(m, alt=alts[s]) for s, m in kept.items() if s not in dropped),
+    )  # fmt: skip
+
+
+def _words(visit: Visit, name: str) -> str:
+    """A text as it was typed, with the line ends every platform counts as one."""
+    value = visit.form.get(name, "")
+    return value.replace("\r\n", "\n").strip() if isinstance(value, str) else ""
+
+
+def _kept_lines(texts: dict[str, str]) -> dict[str, str]:
+    """Accounts' own texts; one that was emptied is the common text again."""
+    lines = {key: words.replace("\r\n", "\n").strip() for key, words in texts.items()}
+    return {key: words for key, words in lines.items() if words}
+
+
+def _known(visit: Visit, sha256: str) -> Media | None:
+    """A picture taken in before; the form carries only its digest."""
+    with visit.office.db.read() as conn:
+        row = conn.execute(select(pictures).where(pictures.c.sha256 == sha256)).mappings().first()
+    return Media(sha256, row["kind"], row["size"], row["width"], row["height"]) if row else None
+
+
+# ---------------------------------------------------------------- showing it
+
+
+def shown(
+    visit: Visit,
+    form: Form,
+    post: RowMapping | None,
+    *,
+    errors: Sequence[tuple[str, str]] = (),
+    theirs: Form | None = None,
+    status: int = 200,
+) -> Response:
+    """The form with its preview: each account's text, counted and screened as it would be sent."""
+    with visit.office.db.read() as conn:
+        choices = _choices(conn, visit.actor, form.keys)
+        parts, findings = _preview(visit.office, conn, form)
+        source = source_of(conn, post, compose.current(conn, post)) if post else None
+        unit_names = people_units(conn, visit.actor)
+    return visit.page(
+        "writing.html", status, form=form, post=post, choices=choices, parts=parts,
+        findings=findings, errors=list(errors), theirs=theirs, source=source, unit_names=unit_names,
+        saved=visit.params.get("done") == "saved",
+    )  # fmt: skip
+
+
+def _choices(conn: Connection, actor: Actor, keys: Sequence[str] = ()) -> list[Account]:
+    """The accounts of the units this person writes for, and those already chosen."""
+    mine = people.unit_ids(conn, actor, Right.WRITE)
+    return [a for a in squares(conn).values() if a.unit_id in mine or a.key in keys]
+
+
+def people_units(conn: Connection, actor: Actor) -> list[tuple[int, str]]:
+    """The units this person may write for."""
+    mine = people.unit_ids(conn, actor, Right.WRITE)
+    rows = conn.execute(select(units.c.id, units.c.name).where(units.c.id.in_(mine)))
+    return list(rows.tuples())
+
+
+def _preview(
+    office: Office, conn: Connection, form: Form
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    if not form.keys:
+        return [], []
+    rendered = compose.preview(office, conn, form.body, form.keys)
+    parts = content.alike(
+        [content.part(r.account, r.part, r.outgoing.json(), r.digest) for r in rendered]
+    )
+    found = [
+        f.json() | {"account": r.account["key"], "part": r.part}
+        for r in rendered
+        for f in r.findings
+    ]
+    return parts, content.with_findings(parts, found)
+
+
+@router.get("/posts/new")
+def new_page(visit: Signed) -> Response:
+    """An empty form. The reader must be able to write somewhere."""
+    with visit.office.db.read() as conn:
+        choices, mine = _choices(conn, visit.actor), people_units(conn, visit.actor)
+    if not mine:
+        raise NotAllowed("写稿由编辑办理；您可以查看稿件")
+    keys = tuple(a.key for a in choices) if len(choices) == 1 else ()
+    return shown(visit, Form(unit=mine[0][0], keys=keys), None)
+
+
+@router.get("/posts/{post_id:int}/edit")
+def edit_page(visit: Signed, post_id: int) -> Response:
+    with visit.office.db.read() as conn:
+        post = post_for(conn, visit.actor, post_id)
+        people.require(conn, visit.actor, Right.WRITE, post["unit_id"])
+        form = stored(visit.office, conn, post)
+    return shown(visit, form, post)
+
+
+# ---------------------------------------------------------------- saving it
+
+
+@router.post("/posts/new")
+async def create(visit: Signed) -> Response:
+    return await _taken(visit, None)
+
+
+@router.post("/posts/{post_id:int}/edit")
+async def edit(visit: Signed, post_id: int) -> Response:
+    return await _taken(visit, post_id)
+
+
+async def _taken(visit: Visit, post_id: int | None) -> Response:
+    """The picture is read whole before the store is touched."""
+    upload: UploadFile | None = visit.file("picture")
+    picture = (await upload.read(), upload.filename or "") if upload else None
+    return await run_in_threadpool(_worked, visit, post_id, picture)
+
+
+def _worked(visit: Visit, post_id: int | None, picture: tuple[bytes, str] | None) -> Response:
+    """`act`: preview shows, save keeps, submit keeps and hands in."""
+    with visit.office.db.read() as conn:
+        post = post_for(conn, visit.actor, post_id) if post_id else None
+        before = stored(visit.office, conn, post) if post else Form()
+    form = typed(visit, before)
+    try:
+        if picture:
+            form.media += (_taken_in(visit, *picture),)
+        if visit.field("act") == "preview":
+            return shown(visit, form, post)
+        return _kept(visit, form, post, before)
+    except Conflict as error:
+        changed = before if post and form.version != before.version else None
+        return shown(visit, form, post, errors=[("", str(error))], theirs=changed, status=409)
+    except GongkaiError as error:
+        return shown(visit, form, post, errors=[(_place(form), str(error))], status=422)
+
+
+def _place(form: Form) -> str:
+    """The field an error most likely means."""
+    return "keys" if not form.keys else "text" if not form.text else ""
+
+
+def _taken_in(visit: Visit, picture: bytes, name: str) -> Media:
+    with visit.office.db.write() as conn:
+        now = visit.office.db.now(conn)
+        alt = visit.field("picture_alt")
+        return media.take_picture(visit.office.media, conn, now, picture, name, alt)
+
+
+def _kept(visit: Visit, form: Form, post: RowMapping | None, before: Form) -> Response:
+    """Kept and handed in in one transaction: what cannot be handed in leaves no half-way post."""
+    office, submit = visit.office, visit.field("act") == "submit"
+    if not (form.text or form.media):
+        raise Invalid("正文还是空的")
+    zone = office.config.tz
+    times = {name: instant(getattr(form, name), zone) for name in ("go_at", "latest_at")}
+    with office.db.write() as conn:
+        now = office.db.now(conn)
+        if post is None:
+            post_id = _created(office, conn, now, visit.actor, form, times)
+        else:
+            post_id = post["id"]
+            _revised(office, conn, now, visit.actor, form, post, before, times)
+        if submit:
+            _refuse_late(now, times["go_at"])
+            review.submit(office, conn, now, visit.actor, post_id)
+    return go(f"/posts/{post_id}?done=submit" if submit else f"/posts/{post_id}/edit?done=saved")
+
+
+def _refuse_late(now: datetime, go_at: datetime | None) -> None:
+    if go_at and go_at < now:
+        raise Invalid("计划时间已过，请改到现在以后，或留空（签后即发）")
+
+
+def _created(
+    office: Office, conn: Connection, now: datetime, actor: Actor, form: Form, times: dict[str, Any]
+) -> int:
+    unit = form.unit or next((u for u, _ in people_units(conn, actor)), 0)
+    return compose.create(
+        office, conn, now, actor, unit_id=unit, keys=form.keys, body=form.body,
+        emergency=form.emergency, **times,
+    )  # fmt: skip
+
+
+def _revised(
+    office: Office, conn: Connection, now: datetime, actor: Actor, form: Form,
+    post: RowMapping, before: Form, times: dict[str, Any],
+) -> None:  # fmt: skip
+    """A new revision, unless nothing was changed on a draft."""
+    if post["state"] == PostState.DRAFT and form == before:
+        return
+    compose.revise(
+        office, conn, now, actor, post["id"], form.version, form.body, form.keys,
+        emergency=form.emergency, **times,
+    )  # fmt: skip
