@@ -206,10 +206,13 @@ def _runs(programs: Path) -> bool:
 
 
 @contextmanager
-def database() -> Iterator[str]:
-    """The URL of a new, migrated database in the shared cluster. Raises Unavailable."""
+def database(template: str = TEMPLATE) -> Iterator[str]:
+    """The URL of a new database in the shared cluster, migrated, or empty ("template0").
+
+    Raises Unavailable.
+    """
     base, name = shared(), f"t{os.getpid()}_{next(_names)}"
-    _execute(base, f"create database {name} template {TEMPLATE} strategy file_copy")
+    _execute(base, f"create database {name} template {template} strategy file_copy")
     try:
         yield f"postgresql+psycopg://postgres@/{name}?host={base}"
     finally:

@@ -46,18 +46,20 @@ def render(kind: str, made: Any, _: Any) -> str | Literal[False]:
     return "sa.BigInteger()" if isinstance(made, Instant) else False
 
 
-def main() -> None:
+def made() -> str:
+    """The file as it should be."""
     engine = create_engine("sqlite://")
     with engine.connect() as conn:
         context = MigrationContext.configure(conn, opts={"render_item": render})
-        script = produce_migrations(context, metadata)
-        assert script.upgrade_ops is not None
-        body = render_python_code(script.upgrade_ops, render_item=render, migration_context=context)
+        operations = produce_migrations(context, metadata).upgrade_ops
+        assert operations is not None
+        body = render_python_code(operations, render_item=render, migration_context=context)
     engine.dispose()
     lines = [line for line in body.splitlines() if not line.lstrip().startswith("#")]
-    FILE.write_text(HEAD + "\n".join(lines).strip() + "\n", encoding="utf-8")
-    subprocess.run([sys.executable, "-m", "ruff", "format", "-q", str(FILE)], check=True)
+    command = [sys.executable, "-m", "ruff", "format", "-q", "--stdin-filename", FILE.name, "-"]
+    source = HEAD + "\n".join(lines).strip() + "\n"
+    return subprocess.run(command, input=source, capture_output=True, text=True, check=True).stdout
 
 
 if __name__ == "__main__":
-    main()
+    FILE.write_text(made(), encoding="utf-8")
