@@ -59,7 +59,7 @@ def unit_of(conn: Connection, key: str) -> RowMapping:
 
 def ancestry(conn: Connection, unit_id: int) -> list[int]:
     """The unit and those above it, nearest first."""
-    parents = dict(conn.execute(select(units.c.id, units.c.parent_id)).tuples().all())
+    parents = dict(conn.execute(select(units.c.id, units.c.parent_id)).all())
     chain: list[int] = []
     at: int | None = unit_id
     while at is not None and at not in chain:
