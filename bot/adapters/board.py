@@ -18,7 +18,7 @@ and a second request with the key, however late, gives the same post.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
@@ -241,7 +241,7 @@ def _taken(answer: Answer, needed: frozenset[str], *, writing: bool = False) -> 
 def _error(answer: Answer, writing: bool) -> AdapterError:
     kind, raw = _kind(answer), answer.raw
     if answer.status == 429 or kind == "no-board":
-        wait = retry_after(answer.headers, datetime.now(UTC))
+        wait = retry_after(answer.headers, answer.at)
         return Later("公开栏要求稍后再试", after=wait, raw=raw)
     if answer.status >= 500 or answer.status in (200, 201):
         said = Say("公开栏的回答不完整（HTTP {status}）", status=answer.status)

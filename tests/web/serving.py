@@ -14,7 +14,7 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 from fastapi.staticfiles import StaticFiles
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot import web
 from bot.config import BoardPart, Config, UnitPart, WebPart
@@ -35,7 +35,7 @@ def make_office(
         board=BoardPart(**{"title": "云澜县政务公开栏", **rules}),
         units={"office": UnitPart(name="云澜县人民政府办公室")},
     )
-    database = Database(root / "gongkai.db", clock)
+    database = Database(str(root / "gongkai.db"), clock)
     metadata.create_all(database.engine)
     return Office(config, database)
 
@@ -58,6 +58,27 @@ def make_app(office: Office) -> ASGIApp:
 
 def _fault(request: Request, status: int, reference: str) -> Response:
     return PlainTextResponse(reference, status)
+
+
+class Stage:
+    """An application that is put on when it is wanted: one server for many tests."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.app: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert self.app is not None
+        await self.app(scope, receive, send)
+
+
+@contextmanager
+def staging() -> Iterator[Stage]:
+    """An empty stage on a socket of its own."""
+    with listening() as taken:
+        stage = Stage(address(taken))
+        with serving(stage, taken):
+            yield stage
 
 
 @contextmanager

@@ -84,8 +84,7 @@ def _posts(conn: Connection, before: str, limit: int) -> Sequence[RowMapping]:
 def _counts(conn: Connection, posts: Sequence[int]) -> dict[int, int]:
     mine = board_replies.c.board_post_id.in_(posts), board_replies.c.state == store.SHOWN
     counted = select(board_replies.c.board_post_id, func.count()).where(*mine)
-    rows = conn.execute(counted.group_by(board_replies.c.board_post_id)).tuples()
-    return dict(rows.all())
+    return {post: n for post, n in conn.execute(counted.group_by(board_replies.c.board_post_id))}
 
 
 def _answered(conn: Connection, posts: Sequence[int]) -> dict[int, int]:
@@ -97,7 +96,7 @@ def _answered(conn: Connection, posts: Sequence[int]) -> dict[int, int]:
         .where(board_replies.c.state == store.SHOWN)
         .group_by(board_posts.c.root_id)
     )
-    return dict(conn.execute(counted).tuples().all())
+    return {post: n for post, n in conn.execute(counted)}
 
 
 def _latest(conn: Connection, posts: Sequence[int]) -> Mapping[int, list[Reply]]:
