@@ -477,8 +477,10 @@ watches = Table(
     _text("state"),
     Column("cursor", Text),  # within a walk that is not finished
     Column("resume", Text),  # where the next incremental walk begins
-    _count("walks"),  # full walks finished
-    _at("walk_began"),
+    _text("walk"),  # the kind of walk under way (bot.collect.polling); empty: none
+    _at("walk_began"),  # the last full walk
+    _at("walked_at"),  # when one last ended that was whole
+    _count("walks"),  # of these, so far
     _at("opened_at", null=False),
     _at("closes_at"),
     _at("polled_at"),

@@ -17,7 +17,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import insert, inspect, select, text, update
 
-from bot import audit, migrations
+from bot import audit, migrations, search
 from bot.db import Database, audit_heads, metadata, offices, units
 from bot.errors import GongkaiError
 from bot.workdays import FixedClock
@@ -40,7 +40,11 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path, clock: FixedClock) -> 
 def differences(database: Database) -> list[object]:
     """What Alembic would change to make the store as bot.db describes it."""
     with database.read() as conn:
-        options = {"compare_type": True, "compare_server_default": False}
+        options = {
+            "compare_type": True,
+            "compare_server_default": False,
+            "include_name": lambda name, kind, _: not search.owns(name),
+        }
         return list(compare_metadata(MigrationContext.configure(conn, opts=options), metadata))
 
 

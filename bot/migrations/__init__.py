@@ -14,6 +14,7 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import OperationalError
 
+from bot import search
 from bot.audit import START
 from bot.db import Database, audit_heads, insert_missing, offices
 from bot.errors import GongkaiError
@@ -58,6 +59,7 @@ def upgrade(database: Database, to: str = "head") -> None:
     if at != (head() if to == "head" else to):
         with _alone(database) as conn:
             _run(conn, to)
+            search.prepare(conn)
             _found(conn, database)
 
 

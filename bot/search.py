@@ -1,0 +1,151 @@
+"""Search among replies, exact for two characters and more, on either database.
+
+Every text is kept as its bigrams, in order, and a term of the query is the phrase of its own: 路灯不亮
+is found as 路灯 灯不 不亮 side by side. No dictionary cuts words, so nothing is lost to a wrong cut.
+Capitals, full-width letters and zero-width characters make no difference. SQLite: FTS5 without
+content; PostgreSQL: a tsvector with its positions. One character is looked for in the texts
+themselves, newest first. The index is written in the transaction that writes the text.
+
+A text is searched to its 16,000th character: PostgreSQL counts positions to 16,383.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    cast,
+    column,
+    literal_column,
+    select,
+    table,
+)
+from sqlalchemy.dialects.postgresql import TSQUERY
+
+from bot.db import replies
+
+DEPTH = 16_000
+_INDEX = table("reply_words", column("id"), column("words"))
+_FTS = table("reply_words", column("rowid"), column("words"))
+
+# Only what FTS5's "ascii" tokenizer and a tsvector's quotes leave whole may stand in a bigram.
+_FOLD: dict[int, int | None] = {
+    **{code: ord("＿") for code in (*range(0x21), 0x7F, 0xA0, 0x3000)},
+    **{ord(mark): ord(mark) + 0xFEE0 for mark in string.punctuation},
+    **{
+        ord(letter) + 0xFEE0: ord(letter.lower()) for letter in string.digits + string.ascii_letters
+    },
+    **dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xFE0F, 0xFEFF)),
+}
+
+
+def prepare(conn: Connection) -> None:
+    """Make the index where none stands."""
+    for statement in _SQLITE if conn.dialect.name == "sqlite" else _POSTGRES:
+        conn.exec_driver_sql(statement)
+
+
+# columnsize=0: no ranking is asked for. hashsize: a bulk is sorted in memory, not in segments.
+_SQLITE = (
+    "create virtual table if not exists reply_words using "
+    "fts5(words, content='', columnsize=0, tokenize='ascii')",
+    "insert into reply_words(reply_words, rank) values('hashsize', 8388608)",
+)
+_POSTGRES = (
+    "create table if not exists reply_words (id bigint primary key, words tsvector not null)",
+    "create index if not exists ix_reply_words on reply_words using gin (words)",
+)
+
+
+def rebuild(conn: Connection) -> None:
+    """Make the index anew from the replies that stand: after a restore, which brings rows only."""
+    conn.exec_driver_sql("drop table if exists reply_words")
+    prepare(conn)
+    last = 0
+    texts = select(replies.c.id, replies.c.text).order_by(replies.c.id).limit(5000)
+    while some := conn.execute(texts.where(replies.c.id > last)).all():
+        add(conn, [(reply, text) for reply, text in some])
+        last = some[-1][0]
+
+
+def owns(name: str | None) -> bool:
+    """Is this table or index the index's own? Migrations leave it alone."""
+    return str(name).removeprefix("ix_").startswith("reply_words")
+
+
+# ---------------------------------------------------------------- writing
+
+
+def add(conn: Connection, texts: Sequence[tuple[int, str]]) -> None:
+    """Index texts under their replies' ids, none of which is indexed yet."""
+    if conn.dialect.name == "sqlite":
+        _many(conn, "insert into reply_words(rowid, words) values(?, ?)", texts)
+    else:
+        many = [(i, _positions(text)) for i, text in texts]
+        _run(conn, "insert into reply_words(id, words) values(%s, %s::tsvector)", many)
+
+
+def remove(conn: Connection, texts: Sequence[tuple[int, str]]) -> None:
+    """Forget texts: each must be what was indexed under its id."""
+    if conn.dialect.name == "sqlite":
+        forget = "insert into reply_words(reply_words, rowid, words) values('delete', ?, ?)"
+        _many(conn, forget, texts)
+    else:
+        _run(conn, "delete from reply_words where id = %s", [(i,) for i, _ in texts])
+
+
+def _many(conn: Connection, statement: str, texts: Iterable[tuple[int, str]]) -> None:
+    _run(conn, statement, [(i, " ".join(bigrams(text))) for i, text in texts])
+
+
+def _run(conn: Connection, statement: str, many: list[Any]) -> None:
+    if many:
+        conn.exec_driver_sql(statement, many)
+
+
+def bigrams(text: str) -> list[str]:
+    """Two characters at a time, in order; blanks count as one kind of character."""
+    folded = text[:DEPTH].casefold().translate(_FOLD)[:DEPTH]
+    return [a + b for a, b in pairwise(folded)]
+
+
+def _positions(text: str) -> str:
+    return " ".join(f"'{pair}':{n}" for n, pair in enumerate(bigrams(text), 1))
+
+
+# ---------------------------------------------------------------- asking
+
+
+def narrowed(conn: Connection, query: Select[Any], words: str) -> Select[Any]:
+    """Of a select over replies, those in which every one of `words` occurs, newest first."""
+    terms = words.split()
+    phrases = [pairs for term in terms if (pairs := bigrams(term))]
+    for term in terms:
+        if not bigrams(term):
+            query = query.where(replies.c.text.icontains(term, autoescape=True))
+    if not phrases:
+        return query.order_by(replies.c.id.desc())
+    narrow = _by_fts if conn.dialect.name == "sqlite" else _by_tsvector
+    return narrow(query, phrases)
+
+
+def _by_fts(query: Select[Any], phrases: list[list[str]]) -> Select[Any]:
+    asked = " AND ".join(f'"{" ".join(pairs)}"' for pairs in phrases)
+    found: ColumnElement[bool] = literal_column("reply_words").op("match")(asked)
+    # The sum keeps SQLite from asking the index for one reply after another.
+    met = replies.c.id == _FTS.c.rowid + literal_column("0")
+    return query.join(_FTS, met).where(found).order_by(_FTS.c.rowid.desc())
+
+
+def _by_tsvector(query: Select[Any], phrases: list[list[str]]) -> Select[Any]:
+    """Materialised: else PostgreSQL walks all replies backwards until enough of them match."""
+    asked = " & ".join("(" + " <-> ".join(f"'{p}'" for p in pairs) + ")" for pairs in phrases)
+    found = _INDEX.c.words.op("@@")(cast(asked, TSQUERY))
+    hits = select(_INDEX.c.id).where(found).cte("hits").prefix_with("materialized")
+    return query.join(hits, hits.c.id == replies.c.id).order_by(replies.c.id.desc())
