@@ -48,7 +48,7 @@ def claim(
     return sorted(taken.mappings(), key=lambda row: (row["due_at"], row["id"]))
 
 
-def free(table: Table, now: datetime) -> ColumnElement[bool]:
+def free(table: Table, now: Any) -> ColumnElement[bool]:
     """Due, and nobody holds it."""
     unheld = or_(table.c.leased_until.is_(None), table.c.leased_until <= now)
     return and_(table.c.due_at <= now, unheld)

@@ -27,8 +27,11 @@ class Adapters:
     async def of(self, account_id: int) -> Adapter:
         """The account's adapter. Raises NotFound, ConfigError."""
         with self.office.db.read() as conn:
-            row = by_id(conn, account_id)
-        mark = (row["adapter"], row["credential"], repr(row["options"]))
+            return await self.speaking(account_id, by_id(conn, account_id))
+
+    async def speaking(self, account_id: int, row: RowMapping) -> Adapter:
+        """The same, of a row that carries the account's adapter, options, credential, capabilities."""
+        mark = (row["adapter"], row["credential"], row["options"])
         made = self._made.get(account_id)
         if made is None or made[0] != mark:
             if made is not None:

@@ -18,7 +18,7 @@ from sqlalchemy import RowMapping
 
 from bot import lease
 from bot.adapters.base import Adapter
-from bot.db import deliveries, disk_full
+from bot.db import EPOCH, deliveries, disk_full
 from bot.deliver import ledger
 from bot.deliver.ledger import Begun, Ready, Settled
 from bot.errors import AccountBroken, AdapterError, Later, Refused, Uncertain, Unsupported
@@ -43,6 +43,7 @@ S = DeliveryState
 T = TypeVar("T")
 R = TypeVar("R")
 log = logging.getLogger("gongkai.deliver")
+SWEEP = timedelta(milliseconds=200)  # while busy; idle turns always look
 WAITS = [timedelta(seconds=s) for s in (15, 60, 300, 900, 1800)]
 
 
@@ -86,6 +87,7 @@ class Engine:
         self._store = ThreadPoolExecutor(1, "gongkai-store")
         self._settling = Group(self._settle)
         self._running: set[asyncio.Task[None]] = set()
+        self._swept = EPOCH
 
     async def aclose(self) -> None:
         """Lets calls under way end, then closes the clients."""
@@ -128,13 +130,19 @@ class Engine:
 
     def _take(self, room: int) -> list[Coroutine[Any, Any, None]]:
         """One transaction: what may start now, as coroutines not yet running."""
-        db, looks = self.office.db, self.office.config.deliver.looks
+        db = self.office.db
+        lookups: list[Any] = []
+        views: list[Any] = []
         with db.write() as conn:
             now = db.now(conn)
-            ledger.sweep(conn, now, looks[0])
+            sweeping = abs(now - self._swept) >= SWEEP
+            if sweeping:
+                self._swept = now
+                ledger.sweep(conn, now, self.office.config.deliver.looks[0])
             ready, begun = ledger.take(conn, now, room, self.worker)
-            lookups = ledger.take_lookups(conn, now, room, S.UNCERTAIN)
-            views = ledger.take_lookups(conn, now, room, S.SENT)
+            if sweeping or not begun:
+                lookups = ledger.take_lookups(conn, now, room, S.UNCERTAIN)
+                views = ledger.take_lookups(conn, now, room, S.SENT)
         return [
             *(self._guarded(self._send(b), b) for b in begun),
             *(self._guarded(self._stage(r), r) for r in ready),
@@ -165,7 +173,7 @@ class Engine:
 
     async def _send(self, begun: Begun) -> None:
         """The one outward change, then what it brought."""
-        adapter = await self.adapters.of(begun.row["account_id"])
+        adapter = await self.adapters.speaking(begun.row["account_id"], begun.row)
         timeout = begun.capabilities.timeout_seconds
         try:
             async with asyncio.timeout(timeout):
@@ -254,7 +262,7 @@ class Engine:
         row = ready.row
         try:
             files = {m.sha256: self.office.media.read(m.sha256) for m in ready.outgoing.media}
-            adapter = await self.adapters.of(row["account_id"])
+            adapter = await self.adapters.speaking(row["account_id"], row)
             async with asyncio.timeout(ready.capabilities.timeout_seconds):
                 staged = await adapter.stage(ready.outgoing, files)
         except (AdapterError, TimeoutError) as error:
@@ -284,7 +292,7 @@ class Engine:
 
     async def _look(self, row: RowMapping, began: datetime, taken: frozenset[str]) -> None:
         """Did the uncertain one arrive?"""
-        adapter = await self.adapters.of(row["account_id"])
+        adapter = await self.adapters.speaking(row["account_id"], row)
         try:
             async with asyncio.timeout(row["capabilities"]["timeout_seconds"]):
                 looked = await _find(adapter, row, began, taken)
@@ -341,7 +349,7 @@ class Engine:
 
     async def _view(self, row: RowMapping) -> None:
         """Read back what was sent, as an outsider sees it."""
-        adapter = await self.adapters.of(row["account_id"])
+        adapter = await self.adapters.speaking(row["account_id"], row)
         receipt = Receipt(row["remote_id"] or "", row["url"])
         try:
             async with asyncio.timeout(row["capabilities"]["timeout_seconds"]):

@@ -280,6 +280,9 @@ def _context() -> Any:
         select(
             *deliveries.c,
             accounts.c.unit_id,
+            accounts.c.adapter,
+            accounts.c.options,
+            accounts.c.credential,
             accounts.c.state.label("account_state"),
             accounts.c.identity.label("account_identity"),
             accounts.c.capabilities,
@@ -458,32 +461,34 @@ def _still_mine(conn: Connection, done: Sequence[Settled]) -> set[int]:
 
 def _without_doubled_receipts(conn: Connection, done: Sequence[Settled]) -> list[Settled]:
     """A remote id that another delivery of the account holds proves nothing for this one."""
-    claims = [s for s in done if s.state is S.SENT and s.receipt and s.row["act"] == Act.PUBLISH]
-    holders = _holders(conn, claims)
+    claims = [(one, _claimed(one)) for one in done]
+    holders = _holders(conn, {claim for _, claim in claims if claim})
     checked = []
-    for one in done:
-        key = (
-            (one.row["account_id"], one.receipt.remote_id)
-            if one in claims and one.receipt
-            else None
-        )
-        holder = holders.setdefault(key, one.row["id"]) if key else one.row["id"]
-        checked.append(one if holder == one.row["id"] else _doubtful(one))
+    for one, claim in claims:
+        free = claim is None or holders.setdefault(claim, one.row["id"]) == one.row["id"]
+        checked.append(one if free else _doubtful(one))
     return checked
 
 
-def _holders(conn: Connection, claims: Sequence[Settled]) -> dict[tuple[int, str] | None, int]:
+def _claimed(one: Settled) -> tuple[int, str] | None:
+    """The receipt a settlement would take: (account, remote id)."""
+    if one.state is not S.SENT or one.receipt is None or one.row["act"] != Act.PUBLISH:
+        return None
+    return one.row["account_id"], one.receipt.remote_id
+
+
+def _holders(conn: Connection, claims: set[tuple[int, str]]) -> dict[tuple[int, str], int]:
     """Which delivery holds each receipt already."""
     if not claims:
         return {}
     rows = conn.execute(
         select(deliveries.c.account_id, deliveries.c.remote_id, deliveries.c.id).where(
-            deliveries.c.account_id.in_({s.row["account_id"] for s in claims}),
-            deliveries.c.remote_id.in_({s.receipt.remote_id for s in claims if s.receipt}),
+            deliveries.c.account_id.in_({account for account, _ in claims}),
+            deliveries.c.remote_id.in_({remote for _, remote in claims}),
             deliveries.c.act == Act.PUBLISH,
         )
     ).tuples()
-    return {(account, remote): holder for account, remote, holder in rows}
+    return {(account, remote): holder for account, remote, holder in rows if remote}
 
 
 def _doubtful(one: Settled) -> Settled:
