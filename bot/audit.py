@@ -100,13 +100,18 @@ def chained(previous: str, number: int, row: Mapping[str, Any]) -> str:
     return hashlib.sha256((previous + canonical(content)).encode()).hexdigest()
 
 
-def anchor(conn: Connection, file: Path, now: datetime) -> bool:
-    """Append the head to an append-only file outside the store. False: nothing new to anchor."""
+def anchor(conn: Connection, file: Path, now: datetime, *, restored: bool = False) -> bool:
+    """Append the head to an append-only file outside the store. False: nothing new to anchor.
+
+    `restored`: the trail has just been put back to here; what was anchored beyond is over.
+    """
     head = conn.execute(select(audit_heads)).mappings().one()
     last = anchors(file)[-1:]
-    if not head["number"] or (last and last[0]["number"] == head["number"]):
+    known = not head["number"] or (last and last[0]["number"] == head["number"])
+    if known and not restored:
         return False
-    line = canonical({"at": now.isoformat(), "number": head["number"], "digest": head["digest"]})
+    values = {"at": now.isoformat(), "number": head["number"], "digest": head["digest"]}
+    line = canonical(values | ({"restored": True} if restored else {}))
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a", encoding="utf-8") as out:
         out.write(line + "\n")
@@ -116,16 +121,19 @@ def anchor(conn: Connection, file: Path, now: datetime) -> bool:
 
 
 def anchors(file: Path) -> list[dict[str, Any]]:
-    """What was anchored, oldest first; a torn last line is left out."""
+    """What was anchored of the trail that stands, oldest first; a torn last line is left out."""
     if not file.exists():
         return []
-    found = []
+    found: list[dict[str, Any]] = []
     for line in file.read_text("utf-8").splitlines():
         try:
-            found.append(json.loads(line))
+            one = json.loads(line)
         except ValueError:
             continue
-    return found
+        if one.get("restored"):
+            found = [before for before in found if before["number"] < one["number"]]
+        found.append(one)
+    return [one for one in found if one["number"]]
 
 
 # ---------------------------------------------------------------- verifying
@@ -182,7 +190,7 @@ def _against_anchors(
     rows = conn.execute(
         select(audits.c.number, audits.c.digest).where(audits.c.number.in_(list(wanted)))
     )
-    stand = dict(rows.tuples().all())
+    stand = dict(rows.all())
     for n, anchored_digest in wanted.items():
         if stand.get(n) != anchored_digest:
             faults.append(Say("第 {n} 条与库外存证不符：留痕被重写或截断", n=n))
