@@ -75,25 +75,32 @@ def alike(parts: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 def with_findings(
     parts: Sequence[dict[str, Any]], findings: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Number the findings, hang each on its part, mark the texts; give the numbered list."""
+    """Number the findings, mark the texts, give the numbered list.
+
+    The same finding in the same text on several accounts is one, with its accounts.
+    """
     listed: dict[tuple[Any, ...], dict[str, Any]] = {}
     for each in findings:
         home = _home(parts, each)
-        key = (home, each["rule"], each["start"], each["end"], each["message"])
-        listed.setdefault(key, {**each, "number": len(listed) + 1, "home": home})
-    for number, one in enumerate(parts):
-        mine = [f for f in listed.values() if f["home"] == number]
+        words = home["payload"]["text"] if home else ""
+        key = (words, each["rule"], each["start"], each["end"], each["message"])
+        known = listed.setdefault(key, {**each, "number": len(listed) + 1, "within": words})
+        known.setdefault("accounts", []).extend(home["accounts"] if home else [])
+    for one in parts:
+        mine = [f for f in listed.values() if f["within"] == one["payload"]["text"]]
         one["marked"] = marked(one["payload"]["text"], mine)
+    for each in listed.values():
+        each["accounts"] = list({a.id: a for a in each["accounts"]}.values())
     return list(listed.values())
 
 
-def _home(parts: Sequence[dict[str, Any]], finding: Mapping[str, Any]) -> int:
-    """The shown part a finding is in; -1 where none is."""
-    for number, one in enumerate(parts):
+def _home(parts: Sequence[dict[str, Any]], finding: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The shown part a finding is in."""
+    for one in parts:
         keys = [a.key for a in one["accounts"]]
         if one["number"] == finding["part"] and finding["account"] in keys:
-            return number
-    return -1
+            return one
+    return None
 
 
 def compared(

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from bot.web import accounts, items, media, posts, queue, review, stop, today, trail, writing
+from bot.web import (
+    accounts,
+    items,
+    media,
+    moderation,
+    posts,
+    queue,
+    replies,
+    review,
+    stop,
+    today,
+    trail,
+    writing,
+)
 
 ROUTERS: tuple[APIRouter, ...] = (
     today.router,
@@ -13,6 +26,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     items.router,
     review.router,
     queue.router,
+    moderation.router,
+    replies.router,
     accounts.router,
     trail.router,
     stop.router,

@@ -164,6 +164,7 @@ VERBS: dict[str, Say] = {
     "standing.wake": Say("唤醒常设签发"),
     "board.show": Say("公开留言"),
     "board.hide": Say("不公开留言"),
+    "board.keep": Say("留言保留原文"),
 }
 _PLACES = {
     "post": "/posts/{id}",
