@@ -1,0 +1,70 @@
+"""公开栏留言审核: replies on the board, and edits of them, that wait for a person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from sqlalchemy import Connection, select
+from starlette.responses import Response
+
+from bot import audit, people
+from bot.db import accounts
+from bot.errors import Invalid
+from bot.language import Say
+from bot.model import Actor, Right
+from bot.office import Office
+from bot.web import board
+from bot.web.marks import differences
+from bot.web.visit import Signed, go
+
+router = APIRouter()
+DONE = {"show": Say("已公开"), "hide": Say("已不公开"), "keep": Say("已保留原文，改动不公开")}
+
+
+def data_for_moderation(office: Office, actor: Actor) -> dict[str, Any]:
+    """What waits, the oldest first; an edit with its difference. Raises NotAllowed."""
+    with office.db.read() as conn:
+        may = _moderators(conn, actor)
+        rows = board.waiting(conn)
+        return {"rows": [{**row, "marked": _marked(row)} for row in rows], "may": may}
+
+
+def _marked(row: Any) -> Any:
+    return row["text"] if row["pending"] is None else differences(row["text"], row["pending"])
+
+
+def _moderators(conn: Connection, actor: Actor) -> bool:
+    """May this reader decide? Whoever handles replies at the unit that owns the board's account."""
+    owners = set(
+        conn.execute(select(accounts.c.unit_id).where(accounts.c.adapter == "board")).scalars()
+    )
+    return bool(owners & people.unit_ids(conn, actor, Right.REPLY))
+
+
+@router.get("/replies/board")
+def board_page(visit: Signed) -> Response:
+    found = data_for_moderation(visit.office, visit.actor)
+    return visit.page("moderation.html", **found, done=DONE.get(visit.params.get("done", "")))
+
+
+@router.post("/replies/board/{reply_id:int}")
+def moderate(visit: Signed, reply_id: int) -> Response:
+    """show, hide, or keep (the earlier text stands, the edit is dropped)."""
+    name = visit.field("act")
+    if name not in DONE:
+        raise Invalid("请选择公开或不公开")
+    with visit.office.db.write() as conn:
+        now = visit.office.db.now(conn)
+        _require(conn, visit.actor)
+        state = "hidden" if name == "hide" else "shown"
+        board.moderate(conn, now, reply_id, state, with_edit=name != "keep")
+        audit.write(conn, now, visit.actor, f"board.{name}", f"board_reply:{reply_id}")
+    return go(f"/replies/board?done={name}")
+
+
+def _require(conn: Connection, actor: Actor) -> None:
+    """Raises NotAllowed, naming who may."""
+    if not _moderators(conn, actor):
+        owner = conn.execute(select(accounts.c.unit_id).where(accounts.c.adapter == "board"))
+        people.require(conn, actor, Right.REPLY, owner.scalars().first() or 0)
