@@ -17,6 +17,7 @@ and a second request with the key, however late, gives the same post.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
@@ -169,7 +170,7 @@ class Board(Adapter):
         answer = await self._read(f"{_at(receipt)}/replies", params={"cursor": cursor or ""})
         page = _taken(answer, PAGE)
         return ReplyPage(
-            replies=tuple(_reply(said, receipt) for said in page["replies"]),
+            replies=tuple(_reply(said) for said in page["replies"]),
             cursor=page["cursor"],
             resume=page["resume"],
             total=page["total"],
@@ -193,6 +194,8 @@ class Board(Adapter):
         return f"{self.options.url}/board/api/v1{path}"
 
     def _token(self) -> dict[str, str]:
+        if not re.fullmatch(r"[!-~]+", self.credential):
+            raise AccountBroken("公开栏账号没有令牌，或令牌含有不该有的字符，请重新连接账号")
         return {"Authorization": f"Bearer {self.credential}"}
 
 
@@ -261,7 +264,7 @@ def _receipt(post: Mapping[str, Any], answer: Answer, at: str = "at") -> Receipt
     return Receipt(post["id"], post["url"], _instant(post[at] or post["at"]), answer.raw)
 
 
-def _reply(said: Mapping[str, Any], under: Receipt) -> RemoteReply:
+def _reply(said: Mapping[str, Any]) -> RemoteReply:
     return RemoteReply(
         remote_id=said["id"],
         author_id="",  # visitors need no account, so none is known
@@ -269,7 +272,7 @@ def _reply(said: Mapping[str, Any], under: Receipt) -> RemoteReply:
         text=said["text"],
         at=_instant(said["at"]),
         parent_id=said["parent"],
-        root_id=under.remote_id,
+        root_id=said["root"],
         url=said["url"],
         edited=said["edited"],
         removed=said["removed"],

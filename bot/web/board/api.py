@@ -18,9 +18,10 @@ instants are ISO 8601 in UTC. Errors are RFC 9457 (application/problem+json) wit
 CONTENT: {text, title, language, link, in_reply_to, media: [{sha256, alt}]}; only `text` is needed.
 `in_reply_to` is the id of a reply or of a post; an edit cannot change it.
 POST: {id, url, key, at, edited_at, withdrawn_at, versions, content}.
-Reply: {id, url, parent, name, text, at, edited, removed, why, changed_at}. `parent` is a reply's or
-a post's id. One that was shown and is no longer stays as a tombstone without words: `removed`, `why`
-"deleted" (by its writer) or "hidden" (by a moderator). What was never public is not listed.
+Reply: {id, url, root, parent, name, text, at, edited, removed, why, changed_at}. `root` is the post
+it stands under, `parent` what it is to: that post, a reply, an answer. One that was shown and is no
+longer stays as a tombstone without words: `removed`, `why` "deleted" (by its writer) or "hidden" (by
+a moderator). What was never public is not listed.
 `cursor` is null at the end; `resume` is where a later call begins, to see what changed since, and
 edits and deletions among it. A cursor from before a restored backup begins anew. `total` counts what
 is shown now; under an answer of the office, only what answers that.
@@ -45,7 +46,7 @@ from sqlalchemy import Connection, RowMapping
 from bot.language import Say
 from bot.media import KINDS, MAX_BYTES, MAX_PIXELS
 from bot.office import Office
-from bot.web.board import store
+from bot.web.board import store, views
 from bot.web.board.content import ALT, PICTURES, TEXT, TITLE, Content
 from bot.web.board.problems import Problem, body_up_to, described, guarded
 
@@ -152,6 +153,7 @@ class Api:
         after = number(cursor or "0", 0, 2**62)
         with self.office.db.read() as conn:
             post = store.by_id(conn, public_id)
+            root = views.thread_root(conn, public_id)["public_id"]
             if after > store.board(conn)["changes"]:
                 after = 0  # from before a restored backup
             rows = store.replies_after(conn, post, after, most + 1)
@@ -159,7 +161,7 @@ class Api:
         shown = rows[:most]
         last = str(shown[-1]["change"] if shown else after)
         return {
-            "replies": [self._reply(row, post) for row in shown],
+            "replies": [self._reply(row, root) for row in shown],
             "cursor": last if len(rows) > most else None,
             "resume": last,
             "total": count,
@@ -184,13 +186,14 @@ class Api:
             "content": row["payload"],
         }
 
-    def _reply(self, row: RowMapping, post: RowMapping) -> dict[str, Any]:
+    def _reply(self, row: RowMapping, root: str) -> dict[str, Any]:
         removed = row["state"] != store.SHOWN
-        under = f"{self.base}/p/{post['public_id']}"
+        name = row["public_id"]
         return {
-            "id": row["public_id"],
-            "url": f"{under}?at={row['public_id']}#{row['public_id']}",
-            "parent": row["parent"] or post["public_id"],
+            "id": name,
+            "url": f"{self.base}/p/{root}?at={name}#{name}",
+            "root": root,
+            "parent": row["parent"] or root,
             "name": "" if removed else row["author_name"],
             "text": "" if removed else row["text"],
             "at": instant(row["at"]),

@@ -144,7 +144,7 @@ def _root(conn: Connection, answers: str) -> int | None:
     """The post whose thread an answer to `answers` stands in."""
     if not answers:
         return None
-    mine = board_replies.c.public_id == answers, board_replies.c.state.in_((SHOWN, DELETED))
+    mine = board_replies.c.public_id == answers, board_replies.c.state == SHOWN
     reply = conn.execute(select(board_replies.c.board_post_id).where(*mine)).scalar()
     if reply is not None:
         return int(reply)
