@@ -59,7 +59,7 @@ def sync(office: Office, conn: Connection, now: datetime) -> None:
     Raises ConfigError for an unknown kind or option.
     """
     _sync_units(office, conn)
-    unit_ids = dict(conn.execute(select(units.c.key, units.c.id)).tuples().all())
+    unit_ids = dict(conn.execute(select(units.c.key, units.c.id)).all())
     stand = {r["key"]: r for r in conn.execute(select(sources)).mappings()}
     for key, part in office.config.sources.items():
         reader(office, key, part)
@@ -84,7 +84,7 @@ def _sync_units(office: Office, conn: Connection) -> None:
             conn.execute(update(units).where(units.c.key == key).values(**values))
         else:
             conn.execute(insert(units).values(key=key, **values))
-    ids = dict(conn.execute(select(units.c.key, units.c.id)).tuples().all())
+    ids = dict(conn.execute(select(units.c.key, units.c.id)).all())
     for key, part in office.config.units.items():
         parent = ids.get(part.parent) if part.parent else None
         conn.execute(update(units).where(units.c.key == key).values(parent_id=parent))

@@ -327,7 +327,7 @@ def _approve(conn: Connection, now: datetime, post: RowMapping, revision: RowMap
         select(signoffs.c.begins, signoffs.c.ends).where(
             signoffs.c.revision_id == revision["id"], signoffs.c.verdict == Verdict.PASS
         )
-    ).tuples()
+    )
     window = Window()
     for begins, ends in passed:
         window = window.meet(Window(begins, ends))

@@ -244,7 +244,7 @@ def _dead(conn: Connection) -> list[str]:
     here = select(workers.c.id, workers.c.pid).where(
         workers.c.host == socket.gethostname(), workers.c.stopped_at.is_(None)
     )
-    return [w for w, pid in conn.execute(here).tuples() if not _alive(w, pid)]
+    return [w for w, pid in conn.execute(here) if not _alive(w, pid)]
 
 
 def _alive(worker: str, pid: int) -> bool:

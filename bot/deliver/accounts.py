@@ -45,7 +45,7 @@ def by_key(conn: Connection, key: str) -> RowMapping:
 
 def sync(office: Office, conn: Connection, now: datetime) -> None:
     """Take the accounts the file declares. Raises ConfigError for an option that is wrong."""
-    unit_ids = dict(conn.execute(select(units.c.key, units.c.id)).tuples().all())
+    unit_ids = dict(conn.execute(select(units.c.key, units.c.id)).all())
     stand = {r["key"]: r for r in conn.execute(select(accounts)).mappings()}
     for key, part in office.config.accounts.items():
         values = declared(office, key, part) | {"unit_id": unit_ids[part.unit]}

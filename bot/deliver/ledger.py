@@ -143,7 +143,7 @@ def check_clock(conn: Connection, now: datetime) -> None:
 
 def _claim(conn: Connection, now: datetime, n: int) -> list[RowMapping]:
     """The first delivery that may start now of each account whose pace is open."""
-    picked = conn.execute(_pick(holds.standing(conn)), {"now": now, "n": n}).tuples().all()
+    picked = conn.execute(_pick(holds.standing(conn)), {"now": now, "n": n}).all()
     if not picked:
         return []
     until = now + timedelta(seconds=90)
@@ -387,9 +387,7 @@ def _begin(conn: Connection, now: datetime, ready: Sequence[Ready], worker: str)
         }
         for r in ready
     ]
-    made = conn.execute(
-        insert(attempts).returning(attempts.c.id, attempts.c.delivery_id), rows
-    ).tuples()
+    made = conn.execute(insert(attempts).returning(attempts.c.id, attempts.c.delivery_id), rows)
     ids = {delivery: attempt for attempt, delivery in made}
     conn.execute(
         update(deliveries)
@@ -455,7 +453,7 @@ def _still_mine(conn: Connection, done: Sequence[Settled]) -> set[int]:
         .where(deliveries.c.id.in_(list(held)))
         .order_by(deliveries.c.id)
         .with_for_update()
-    ).tuples()
+    )
     return {row for row, token in rows if token is not None and token == held[row]}
 
 
@@ -487,7 +485,7 @@ def _holders(conn: Connection, claims: set[tuple[int, str]]) -> dict[tuple[int, 
             deliveries.c.remote_id.in_({remote for _, remote in claims}),
             deliveries.c.act == Act.PUBLISH,
         )
-    ).tuples()
+    )
     return {(account, remote): holder for account, remote, holder in rows if remote}
 
 

@@ -107,7 +107,7 @@ def counts(conn: Connection, unit_ids: set[int]) -> dict[str, int]:
     base = holds.joined(select(deliveries.c.state, func.count())).where(
         posts.c.unit_id.in_(unit_ids)
     )
-    found = dict(conn.execute(base.group_by(deliveries.c.state)).tuples().all())
+    found = dict(conn.execute(base.group_by(deliveries.c.state)).all())
     count = holds.joined(select(func.count())).where(posts.c.unit_id.in_(unit_ids))
     found["person"] = conn.execute(count.where(needs_person())).scalar_one()
     held = count.where(deliveries.c.state == S.READY, holds.standing(conn).clause())

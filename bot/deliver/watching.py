@@ -20,7 +20,7 @@ def open_watches(conn: Connection, now: datetime, sent: Sequence[RowMapping]) ->
         select(accounts.c.id, accounts.c.capabilities).where(
             accounts.c.id.in_({row["account_id"] for row in published})
         )
-    ).tuples()
+    )
     pollable = {a for a, c in stored if c and c["replies"] != RepliesBy.NONE}
     insert_missing(
         conn,
