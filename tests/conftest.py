@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ from bot.model import Role
 from bot.office import Office
 from bot.workdays import FixedClock
 from tests import builders, postgres
+from tests.fakes import mastodon
+from tests.fakes.server import Server
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -89,3 +92,14 @@ def office(database: Database, tmp_path: Path) -> Office:
         builders.person(conn, "lin", "林岚", Role.SIGNER)
         builders.person(conn, "gu", "顾明", Role.ADMINISTRATOR)
     return Office(load(file), database)
+
+
+@pytest.fixture
+def platform(
+    clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[mastodon.Mastodon, Server]]:
+    """A fake Mastodon of three accounts whose clock is the test's, standing at the present."""
+    clock.set(datetime.now(UTC))
+    monkeypatch.setattr(mastodon, "_now", clock.now)
+    with mastodon.running(accounts=3) as pair:
+        yield pair
