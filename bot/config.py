@@ -150,6 +150,7 @@ class DatabasePart(Part):
 
 class AuditPart(Part):
     anchor: str = "anchors/audit.log"  # append-only, outside data/
+    erasures: str = "anchors/erasures.log"  # likewise: what a restore must erase again
 
 
 class DemoPart(Part):

@@ -33,6 +33,11 @@ class Office:
         """Where the trail's head is anchored, outside the store and its backup."""
         return self.config.place(self.config.audit.anchor)
 
+    @property
+    def erasures(self) -> Path:
+        """Where it is kept which replies were erased, likewise outside."""
+        return self.config.place(self.config.audit.erasures)
+
     @cached_property
     def calendar(self) -> Calendar:
         return Calendar(self.config.days)

@@ -1,0 +1,108 @@
+"""A citizen's words are erased: text, earlier wordings, name, salt, index. The row and trail stay.
+
+Each erasure also goes to an append-only file outside the store and its backup, before the store is
+changed: a restore brings the words back, and `replay` erases them again. The file and the row hold
+the reply's remote id, so that collecting never brings the words back either.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, delete, select, update
+
+from bot import audit, people, search
+from bot.collect import log
+from bot.collect.intake import ERASED
+from bot.db import accounts, insert_missing, lock, replies, reply_versions
+from bot.errors import Invalid
+from bot.model import MACHINE, Actor, ReplyState, Right, canonical
+from bot.office import Office
+
+BLANK: Mapping[str, Any] = {"text": "", "author": "", "author_name": "", "url": "", "salt": ""}
+
+
+def erase(
+    office: Office, conn: Connection, now: datetime, actor: Actor, reply_id: int, reason: str
+) -> None:
+    """Erase a reply's words for good; twice is once. `reason` is the office's own words.
+
+    Raises NotFound, NotAllowed, Invalid without a reason.
+    """
+    lock(conn, replies, [reply_id])
+    row = log.one(conn, reply_id)
+    if actor.person is not None and not people.may(conn, actor, Right.ADMIN, row["unit_id"]):
+        people.require(conn, actor, Right.REPLY, row["unit_id"])
+    if not reason.strip():
+        raise Invalid("请写明抹除的依据")
+    if row["removed_why"] == ERASED:
+        return
+    _append(
+        office.erasures,
+        {"at": now.isoformat(), "account": row["account_key"], "reply": row["remote_id"]},
+    )
+    _blank(conn, now, row)
+    audit.write(conn, now, actor, "reply.erase", f"reply:{reply_id}", reason=reason.strip())
+
+
+def _append(file: Path, line: Mapping[str, str]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a", encoding="utf-8") as out:
+        out.write(canonical(line) + "\n")
+        out.flush()
+        os.fsync(out.fileno())
+
+
+def _blank(conn: Connection, now: datetime, row: RowMapping) -> None:
+    """SQLite is told to write over what it frees."""
+    if conn.dialect.name == "sqlite":
+        conn.exec_driver_sql("pragma secure_delete=on")
+    search.remove(conn, [(row["id"], row["text"])])
+    conn.execute(delete(reply_versions).where(reply_versions.c.reply_id == row["id"]))
+    mark = {"state": ReplyState.REMOVED, "removed_why": ERASED}
+    values = {**BLANK, **mark, "removed_at": row["removed_at"] or now}
+    conn.execute(update(replies).where(replies.c.id == row["id"]).values(**values))
+
+
+# ---------------------------------------------------------------- after a restore
+
+
+def erasures(file: Path) -> list[dict[str, str]]:
+    """What was erased, oldest first; a torn last line is left out."""
+    if not file.exists():
+        return []
+    found = []
+    for line in file.read_text("utf-8").splitlines():
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            continue
+    return found
+
+
+def replay_erasures(office: Office, conn: Connection, now: datetime) -> int:
+    """Erase again what the file lists; give how many replies had come back.
+
+    What the restored store does not know is put there erased, lest it is collected once more.
+    """
+    keys = dict(conn.execute(select(accounts.c.key, accounts.c.id)).tuples().all())
+    back = 0
+    for line in erasures(office.erasures):
+        account = keys.get(line["account"])
+        if account is None:
+            continue
+        tomb = {"account_id": account, "remote_id": line["reply"], "at": now, "seen_at": now}
+        tomb |= {"last_seen": now, "state": ReplyState.REMOVED, "removed_at": now}
+        insert_missing(conn, replies, [{**tomb, "text": "", "removed_why": ERASED}])
+        mine = replies.c.account_id == account, replies.c.remote_id == line["reply"]
+        row = conn.execute(select(replies).where(*mine)).mappings().one()
+        if row["removed_why"] != ERASED:
+            _blank(conn, now, row)
+            audit.write(conn, now, MACHINE, "reply.erase", f"reply:{row['id']}", reason="restore")
+            back += 1
+    return back

@@ -1,0 +1,110 @@
+"""The log of replies as a file, every row with its state and both marks: edited, removed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime
+from typing import Any, BinaryIO
+
+from sqlalchemy import Connection, RowMapping, select
+
+from bot import export
+from bot.collect import log
+from bot.collect.intake import ABSENT, ERASED, PLATFORM
+from bot.db import reply_versions
+from bot.language import Say
+from bot.model import ReplyState
+from bot.office import Office
+
+HEADS: Mapping[str, Say] = {
+    "id": Say("编号"),
+    "account": Say("账号"),
+    "post_id": Say("稿件编号"),
+    "post": Say("稿件"),
+    "reply": Say("平台编号"),
+    "parent": Say("回复对象"),
+    "author": Say("评论人"),
+    "text": Say("内容"),
+    "url": Say("链接"),
+    "at": Say("评论时间"),
+    "seen_at": Say("首次采到"),
+    "last_seen": Say("最近采到"),
+    "state": Say("状态"),
+    "edited": Say("已修改"),
+    "edited_at": Say("发现修改"),
+    "earlier": Say("修改前内容"),
+    "removed": Say("已删除"),
+    "removed_at": Say("发现删除"),
+    "removed_why": Say("删除依据"),
+    "own": Say("本账号"),
+}
+STATES = {
+    ReplyState.VISIBLE: Say("可见"),
+    ReplyState.EDITED: Say("已修改"),
+    ReplyState.REMOVED: Say("已删除"),
+}
+WHY = {
+    "": Say(""),
+    PLATFORM: Say("平台标明"),
+    ABSENT: Say("连续两次完整采集未见"),
+    ERASED: Say("依申请抹除"),
+}
+
+
+def write(
+    office: Office,
+    conn: Connection,
+    out: BinaryIO,
+    kind: str,
+    unit_ids: Collection[int],
+    **filters: Any,
+) -> None:
+    """Write what `log.listing` finds with these filters, all of it, as one of bot.export.KINDS.
+
+    JSON lines keep the codes of states; tables have them in words.
+    """
+    found = rows(office, conn, unit_ids, **filters)
+    export.write(out, kind, HEADS, found if kind == "jsonl" else map(_worded, found))
+
+
+def rows(
+    office: Office, conn: Connection, unit_ids: Collection[int], **filters: Any
+) -> Iterator[dict[str, Any]]:
+    """The rows of an export, keyed as HEADS; instants in the office's zone."""
+    for page in log.pages(conn, unit_ids, **filters):
+        earlier = _earlier(conn, [row["id"] for row in page if row["version"] > 1])
+        for row in page:
+            yield _row(office, row, earlier[row["id"]])
+
+
+def _earlier(conn: Connection, ids: Collection[int]) -> Mapping[int, list[str]]:
+    found: dict[int, list[str]] = defaultdict(list)
+    mine = select(reply_versions.c.reply_id, reply_versions.c.text).where(
+        reply_versions.c.reply_id.in_(ids)
+    )
+    for reply, text in conn.execute(mine.order_by(reply_versions.c.number)).tuples():
+        found[reply].append(text)
+    return found
+
+
+def _row(office: Office, row: RowMapping, earlier: list[str]) -> dict[str, Any]:
+    values = {
+        **row,
+        "account": row["account_name"],
+        "post": row["post_title"] or "",
+        "reply": row["remote_id"],
+        "author": row["author_name"],
+        "earlier": earlier,
+        "edited": row["edited_at"] is not None,
+        "removed": row["state"] == ReplyState.REMOVED,
+    }
+    return {key: _here(office, values[key]) for key in HEADS}
+
+
+def _here(office: Office, value: Any) -> Any:
+    return value.astimezone(office.config.tz) if isinstance(value, datetime) else value
+
+
+def _worded(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "state": STATES[row["state"]], "removed_why": WHY[row["removed_why"]]}

@@ -1,0 +1,240 @@
+"""What was collected, to be read: the list with its search, a thread, wordings, and how whole it is."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, Select, case, func, select
+
+from bot import search
+from bot.collect.polling import SILENT
+from bot.db import accounts, deliveries, posts, replies, reply_versions, watches
+from bot.errors import NotFound
+from bot.language import Say
+from bot.model import Act, DeliveryState, ReplyState, WatchState
+
+OWNER = func.coalesce(posts.c.unit_id, accounts.c.unit_id)  # the post's unit, else the account's
+
+
+def query() -> Select[Any]:
+    """Replies with their account and post. Joined outwards: replies lead, in their own order."""
+    return (
+        select(
+            *replies.c,
+            accounts.c.key.label("account_key"),
+            accounts.c.name.label("account_name"),
+            accounts.c.adapter,
+            posts.c.title.label("post_title"),
+            OWNER.label("unit_id"),
+        )
+        .select_from(replies)
+        .outerjoin(accounts, accounts.c.id == replies.c.account_id)
+        .outerjoin(posts, posts.c.id == replies.c.post_id)
+    )
+
+
+def one(conn: Connection, reply_id: int) -> RowMapping:
+    """Raises NotFound."""
+    row = conn.execute(query().where(replies.c.id == reply_id)).mappings().first()
+    if row is None:
+        raise NotFound("没有编号 {id} 的评论", id=reply_id)
+    return row
+
+
+def listing(
+    conn: Connection,
+    unit_ids: Collection[int],
+    *,
+    post: int | None = None,
+    account: int | None = None,
+    state: str = "",
+    words: str = "",
+    own: bool | None = None,
+    limit: int = 50,
+    before: int | None = None,
+) -> list[RowMapping]:
+    """Replies to posts of some units (mentions: at their accounts), the latest taken in first.
+
+    `words`: all must occur, blanks between them. `before`: the id the page before ended with.
+    """
+    wanted = query().where(OWNER.in_(unit_ids))
+    if post is not None:
+        wanted = wanted.where(replies.c.post_id == post)
+    if account is not None:
+        # The sum keeps the store off an index in another order than the one asked for.
+        wanted = wanted.where(replies.c.account_id + 0 == account)
+    if state:
+        wanted = wanted.where(replies.c.state == ReplyState(state))
+    if own is not None:
+        wanted = wanted.where(replies.c.own.is_(own))
+    if before is not None:
+        wanted = wanted.where(replies.c.id < before)
+    return list(conn.execute(search.narrowed(conn, wanted, words).limit(limit)).mappings())
+
+
+def pages(
+    conn: Connection, unit_ids: Collection[int], **filters: Any
+) -> Iterator[list[RowMapping]]:
+    """As `listing`, all of it, a thousand at a time."""
+    before = None
+    while page := listing(conn, unit_ids, **filters, limit=1000, before=before):
+        yield page
+        before = page[-1]["id"]
+
+
+def thread(conn: Connection, post_id: int) -> list[tuple[int, RowMapping]]:
+    """All replies of a post with their depth: each under what it answers, in the order of time."""
+    mine = query().where(replies.c.post_id == post_id).order_by(replies.c.at, replies.c.id)
+    rows = conn.execute(mine).mappings().all()
+    here = {(row["account_id"], row["remote_id"]) for row in rows}
+    below: Mapping[tuple[int, str], list[RowMapping]] = defaultdict(list)
+    roots: list[RowMapping] = []
+    walked: list[tuple[int, RowMapping]] = []
+    seen: set[int] = set()
+    for row in rows:
+        above = (row["account_id"], row["parent"])
+        (below[above] if above in here else roots).append(row)
+    # What is left over by then answers itself in a circle: only a broken platform says so.
+    for root in (*roots, *rows):
+        stack = [(0, root)]
+        while stack:
+            depth, row = stack.pop()
+            if row["id"] not in seen:
+                seen.add(row["id"])
+                walked.append((depth, row))
+                under = below[row["account_id"], row["remote_id"]]
+                stack += [(depth + 1, answer) for answer in reversed(under)]
+    return walked
+
+
+@dataclass(frozen=True)
+class Version:
+    """One wording, and when it was first seen."""
+
+    number: int
+    text: str
+    at: datetime
+
+
+def versions(conn: Connection, reply_id: int) -> list[Version]:
+    """Every wording of a reply, the first one first, the one that stands last. Raises NotFound."""
+    row = one(conn, reply_id)
+    mine = select(reply_versions).where(reply_versions.c.reply_id == reply_id)
+    earlier = conn.execute(mine.order_by(reply_versions.c.number)).mappings()
+    found = [Version(v["number"], v["text"], v["at"]) for v in earlier]
+    at = row["edited_at"] if found else row["seen_at"]
+    return [*found, Version(row["version"], row["text"], at)]
+
+
+# ---------------------------------------------------------------- how whole it is
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Of one delivery: `seen` stand with us, `total` on the platform by its own count, if it has one.
+
+    `why`: everything that may make the two differ. `walked_at`: when all was last listed.
+    """
+
+    delivery_id: int
+    account: str
+    state: WatchState | None  # None: the platform has no replies to read
+    seen: int
+    removed: int
+    own: int
+    total: int | None
+    why: tuple[Say, ...]
+    walked_at: datetime | None
+    ok_at: datetime | None
+    failures: int
+
+
+def coverage(conn: Connection, post_id: int) -> list[Coverage]:
+    """How much of the replies under each of a post's sent deliveries is here."""
+    sent = (
+        select(deliveries.c.id.label("delivery"), accounts.c.name, *watches.c)
+        .join(accounts, accounts.c.id == deliveries.c.account_id)
+        .outerjoin(watches, watches.c.delivery_id == deliveries.c.id)
+        .where(
+            deliveries.c.post_id == post_id,
+            deliveries.c.act == Act.PUBLISH,
+            deliveries.c.state == DeliveryState.SENT,
+        )
+        .order_by(deliveries.c.id)
+    )
+    rows = conn.execute(sent).mappings().all()
+    counts = _counts(conn, [row["delivery"] for row in rows])
+    return [_covered(row, *counts.get(row["delivery"], (0, 0, 0))) for row in rows]
+
+
+def _counts(conn: Connection, ids: Collection[int]) -> dict[int, tuple[int, int, int]]:
+    gone = replies.c.state == ReplyState.REMOVED
+    counted = (
+        select(
+            replies.c.delivery_id,
+            func.sum(case((gone, 0), else_=1)),
+            func.sum(case((gone, 1), else_=0)),
+            func.sum(case((gone, 0), (replies.c.own, 1), else_=0)),
+        )
+        .where(replies.c.delivery_id.in_(ids))
+        .group_by(replies.c.delivery_id)
+    )
+    return {one: (seen, gone, own) for one, seen, gone, own in conn.execute(counted).tuples()}
+
+
+def _covered(row: RowMapping, seen: int, removed: int, own: int) -> Coverage:
+    return Coverage(
+        delivery_id=row["delivery"],
+        account=row["name"],
+        state=WatchState(row["state"]) if row["state"] else None,
+        seen=seen,
+        removed=removed,
+        own=own,
+        total=row["total"],
+        why=tuple(_reasons(row, seen)),
+        walked_at=row["walked_at"],
+        ok_at=row["ok_at"],
+        failures=row["failures"] or 0,
+    )
+
+
+def _reasons(row: RowMapping, seen: int) -> Iterator[Say]:
+    if not row["state"]:
+        yield Say("该平台不提供评论，无法采集")
+        return
+    if row["failures"]:
+        yield Say("最近 {n} 次没有采到：{why}", n=row["failures"], why=Say.of(row["error"]))
+    if row["partial"]:
+        yield Say("{why}", why=row["partial"])
+    elif row["walked_at"] is None:
+        yield Say("还没有完整采集过一遍")
+    elif row["total"] is not None and row["total"] > seen:
+        yield Say("平台计数含已屏蔽、已删除或待审的评论，也可能尚未更新")
+    elif row["total"] is not None and row["total"] < seen:
+        yield Say("平台计数尚未更新，或有评论已删除、待下次完整采集核对")
+    if row["state"] == WatchState.CLOSED:
+        yield Say("采集期已满，此后的变化不再采集")
+
+
+def heartbeat(conn: Connection, unit_ids: Collection[int]) -> list[RowMapping]:
+    """Per account: open watches, how many of them are silent, the last answer and the last try."""
+    silent = case((watches.c.failures >= SILENT, 1), else_=0)
+    beat = (
+        select(
+            accounts.c.id,
+            accounts.c.name,
+            func.count().label("open"),
+            func.sum(silent).label("silent"),
+            func.max(watches.c.ok_at).label("ok_at"),
+            func.max(watches.c.polled_at).label("polled_at"),
+        )
+        .join(accounts, accounts.c.id == watches.c.account_id)
+        .where(watches.c.state == WatchState.OPEN, accounts.c.unit_id.in_(unit_ids))
+        .group_by(accounts.c.id, accounts.c.name)
+        .order_by(accounts.c.id)
+    )
+    return list(conn.execute(beat).mappings())
