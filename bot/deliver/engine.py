@@ -44,6 +44,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 log = logging.getLogger("gongkai.deliver")
 SWEEP = timedelta(milliseconds=200)  # while busy; idle turns always look
+VIEWS = 10
 WAITS = [timedelta(seconds=s) for s in (15, 60, 300, 900, 1800)]
 
 
@@ -142,7 +143,8 @@ class Engine:
             ready, begun = ledger.take(conn, now, room, self.worker)
             if sweeping or not begun:
                 lookups = ledger.take_lookups(conn, now, room, S.UNCERTAIN)
-                views = ledger.take_lookups(conn, now, room, S.SENT)
+            if not begun and len(self._running) < VIEWS:  # reading back never delays a sending
+                views = ledger.take_lookups(conn, now, VIEWS, S.SENT)
         return [
             *(self._guarded(self._send(b), b) for b in begun),
             *(self._guarded(self._stage(r), r) for r in ready),

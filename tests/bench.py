@@ -1,0 +1,225 @@
+"""`make bench`: our figure, the peer's or the floor's, and the ratio, from one run.
+
+Each figure is printed as it comes. Ratios are to be quoted, not absolute numbers: the machine drifts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+from sqlalchemy import select
+
+from bot.adapters import base
+from bot.adapters.base import ssl_context
+from bot.config import load
+from bot.db import Database, deliveries
+from bot.deliver.engine import Engine
+from bot.migrations import upgrade
+from bot.model import DeliveryState
+from bot.office import Office
+from tests import builders, loads, noop
+
+base.ADAPTERS["noop"] = "tests.noop:Noop"
+
+
+def row(what: str, ours: str, peer: str = "", ratio: str = "", budget: str = "") -> None:
+    print(f"{what:<46} {ours:>16} {peer:>22} {ratio:>8}   {budget}", flush=True)
+
+
+@contextmanager
+def an_office(more: str = "") -> Iterator[Office]:
+    """A new office on SQLite in a folder of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "config.toml"
+        file.write_text(builders.CONFIG + more, "utf-8")
+        config = load(file)
+        with closing(Database(config.database_url)) as db:
+            upgrade(db)
+            with db.write() as conn:
+                builders.unit(conn, "county")
+            yield Office(config, db)
+
+
+# ---------------------------------------------------------------- delivery
+
+
+async def deliver_all(office: Office) -> float:
+    """Seconds until every due delivery has gone."""
+    engine, began = Engine(office, "bench"), time.perf_counter()
+    try:
+        while not (all_sent := _all_sent(office)):
+            while await engine.start_due():
+                pass
+            engine.wake.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(engine.wake.wait(), 0.05)
+        assert all_sent
+        return time.perf_counter() - began
+    finally:
+        await engine.aclose()
+
+
+def _all_sent(office: Office) -> bool:
+    unsent = select(deliveries.c.id).where(deliveries.c.state != DeliveryState.SENT).limit(1)
+    with office.db.read() as conn:
+        return conn.execute(unsent).first() is None
+
+
+async def post_bare(url: str, n: int, accounts: int) -> float:
+    """Seconds in which bare httpx posts the same, one client an account, a connection a post."""
+    limits = httpx.Limits(max_keepalive_connections=0)
+    clients = [
+        httpx.AsyncClient(verify=ssl_context(), limits=limits, trust_env=False)
+        for _ in range(accounts)
+    ]
+
+    async def one_account(client: httpx.AsyncClient, account: int) -> None:
+        headers = {"Authorization": f"Bearer token-{account + 1}"}
+        for i in range(n // accounts):
+            data = {"status": f"第 {i} 号公告：今日供水正常。", "visibility": "public"}
+            key = {"Idempotency-Key": f"bare-{account}-{i}"}
+            answer = await client.post(f"{url}/api/v1/statuses", headers=headers | key, json=data)
+            answer.raise_for_status()
+
+    began = time.perf_counter()
+    await asyncio.gather(*(one_account(c, a) for a, c in enumerate(clients)))
+    took = time.perf_counter() - began
+    for client in clients:
+        await client.aclose()
+    return took
+
+
+def bench_delivery(n: int = 2000, accounts: int = 100, rounds: int = 3) -> None:
+    from bot.adapters.mastodon import Mastodon
+    from tests.fakes import mastodon as fake
+
+    ratios, ours_all, bare_all = [], [], []
+    for _ in range(rounds):
+        with fake.spawned(accounts=accounts) as server, an_office() as office:
+            options = Mastodon.options_model.model_validate({"url": server.url})
+            with office.db.write() as conn:
+                now = office.db.now(conn)
+                ids = loads.add_accounts(
+                    office,
+                    conn,
+                    accounts,
+                    "mastodon",
+                    Mastodon.capabilities,
+                    options.model_dump(mode="json"),
+                    lambda i: f"token-{i + 1}",
+                )
+                loads.add_posts(conn, now, ids, [now] * n)
+            bare = n / asyncio.run(post_bare(server.url, n, accounts))
+            ours = n / asyncio.run(deliver_all(office))
+            stored = len(server.posts())
+            assert stored == 2 * n, f"{stored} posts stand, {2 * n} were sent"
+        ours_all.append(ours)
+        bare_all.append(bare)
+        ratios.append(ours / bare)
+    row(
+        f"deliveries through HTTP, {accounts} accounts",
+        f"{statistics.median(ours_all):.0f}/s",
+        f"bare httpx {statistics.median(bare_all):.0f}/s",
+        f"{statistics.median(ratios):.2f}",
+        "≥ 0.8",
+    )
+
+
+def bench_lateness(n: int = 10_000, accounts: int = 10_000) -> None:
+    """Due within one second, an adapter that does nothing: how late is each call?"""
+    noop.calls.clear()
+    with an_office("\n[deliver]\nconcurrency = 1000\n") as office:
+        with office.db.write() as conn:
+            now = office.db.now(conn)
+            ids = loads.add_accounts(
+                office, conn, accounts, "noop", noop.Noop.capabilities, {}, lambda i: ""
+            )
+            start = now + timedelta(seconds=n / 2000)
+            loads.add_posts(conn, now, ids, [start + timedelta(seconds=i / n) for i in range(n)])
+        asyncio.run(_wait_and_deliver(office, start.timestamp()))
+    due = [start.timestamp() + i / n for i in range(n)]
+    late = sorted(at - was for at, was in zip(sorted(noop.calls), due, strict=True))
+    row(
+        f"{n} due in one second: lateness p50 / p99",
+        f"{late[n // 2] * 1e3:.0f} / {late[int(n * 0.99)] * 1e3:.0f} ms",
+        "rival 374 / 746 s*",
+        "",
+        "p99 ≤ 200 ms",
+    )
+
+
+async def _wait_and_deliver(office: Office, start: float) -> None:
+    await asyncio.sleep(max(0, start - time.time()))
+    await deliver_all(office)
+
+
+def bench_single(times: int = 15) -> None:
+    """One staged post due on an idle machine: how long after its second does the call leave?"""
+    from bot.worker import Worker
+
+    noop.calls.clear()
+    with an_office() as office:
+        with office.db.write() as conn:
+            now = office.db.now(conn)
+            ids = loads.add_accounts(
+                office, conn, times, "noop", noop.Noop.capabilities, {}, lambda i: ""
+            )
+            due = [now + timedelta(seconds=3 + i * 0.7) for i in range(times)]
+            loads.add_posts(conn, now, ids, due)
+
+        async def run() -> None:
+            stop = asyncio.Event()
+            task = asyncio.create_task(Worker(office).run(stop))
+            await asyncio.sleep(3 + times * 0.7 + 1)
+            stop.set()
+            await task
+
+        asyncio.run(run())
+    late = sorted(at - was.timestamp() for at, was in zip(sorted(noop.calls), due, strict=True))
+    row(
+        "a single staged post due, idle: p50 / worst",
+        f"{late[times // 2] * 1e3:.0f} / {late[-1] * 1e3:.0f} ms",
+        "",
+        "",
+        "≤ 250 ms",
+    )
+
+
+# ---------------------------------------------------------------- footprint and start
+
+
+def bench_start() -> None:
+    command = [sys.executable, "-m", "bot", "--help"]
+    took = []
+    for _ in range(5):
+        began = time.perf_counter()
+        subprocess.run(command, check=True, capture_output=True)  # noqa: S603
+        took.append(time.perf_counter() - began)
+    row("gongkai --help", f"{statistics.median(took) * 1e3:.0f} ms", "", "", "≤ 200 ms")
+
+
+def main() -> None:
+    row("what", "ours", "peer or floor", "ratio", "budget")
+    from tests import bench_reading, bench_replies
+
+    bench_reading.main()
+    bench_delivery()
+    bench_lateness()
+    bench_single()
+    bench_replies.main()
+    bench_start()
+
+
+if __name__ == "__main__":
+    main()
