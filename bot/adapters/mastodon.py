@@ -59,6 +59,7 @@ from bot.model import (
 
 ME = "v1/accounts/verify_credentials"
 GONE = (404, 410)
+PENDING = "pending:"  # before the id of an upload that was not yet processed
 SUSPECT = (400, 401, 403)  # a dead token, or a request refused: servers differ
 SKEW = timedelta(minutes=5)  # between our clock and the dates a server gives
 PAGES = 50  # of 40 posts: how far `find` reads back
@@ -151,7 +152,7 @@ class Mastodon(Adapter):
     # ------------------------------------------------------------ publishing
 
     async def stage(self, outgoing: Outgoing, files: Mapping[str, bytes]) -> Staged:
-        """Uploads in order. One still being processed is staged too: `publish` waits for it."""
+        """Uploads in order. One still being processed is staged as pending: `publish` asks again."""
         ids, until = [], None
         for media in outgoing.media:
             name = f"{media.sha256[:12]}.{media.kind.rpartition('/')[2]}"
@@ -177,10 +178,11 @@ class Mastodon(Adapter):
             raise Later("{host} 没有收好素材，稍后再传", host=self._host, raw=answer.raw)
         if ((media.get("meta") or {}).get("original") or {}).get("size") == "0x0":
             raise Refused("{host} 读不懂这张图片", host=self._host, raw=answer.raw)
-        return str(media["id"])
+        return f"{PENDING if answer.status == 202 else ''}{media['id']}"
 
     async def publish(self, outgoing: Outgoing, staged: Staged, key: str) -> Receipt:
         await self._parent_stands(outgoing.in_reply_to)
+        await self._processed(staged)
         form = {
             **self._form(outgoing, staged),
             "visibility": outgoing.visibility or self.options.visibility,
@@ -188,9 +190,6 @@ class Mastodon(Adapter):
         if outgoing.in_reply_to:
             form["in_reply_to_id"] = outgoing.in_reply_to
         answer = await self._write("v1/statuses", headers={"Idempotency-Key": key}, json=form)
-        if answer.status in (400, 404, 422) and await self._processing(staged):
-            wait = timedelta(seconds=2)
-            raise Later("{host} 还在处理素材", host=self._host, after=wait, scope="delivery")
         status = await self._made(answer)
         return _receipt(status, _shortfalls(status, outgoing))
 
@@ -198,7 +197,7 @@ class Mastodon(Adapter):
         form: Json = {
             "status": outgoing.text,
             "language": outgoing.language or self.options.language,
-            "media_ids": list(staged.media),
+            "media_ids": [media_id.removeprefix(PENDING) for media_id in staged.media],
         }
         if outgoing.warning:
             form |= {"spoiler_text": outgoing.warning, "sensitive": True}
@@ -209,14 +208,19 @@ class Mastodon(Adapter):
         if remote_id and (await self._ask(_status(remote_id))).status in GONE:
             raise Refused("要答复的内容在 {host} 上已被删除", host=self._host)
 
-    async def _processing(self, staged: Staged) -> bool:
+    async def _processed(self, staged: Staged) -> None:
+        """Nothing was taken while an upload is being processed; no sleeping here."""
         for media_id in staged.media:
-            if (await self._ask(f"v1/media/{quote(media_id, safe='')}")).status == 206:
-                return True
-        return False
+            if media_id.startswith(PENDING):
+                path = f"v1/media/{quote(media_id.removeprefix(PENDING), safe='')}"
+                if (await self._ask(path)).status in (202, 206):
+                    wait = timedelta(seconds=2)
+                    said = "{host} 还在处理素材"
+                    raise Later(said, host=self._host, after=wait, scope="delivery")
 
     async def edit(self, receipt: Receipt, outgoing: Outgoing, staged: Staged, key: str) -> Receipt:
         """The receipt may carry another id: snac's ids hold the time of the last change."""
+        await self._processed(staged)
         form = {"spoiler_text": "", "sensitive": False, **self._form(outgoing, staged)}
         answer = await self._write(_status(receipt.remote_id), method="PUT", json=form)
         status = await self._made(answer)
@@ -690,8 +694,9 @@ class _Reader(HTMLParser):
         self._hidden -= tag in ("script", "style") and self._hidden > 0
         if tag == "a" and self._link:
             start, href = self._link
-            shown = "".join(self.parts[start:])
-            self.parts[start:] = [_link(shown, href)]
+            before, shown = "".join(self.parts[start - 1 : start]), "".join(self.parts[start:])
+            written = shown if before.endswith(("@", "#")) else _link(shown, href)
+            self.parts[start:] = [written]
             self._link = None
 
     def handle_data(self, data: str) -> None:

@@ -337,7 +337,7 @@ class Mastodon:
         if not rows:
             return reply(rows)
         to = f"{self.url}/api/v1/notifications?max_id={rows[-1]['id']}"
-        return reply(rows, link=f'<{to}>; rel="next"')
+        return reply(rows, headers={"link": f'<{to}>; rel="next"'})
 
     # ------------------------------------------------------------ inside
 

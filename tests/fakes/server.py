@@ -62,10 +62,10 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def reply(value: Any, status: int = 200, **headers: str) -> Response:
+def reply(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON answer."""
-    kind = {"content-type": "application/json; charset=utf-8"}
-    return Response(status, json.dumps(value, ensure_ascii=False).encode(), kind | headers)
+    headers = {"content-type": "application/json; charset=utf-8", **(headers or {})}
+    return Response(status, json.dumps(value, ensure_ascii=False).encode(), headers)
 
 
 def page(text: str, status: int = 200) -> Response:
@@ -135,7 +135,7 @@ def _in(seconds: int) -> datetime:
 
 def limited(form: str = "seconds", seconds: int = 5) -> Fault:
     """429, with its wait in one of WAIT_FORMS."""
-    return Fault(False, reply({"error": "Too many requests"}, 429, **WAIT_FORMS[form](seconds)))
+    return Fault(False, reply({"error": "Too many requests"}, 429, WAIT_FORMS[form](seconds)))
 
 
 def named(name: str) -> Fault:
@@ -168,10 +168,10 @@ class Faults:
         self._add(_Rule(method, re.compile(path), times, lambda: fault))
 
     def random(
-        self, rates: Mapping[Fault, float], seed: int = 0, method: str = "POST", path: str = ""
+        self, rates: Mapping[str, float], seed: int = 0, method: str = "POST", path: str = ""
     ) -> None:
-        """Of all matching requests from now on, each `Fault` strikes at its rate (0 to 1)."""
-        dice, faults, weights = random.Random(seed), [*rates, None], [*rates.values()]
+        """Of all matching requests from now on, each `named` fault strikes at its rate (0 to 1)."""
+        dice, faults, weights = random.Random(seed), [*map(named, rates), None], [*rates.values()]
         weights.append(max(0.0, 1 - sum(weights)))
         pick = lambda: dice.choices(faults, weights)[0]  # noqa: E731
         self._add(_Rule(method, re.compile(path), 1 << 60, pick))
@@ -205,8 +205,7 @@ class Faults:
         if "fault" in order:
             self.script(named(order["fault"]), times=order.get("times", 1), **where)
         if "rates" in order:
-            rates = {named(name): rate for name, rate in order["rates"].items()}
-            self.random(rates, order.get("seed", 0), **where)
+            self.random(order["rates"], order.get("seed", 0), **where)
 
 
 # ---------------------------------------------------------------- the server
