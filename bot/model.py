@@ -450,6 +450,7 @@ class Reading:
     etag: str = ""
     last_modified: str = ""
     meta: Mapping[str, Any] = field(default_factory=dict)
+    memo: Mapping[str, Any] = field(default_factory=dict)  # for the next reading: Origin.memo
 
 
 @dataclass(frozen=True)

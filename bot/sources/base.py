@@ -9,12 +9,13 @@ when a new kind is right.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -37,6 +38,7 @@ class Origin:
     last_modified: str = ""
     private: bool = False  # config names this private address: it may be fetched
     fill: tuple[tuple[str, str], ...] = ()  # defaults for fields the catalogue lacks
+    memo: Mapping[str, Any] = field(default_factory=dict)  # what the last reading left
 
 
 class Source(ABC):
@@ -50,7 +52,11 @@ class Source(ABC):
 
     @abstractmethod
     async def read(self, origin: Origin) -> Reading:
-        """Fetch and read it whole. Raises SourceError."""
+        """Fetch and read it whole (see fetch.py). Raises SourceError.
+
+        `Reading.memo` is what the kind must know next time, as JSON; the caller keeps it with the
+        source and hands it back. An unchanged catalogue gives the old one back.
+        """
 
     @abstractmethod
     def parse(self, body: bytes, content_type: str, origin: Origin) -> Reading:

@@ -1,0 +1,218 @@
+"""A catalogue's bytes, from the network or from a file, within limits.
+
+Only http and https, only public addresses: each hop's host is resolved, every address it has is
+checked, and the connection goes to the very address that was checked, so that a name cannot point
+elsewhere a moment later. A host that config names as private may be fetched; a redirect to another
+private host may not. Proxy variables are ignored, for a proxy would resolve names by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from bot.adapters.base import ssl_context
+from bot.errors import SourceError
+from bot.language import Say
+from bot.sources.base import Origin
+from bot.sources.decode import LIMIT, unpack
+
+REDIRECTS = 5
+HEADERS = {
+    "User-Agent": "Mozilla/5.0 (compatible; gongkai)",
+    "Accept": "application/rss+xml, application/atom+xml, application/feed+json, */*;q=0.8",
+    "Accept-Encoding": "gzip, deflate",
+}
+
+
+@dataclass(frozen=True)
+class Limits:
+    size: int = LIMIT  # bytes, unpacked
+    seconds: float = 30  # for all hops together
+
+
+@dataclass(frozen=True)
+class Body:
+    """What was fetched, unpacked. `url` is where it was in the end; a relative link starts there."""
+
+    data: bytes = b""
+    content_type: str = ""
+    url: str = ""
+    etag: str = ""
+    last_modified: str = ""
+    unchanged: bool = False
+
+
+def is_remote(url: str) -> bool:
+    return url.lower().startswith(("http://", "https://"))
+
+
+async def fetch(origin: Origin, limits: Limits | None = None) -> Body:
+    """Fetch whole what `origin` names. Raises SourceError, `gone` where the page is."""
+    limits = limits or Limits()
+    if not is_remote(origin.url):
+        return await asyncio.to_thread(_file, origin, limits)
+    try:
+        async with asyncio.timeout(limits.seconds):
+            return await _hops(origin, limits)
+    except TimeoutError as error:
+        raise SourceError("{n} 秒内没有读完，已放弃", n=f"{limits.seconds:g}") from error
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is reachable by, and belongs to, the public Internet."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        ip = ip.ipv4_mapped or ip.sixtofour or ip
+    return ip.is_global and not ip.is_multicast
+
+
+# ---------------------------------------------------------------- files
+
+
+def _file(origin: Origin, limits: Limits) -> Body:
+    """A file's time and size stand for its ETag."""
+    path = Path(origin.url)
+    try:
+        stat = path.stat()
+        etag = f"{stat.st_mtime_ns:x}-{stat.st_size:x}"
+        if origin.etag == etag:
+            return Body(url=origin.url, etag=etag, unchanged=True)
+        if stat.st_size > limits.size:
+            raise SourceError("文件超过 {n} 字节，不予读取", n=limits.size)
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise SourceError("没有文件 {path}", gone=True, path=origin.url) from error
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise SourceError("读不了文件 {path}：{why}", path=origin.url, why=why) from error
+    return Body(unpack(data, limits.size), "", origin.url, etag)
+
+
+# ---------------------------------------------------------------- the network
+
+
+async def _hops(origin: Origin, limits: Limits) -> Body:
+    first = url = _address(origin.url)
+    client = httpx.AsyncClient(
+        headers=HEADERS, verify=ssl_context(), trust_env=False, timeout=limits.seconds
+    )
+    async with client:
+        for _ in range(REDIRECTS + 1):
+            private = origin.private and url.host == first.host
+            try:
+                answer = await _open(client, url, private, _conditions(origin))
+                try:
+                    if not answer.has_redirect_location:
+                        return await _body(answer, url, limits)
+                    url = _address(url.join(answer.headers["location"]))
+                finally:
+                    await answer.aclose()
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                raise SourceError(_why(error, url.host)) from error
+    raise SourceError("{host} 重定向超过 {n} 次，不再跟随", host=first.host, n=REDIRECTS)
+
+
+def _address(url: str | httpx.URL) -> httpx.URL:
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise SourceError("地址 {url} 写得不对", url=str(url)[:200]) from error
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise SourceError("只读取 http 和 https 地址，不读取 {url}", url=_shown(parsed))
+    return parsed
+
+
+def _conditions(origin: Origin) -> Mapping[str, str]:
+    stands = {"If-None-Match": origin.etag, "If-Modified-Since": origin.last_modified}
+    return {name: value for name, value in stands.items() if value}
+
+
+async def _open(
+    client: httpx.AsyncClient, url: httpx.URL, private: bool, conditions: Mapping[str, str]
+) -> httpx.Response:
+    """One hop's answer, its body unread: from the first of the host's addresses that connects."""
+
+    async def send(address: str) -> httpx.Response:
+        request = client.build_request(
+            "GET",
+            url.copy_with(host=address),
+            headers={"Host": url.netloc.decode("ascii"), **conditions},
+            extensions={"sni_hostname": url.raw_host.decode("ascii")},
+        )
+        return await client.send(request, stream=True)
+
+    *others, last = await _resolve(url, private)
+    for address in others:
+        with suppress(httpx.ConnectError):
+            return await send(address)
+    return await send(last)
+
+
+async def _resolve(url: httpx.URL, private: bool) -> list[str]:
+    """The addresses of a host, all of which must be allowed."""
+    port = url.port or (443 if url.scheme == "https" else 80)
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(url.raw_host.decode(), port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise SourceError("找不到主机 {host}", host=url.host) from error
+    addresses = [*dict.fromkeys(str(entry[4][0]) for entry in found)]
+    for address in addresses:
+        if not private and not is_public(address):
+            raise SourceError(
+                "{host} 不是公网地址（{address}），不予读取；本单位内网的来源请写明 private = true",
+                host=url.host,
+                address=address,
+            )
+    return addresses
+
+
+def _accept(answer: httpx.Response, url: httpx.URL) -> None:
+    status, address = answer.status_code, _shown(url)
+    asked = (
+        "if-none-match" in answer.request.headers or "if-modified-since" in answer.request.headers
+    )
+    if status in (404, 410):
+        raise SourceError("{url} 已不存在（HTTP {status}）", gone=True, url=address, status=status)
+    if not (200 <= status < 300 or (status == 304 and asked)):
+        raise SourceError("{url} 没有给出目录（HTTP {status}）", url=address, status=status)
+
+
+async def _body(answer: httpx.Response, url: httpx.URL, limits: Limits) -> Body:
+    """The answer's own bytes, counted while they come and unpacked here, where a bomb is seen."""
+    _accept(answer, url)
+    etag, modified = answer.headers.get("etag", ""), answer.headers.get("last-modified", "")
+    if answer.status_code == 304:
+        return Body(url=_shown(url), etag=etag, last_modified=modified, unchanged=True)
+    coding = answer.headers.get("content-encoding", "").lower()
+    if coding not in ("", "identity", "gzip", "x-gzip", "deflate"):
+        raise SourceError("{host} 用了不支持的压缩方式 {coding}", host=url.host, coding=coding)
+    data = bytearray()
+    async for chunk in answer.aiter_raw():
+        data += chunk
+        if len(data) > limits.size:
+            raise SourceError("目录超过 {n} 字节，不予读取", n=limits.size)
+    body = unpack(bytes(data), limits.size, deflated=coding == "deflate")
+    return Body(body, answer.headers.get("content-type", ""), _shown(url), etag, modified)
+
+
+def _why(error: Exception, host: str) -> Say:
+    raw = str(error) or type(error).__name__
+    if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):
+        return Say("{host} 中途断开，目录没有收全（{raw}）", host=host, raw=raw)
+    if isinstance(error, httpx.TimeoutException):
+        return Say("{host} 没有及时回应", host=host)
+    return Say("连接不上 {host}：{raw}", host=host, raw=raw)
+
+
+def _shown(url: httpx.URL) -> str:
+    """The address without what may be a password or a token."""
+    return str(url.copy_with(username=None, password=None, query=None, fragment=None))

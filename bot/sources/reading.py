@@ -1,0 +1,59 @@
+"""Reading a catalogue without storing it: what `gongkai read` does."""
+
+from __future__ import annotations
+
+from datetime import datetime, tzinfo
+from typing import Any
+
+from bot.errors import Invalid
+from bot.model import Entry, Reading
+from bot.sources.base import Origin, Source, kinds, source_class
+from bot.sources.fetch import fetch
+
+FIELDS = (
+    *("key", "title", "link", "published", "formed", "index_number", "document_number"),
+    *("publisher", "column", "topic", "summary", "language"),
+)
+
+
+async def read(target: str, zone: tzinfo, *, kind: str = "", private: bool = False) -> Reading:
+    """The catalogue at an address or in a file, read whole.
+
+    Without a `kind` the first that recognises the document reads it. `private`: the address may be
+    on our own network. Raises SourceError where it cannot be read whole, Invalid for an unknown
+    kind.
+    """
+    origin = Origin(target, zone, private=private)
+    if kind:
+        return await reader(kind).read(origin)
+    body = await fetch(origin)
+    told = (reader(name) for name in kinds())
+    source = next((s for s in told if s.recognises(body.data, body.content_type)), reader("feed"))
+    at = Origin(body.url, zone, private=private)
+    return source.parse(body.data, body.content_type, at)
+
+
+def reader(kind: str) -> Source:
+    """A reader of `kind` with its default options. Raises Invalid."""
+    try:
+        found = source_class(kind)
+    except KeyError as error:
+        known = "、".join(kinds())
+        raise Invalid("没有 {kind} 这种来源，有：{known}", kind=kind, known=known) from error
+    return found(found.options_model())
+
+
+def as_json(reading: Reading, zone: tzinfo) -> dict[str, Any]:
+    """What `gongkai read --json` prints: items in the catalogue's order, times in `zone`."""
+    return {
+        "items": [_item(entry, zone) for entry in reading.entries],
+        "problems": [{"where": p.where, "what": p.what} for p in reading.problems],
+    }
+
+
+def _item(entry: Entry, zone: tzinfo) -> dict[str, Any]:
+    values = {name: getattr(entry, name) for name in FIELDS}
+    for name in ("published", "formed"):
+        at: datetime | None = values[name]
+        values[name] = at.astimezone(zone).isoformat() if at else None
+    return values
