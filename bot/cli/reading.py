@@ -106,8 +106,9 @@ def item_skip(office: Office, actor: Actor, item_id: int) -> None:
 @click.option("--account", default="", help="某一账号")
 @click.option("--search", "words", default="")
 @click.option("--state", default="")
-@click.option("--csv", "csv_", type=click.Path(dir_okay=False), help="导出 CSV")
+@click.option("--csv", type=click.Path(dir_okay=False), help="导出 CSV")
 @click.option("--xlsx", type=click.Path(dir_okay=False), help="导出 XLSX")
+@click.option("--jsonl", type=click.Path(dir_okay=False), help="导出 JSON Lines")
 @click.option("--coverage", is_flag=True, help="采集到多少")
 @click.option("--limit", default=50)
 @as_json

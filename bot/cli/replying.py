@@ -2,35 +2,60 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import click
 
+from bot import collect
 from bot.cli.base import reading_units, show
+from bot.collect import exporting
+from bot.deliver.accounts import by_key
+from bot.errors import Invalid
 from bot.office import Office
+
+COLUMNS = {
+    "id": "编号",
+    "at": "时间",
+    "account_key": "账号",
+    "author_name": "何人",
+    "state": "状态",
+    "text": "内容",
+}
 
 
 def replies(office: Office, **asked: Any) -> None:
     """Show, or write to --csv or --xlsx, the replies asked for."""
-    from bot import collect
-
     with office.db.read() as conn:
         units = reading_units(office, None, conn)
         if asked["coverage"]:
             _coverage(conn, asked["post"], asked["json_"])
             return
-        rows = collect.listing(conn, units)
-    show(rows, asked["json_"], {"id": "编号"})
+        account = by_key(conn, asked["account"])["id"] if asked["account"] else None
+        filters = {k: asked[k] for k in ("post", "words", "state")} | {"account": account}
+        files = [(kind, asked[kind]) for kind in ("csv", "xlsx", "jsonl") if asked[kind]]
+        for kind, file in files:
+            with Path(file).open("wb") as out:
+                exporting.write(office, conn, out, kind, units, **filters)
+            click.echo(file)
+        if asked["json_"]:
+            rows = exporting.rows(office, conn, units, **filters)
+            show(islice(rows, asked["limit"]), True, COLUMNS)
+        elif not files:
+            show(collect.listing(conn, units, **filters, limit=asked["limit"]), False, COLUMNS)
 
 
 def _coverage(conn: Any, post: int | None, json_: bool) -> None:
-    from bot import collect
-
-    show(
-        collect.coverage(conn, post or 0),
-        json_,
-        {"account": "账号", "seen": "采到", "total": "平台计"},
-    )
-
-
-__all__ = ["click", "replies"]
+    if post is None:
+        raise Invalid("看采集情况请指明稿件：--post 12 --coverage")
+    rows = [asdict(c) | {"why": "；".join(map(str, c.why))} for c in collect.coverage(conn, post)]
+    columns = {
+        "account": "账号",
+        "seen": "采到",
+        "total": "平台计",
+        "removed": "已删",
+        "why": "说明",
+    }
+    show(rows, json_, columns)
