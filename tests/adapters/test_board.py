@@ -103,18 +103,18 @@ def stage() -> Iterator[Stage]:
 
 
 @contextmanager
-def running(root: Path, stage: Stage) -> Iterator[BoardRig]:
+def running(root: Path, migrated: Path, stage: Stage) -> Iterator[BoardRig]:
     """A board with nothing on it, behind a server that can be made to go wrong."""
     with Server(Forward(stage.url)) as server:
-        office = make_office(root, server.url)
+        office = make_office(root, migrated, server.url)
         with closing(office.db):
             stage.app = make_app(office)
             yield BoardRig(office, server)
 
 
 @pytest.fixture
-def rig(tmp_path: Path, stage: Stage) -> Iterator[BoardRig]:
-    with running(tmp_path, stage) as made:
+def rig(tmp_path: Path, migrated: Path, stage: Stage) -> Iterator[BoardRig]:
+    with running(tmp_path, migrated, stage) as made:
         yield made
 
 
@@ -133,8 +133,8 @@ class TestContract(Contract):
     kind = Board
 
     @pytest.fixture
-    def rig(self, tmp_path: Path, stage: Stage) -> Iterator[BoardRig]:
-        with running(tmp_path, stage) as made:
+    def rig(self, tmp_path: Path, migrated: Path, stage: Stage) -> Iterator[BoardRig]:
+        with running(tmp_path, migrated, stage) as made:
             yield made
 
 

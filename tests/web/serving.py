@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import threading
 import time
@@ -18,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot import web
 from bot.config import BoardPart, Config, UnitPart, WebPart
-from bot.db import Database, metadata
+from bot.db import Database
 from bot.office import Office
 from bot.web import board
 from bot.web.shield import Shield
@@ -26,18 +27,21 @@ from bot.workdays import Clock
 
 
 def make_office(
-    root: Path, public_url: str = "http://127.0.0.1:8000", clock: Clock | None = None, **rules: Any
+    root: Path,
+    migrated: Path,
+    public_url: str = "http://127.0.0.1:8000",
+    clock: Clock | None = None,
+    **rules: Any,
 ) -> Office:
-    """An office of an invented county with an empty store under `root`; `rules` are [board]'s."""
+    """An office of an invented county under `root`; `migrated`: the store to copy; `rules`: [board]."""
     config = Config(
         path=root / "config.toml",
         web=WebPart(public_url=public_url),
         board=BoardPart(**{"title": "云澜县政务公开栏", **rules}),
         units={"office": UnitPart(name="云澜县人民政府办公室")},
     )
-    database = Database(str(root / "gongkai.db"), clock)
-    metadata.create_all(database.engine)
-    return Office(config, database)
+    shutil.copy(migrated, root / "gongkai.db")
+    return Office(config, Database(str(root / "gongkai.db"), clock))
 
 
 def make_token(office: Office) -> str:

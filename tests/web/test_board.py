@@ -8,7 +8,7 @@ import re
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
@@ -30,7 +30,7 @@ from bot.web.board import store, views
 from bot.web.board.content import Content
 from bot.web.board.problems import Problem
 from bot.workdays import FixedClock
-from tests import postgres
+from tests import needs, postgres
 from tests.web.serving import Stage, make_app, make_office, make_token, staging
 
 API = "/board/api/v1"
@@ -82,9 +82,9 @@ class Served:
         return made
 
 
-def _served(root: Path, stage: Stage, stack: ExitStack, **rules: Any) -> Served:
+def _served(root: Path, migrated: Path, stage: Stage, stack: ExitStack, **rules: Any) -> Served:
     clock = FixedClock(START)
-    office = make_office(root, stage.url, clock, **rules)
+    office = make_office(root, migrated, stage.url, clock, **rules)
     stack.callback(office.db.close)
     bearer = {"Authorization": f"Bearer {make_token(office)}"}
     stage.app = make_app(office)
@@ -106,17 +106,17 @@ def stage() -> Iterator[Stage]:
 
 
 @pytest.fixture
-def served(tmp_path: Path, stage: Stage) -> Iterator[Served]:
+def served(tmp_path: Path, migrated: Path, stage: Stage) -> Iterator[Served]:
     """A board on which replies wait for a person."""
     with ExitStack() as stack:
-        yield _served(tmp_path, stage, stack)
+        yield _served(tmp_path, migrated, stage, stack)
 
 
 @pytest.fixture
-def open_board(tmp_path: Path, stage: Stage) -> Iterator[Served]:
+def open_board(tmp_path: Path, migrated: Path, stage: Stage) -> Iterator[Served]:
     """A board on which replies are shown at once."""
     with ExitStack() as stack:
-        yield _served(tmp_path, stage, stack, moderate=False, replies_per_hour=1000)
+        yield _served(tmp_path, migrated, stage, stack, moderate=False, replies_per_hour=1000)
 
 
 def picture(colour: str = "teal", kind: str = "PNG") -> bytes:
@@ -159,8 +159,10 @@ class Seen(HTMLParser):
 # ---------------------------------------------------------------- the token and the identity
 
 
-def test_the_token_is_given_once_and_only_its_digest_is_kept(tmp_path: Path) -> None:
-    office = make_office(tmp_path)
+def test_the_token_is_given_once_and_only_its_digest_is_kept(
+    tmp_path: Path, migrated: Path
+) -> None:
+    office = make_office(tmp_path, migrated)
     token = make_token(office)
     with office.db.write() as conn:
         assert board.ensure_board(conn, office.db.now(conn)) is None
@@ -189,8 +191,8 @@ def test_a_renewed_token_replaces_the_old_one_and_the_identity_stays(served: Ser
     assert served.office.config.public_url not in before["id"]
 
 
-def test_a_board_that_was_never_made_says_so(tmp_path: Path) -> None:
-    office = make_office(tmp_path)
+def test_a_board_that_was_never_made_says_so(tmp_path: Path, migrated: Path) -> None:
+    office = make_office(tmp_path, migrated)
     with office.db.read() as conn, pytest.raises(Problem) as said:
         store.board(conn)
     assert said.value.status == 503
@@ -739,9 +741,11 @@ def test_edits_come_no_faster_than_people_write(open_board: Served) -> None:
     assert "改话</textarea>" in answer.text
 
 
-def test_a_board_that_takes_no_replies_shows_no_form(tmp_path: Path, stage: Stage) -> None:
+def test_a_board_that_takes_no_replies_shows_no_form(
+    tmp_path: Path, migrated: Path, stage: Stage
+) -> None:
     with ExitStack() as stack:
-        served = _served(tmp_path, stage, stack, replies=False)
+        served = _served(tmp_path, migrated, stage, stack, replies=False)
         made = served.publish("一")
         assert "<form" not in served.page(f"/board/p/{made['id']}")
         assert "我要留言" not in served.page("/board")
@@ -878,6 +882,43 @@ def test_a_full_front_page_takes_a_handful_of_queries(open_board: Served) -> Non
         front = views.front(conn, "")
     assert [(p.replies, p.answered, len(p.latest)) for p in front.posts] == [(5, 1, 2)] * 20
     assert len([statement for statement in asked if statement.startswith("SELECT")]) <= 8
+
+
+@pytest.mark.browser
+def test_every_page_fits_a_narrow_screen_and_runs_no_foul_of_its_own_policy(
+    open_board: Served,
+) -> None:
+    browser = needs.browser()
+    if browser is None:
+        pytest.skip("no Chromium")
+    sha256 = upload(open_board, picture())
+    made = open_board.publish(
+        "见 https://www.example.cn/" + "a" * 200, title="长" * 90, media=[{"sha256": sha256}]
+    )
+    public_id, key = open_board.said(made, "w" * 500, name="n" * 30)
+    paths = ("/board", f"/board/p/{made['id']}", f"/board/r/{public_id}/{key}", "/board?lang=en")
+    with looking(browser, 320) as page:
+        said: list[str] = []
+        page.on("console", lambda message: said.append(message.text))
+        for path in paths:
+            page.goto(f"{open_board.web.base_url}{path}")
+            assert page.evaluate("document.documentElement.scrollWidth") <= 320, path
+        page.goto(f"{open_board.web.base_url}/board/p/{made['id']}")
+        page.fill("#text", "👍" * 2001)
+        assert page.inner_text(".count") == "超出 1 字"
+        assert said == []
+
+
+@contextmanager
+def looking(browser: str, width: int) -> Iterator[Any]:
+    """A page of a real browser, `width` pixels wide."""
+    from playwright.sync_api import sync_playwright
+
+    quiet = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=browser, args=quiet)
+        yield running.new_page(viewport={"width": width, "height": 800})
+        running.close()
 
 
 # ---------------------------------------------------------------- feeds

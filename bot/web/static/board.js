@@ -14,7 +14,5 @@ for (const form of document.querySelectorAll("form[data-limit]")) {
   text.addEventListener("input", tell);
   if (text.value) tell();
 }
-const link = document.querySelector("input.secret");
-if (link) link.addEventListener("focus", () => link.select());
 const problem = document.getElementById("problem");
 if (problem) problem.focus();
