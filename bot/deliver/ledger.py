@@ -108,9 +108,14 @@ def take(conn: Connection, now: datetime, n: int, worker: str) -> tuple[list[Rea
     check_clock(conn, now)
     rows = _claim(conn, now, n)
     checked = _checked(conn, now, rows)
-    to_stage = [r for r in checked if r.outgoing.media and r.row["staged"] is None]
-    go = [r for r in checked if not (r.outgoing.media and r.row["staged"] is None)]
+    to_stage = [r for r in checked if needs_staging(r.row)]
+    go = [r for r in checked if not needs_staging(r.row)]
     return to_stage, _begin(conn, now, go, worker)
+
+
+def needs_staging(row: RowMapping) -> bool:
+    """Has it uploads that were not made yet? Those are due ahead of the hour."""
+    return bool(row["payload"]["media"]) and row["staged"] is None
 
 
 def begin_staged(
@@ -337,7 +342,7 @@ def _stands_in_the_way(row: RowMapping, now: datetime, standing: holds.Standing)
         return Stop(why, None, tell=True)
     if row["identity"] != row["account_identity"]:
         return Stop(Say("账号现在的身份与签发时不同，须重新审签"), None, tell=True)
-    if row["begins"] and now < row["begins"]:
+    if row["begins"] and now < row["begins"] and not needs_staging(row):
         return Stop(Say("未到签发的时段"), row["begins"])
     if _too_late(row, now):
         return Stop(Say("已过最迟时限"), None, S.MISSED, tell=True)
@@ -532,7 +537,7 @@ def _end_attempts(conn: Connection, now: datetime, done: Iterable[Settled]) -> N
             "outcome_is": s.outcome,
             "remote": s.receipt.remote_id if s.receipt else None,
             "sentence": s.said.json() if s.said else None,
-            "words": (s.receipt.raw if s.receipt else s.raw)[:1000],
+            "words": (s.receipt.raw if s.receipt else s.raw)[:1000] or None,
         }
         for s in done
         if s.attempt is not None and not s.keep_attempt_open
@@ -546,7 +551,7 @@ def _end_attempts(conn: Connection, now: datetime, done: Iterable[Settled]) -> N
                 outcome=bindparam("outcome_is"),
                 remote_id=bindparam("remote"),
                 said=bindparam("sentence"),
-                raw=bindparam("words"),
+                raw=func.coalesce(bindparam("words"), attempts.c.raw),  # a look-up adds none
             ),
             rows,
         )
