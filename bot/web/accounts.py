@@ -46,9 +46,7 @@ def _accounts(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
     waiting = select(deliveries.c.account_id, func.count()).where(
         deliveries.c.state == DeliveryState.READY
     )
-    queued: dict[int, int] = dict(
-        conn.execute(waiting.group_by(deliveries.c.account_id)).tuples().all()
-    )
+    queued: dict[int, int] = dict(conn.execute(waiting.group_by(deliveries.c.account_id)).all())
     query = select(accounts, units.c.name.label("unit")).join(
         units, units.c.id == accounts.c.unit_id
     )
@@ -72,7 +70,7 @@ def _sources(office: Office, conn: Connection, scope: set[int]) -> list[dict[str
         items.c.source_id, items.c.state
     )
     counts: dict[int, dict[str, int]] = {}
-    for source, state, n in conn.execute(figures).tuples():
+    for source, state, n in conn.execute(figures):
         counts.setdefault(source, {})[state] = n
     query = select(sources, units.c.name.label("unit")).join(units, units.c.id == sources.c.unit_id)
     rows = conn.execute(query.where(sources.c.unit_id.in_(scope)).order_by(sources.c.id)).mappings()

@@ -55,9 +55,7 @@ def _counts(conn: Connection, scope: set[int], source: str, words: str) -> dict[
     if words:
         query = query.where(items.c.title.contains(words, autoescape=True))
     counts = dict.fromkeys(("all", *FILTERS), 0)
-    for state, waits, n in conn.execute(
-        query.group_by(items.c.state, items.c.waits.is_not(None))
-    ).tuples():
+    for state, waits, n in conn.execute(query.group_by(items.c.state, items.c.waits.is_not(None))):
         counts["all"] += n
         counts[state] += n
         counts["waiting"] += n if waits and state == ItemState.NEW else 0

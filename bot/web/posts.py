@@ -106,7 +106,7 @@ def delivered(conn: Connection, ids: list[int]) -> dict[int, dict[str, int]]:
         select(deliveries.c.post_id, deliveries.c.state, gone.exists(), func.count())
         .where(deliveries.c.post_id.in_(ids))
         .group_by(deliveries.c.post_id, deliveries.c.state, gone.exists())
-    ).tuples()
+    )
     found: dict[int, dict[str, int]] = {}
     for post, state, withdrawn, count in rows:
         states = found.setdefault(post, {})

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from tempfile import SpooledTemporaryFile
+from typing import Any, BinaryIO, cast
 
 from fastapi import APIRouter
 from sqlalchemy import Connection, RowMapping, Select, and_, func, select
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
-from bot import compose, people, search
-from bot.db import accounts, deliveries, posts, replies, reply_versions, watches
+from bot import audit, compose, people, search
+from bot.collect import exporting, log
+from bot.db import deliveries, posts, replies, reply_versions
 from bot.errors import NotFound
+from bot.export import KINDS
 from bot.language import Say
-from bot.model import Actor, ReplyState, Right, WatchState
+from bot.model import Act, Actor, DeliveryState, ReplyState, Right
 from bot.office import Office
 from bot.web import counts
 from bot.web.lists import SIZE, Account, chosen, page_of, squares
@@ -31,23 +33,26 @@ STATES = tuple(ReplyState)
 
 
 def data_for_replies(office: Office, actor: Actor, params: Mapping[str, str]) -> dict[str, Any]:
-    """Replies of the reader's units; filters: q, post, account, state, days, thread, page."""
+    """Replies of the reader's units, the latest taken in first.
+
+    Filters: q (words that all occur), post, account, state, page; `thread` opens one reply's answers.
+    """
     with office.db.read() as conn:
-        shown = squares(conn, people.unit_ids(conn, actor))
+        scope = people.unit_ids(conn, actor)
         filters = filters_of(params)
-        now = office.db.now(conn)
-        page = page_of(params, _total(conn, chosen_replies(conn, now, shown, filters)))
-        query = chosen_replies(conn, now, shown, filters, *replies.c)
-        rows = conn.execute(query.limit(SIZE).offset(page.offset)).mappings().all()
+        wanted = chosen_replies(conn, scope, filters)
+        page = page_of(params, _total(conn, wanted))
+        rows = conn.execute(wanted.limit(SIZE).offset(page.offset)).mappings().all()
+        shown = squares(conn)
         return {
             "replies": _lines(conn, shown, rows, filters["q"]),
-            "thread": _thread(conn, shown, chosen(params, "thread"), filters["q"]),
+            "thread": _thread(conn, shown, scope, chosen(params, "thread"), filters["q"]),
             "filters": filters,
             "page": page,
             "capped": page.total >= CAP,
-            "accounts": list(shown.values()),
+            "accounts": list(squares(conn, scope).values()),
             "post": _post(conn, filters["post"]),
-            "coverage": coverage(conn, shown, filters["post"]),
+            "coverage": coverage(conn, scope, filters["post"]),
             "board": counts.waiting_replies(conn),
             "may_answer": people.unit_ids(conn, actor, Right.WRITE),
         }
@@ -61,33 +66,21 @@ def filters_of(params: Mapping[str, str]) -> dict[str, Any]:
         "post": chosen(params, "post"),
         "account": chosen(params, "account"),
         "state": state if state in STATES else "",
-        "days": chosen(params, "days"),
     }
 
 
-def chosen_replies(
-    conn: Connection,
-    now: Any,
-    shown: Mapping[int, Account],
-    filters: Mapping[str, Any],
-    *columns: Any,
-) -> Select[Any]:
-    """The replies asked for, the newest first."""
-    where = [replies.c.account_id.in_(list(shown))]
+def chosen_replies(conn: Connection, scope: set[int], filters: Mapping[str, Any]) -> Select[Any]:
+    """What collect.listing finds with these filters, to be counted and paged."""
+    query = log.query().where(log.OWNER.in_(scope))
     ids = [(replies.c[f"{name}_id"], filters[name]) for name in ("post", "account")]
-    where += [column == wanted for column, wanted in ids if wanted is not None]
+    query = query.where(*(column == wanted for column, wanted in ids if wanted is not None))
     if filters["state"]:
-        where.append(replies.c.state == filters["state"])
-    if filters["days"]:
-        where.append(replies.c.at > now - timedelta(days=min(filters["days"], 3650)))
-    query = select(*(columns or (replies.c.id,))).select_from(replies).where(*where)
-    if filters["q"]:
-        return search.narrowed(conn, query, filters["q"])
-    return query.order_by(replies.c.at.desc(), replies.c.id.desc())
+        query = query.where(replies.c.state == filters["state"])
+    return search.narrowed(conn, query, filters["q"])
 
 
 def _total(conn: Connection, query: Select[Any]) -> int:
-    some = query.limit(CAP).subquery()
+    some = query.with_only_columns(replies.c.id).order_by(None).limit(CAP).subquery()
     return int(conn.execute(select(func.count()).select_from(some)).scalar_one())
 
 
@@ -96,7 +89,6 @@ def _lines(
 ) -> list[dict[str, Any]]:
     """Rows as the page shows them, with what they answer, earlier versions and answers to them."""
     ids = [row["id"] for row in rows]
-    titles = _titles(conn, {row["post_id"] for row in rows})
     quoted, children = _quoted(conn, rows), _children(conn, rows)
     versions, answered = _versions(conn, ids), _answered(conn, ids)
     return [
@@ -104,7 +96,8 @@ def _lines(
             **row,
             "account": shown[row["account_id"]],
             "marked": hits(row["text"], wanted),
-            "title": titles.get(row["post_id"], ""),
+            "title": row["post_title"] or "",
+            "why": exporting.WHY.get(row["removed_why"], row["removed_why"]),
             "quoted": quoted.get((row["account_id"], row["parent"])),
             "children": children.get((row["account_id"], row["remote_id"]), 0),
             "versions": versions.get(row["id"], []),
@@ -112,11 +105,6 @@ def _lines(
         }
         for row in rows
     ]
-
-
-def _titles(conn: Connection, ids: set[int | None]) -> dict[int, str]:
-    query = select(posts.c.id, posts.c.title).where(posts.c.id.in_([i for i in ids if i]))
-    return {row.id: row.title for row in conn.execute(query)}
 
 
 def _quoted(conn: Connection, rows: Sequence[RowMapping]) -> dict[tuple[int, str], RowMapping]:
@@ -149,23 +137,27 @@ def _answered(conn: Connection, ids: list[int]) -> dict[int, RowMapping]:
 
 
 def _thread(
-    conn: Connection, shown: Mapping[int, Account], reply_id: int | None, wanted: str
+    conn: Connection,
+    shown: Mapping[int, Account],
+    scope: set[int],
+    reply_id: int | None,
+    wanted: str,
 ) -> dict[str, Any] | None:
     """What answers one reply, its answers' answers too, in time's order."""
     if reply_id is None:
         return None
-    top = conn.execute(select(replies).where(replies.c.id == reply_id)).mappings().first()
-    if top is None or top["account_id"] not in shown:
+    top = log.one(conn, reply_id)
+    if top["unit_id"] not in scope:
         return None
-    found: list[RowMapping] = []
+    found: dict[int, RowMapping] = {}
     level = [top["remote_id"]]
     while level and len(found) < THREAD:
         mine = and_(replies.c.account_id == top["account_id"], replies.c.parent.in_(level))
-        query = select(replies).where(mine, replies.c.id.not_in([r["id"] for r in found] or [0]))
-        rows = conn.execute(query.limit(THREAD - len(found))).mappings().all()
-        found += rows
-        level = [row["remote_id"] for row in rows]
-    ordered = sorted(found, key=lambda row: (row["at"], row["id"]))
+        rows = conn.execute(log.query().where(mine).limit(THREAD)).mappings().all()
+        fresh = [row for row in rows if row["id"] not in found and row["id"] != reply_id]
+        found |= {row["id"]: row for row in fresh}
+        level = [row["remote_id"] for row in fresh]
+    ordered = sorted(found.values(), key=lambda row: (row["at"], row["id"]))
     return {"of": reply_id, "lines": _lines(conn, shown, ordered, wanted)}
 
 
@@ -177,27 +169,30 @@ def _post(conn: Connection, post_id: int | None) -> RowMapping | None:
 # ---------------------------------------------------------------- how much was collected
 
 
-def coverage(
-    conn: Connection, shown: Mapping[int, Account], post_id: int | None
-) -> list[dict[str, Any]]:
-    """Watches with what was seen of the platform's own count: of one post, else the latest ones."""
-    query = (
-        select(watches, deliveries.c.post_id, posts.c.title)
-        .outerjoin(deliveries, deliveries.c.id == watches.c.delivery_id)
-        .outerjoin(posts, posts.c.id == deliveries.c.post_id)
-        .where(watches.c.account_id.in_(list(shown)))
-    )
-    if post_id is not None:
-        query = query.where(deliveries.c.post_id == post_id)
-    else:
-        query = query.where(watches.c.state == WatchState.OPEN)
-    rows = conn.execute(query.order_by(watches.c.id.desc()).limit(8)).mappings()
-    return [{**row, "account": shown[row["account_id"]], "part": _part(row)} for row in rows]
+def coverage(conn: Connection, scope: set[int], post_id: int | None) -> list[dict[str, Any]]:
+    """What was seen of the platform's own count, and why they may differ: of one post, else of the
+    posts sent last."""
+    ids = [post_id] if post_id is not None else _sent_last(conn, scope)
+    titles = select(posts.c.id, posts.c.title).where(posts.c.id.in_(ids))
+    named = {row.id: row.title for row in conn.execute(titles)}
+    return [
+        {"post": one, "title": named[one], "seen_part": _part(each), "of": each}
+        for one in ids
+        if one in named
+        for each in log.coverage(conn, one)
+    ]
 
 
-def _part(row: RowMapping) -> int:
+def _sent_last(conn: Connection, scope: set[int]) -> list[int]:
+    sent = (deliveries.c.state == DeliveryState.SENT, deliveries.c.act == Act.PUBLISH)
+    query = select(posts.c.id).join(deliveries).where(posts.c.unit_id.in_(scope), *sent)
+    newest = query.group_by(posts.c.id).order_by(func.max(deliveries.c.sent_at).desc())
+    return list(conn.execute(newest.limit(5)).scalars())
+
+
+def _part(of: log.Coverage) -> int:
     """Per cent seen; all of it where the platform gives no figure."""
-    return min(100, row["seen"] * 100 // row["total"]) if row["total"] else 100
+    return min(100, of.seen * 100 // of.total) if of.total else 100
 
 
 # ---------------------------------------------------------------- pages and acts
@@ -223,7 +218,32 @@ def answer(visit: Signed, reply_id: int) -> Response:
 
 
 def _readable(conn: Connection, actor: Actor, reply_id: int) -> None:
-    """Raises NotFound for a reply on another unit's account."""
-    query = select(accounts.c.unit_id).join(replies).where(replies.c.id == reply_id)
-    if conn.execute(query).scalar() not in people.unit_ids(conn, actor):
+    """Raises NotFound for a reply to another unit."""
+    if log.one(conn, reply_id)["unit_id"] not in people.unit_ids(conn, actor):
         raise NotFound("没有编号 {id} 的评论", id=reply_id)
+
+
+@router.get("/replies/export.{kind}")
+def export_file(visit: Signed, kind: str) -> Response:
+    """What the filters show, all of it, as a file; that it was taken out is on record."""
+    if kind not in KINDS:
+        raise NotFound("没有这种导出格式")
+    office, filters = visit.office, filters_of(visit.params)
+    asked = {k: filters[k] for k in ("post", "account", "state")} | {"words": filters["q"]}
+    out = SpooledTemporaryFile(max_size=8 * 1024 * 1024)  # noqa: SIM115 - closed once it is sent
+    with office.db.read() as conn:
+        scope = people.unit_ids(conn, visit.actor)
+        exporting.write(office, conn, cast(BinaryIO, out), kind, scope, **asked)
+    with office.db.write() as conn:
+        now = office.db.now(conn)
+        audit.write(conn, now, visit.actor, "reply.export", "replies", kind=kind)
+    name = f"replies-{office.db.now().astimezone(office.config.tz):%Y%m%d-%H%M}.{kind}"
+    headers = {"content-disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(_chunks(out), media_type=KINDS[kind], headers=headers)
+
+
+def _chunks(file: SpooledTemporaryFile[bytes]) -> Iterator[bytes]:
+    with file:
+        file.seek(0)
+        while chunk := file.read(64 * 1024):
+            yield chunk

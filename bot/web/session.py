@@ -104,7 +104,7 @@ def waiting(conn: Connection, now: datetime, login: str, origin: str) -> int:
 def _wait(conn: Connection, now: datetime, free: int, *where: ColumnElement[bool]) -> int:
     """Seconds to wait since the last failure: none for the first `free`, then doubling from 5."""
     failed = select(func.count(), func.max(logins.c.at)).where(logins.c.ok.is_(False), *where)
-    count, last = conn.execute(failed).tuples().one()
+    count, last = conn.execute(failed).one()
     if count < free or last is None:
         return 0
     wait = timedelta(seconds=min(5 * 2 ** min(count - free, 10), LONGEST))

@@ -56,7 +56,7 @@ def _roots(conn: Connection) -> set[int]:
 
 def _units(conn: Connection, ids: set[int]) -> list[tuple[int, str]]:
     query = select(units.c.id, units.c.name).where(units.c.id.in_(ids)).order_by(units.c.id)
-    return list(conn.execute(query).tuples())
+    return list(conn.execute(query))
 
 
 def _figures(conn: Connection) -> list[tuple[int, int, int, int]]:
@@ -64,7 +64,7 @@ def _figures(conn: Connection) -> list[tuple[int, int, int, int]]:
     where = (accounts.c.id, accounts.c.unit_id, posts.c.unit_id)
     query = holds.joined(select(*where, func.count()))
     ready = query.where(deliveries.c.state == DeliveryState.READY).group_by(*where)
-    return list(conn.execute(ready).tuples())
+    return list(conn.execute(ready))
 
 
 def _of_unit(conn: Connection, figures: list[tuple[int, int, int, int]], unit: int) -> int:

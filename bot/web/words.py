@@ -162,6 +162,7 @@ VERBS: dict[str, Say] = {
     "standing.grant": Say("常设签发"),
     "standing.end": Say("终止常设签发"),
     "standing.wake": Say("唤醒常设签发"),
+    "reply.export": Say("导出评论"),
     "board.show": Say("公开留言"),
     "board.hide": Say("不公开留言"),
     "board.keep": Say("留言保留原文"),

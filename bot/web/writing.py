@@ -150,7 +150,7 @@ def people_units(conn: Connection, actor: Actor) -> list[tuple[int, str]]:
     """The units this person may write for."""
     mine = people.unit_ids(conn, actor, Right.WRITE)
     rows = conn.execute(select(units.c.id, units.c.name).where(units.c.id.in_(mine)))
-    return list(rows.tuples())
+    return list(rows)
 
 
 def _preview(
