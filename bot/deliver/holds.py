@@ -183,6 +183,8 @@ def expire(conn: Connection, now: datetime) -> None:
 def _lift(conn: Connection, now: datetime, actor: Actor, row: RowMapping) -> int:
     scope = HoldScope(row["scope"])
     lock(conn, _TABLES[scope], [row["target_id"] or 1])
+    if conn.execute(select(holds.c.lifted_at).where(holds.c.id == row["id"])).scalar():
+        return 0  # another was quicker
     waiting = _fell_due(conn, now, row)
     conn.execute(
         update(holds).where(holds.c.id == row["id"]).values(lifted_at=now, lifted_by=actor.person)
@@ -199,7 +201,14 @@ def _fell_due(conn: Connection, now: datetime, hold_row: RowMapping) -> int:
         conn.execute(
             update(deliveries)
             .where(deliveries.c.id.in_(ids[start : start + 500]))
-            .values(was_held=True, due_at=None, reason=said.json(), changed_at=now)
+            .values(
+                was_held=True,
+                due_at=None,
+                lease=None,  # an upload under way ends here
+                leased_until=None,
+                reason=said.json(),
+                changed_at=now,
+            )
         )
     return len(ids)
 

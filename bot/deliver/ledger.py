@@ -40,11 +40,13 @@ from bot.db import (
     deliveries,
     hosts,
     insert_missing,
+    items,
     lock,
     offices,
     posts,
     renditions,
     revisions,
+    sources,
     units,
 )
 from bot.deliver import holds
@@ -69,6 +71,7 @@ from bot.speaking import mark_broken
 
 S = DeliveryState
 CLOCK_SLACK = timedelta(seconds=5)
+STAGING = timedelta(seconds=90)  # the lease of uploads: three times an adapter's usual budget
 
 
 class ClockBehind(GongkaiError):
@@ -125,8 +128,8 @@ def begin_staged(
     early = [(row, staged) for row, staged in rows if row["go_at"] > now]
     for row, staged in early:
         lease.settle(conn, deliveries, row, row["go_at"], staged=staged.json(), changed_at=now)
-    _free_accounts(conn, [(row["account_id"], now) for row, _ in early])
     due = {row["id"]: (row, staged) for row, staged in rows if row["go_at"] <= now}
+    _lock_scopes(conn, list(due))
     for row, staged in due.values():
         mine = deliveries.c.id == row["id"], deliveries.c.lease == row["lease"]
         conn.execute(update(deliveries).where(*mine).values(staged=staged.json()))
@@ -147,22 +150,28 @@ def check_clock(conn: Connection, now: datetime) -> None:
 
 
 def _claim(conn: Connection, now: datetime, n: int) -> list[RowMapping]:
-    """The first delivery that may start now of each account whose pace is open."""
+    """The first delivery that may start now of each idle account whose pace is open.
+
+    What was picked is asked again as it is claimed: on PostgreSQL the picking may have seen an older
+    picture than the locks it then got.
+    """
     picked = conn.execute(_pick(holds.standing(conn)), {"now": now, "n": n}).all()
     if not picked:
         return []
-    until = now + timedelta(seconds=90)
+    ids = [delivery for _, delivery in picked]
+    _lock_scopes(conn, ids)
     taken = conn.execute(
         update(deliveries)
-        .where(deliveries.c.id.in_([d for _, d in picked]), lease.free(deliveries, now))
-        .values(lease=secrets.token_hex(8), leased_until=until)
-        .returning(
-            deliveries.c.id, deliveries.c.account_id, deliveries.c.lease, deliveries.c.due_at
+        .where(
+            deliveries.c.id.in_(ids),
+            deliveries.c.state == S.READY,
+            lease.free(deliveries, now),
+            deliveries.c.account_id.not_in(_busy(now)),
         )
+        .values(lease=secrets.token_hex(8), leased_until=now + STAGING)
+        .returning(deliveries.c.id, deliveries.c.lease, deliveries.c.due_at)
     )
-    rows = sorted(taken.mappings().all(), key=lambda row: (row["due_at"], row["id"]))
-    _free_accounts(conn, [(row["account_id"], until) for row in rows])
-    return rows
+    return sorted(taken.mappings().all(), key=lambda row: (row["due_at"], row["id"]))
 
 
 @lru_cache(maxsize=8)  # putting the statement together costs more than running it
@@ -180,11 +189,21 @@ def _pick(standing: holds.Standing) -> Any:
         .where(
             accounts.c.state == AccountState.ACTIVE,
             idle,
+            accounts.c.id.not_in(_busy(now)),
             ~waiting.exists(),
             first.is_not(None),
         )
         .limit(bindparam("n", type_=Integer()))
         .with_for_update(skip_locked=True, of=accounts)
+    )
+
+
+def _busy(now: Any) -> Any:
+    """Accounts with a call of ours under way: a sending until it is settled or swept, a staging."""
+    flying = deliveries.alias("flying")
+    staging = and_(flying.c.state == S.READY, flying.c.leased_until > now)
+    return select(flying.c.account_id).where(
+        flying.c.leased_until.is_not(None), or_(flying.c.state == S.SENDING, staging)
     )
 
 
@@ -218,11 +237,15 @@ def _first_of_account(now: Any, standing: holds.Standing) -> Any:
     )
 
 
-def _free_accounts(conn: Connection, at: Sequence[tuple[int, datetime]]) -> None:
-    """From when on each account's pace is open again."""
+def _keep_waiting(conn: Connection, at: Mapping[int, datetime]) -> None:
+    """Nothing goes on these accounts before; a longer wait that stands already is kept."""
     if at:
-        mine = update(accounts).where(accounts.c.id == bindparam("account"))
-        conn.execute(mine.values(free_at=bindparam("at")), [{"account": a, "at": t} for a, t in at])
+        mine = update(accounts).where(
+            accounts.c.id == bindparam("account"),
+            or_(accounts.c.free_at.is_(None), accounts.c.free_at < bindparam("at")),
+        )
+        rows = [{"account": a, "at": t} for a, t in sorted(at.items())]
+        conn.execute(mine.values(free_at=bindparam("at")), rows)
 
 
 # ---------------------------------------------------------------- begin
@@ -232,13 +255,12 @@ def _checked(conn: Connection, now: datetime, rows: Sequence[RowMapping]) -> lis
     """Of claimed rows, those that may still go; each of the others is let go with its reason."""
     if not rows:
         return []
-    _lock_scopes(conn, rows)
     standing = holds.standing(conn)
     found = context(conn, [row["id"] for row in rows])
     good = []
     for claimed in rows:
         row = found[claimed["id"]]
-        if row["lease"] != claimed["lease"]:
+        if row["lease"] != claimed["lease"] or row["state"] != S.READY:
             continue
         stop = _stands_in_the_way(row, now, standing)
         if stop is None:
@@ -256,21 +278,34 @@ def outgoing_of(row: RowMapping) -> Outgoing:
     return outgoing
 
 
-def _lock_scopes(conn: Connection, rows: Sequence[RowMapping]) -> None:
-    """Office, units, accounts, posts, for share and in that order: holds and edits take the same."""
-    if conn.dialect.name == "sqlite":
+def _lock_scopes(conn: Connection, ids: Sequence[int]) -> None:
+    """Office, units, accounts, sources, items, posts of deliveries, for share and in that order.
+
+    Holds and edits lock the same rows for update, and only then touch deliveries: so do we.
+    """
+    if conn.dialect.name == "sqlite" or not ids:
         return
     lock(conn, offices, [1], share=True)
-    account_ids = [row["account_id"] for row in rows]
-    post_ids = [row["post_id"] for row in rows]
-    owners = {
-        *conn.execute(select(accounts.c.unit_id).where(accounts.c.id.in_(account_ids))).scalars(),
-        *conn.execute(select(posts.c.unit_id).where(posts.c.id.in_(post_ids))).scalars(),
-    }
-    chain = {above for owner in owners for above in people.ancestry(conn, owner)}
-    lock(conn, units, list(chain), share=True)
-    lock(conn, accounts, account_ids, share=True)
-    lock(conn, posts, post_ids, share=True)
+    rows = conn.execute(_scopes(), {"ids": ids}).mappings().all()
+    owners = {row[name] for row in rows for name in ("unit_id", "post_unit_id")}
+    lock(conn, units, [u for owner in owners for u in people.ancestry(conn, owner)], share=True)
+    for table, name in ((accounts, "account_id"), (sources, "source_id"), (items, "item_id")):
+        lock(conn, table, [row[name] for row in rows if row[name] is not None], share=True)
+    lock(conn, posts, [row["post_id"] for row in rows], share=True)
+
+
+@lru_cache(maxsize=1)
+def _scopes() -> Any:
+    return holds.joined(
+        select(
+            deliveries.c.post_id,
+            deliveries.c.account_id,
+            accounts.c.unit_id,
+            posts.c.unit_id.label("post_unit_id"),
+            posts.c.source_id,
+            posts.c.item_id,
+        )
+    ).where(deliveries.c.id.in_(bindparam("ids", expanding=True)))
 
 
 def context(conn: Connection, ids: list[int]) -> dict[int, RowMapping]:
@@ -335,7 +370,9 @@ class Stop:
 
 
 def _stands_in_the_way(row: RowMapping, now: datetime, standing: holds.Standing) -> Stop | None:
-    if standing.stops(row) or row["account_state"] != AccountState.ACTIVE or row["was_held"]:
+    if row["was_held"]:
+        return Stop(None, None)
+    if standing.stops(row) or row["account_state"] != AccountState.ACTIVE:
         return Stop(None, row["due_at"])
     if row["post_state"] != PostState.APPROVED or (unsigned := _unsigned(row)):
         why = Say("稿件不在已签发状态") if row["post_state"] != PostState.APPROVED else unsigned
@@ -355,7 +392,11 @@ def _unsigned(row: RowMapping) -> Say | None:
         return Say("这一版没有签发")
     if row["voided_at"] is not None:
         return Say("签发已失效：{why}", why=Say.of(row["voided"]) if row["voided"] else "")
+    if row["revision_id"] != row["current_revision"]:
+        return Say("稿件已有新版本，这一版不再发")
     if digest_of(row["manifest"]) != row["signed_digest"]:
+        return Say("内容与签发时不符，已拦下")
+    if row["manifest"]["post"] != row["post_id"]:
         return Say("内容与签发时不符，已拦下")
     act = Act.PUBLISH if row["act"] == Act.EDIT else row["act"]
     mine = [row["account_id"], row["part"], digest_of(row["payload"]), row["identity"], act]
@@ -374,7 +415,6 @@ def _let_go(conn: Connection, now: datetime, row: RowMapping, stop: Stop) -> Non
     if stop.why is not None:
         values["reason"] = stop.why.json()
     lease.settle(conn, deliveries, row, stop.due, **values)
-    _free_accounts(conn, [(row["account_id"], now)])
     if stop.tell and stop.why is not None:
         tell(conn, now, [(row, stop.why)])
 
@@ -446,7 +486,7 @@ def settle(conn: Connection, now: datetime, done: Sequence[Settled]) -> list[Set
     if good:
         conn.execute(_settlement(), [_settled_values(now, one) for one in good])
     _end_attempts(conn, now, good)
-    _free_accounts(conn, [(s.row["account_id"], s.account_free or now) for s in good])
+    _keep_waiting(conn, {s.row["account_id"]: s.account_free for s in good if s.account_free})
     _after_effects(conn, now, good)
     return [s for s in done if s.row["id"] not in mine]
 
@@ -591,7 +631,8 @@ def _entries(now: datetime, one: Settled) -> list[dict[str, Any]]:
 
 def _free_host(conn: Connection, host: str, at: datetime) -> None:
     insert_missing(conn, hosts, [{"host": host, "free_at": at}])
-    conn.execute(update(hosts).where(hosts.c.host == host).values(free_at=at))
+    longer = hosts.c.host == host, hosts.c.free_at < at
+    conn.execute(update(hosts).where(*longer).values(free_at=at))
 
 
 def tell(conn: Connection, now: datetime, said: Sequence[tuple[RowMapping, Say]]) -> None:
@@ -641,11 +682,17 @@ def _miss(conn: Connection, now: datetime) -> None:
 
 
 def _lose(conn: Connection, now: datetime, first_look: timedelta) -> None:
-    """A worker that vanished with an open attempt: nobody knows what the platform took."""
+    """A worker that vanished with an open attempt: nobody knows what the platform took.
+
+    Looked up only when the platform is sure to show what it may have taken last.
+    """
     lost = and_(deliveries.c.state == S.SENDING, deliveries.c.leased_until <= now)
     why = Say("发送途中进程中断，结果不明，正在回查")
-    due = now + first_look
-    _unknown(conn, now, _become(conn, now, lost, S.UNCERTAIN, due_at=due, reason=why.json()), why)
+    rows = _become(conn, now, lost, S.UNCERTAIN, due_at=None, reason=why.json())
+    for row in context(conn, [row["id"] for row in rows]).values() if rows else ():
+        due = now + max(first_look, timedelta(seconds=row["capabilities"]["listing_lag_seconds"]))
+        conn.execute(update(deliveries).where(deliveries.c.id == row["id"]).values(due_at=due))
+    _unknown(conn, now, rows, why)
 
 
 def recover(conn: Connection, now: datetime, dead: Sequence[str]) -> int:
@@ -659,11 +706,8 @@ def recover(conn: Connection, now: datetime, dead: Sequence[str]) -> int:
         update(deliveries)
         .where(deliveries.c.id.in_(open_attempts), deliveries.c.lease.is_not(None))
         .values(leased_until=now)
-        .returning(deliveries.c.account_id)
-    ).scalars()
-    freed = list(rows)
-    _free_accounts(conn, [(account, now) for account in freed])
-    return len(freed)
+    )
+    return rows.rowcount
 
 
 def _hand_over(conn: Connection, now: datetime) -> None:
@@ -701,9 +745,15 @@ def take_lookups(
 ) -> list[tuple[RowMapping, datetime, frozenset[str]]]:
     """Claim deliveries whose outcome (uncertain) or visibility (sent) is to be looked up.
 
-    Each with when its last attempt began and the account's remote ids already taken.
+    Each with since when it may stand and the account's remote ids already taken. An account or a
+    host that was asked to wait is not asked either.
     """
-    usable = select(accounts.c.id).where(accounts.c.state == AccountState.ACTIVE)
+    waiting = select(hosts.c.host).where(hosts.c.host == accounts.c.host, hosts.c.free_at > now)
+    usable = select(accounts.c.id).where(
+        accounts.c.state == AccountState.ACTIVE,
+        or_(accounts.c.free_at.is_(None), accounts.c.free_at <= now),
+        ~waiting.exists(),
+    )
     mine = deliveries.c.state == state, deliveries.c.account_id.in_(usable)
     rows = lease.claim(conn, deliveries, now, n, *mine)
     found = context(conn, [row["id"] for row in rows]) if rows else {}
@@ -711,9 +761,7 @@ def take_lookups(
 
 
 def _lookup(conn: Connection, row: RowMapping) -> tuple[RowMapping, datetime, frozenset[str]]:
-    began = conn.execute(
-        select(func.max(attempts.c.begun_at)).where(attempts.c.delivery_id == row["id"])
-    ).scalar_one()
+    began = _may_have_gone(conn, row)
     if row["state"] == S.SENT:  # its own receipt is known; nothing is searched
         return row, began, frozenset()
     taken = conn.execute(
@@ -725,6 +773,18 @@ def _lookup(conn: Connection, row: RowMapping) -> tuple[RowMapping, datetime, fr
         )
     ).scalars()
     return row, began, frozenset(taken)
+
+
+def _may_have_gone(conn: Connection, row: RowMapping) -> datetime:
+    """Since when it may stand: its first attempt that can have arrived, else when it was due."""
+    nothing_taken = (Outcome.LATER, Outcome.REFUSED, Outcome.BROKEN)
+    first: datetime | None = conn.execute(
+        select(func.min(attempts.c.begun_at)).where(
+            attempts.c.delivery_id == row["id"], attempts.c.outcome.not_in(nothing_taken)
+        )
+    ).scalar()
+    due: datetime = row["go_at"]
+    return first or due
 
 
 def last_attempt(conn: Connection, delivery_id: int) -> int | None:
