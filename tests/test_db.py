@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from bot.db import EPOCH, Database, Instant, hosts, insert_id, insert_missing, m
 from bot.migrations import upgrade
 from bot.workdays import Clock
 from tests import builders, postgres
+from tests.processes import together
 
 ONLY_SQLITE = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 ONLY_POSTGRES = pytest.mark.parametrize(
@@ -196,7 +196,7 @@ OPENER = """
 import sys
 from bot.db import Database, hosts
 from sqlalchemy import insert
-sys.stdin.read()
+BEGIN
 database = Database(sys.argv[1])
 with database.write() as conn:
     conn.exec_driver_sql("create table if not exists hosts (host text, free_at integer)")
@@ -206,15 +206,9 @@ with database.write() as conn:
 
 def test_several_processes_may_open_a_new_file_at_once(tmp_path: Path) -> None:
     file = (tmp_path / "new.db").as_posix()
-    start, go = os.pipe()
-    openers = [
-        subprocess.Popen([sys.executable, "-c", OPENER, file, str(n)], stdin=start)
-        for n in range(4)
-    ]
-    os.close(start)
-    time.sleep(1)  # they have imported what they need
-    os.close(go)
-    assert [opener.wait(30) for opener in openers] == [0] * 4
+    with together(OPENER, *((file, str(n)) for n in range(4))) as openers:
+        pass
+    assert [opener.returncode for opener in openers] == [0] * 4
     with closing(Database(file)) as database:
         assert count(database, hosts) == 4
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from itertools import pairwise
@@ -22,6 +20,7 @@ from bot.db import Database, audit_heads, metadata, offices, units
 from bot.errors import GongkaiError
 from bot.workdays import FixedClock
 from tests import builders, postgres, remake_first
+from tests.processes import together
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -119,6 +118,7 @@ def test_doing_it_again_changes_nothing(database: Database) -> None:
         assert conn.execute(select(audit_heads.c.number)).scalars().all() == [7]
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_a_store_at_the_head_costs_no_import_of_alembic(url: str) -> None:
     code = (
         "import sys\nfrom bot.db import Database\nfrom bot.migrations import upgrade\n"
@@ -133,20 +133,16 @@ import sys
 from bot.db import Database
 from bot.migrations import upgrade
 import alembic.command
-sys.stdin.read()
+BEGIN
 upgrade(Database(sys.argv[1]))
 """
 
 
 def test_programs_that_start_at_once_make_one_schema(empty: Database) -> None:
     address = empty.url.render_as_string(hide_password=False)
-    start, go = os.pipe()
-    command = [sys.executable, "-c", UPGRADER, address]
-    programs = [subprocess.Popen(command, stdin=start) for _ in range(2)]
-    os.close(start)
-    time.sleep(1.5)  # they have imported what they need
-    os.close(go)
-    assert [program.wait(60) for program in programs] == [0, 0]
+    with together(UPGRADER, (address,), (address,)) as programs:
+        pass
+    assert [program.returncode for program in programs] == [0, 0]
     with empty.read() as conn:
         assert conn.execute(select(offices.c.id)).scalars().all() == [1]
     assert differences(empty) == []
