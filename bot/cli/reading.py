@@ -24,10 +24,11 @@ def read(context: click.Context, target: str, kind: str | None, private: bool, j
     """读一个目录而不入库 read a catalogue, store nothing."""
     import asyncio
 
-    from bot.sources import feed
+    from bot.sources import reading
 
-    reading = asyncio.run(feed.read(target, kind, _zone(context), private=private))
-    found = feed.read_json(reading)
+    zone = _zone(context)
+    taken = asyncio.run(reading.read(target, zone, kind=kind or "", private=private))
+    found = reading.as_json(taken, zone)
     if json_:
         click.echo(json.dumps(found, ensure_ascii=False, indent=1))
         return
