@@ -65,7 +65,7 @@ def add_posts(
 ) -> list[int]:
     """One signed post a time, one account each in turn, with its ready delivery; give the posts' ids."""
     unit = conn.execute(select(units.c.id).limit(1)).scalar_one()
-    ids = dict(conn.execute(select(accounts.c.id, accounts.c.identity)).tuples().all())
+    ids = dict(conn.execute(select(accounts.c.id, accounts.c.identity)).all())
     base = (conn.execute(select(posts.c.id).order_by(posts.c.id.desc()).limit(1)).scalar() or 0) + 1
     numbers = range(base, base + len(go_at))
     made = [
