@@ -17,13 +17,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select, update
 
 from bot.db import audit_heads, audits, micros
 from bot.language import Say
 from bot.model import Actor, canonical
 
 START = "0" * 64
+_HEAD = select(audit_heads).where(audit_heads.c.id == 1)
 
 
 def write(
@@ -56,7 +57,7 @@ def write_many(conn: Connection, entries: list[dict[str, Any]]) -> None:
 
 def seal(conn: Connection, limit: int = 1000) -> int:
     """Number and chain up to `limit` committed entries; give how many were sealed."""
-    head = conn.execute(select(audit_heads).with_for_update()).mappings().one()
+    head = conn.execute(_HEAD.with_for_update()).mappings().one()
     rows = conn.execute(
         select(audits).where(audits.c.number.is_(None)).order_by(audits.c.id).limit(limit)
     ).mappings()
@@ -85,7 +86,7 @@ def unsealed(conn: Connection) -> bool:
     )
 
 
-def chained(previous: str, number: int, row: Mapping[str, Any]) -> str:
+def chained(previous: str, number: int, row: RowMapping) -> str:
     """The digest of an entry: of its number, its content and the digest before it."""
     content = {
         "number": number,
@@ -105,7 +106,7 @@ def anchor(conn: Connection, file: Path, now: datetime, *, restored: bool = Fals
 
     `restored`: the trail has just been put back to here; what was anchored beyond is over.
     """
-    head = conn.execute(select(audit_heads)).mappings().one()
+    head = conn.execute(_HEAD).mappings().one()
     last = anchors(file)[-1:]
     known = not head["number"] or (last and last[0]["number"] == head["number"])
     if known and not restored:
@@ -113,8 +114,9 @@ def anchor(conn: Connection, file: Path, now: datetime, *, restored: bool = Fals
     values = {"at": now.isoformat(), "number": head["number"], "digest": head["digest"]}
     line = canonical(values | ({"restored": True} if restored else {}))
     file.parent.mkdir(parents=True, exist_ok=True)
+    torn = file.exists() and not file.read_bytes().endswith(b"\n")
     with file.open("a", encoding="utf-8") as out:
-        out.write(line + "\n")
+        out.write("\n" * torn + line + "\n")
         out.flush()
         os.fsync(out.fileno())
     return True
@@ -159,39 +161,47 @@ class Verified:
 
 def verify(conn: Connection, anchored: Iterable[Mapping[str, Any]] = ()) -> Verified:
     """Walk the whole chain and hold it against the anchors."""
-    wanted = {a["number"]: a["digest"] for a in anchored}
-    met = 0
+    wanted: dict[int, set[str]] = {}
+    for one in anchored:
+        wanted.setdefault(one["number"], set()).add(one["digest"])
     faults: list[Say] = []
-    number, digest = 0, START
-    rows = conn.execute(
-        select(audits).where(audits.c.number.is_not(None)).order_by(audits.c.number)
-    ).mappings()
-    for row in rows:
-        if row["number"] != number + 1:
-            faults.append(Say("第 {a} 条之后缺到第 {b} 条", a=number, b=row["number"]))
-        number = row["number"]
-        if row["previous"] != digest or row["digest"] != chained(digest, number, row):
-            faults.append(Say("第 {n} 条与链不符：内容或次序被改动", n=number))
-        digest = row["digest"]
-        if number in wanted and wanted[number] == digest:
-            met += 1
-    faults += _against_anchors(conn, wanted, number, digest)
+    number, digest, met = 0, START, 0
+    try:
+        for row in conn.execute(_SEALED).mappings():
+            faults += _against_chain(row, number, digest)
+            number, digest = row["number"], row["digest"] or ""
+            if number in wanted and wanted[number] == {digest}:
+                del wanted[number]
+                met += 1
+    except (ValueError, TypeError, OverflowError):  # what stands there is no entry any more
+        faults.append(Say("第 {n} 条之后有一条读不出来：内容被破坏", n=number))
+    faults += [Say("第 {n} 条与库外存证不符：留痕被重写或截断", n=n) for n in sorted(wanted)]
+    faults += _against_head(conn, number, digest)
     unsealed = select(func.count()).select_from(audits).where(audits.c.number.is_(None))
     return Verified(number, conn.execute(unsealed).scalar_one(), met, tuple(faults))
 
 
-def _against_anchors(
-    conn: Connection, wanted: Mapping[int, str], number: int, digest: str
-) -> list[Say]:
+_SEALED = (
+    select(audits)
+    .where(audits.c.number.is_not(None))
+    .order_by(audits.c.number)
+    .execution_options(yield_per=1000)
+)
+
+
+def _against_chain(row: RowMapping, number: int, digest: str) -> list[Say]:
     faults = []
-    head = conn.execute(select(audit_heads)).mappings().one()
-    if (head["number"], head["digest"]) != (number, digest):
-        faults.append(Say("链头记到第 {a} 条，实有 {b} 条", a=head["number"], b=number))
-    rows = conn.execute(
-        select(audits.c.number, audits.c.digest).where(audits.c.number.in_(list(wanted)))
-    )
-    stand = dict(rows.all())
-    for n, anchored_digest in wanted.items():
-        if stand.get(n) != anchored_digest:
-            faults.append(Say("第 {n} 条与库外存证不符：留痕被重写或截断", n=n))
+    if row["number"] != number + 1:
+        faults.append(Say("第 {a} 条之后缺到第 {b} 条", a=number, b=row["number"]))
+    if row["previous"] != digest or row["digest"] != chained(digest, row["number"], row):
+        faults.append(Say("第 {n} 条与链不符：内容或次序被改动", n=row["number"]))
     return faults
+
+
+def _against_head(conn: Connection, number: int, digest: str) -> list[Say]:
+    head = conn.execute(_HEAD).mappings().first()
+    if head is None:
+        return [Say("链头不在库里：留痕被破坏")]
+    if (head["number"], head["digest"]) == (number, digest):
+        return []
+    return [Say("链头记到第 {a} 条，实有 {b} 条", a=head["number"], b=number)]
