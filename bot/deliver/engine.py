@@ -15,13 +15,24 @@ from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import RowMapping
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from bot import lease
 from bot.adapters.base import Adapter
 from bot.db import EPOCH, deliveries, disk_full
 from bot.deliver import ledger
 from bot.deliver.ledger import Begun, Ready, Settled
-from bot.errors import AccountBroken, AdapterError, Later, Refused, Uncertain, Unsupported
+from bot.errors import (
+    AccountBroken,
+    AdapterError,
+    GongkaiError,
+    Invalid,
+    Later,
+    NotFound,
+    Refused,
+    Uncertain,
+    Unsupported,
+)
 from bot.language import Say
 from bot.model import (
     Absent,
@@ -45,6 +56,7 @@ R = TypeVar("R")
 log = logging.getLogger("gongkai.deliver")
 SWEEP = timedelta(milliseconds=200)  # while busy; idle turns always look
 VIEWS = 10
+SETTLING = (0.1, 0.3, 1, 3, 5, 10, 10, 10)  # seconds between tries to write a result
 WAITS = [timedelta(seconds=s) for s in (15, 60, 300, 900, 1800)]
 
 
@@ -89,6 +101,7 @@ class Engine:
         self._settling = Group(self._settle)
         self._running: set[asyncio.Task[None]] = set()
         self._swept = EPOCH
+        self._ahead = timedelta(0)
 
     async def aclose(self) -> None:
         """Lets calls under way end, then closes the clients."""
@@ -136,6 +149,7 @@ class Engine:
         views: list[Any] = []
         with db.write() as conn:
             now = db.now(conn)
+            self._ahead = now - db.clock.now()
             sweeping = abs(now - self._swept) >= SWEEP
             if sweeping:
                 self._swept = now
@@ -167,33 +181,48 @@ class Engine:
     def _postpone(self, row: RowMapping, was_begun: bool) -> None:
         if was_begun:
             return  # its attempt stays open: the lease runs out and it is looked up
+        limit = self.office.config.deliver.tries
         with self.office.db.write() as conn:
             now = self.office.db.now(conn)
-            lease.postpone(conn, deliveries, row, now, self.office.config.deliver.tries)
+            again = lease.postpone(conn, deliveries, row, now, limit)
+            if not again and row["tries"] + 1 >= limit:
+                said = Say("系统内部出错 {n} 次，已停下，请管理员查看日志", n=limit)
+                ledger.leave_to_person(conn, now, row, said)
 
     # ------------------------------------------------------------ sending
 
     async def _send(self, begun: Begun) -> None:
         """The one outward change, then what it brought."""
-        adapter = await self.adapters.speaking(begun.row["account_id"], begun.row)
+        try:
+            adapter = await self.adapters.speaking(begun.row["account_id"], begun.row)
+        except Exception as error:
+            settled = _broken(begun.row, begun.attempt, error)
+        else:
+            settled = await self._called(adapter, begun)
+        await self._settling.submit(settled)
+
+    async def _called(self, adapter: Adapter, begun: Begun) -> Settled:
         timeout = begun.capabilities.timeout_seconds
+        if begun.waited > timeout:  # the lease must outlast the call: others may be looking already
+            return self._later(
+                begun, Later("工作进程停顿，没有发出，稍后再发", scope="delivery"), self.now()
+            )
         try:
             async with asyncio.timeout(timeout):
                 brought = await _call(adapter, begun)
-            settled = _sent(begun, brought, self.now())
+            return _sent(begun, brought, self.now())
         except AdapterError as error:
-            settled = self._failed(begun, error)
+            return self._failed(begun, error)
         except TimeoutError:
             said = Say("平台 {n} 秒没有回音，结果不明，正在回查", n=timeout)
-            settled = self._uncertain(begun, said)
         except Exception as error:
             log.exception("adapter of delivery %s", begun.row["id"])
             said = Say("适配器出错（{kind}），结果不明，正在回查", kind=type(error).__name__)
-            settled = self._uncertain(begun, said)
-        await self._settling.submit(settled)
+        return self._uncertain(begun, said)
 
     def now(self) -> datetime:
-        return self.office.db.clock.now()
+        """The store's clock: on PostgreSQL the database's, which this machine's may differ from."""
+        return self.office.db.clock.now() + self._ahead
 
     def _failed(self, begun: Begun, error: AdapterError) -> Settled:
         """What each of the adapter's errors makes of the row."""
@@ -205,21 +234,11 @@ class Engine:
                 row, begun.attempt, Outcome.REFUSED, S.FAILED, None, error.say, raw=error.raw
             )
         if isinstance(error, AccountBroken):
-            return Settled(
-                row,
-                begun.attempt,
-                Outcome.BROKEN,
-                S.READY,
-                row["go_at"],
-                error.say,
-                raw=error.raw,
-                broken=True,
-            )
+            return _broken(row, begun.attempt, error)
         after = error.after if isinstance(error, Later) else None
         return self._later(begun, error, now + (after or _backoff(row["waits"])))
 
     def _later(self, begun: Begun, error: AdapterError, at: datetime) -> Settled:
-        scope = error.scope if isinstance(error, Later) else "account"
         return Settled(
             begun.row,
             begun.attempt,
@@ -228,9 +247,8 @@ class Engine:
             at,
             error.say,
             raw=error.raw,
-            account_free=at if scope == "account" else None,
-            host_free=at if scope == "host" else None,
             extra={"waits": begun.row["waits"] + 1},
+            **_wait(error, at),
         )
 
     def _uncertain(self, begun: Begun, said: Say, raw: str = "") -> Settled:
@@ -249,9 +267,23 @@ class Engine:
         )
 
     async def _settle(self, done: list[Settled]) -> None:
+        """A result is kept while the store cannot be written (restarting, full), as leases last."""
+        for wait in SETTLING:
+            try:
+                return await self._in_store(self._write_settled, done)
+            except DBAPIError as error:
+                log.warning("results wait for the store: %s", type(error).__name__)
+                await asyncio.sleep(wait)
         await self._in_store(self._write_settled, done)
 
     def _write_settled(self, done: Sequence[Settled]) -> None:
+        try:
+            self._write_together(done)
+        except IntegrityError:  # another worker took a receipt since ours were looked at
+            for one in done:
+                self._write_together([one])
+
+    def _write_together(self, done: Sequence[Settled]) -> None:
         with self.office.db.write() as conn:
             lost = ledger.settle(conn, self.office.db.now(conn), done)
         for one in lost:
@@ -267,7 +299,7 @@ class Engine:
             adapter = await self.adapters.speaking(row["account_id"], row)
             async with asyncio.timeout(ready.capabilities.timeout_seconds):
                 staged = await adapter.stage(ready.outgoing, files)
-        except (AdapterError, TimeoutError) as error:
+        except (GongkaiError, TimeoutError) as error:
             await self._settling.submit(self._not_staged(row, error))
             return
         for begun in await self._in_store(self._begin_staged, row, staged):
@@ -275,15 +307,18 @@ class Engine:
 
     def _not_staged(self, row: RowMapping, error: Exception) -> Settled:
         """Nothing public happened: a refusal fails, a dead account breaks, all else waits."""
-        said = error.say if isinstance(error, AdapterError) else Say("上传素材超时")
+        said = error.say if isinstance(error, GongkaiError) else Say("上传素材超时")
         after = error.after if isinstance(error, Later) else None
         at = self.now() + (after or _backoff(row["waits"]))
         extra = {"waits": row["waits"] + 1}
-        if isinstance(error, Refused | Unsupported):
+        if isinstance(
+            error, Refused | Unsupported | NotFound | Invalid
+        ):  # of the platform, of ours
             return Settled(row, None, Outcome.REFUSED, S.FAILED, None, said)
-        if isinstance(error, AccountBroken):
-            return Settled(row, None, Outcome.BROKEN, S.READY, row["go_at"], said, broken=True)
-        return Settled(row, None, Outcome.LATER, S.READY, at, said, extra=extra)
+        if isinstance(error, Later | TimeoutError | Uncertain):
+            waits = _wait(error, at) if after else {}
+            return Settled(row, None, Outcome.LATER, S.READY, at, said, extra=extra, **waits)
+        return _broken(row, None, error)
 
     def _begin_staged(self, row: RowMapping, staged: Staged) -> list[Begun]:
         with self.office.db.write() as conn:
@@ -343,11 +378,23 @@ class Engine:
         return self.now() + waits[min(looks, len(waits) - 1)]
 
     def _not_looked(self, row: RowMapping, error: Exception) -> Settled:
+        """The platform could not be asked: that proves nothing, and is asked again."""
         said = error.say if isinstance(error, AdapterError) else Say("回查超时，稍后再查")
         after = error.after if isinstance(error, Later) else None
-        due = self.now() + (after or self.office.config.deliver.looks[0])
-        broken = isinstance(error, AccountBroken)
-        return Settled(row, None, Outcome.UNKNOWN, S.UNCERTAIN, due, said, broken=broken)
+        due = self.now() + after if after else self._next_look(row["looks"])
+        looks = row["looks"] + 1
+        return Settled(
+            row,
+            None,
+            Outcome.UNKNOWN,
+            S.UNCERTAIN,
+            due,
+            said,
+            broken=isinstance(error, AccountBroken),
+            tell=looks >= len(self.office.config.deliver.looks),  # and go on looking
+            extra={"looks": looks},
+            **(_wait(error, due) if after else {}),
+        )
 
     async def _view(self, row: RowMapping) -> None:
         """Read back what was sent, as an outsider sees it."""
@@ -411,6 +458,21 @@ def _sent(begun: Begun, brought: Receipt | Task, now: datetime) -> Settled:
     return _found(row, begun.attempt, brought, None, now)
 
 
+def _broken(row: RowMapping, attempt: int | None, error: Exception) -> Settled:
+    """The account cannot be used: nothing was taken, its queue waits for a person."""
+    fault = Say("账号的设置或凭据打不开（{kind}）", kind=type(error).__name__)
+    said = error.say if isinstance(error, GongkaiError) else fault
+    raw = error.raw if isinstance(error, AdapterError) else ""
+    due = row["go_at"]
+    return Settled(row, attempt, Outcome.BROKEN, S.READY, due, said, raw=raw, broken=True)
+
+
+def _wait(error: Exception, at: datetime) -> dict[str, Any]:
+    """Who else than the delivery itself waits until `at`."""
+    scope = error.scope if isinstance(error, Later) else "account"
+    return {f"{scope}_free": at} if scope in ("account", "host") else {}
+
+
 def _found(
     row: RowMapping, attempt: int | None, receipt: Receipt, said: Say | None, now: datetime
 ) -> Settled:
@@ -424,7 +486,7 @@ def _found(
         now + timedelta(seconds=max(lag, 5)),
         said,
         receipt,
-        account_free=now + timedelta(milliseconds=row["gap_ms"]),
+        account_free=now + timedelta(milliseconds=row["gap_ms"]) if row["gap_ms"] else None,
         watch=True,
         extra={"looks": 0, "absents": 0},
     )

@@ -11,8 +11,9 @@ Nothing here calls a platform, nothing spans a call.
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -66,7 +67,7 @@ from bot.model import (
     Staged,
     digest_of,
 )
-from bot.notices import open_notices
+from bot.notices import close_notice, open_notices
 from bot.speaking import mark_broken
 
 S = DeliveryState
@@ -88,7 +89,12 @@ class Begun:
     staged: Staged
     target: Receipt | None  # what is edited or withdrawn
     capabilities: Capabilities
-    last: datetime | None = None
+    at: tuple[float, float] = field(default_factory=lambda: (time.monotonic(), time.time()))
+
+    @property
+    def waited(self) -> float:
+        """Seconds since it was begun, by whichever clock went further (a process may be stopped)."""
+        return max(time.monotonic() - self.at[0], time.time() - self.at[1])
 
 
 @dataclass(frozen=True)
@@ -109,8 +115,7 @@ def take(conn: Connection, now: datetime, n: int, worker: str) -> tuple[list[Rea
     Raises ClockBehind.
     """
     check_clock(conn, now)
-    rows = _claim(conn, now, n)
-    checked = _checked(conn, now, rows)
+    checked = _startable(conn, now, n)
     to_stage = [r for r in checked if needs_staging(r.row)]
     go = [r for r in checked if not needs_staging(r.row)]
     return to_stage, _begin(conn, now, go, worker)
@@ -119,6 +124,16 @@ def take(conn: Connection, now: datetime, n: int, worker: str) -> tuple[list[Rea
 def needs_staging(row: RowMapping) -> bool:
     """Has it uploads that were not made yet? Those are due ahead of the hour."""
     return bool(row["payload"]["media"]) and row["staged"] is None
+
+
+def _startable(conn: Connection, now: datetime, n: int) -> list[Ready]:
+    """Claimed and checked. What fails its check is out of the way of the next of its account."""
+    for _ in range(100):
+        rows = _claim(conn, now, n)
+        checked = _checked(conn, now, rows)
+        if checked or not rows:
+            return checked
+    return []
 
 
 def begin_staged(
@@ -476,6 +491,7 @@ class Settled:
     broken: bool = False
     watch: bool = False
     keep_attempt_open: bool = False
+    tell: bool = False  # people too, though the machine goes on
     extra: Mapping[str, Any] | None = None
 
 
@@ -608,13 +624,16 @@ def _after_effects(conn: Connection, now: datetime, done: Sequence[Settled]) -> 
         if one.host_free and one.row["host"]:
             _free_host(conn, one.row["host"], one.host_free)
     audit.write_many(conn, [e for s in done for e in _entries(now, s)])
+    if over := [f"delivery:{s.row['id']}" for s in done if s.state is S.SENT]:
+        close_notice(conn, now, *over)
     tell(
         conn,
         now,
         [
             (s.row, s.said)
             for s in done
-            if s.said and (s.state is S.FAILED or (s.due is None and s.state is S.UNCERTAIN))
+            if s.said
+            and (s.tell or s.state is S.FAILED or (s.due is None and s.state is S.UNCERTAIN))
         ],
     )
 
@@ -633,6 +652,13 @@ def _free_host(conn: Connection, host: str, at: datetime) -> None:
     insert_missing(conn, hosts, [{"host": host, "free_at": at}])
     longer = hosts.c.host == host, hosts.c.free_at < at
     conn.execute(update(hosts).where(*longer).values(free_at=at))
+
+
+def leave_to_person(conn: Connection, now: datetime, row: RowMapping, why: Say) -> None:
+    """The machine gives up on it: the reason stands on the row and in a notice."""
+    reason = {"reason": why.json(), "changed_at": now}
+    conn.execute(update(deliveries).where(deliveries.c.id == row["id"]).values(**reason))
+    tell(conn, now, [(row, why)])
 
 
 def tell(conn: Connection, now: datetime, said: Sequence[tuple[RowMapping, Say]]) -> None:

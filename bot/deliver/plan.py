@@ -17,6 +17,7 @@ from bot import lease
 from bot.db import accounts, approvals, deliveries, insert_id, posts, renditions
 from bot.language import Say
 from bot.model import Act, DeliveryState, PostKind, PostState
+from bot.notices import close_notice
 from bot.office import Office
 
 S = DeliveryState
@@ -132,6 +133,8 @@ def _pointed(
         "reason": None,
         "was_held": False,
         "changed_at": now,
+        "lease": None,  # an upload of what stood here before ends unheard
+        "leased_until": None,
         **times,
     }
 
@@ -148,6 +151,7 @@ def _publish(
         return _insert(conn, Act.PUBLISH, values)
     if row["state"] in UNSENT:
         conn.execute(update(deliveries).where(deliveries.c.id == row["id"]).values(**values))
+        close_notice(conn, now, f"delivery:{row['id']}")
     elif row["state"] == S.SENT and row["revision_id"] != rendition["revision_id"]:
         _edit(conn, now, row, rendition, values)
     return int(row["id"])
@@ -157,10 +161,7 @@ def _edit(
     conn: Connection, now: datetime, row: RowMapping, rendition: RowMapping, values: dict[str, Any]
 ) -> None:
     """What is sent already is edited, where it differs and the platform can."""
-    sent = conn.execute(
-        select(renditions.c.digest).where(renditions.c.id == row["rendition_id"])
-    ).scalar_one()
-    if sent == rendition["digest"]:
+    if _standing_digest(conn, row) == rendition["digest"]:
         return
     able = conn.execute(
         select(accounts.c.capabilities).where(accounts.c.id == row["account_id"])
@@ -172,6 +173,23 @@ def _edit(
     _insert(conn, Act.EDIT, edit)
 
 
+def _standing_digest(conn: Connection, row: RowMapping) -> str:
+    """Of what stands there now: the newest edit that was sent, else what was published."""
+    edits = (
+        select(deliveries.c.rendition_id)
+        .where(
+            deliveries.c.target_id == row["id"],
+            deliveries.c.act == Act.EDIT,
+            deliveries.c.state == S.SENT,
+        )
+        .order_by(deliveries.c.id.desc())
+        .limit(1)
+    )
+    stands = conn.execute(edits).scalar() or row["rendition_id"]
+    query = select(renditions.c.digest).where(renditions.c.id == stands)
+    return str(conn.execute(query).scalar_one())
+
+
 def _insert(conn: Connection, act: Act, values: dict[str, Any]) -> int:
     return insert_id(conn, deliveries, {**values, "act": act, "key": secrets.token_hex(16)})
 
@@ -181,6 +199,7 @@ def _drop(conn: Connection, now: datetime, rows: Sequence[RowMapping]) -> None:
     for row in rows:
         said = Say("新版本不再包含这一条")
         values = {"state": S.CANCELLED, "due_at": None, "reason": said.json(), "changed_at": now}
+        values |= {"lease": None, "leased_until": None}
         conn.execute(update(deliveries).where(deliveries.c.id == row["id"]).values(**values))
 
 
