@@ -139,13 +139,19 @@ def trail(conn: Connection, post_id: int) -> list[RowMapping]:
 
 
 def submit(office: Office, conn: Connection, now: datetime, actor: Actor, post_id: int) -> None:
-    """Hand a draft in for review. Raises Conflict for one with a blocking finding."""
+    """Hand a draft in for review.
+
+    Raises Conflict for one with a blocking finding, or whose sign-off was taken back as it stands.
+    """
     post = _locked(conn, post_id)
     if actor != MACHINE:
         people.require(conn, actor, Right.WRITE, post["unit_id"])
     if post["state"] != PostState.DRAFT:
         raise Conflict("只有草稿可以送审")
     _refuse_blocked(_revision(conn, post))
+    signed = select(approvals.c.revision_id).where(approvals.c.revision_id == post["revision_id"])
+    if conn.execute(signed).first():
+        raise Conflict("这一版的签发已撤销；请改出新版本再送审")
     values = {"state": PostState.IN_REVIEW, "step": 0, "returned": None, "changed_at": now}
     conn.execute(update(posts).where(posts.c.id == post_id).values(**values))
     audit.write(conn, now, actor, "post.submit", f"post:{post_id}")
@@ -202,7 +208,8 @@ def decide(
         return _not_passed(conn, now, actor, post, revision, step, word)
     _refuse_blocked(revision)
     _refuse_after_refer(conn, revision, word)
-    window = _window(office, now, post, word.window)
+    last = step[0] == len(steps_of(office, conn, post)) - 1
+    window = _window(office, now, post, word.window, last=last)
     kind = SignOffKind.EMERGENCY if post["emergency"] else SignOffKind.PERSON
     _record(conn, now, actor, post, revision, step, word, kind, window)
     return _onward(office, conn, now, post, revision)
@@ -220,14 +227,22 @@ def _require_signer(
     ).scalar()
     if author is not None and author == actor.person:
         raise NotAllowed("拟稿人不能审签自己的稿件，请由他人办理")
-    signed = select(signoffs.c.id).where(
-        signoffs.c.revision_id == post["revision_id"],
-        signoffs.c.person_id == actor.person,
-        signoffs.c.verdict == Verdict.PASS,
-    )
+    signed = _passes(post["revision_id"]).where(signoffs.c.person_id == actor.person)
     if conn.execute(signed).first():
         raise NotAllowed("您已审过这一版的前一步，下一步须由他人办理")
     return number, steps[number]
+
+
+def _passes(revision_id: int) -> Any:
+    """The sign-offs that passed a revision since it was last returned: a return begins anew."""
+    returned = select(func.coalesce(func.max(signoffs.c.id), 0)).where(
+        signoffs.c.revision_id == revision_id, signoffs.c.verdict == Verdict.RETURN
+    )
+    return select(signoffs).where(
+        signoffs.c.revision_id == revision_id,
+        signoffs.c.verdict == Verdict.PASS,
+        signoffs.c.id > returned.scalar_subquery(),
+    )
 
 
 def _not_passed(
@@ -265,13 +280,19 @@ def _refuse_after_refer(conn: Connection, revision: RowMapping, word: Decision) 
         raise Invalid("这一版已报请确定；通过时请写明答复的单位和意见")
 
 
-def _window(office: Office, now: datetime, post: RowMapping, asked: Window) -> Window:
-    """The span this sign-off lets it go out in; by default its planned time and its lateness."""
+def _window(
+    office: Office, now: datetime, post: RowMapping, asked: Window, *, last: bool = True
+) -> Window:
+    """The span this sign-off lets it go out in; by default its planned time and its lateness.
+
+    Lateness runs from the last sign-off: an earlier one sets no end unless its signer did.
+    """
     begins = asked.begins or post["go_at"]
     start = max(begins or now, now)
-    ends = asked.ends or post["latest_at"] or start + office.config.deliver.lateness
-    if ends <= now:
-        raise Invalid("签发时段已过；请改时间后再签")
+    lateness = start + office.config.deliver.lateness if last else None
+    ends = asked.ends or post["latest_at"] or lateness
+    if ends is not None and ends <= start:
+        raise Invalid("签发时段已过或没有长度；请改时间后再签")
     return Window(begins, ends)
 
 
@@ -323,14 +344,11 @@ def _onward(
 
 
 def _approve(conn: Connection, now: datetime, post: RowMapping, revision: RowMapping) -> PostState:
-    passed = conn.execute(
-        select(signoffs.c.begins, signoffs.c.ends).where(
-            signoffs.c.revision_id == revision["id"], signoffs.c.verdict == Verdict.PASS
-        )
-    )
     window = Window()
-    for begins, ends in passed:
-        window = window.meet(Window(begins, ends))
+    for passed in conn.execute(_passes(revision["id"])).mappings():
+        window = window.meet(Window(passed["begins"], passed["ends"]))
+    if window.ends is not None and window.ends <= max(window.begins or now, now):
+        raise Conflict("各审次签的时段没有共同的部分，或已过；请退回，改时间后重新送审")
     conn.execute(
         insert(approvals).values(
             revision_id=revision["id"],
