@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, insert, select, update
@@ -18,6 +19,7 @@ from bot import audit, lease, people, templates, text
 from bot.db import (
     accounts,
     approvals,
+    deliveries,
     insert_id,
     item_revisions,
     items,
@@ -315,8 +317,8 @@ def _revision(
     """Render, screen, bind by a digest, keep; the post goes back to draft."""
     if not keys:
         raise Invalid("请至少选一个账号")
-    parts = preview(office, conn, body, keys)
     post = locked(conn, post_id)
+    parts = _taken_down(conn, post) or preview(office, conn, body, keys)
     manifest = manifest_of(post, parts)
     revision_id = insert_id(
         conn,
@@ -348,6 +350,21 @@ def _revision(
             lease=None,
         )
     )
+
+
+def _taken_down(conn: Connection, post: RowMapping) -> list[Rendered]:
+    """What a withdrawal takes down: the parts as they were sent, wherever they were."""
+    if post["kind"] != PostKind.WITHDRAWAL:
+        return []
+    sent = (
+        select(deliveries.c.part, renditions.c.payload, *accounts.c)
+        .join(renditions, renditions.c.id == deliveries.c.rendition_id)
+        .join(accounts, accounts.c.id == deliveries.c.account_id)
+        .where(deliveries.c.post_id == post["about_id"], deliveries.c.act == Act.PUBLISH)
+        .order_by(accounts.c.id, deliveries.c.part)
+    )
+    rows = conn.execute(sent).mappings().all()
+    return [Rendered(row, row["part"], Outgoing.of(row["payload"]), (), 0, 0) for row in rows]
 
 
 def manifest_of(post: RowMapping, parts: Sequence[Rendered]) -> dict[str, Any]:
@@ -421,7 +438,11 @@ def compose_due(office: Office, n: int = 50) -> int:
         rows = lease.claim(conn, items, now, n, items.c.state == ItemState.NEW)
     for row in rows:
         with office.db.write() as conn:
-            _compose_claimed(office, conn, office.db.now(conn), row)
+            now = office.db.now(conn)
+            act = partial(_compose_claimed, office, conn, now)
+            for left in lease.see_to(conn, items, [row], now, act):
+                said = Say("成稿时内部出错，已停下，请管理员查看日志")
+                open_notice(conn, now, f"item:{left['id']}", said, None, "/items")
     return len(rows)
 
 

@@ -9,13 +9,15 @@ A worker that outlived its lease finds its settlement refused, drops everything,
 
 from __future__ import annotations
 
+import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Table, and_, func, or_, select, update
 
+log = logging.getLogger("gongkai")
 BACKOFF = [timedelta(seconds=s) for s in (5, 30, 120, 600, 1800, 3600)]
 
 
@@ -75,6 +77,30 @@ def postpone(conn: Connection, table: Table, row: RowMapping, now: datetime, lim
     wait = BACKOFF[min(tries, len(BACKOFF)) - 1]
     due = now + wait if tries < limit else None
     return settle(conn, table, row, due, tries=tries) and due is not None
+
+
+def see_to(
+    conn: Connection,
+    table: Table,
+    rows: Sequence[RowMapping],
+    now: datetime,
+    act: Callable[[RowMapping], object],
+    limit: int = 5,
+) -> list[RowMapping]:
+    """Handle claimed rows one by one; what raises undoes only its own work and is postponed.
+
+    Gives those that raised once too often: they wait for a person, who must be told.
+    """
+    left = []
+    for row in rows:
+        try:
+            with conn.begin_nested():
+                act(row)
+        except Exception:
+            log.exception("%s %s", table.name, row["id"])
+            if not postpone(conn, table, row, now, limit) and row["tries"] + 1 >= limit:
+                left.append(row)
+    return left
 
 
 def next_due(conn: Connection, now: datetime, tables: Sequence[Table]) -> datetime | None:

@@ -502,9 +502,14 @@ def take_drafts(office: Office, n: int = 50) -> int:
         now = office.db.now(conn)
         machine_made = posts.c.author_id.is_(None)
         rows = lease.claim(conn, posts, now, n, posts.c.state == PostState.DRAFT, machine_made)
-        for row in rows:
+
+        def _taken(row: RowMapping) -> None:
             due = now if _take_draft(office, conn, now, row) else None
             lease.settle(conn, posts, row, due)
+
+        for row in lease.see_to(conn, posts, rows, now, _taken):
+            said = Say("送审时内部出错，已停下，请管理员查看日志")
+            open_notice(conn, now, f"post:{row['id']}", said, row["unit_id"], f"/posts/{row['id']}")
     return len(rows)
 
 

@@ -17,7 +17,7 @@ from bot import lease
 from bot.db import accounts, approvals, deliveries, insert_id, posts, renditions
 from bot.language import Say
 from bot.model import Act, DeliveryState, PostKind, PostState
-from bot.notices import close_notice
+from bot.notices import close_notice, open_notice
 from bot.office import Office
 
 S = DeliveryState
@@ -32,9 +32,13 @@ def plan_due(office: Office, n: int = 50) -> int:
         rows = lease.claim(
             conn, posts, now, n, posts.c.state == PostState.APPROVED, posts.c.slot == ""
         )
-        for row in rows:
-            later = _plan(office, conn, now, row)
-            lease.settle(conn, posts, row, later)
+
+        def _planned(row: RowMapping) -> None:
+            lease.settle(conn, posts, row, _plan(office, conn, now, row))
+
+        for row in lease.see_to(conn, posts, rows, now, _planned):
+            said = Say("排入队列时内部出错，已停下，请管理员查看日志")
+            open_notice(conn, now, f"post:{row['id']}", said, row["unit_id"], f"/posts/{row['id']}")
     return len(rows)
 
 
@@ -62,7 +66,7 @@ def _plan(office: Office, conn: Connection, now: datetime, post: RowMapping) -> 
         .all()
     )
     if post["kind"] == PostKind.WITHDRAWAL:
-        return _plan_withdrawal(conn, now, post, wanted, times)
+        return _plan_withdrawal(office, conn, now, post, wanted, times)
     return _plan_publish(office, conn, now, post, wanted, times)
 
 
@@ -204,13 +208,14 @@ def _drop(conn: Connection, now: datetime, rows: Sequence[RowMapping]) -> None:
 
 
 def _plan_withdrawal(
+    office: Office,
     conn: Connection,
     now: datetime,
     post: RowMapping,
     wanted: Sequence[RowMapping],
     times: dict[str, Any],
 ) -> datetime | None:
-    """Take down what stands, call off what has not gone."""
+    """Take down what stands, call off what has not gone, come back for what is not clear yet."""
     published = {
         (r["account_id"], r["part"]): r
         for r in conn.execute(
@@ -219,11 +224,17 @@ def _plan_withdrawal(
             )
         ).mappings()
     }
+    mine = deliveries.c.post_id == post["id"], deliveries.c.act == Act.WITHDRAW
+    asked = set(conn.execute(select(deliveries.c.target_id).where(*mine)).scalars())
     for rendition in wanted:
         row = published.get((rendition["account_id"], rendition["part"]))
-        if row is not None and row["state"] == S.SENT:
+        if row is not None and row["state"] == S.SENT and row["id"] not in asked:
             values = _pointed(now, post, rendition, times, None)
             due = {"due_at": times["go_at"], "target_id": row["id"]}
             _insert(conn, Act.WITHDRAW, values | due)
     _drop(conn, now, [r for r in published.values() if r["state"] in UNSENT])
-    return None
+    # Closed, it is neither planned again nor sent when an unclear one turns out not to have gone.
+    over = {"state": PostState.CLOSED, "due_at": None, "changed_at": now}
+    conn.execute(update(posts).where(posts.c.id == post["about_id"]).values(**over))
+    unclear = any(row["state"] in UNCLEAR for row in published.values())
+    return now + office.config.deliver.looks[0] if unclear else None
