@@ -7,6 +7,7 @@ Every stage function asks `require` before it changes anything; pages and comman
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -59,19 +60,30 @@ def unit_of(conn: Connection, key: str) -> RowMapping:
 
 def ancestry(conn: Connection, unit_id: int) -> list[int]:
     """The unit and those above it, nearest first."""
-    parents = dict(conn.execute(select(units.c.id, units.c.parent_id)).all())
+    return _chain(_parents(conn), unit_id)
+
+
+def below(conn: Connection, unit_id: int) -> set[int]:
+    """The unit and all under it."""
+    return _under(conn, {unit_id})
+
+
+def _under(conn: Connection, tops: set[int]) -> set[int]:
+    parents = _parents(conn)
+    return {unit for unit in parents if not tops.isdisjoint(_chain(parents, unit))}
+
+
+def _parents(conn: Connection) -> dict[int, int | None]:
+    return dict(conn.execute(select(units.c.id, units.c.parent_id)).all())
+
+
+def _chain(parents: Mapping[int, int | None], unit_id: int) -> list[int]:
     chain: list[int] = []
     at: int | None = unit_id
     while at is not None and at not in chain:
         chain.append(at)
         at = parents.get(at)
     return chain
-
-
-def below(conn: Connection, unit_id: int) -> set[int]:
-    """The unit and all under it."""
-    rows = conn.execute(select(units.c.id)).scalars().all()
-    return {unit for unit in rows if unit_id in ancestry(conn, unit)}
 
 
 # ---------------------------------------------------------------- rights
@@ -121,8 +133,17 @@ ROLE_WORDS: dict[Role, Say] = {
 
 def unit_ids(conn: Connection, actor: Actor, right: Right = Right.READ) -> set[int]:
     """The units at which `actor` has `right`."""
-    every = conn.execute(select(units.c.id)).scalars().all()
-    return {unit for unit in every if may(conn, actor, right, unit)}
+    roles = [role for role in Role if right in RIGHTS[role]]
+    rows = conn.execute(
+        select(grants.c.unit_id)
+        .join(people, people.c.id == grants.c.person_id)
+        .where(
+            grants.c.person_id == actor.person,
+            grants.c.role.in_(roles),
+            people.c.disabled.is_(False),
+        )
+    )
+    return _under(conn, set(rows.scalars()))
 
 
 def able(conn: Connection, right: Right, unit_id: int) -> list[int]:
@@ -178,6 +199,13 @@ def _admin(conn: Connection, actor: Actor, unit_id: int) -> None:
         require(conn, actor, Right.ADMIN, unit_id)
 
 
+def _admin_of(conn: Connection, actor: Actor, person: int) -> None:
+    """Whoever changes a person administers all units he has a role at; if he has none, all units."""
+    at = conn.execute(select(grants.c.unit_id).where(grants.c.person_id == person)).scalars()
+    for unit_id in set(at) or _parents(conn):
+        _admin(conn, actor, unit_id)
+
+
 def grant(conn: Connection, now: datetime, actor: Actor, login: str, unit: str, role: Role) -> None:
     """Give a role at a unit. Raises NotFound."""
     unit_id, person = unit_of(conn, unit)["id"], by_login(conn, login)
@@ -210,12 +238,7 @@ def disable(
     from bot.db import sessions
 
     person = by_login(conn, login)
-    for unit_id in (
-        conn.execute(select(grants.c.unit_id).where(grants.c.person_id == person["id"]))
-        .scalars()
-        .all()
-    ):
-        _admin(conn, actor, unit_id)
+    _admin_of(conn, actor, person["id"])
     conn.execute(update(people).where(people.c.id == person["id"]).values(disabled=disabled))
     conn.execute(delete(sessions).where(sessions.c.person_id == person["id"]))
     verb = "person.disable" if disabled else "person.enable"
@@ -236,11 +259,11 @@ def actor(row: RowMapping | dict[str, Any], origin: str) -> Actor:
 
 def matches(row: RowMapping, password: str) -> bool:
     """Is this the person's password? Takes as long for a wrong one."""
-    from argon2.exceptions import VerificationError
+    from argon2.exceptions import InvalidHashError, VerificationError
 
     try:
         return _hasher().verify(row["password"], password)
-    except VerificationError:
+    except (InvalidHashError, VerificationError):  # the former: none was ever set
         return False
 
 
@@ -251,6 +274,8 @@ def set_password(conn: Connection, now: datetime, actor: Actor, login: str, pass
     if len(password) < 10:
         raise Invalid("密码至少 10 个字符")
     person = by_login(conn, login)
+    if actor.person != person["id"]:
+        _admin_of(conn, actor, person["id"])
     values = {"password": _hasher().hash(password), "must_change": False}
     conn.execute(update(people).where(people.c.id == person["id"]).values(**values))
     conn.execute(delete(sessions).where(sessions.c.person_id == person["id"]))
