@@ -16,7 +16,7 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 from bot import audit, config, lease, people
 from bot.adapters.base import Adapter, adapter_class, names
 from bot.config import AccountPart
-from bot.db import accounts, insert_missing, units, watches
+from bot.db import accounts, insert_missing, standings, units, watches
 from bot.errors import AccountBroken, AdapterError, ConfigError, Conflict, NotFound
 from bot.language import Say
 from bot.model import (
@@ -59,12 +59,25 @@ def sync(office: Office, conn: Connection, now: datetime) -> None:
                 changed.pop("capabilities", None)
             if changed:
                 conn.execute(update(accounts).where(accounts.c.key == key).values(**changed))
+            _moved(conn, now, stand[key], part, changed)
     gone = set(stand) - set(office.config.accounts)
     conn.execute(
         update(accounts)
         .where(accounts.c.key.in_(gone), accounts.c.state == AccountState.ACTIVE)
         .values(state=AccountState.PAUSED)
     )
+
+
+def _moved(
+    conn: Connection, now: datetime, row: RowMapping, part: AccountPart, changed: dict[str, Any]
+) -> None:
+    """Elsewhere it is another account: nothing signed for the old one goes there, nor its secret."""
+    elsewhere = changed.keys() & {"adapter", "host"} and (part.adapter, "") != (
+        "board",
+        part.options.get("url", ""),  # our own board moves with our own address
+    )
+    if elsewhere and row["credential"]:
+        mark_broken(conn, now, row["id"], Say("config.toml 里换了平台或主机，须重新连接"))
 
 
 def declared(office: Office, key: str, part: AccountPart) -> dict[str, Any]:
@@ -118,6 +131,8 @@ async def connect(
                 new=checked.identity.name,
                 old=row["identity_name"],
             )
+        if row["identity"] and row["identity"] != checked.identity.id:
+            _end_trust(conn, now, actor, key)
         sealed = office.secrets.seal(credential)
         _keep(conn, now, row, checked, credential=sealed)
         audit.write(
@@ -129,6 +144,16 @@ async def connect(
             identity=checked.identity.id,
         )
     return checked
+
+
+def _end_trust(conn: Connection, now: datetime, actor: Actor, key: str) -> None:
+    """Standing sign-offs name the account as it was: as another identity it needs a new one."""
+    stand = select(standings.c.id, standings.c.accounts).where(standings.c.ended_at.is_(None))
+    for standing, keys in conn.execute(stand).all():
+        if key in keys:
+            mine = standings.c.id == standing
+            conn.execute(update(standings).where(mine).values(ended_at=now))
+            audit.write(conn, now, actor, "standing.end", f"standing:{standing}", account=key)
 
 
 def _keep(conn: Connection, now: datetime, row: RowMapping, checked: Checked, **more: Any) -> None:
