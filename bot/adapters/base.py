@@ -172,6 +172,10 @@ class MaybeSent(Exception):
     """The connection broke, timed out or answered nonsense after the request may have left."""
 
 
+class Dropped(MaybeSent):
+    """The server closed the connection: so looks a lost answer, and so does an idle connection."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """An HTTP answer read whole. `json()` is None where the body is none."""
@@ -259,9 +263,15 @@ class Client:
         )
 
     async def read(self, url: str, *, method: str = "GET", **request: Any) -> Answer:
-        """A call that changes nothing. Raises Later when no whole answer came."""
+        """A call that changes nothing. Raises Later when no whole answer came.
+
+        Asked once more, on a connection of its own, when the server closed a kept one.
+        """
         try:
-            return await self._call(self._reads, method, url, request)
+            try:
+                return await self._call(self._reads, method, url, request)
+            except Dropped:
+                return await self._call(self._writes, method, url, request)
         except (NotSent, MaybeSent) as error:
             raise Later("平台没有回应：{why}", why=str(error)) from error
 
@@ -293,6 +303,10 @@ class Client:
         await self._writes.aclose()
 
 
+# requests that could not even be written down
+_OURS = (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, UnicodeError)
+
+
 @contextmanager
 def _told_apart() -> Iterator[None]:
     """httpx's errors as the two that matter."""
@@ -300,8 +314,10 @@ def _told_apart() -> Iterator[None]:
         yield
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         raise NotSent(type(error).__name__) from error
-    except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
+    except _OURS as error:
         raise NotSent(type(error).__name__) from None  # its words may quote an address or a header
+    except (httpx.NetworkError, httpx.RemoteProtocolError) as error:
+        raise Dropped(type(error).__name__) from error
     except httpx.HTTPError as error:
         raise MaybeSent(type(error).__name__) from error
 

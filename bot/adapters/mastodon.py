@@ -26,6 +26,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from html.parser import HTMLParser
 from typing import Any, Literal
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
@@ -64,6 +65,7 @@ SUSPECT = (400, 401, 403)  # a dead token, or a request refused: servers differ
 SKEW = timedelta(minutes=5)  # between our clock and the dates a server gives
 PAGES = 50  # of 40 posts: how far `find` reads back
 THREAD = 4096  # Mastodon gives so many answers under a post, and no page beyond
+AT_ONCE = 20  # posts of a flat listing asked in one page
 OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
 SCOPES = "read:accounts read:statuses read:notifications write:statuses write:media"
 
@@ -264,6 +266,8 @@ class Mastodon(Adapter):
         own, why_partial = await self._own(since - SKEW)
         if status := _match(own, outgoing, taken):
             return Found(_receipt(status, _shortfalls(status, outgoing)))
+        if outgoing.visibility == "private" and not why_partial:
+            why_partial = str(Say("有的平台不在列表里给出不公开的内容"))
         return Unknown(why_partial) if why_partial else Absent()
 
     async def _own(self, back_to: datetime) -> tuple[list[Json], str]:
@@ -301,10 +305,14 @@ class Mastodon(Adapter):
         return Found(_receipt(status)) if _stands_as(status, outgoing) else Absent()
 
     async def _reposted(self, remote_id: str) -> Looked:
+        """By the listing; some servers say it only in the status itself, and give no id of its own."""
         own, why_partial = await self._own(datetime.now(UTC) - timedelta(days=2))
         for status in own:
             if str((status.get("reblog") or {}).get("id", "")) == remote_id:
                 return Found(_receipt(status))
+        reposted = (await self._ask(_status(remote_id))).json()
+        if _is_status(reposted) and reposted.get("reblogged"):
+            return Found(_receipt(reposted))
         return Unknown(why_partial) if why_partial else Absent()
 
     async def visible(self, receipt: Receipt) -> Visible:
@@ -324,29 +332,48 @@ class Mastodon(Adapter):
     # ------------------------------------------------------------ replies
 
     async def replies(self, receipt: Receipt | None, cursor: str | None) -> ReplyPage:
-        """A thread comes whole, in one page; mentions newest first, page by page.
+        """A thread comes in one page, from servers that list it flat in more; mentions newest first.
 
         `author_id` has the form of our own Identity.id, so that our own answers can be told.
         `total` sums what the platform counts under each post of the thread: it counts direct ones.
         """
-        return await self._mentions(cursor) if receipt is None else await self._thread(receipt)
+        if receipt is None:
+            return await self._mentions(cursor)
+        return await self._thread(receipt.remote_id, dict(parse_qsl(cursor or "")))
 
-    async def _thread(self, receipt: Receipt) -> ReplyPage:
-        root_answer = await self._ask(_status(receipt.remote_id))
-        if _is_gone(root_answer):
-            raise Refused("原文在 {host} 上已不在", host=self._host)
-        root = await self._value(root_answer)
-        answer = await self._ask(f"{_status(receipt.remote_id)}/context")
-        context = await self._value(answer)
-        below = _list(context.get("descendants") if isinstance(context, dict) else None)
-        found = [self._reply(s, receipt.remote_id, answer.at) for s in below]
-        whole = len(below) < THREAD
+    async def _thread(self, root_id: str, walk: Mapping[str, str]) -> ReplyPage:
+        """`walk`: ids still to be asked, and the count so far; empty at the start."""
+        ask = walk["ask"].split(",") if walk else [root_id]
+        counted = [int(walk["total"])] if walk else [await self._count(root_id)]
+        rest, found, whole = ask[AT_ONCE:], [], True
+        for remote_id in ask[:AT_ONCE]:
+            below, now = await self._below(remote_id)
+            whole = whole and len(below) < THREAD
+            counted += map(_direct, below)
+            rest += _unlisted(below, remote_id)
+            found += [self._reply(s, root_id, now) for s in below]
+        more = urlencode({"ask": ",".join(rest), "total": sum(counted)}) if rest else None
         return ReplyPage(
             tuple(sorted(found, key=lambda r: (r.at, r.remote_id))),
-            total=_counted([root, *below]),
-            complete=whole,
-            why_partial="" if whole else f"平台一次最多给 {THREAD} 条",
+            cursor=more,
+            total=sum(counted),
+            complete=whole and more is None,
+            why_partial="" if whole else str(Say("平台一次最多给 {n} 条", n=THREAD)),
         )
+
+    async def _count(self, root_id: str) -> int:
+        answer = await self._ask(_status(root_id))
+        if _is_gone(answer):
+            raise Refused("原文在 {host} 上已不在", host=self._host)
+        return _direct(await self._value(answer))
+
+    async def _below(self, remote_id: str) -> tuple[list[Json], datetime]:
+        """What the server lists under a post; nothing where that has just gone."""
+        answer = await self._ask(f"{_status(remote_id)}/context")
+        if answer.status in GONE:
+            return [], answer.at
+        context = await self._value(answer)
+        return _list(context.get("descendants") if isinstance(context, dict) else None), answer.at
 
     async def _mentions(self, cursor: str | None) -> ReplyPage:
         """Newest to oldest, down to where an earlier walk began (`since`)."""
@@ -615,10 +642,15 @@ def _missing(me: Json, seen: int) -> str:
     return ""
 
 
-def _counted(statuses: list[Json]) -> int | None:
-    counts = [s.get("replies_count") for s in statuses]
-    whole = [c for c in counts if isinstance(c, int)]
-    return sum(whole) if len(whole) == len(counts) else None
+def _direct(status: Any) -> int:
+    count = status.get("replies_count") if isinstance(status, dict) else None
+    return count if isinstance(count, int) else 0
+
+
+def _unlisted(below: list[Json], remote_id: str) -> list[str]:
+    """Where a server lists only what answers `remote_id` itself (snac): the ids to ask next."""
+    flat = all(_answers(status, remote_id) for status in below)
+    return [str(status["id"]) for status in below if _direct(status)] if flat else []
 
 
 def _next_id(answer: Answer) -> str:
@@ -658,8 +690,8 @@ def _granted(answer: Answer, name: str, url: str) -> Json:
 
 def _essence(text: str) -> str:
     """Letters and digits alone, in one form: what no server changes when it shows a text."""
-    text = unquote(unicodedata.normalize("NFKC", text)).casefold()
-    text = re.sub(r"(@[\w.-]+)@[\w.-]+", r"\1", text)  # a mention may lose its host
+    text = unquote(unicodedata.normalize("NFKC", unescape(text))).casefold()  # snac escapes nothing
+    text = re.sub(r"(@[\w.-]+)@[\w.-]+(?::\d+)?", r"\1", text)  # a mention may lose its host
     return re.sub(r"[\W_]+", "", text) or "".join(text.split())
 
 

@@ -11,7 +11,17 @@ import pytest
 
 from bot.adapters.base import Client, retry_after
 from bot.errors import Later, Uncertain
-from tests.fakes.server import CUT_AFTER, HALF, Fault, Request, Response, Server, page, reply
+from tests.fakes.server import (
+    CUT_AFTER,
+    CUT_BEFORE,
+    HALF,
+    Fault,
+    Request,
+    Response,
+    Server,
+    page,
+    reply,
+)
 
 pytestmark = pytest.mark.anyio
 NOW = datetime(2026, 9, 22, 1, 0, tzinfo=UTC)
@@ -61,12 +71,21 @@ async def test_a_cut_is_later_on_a_read_and_uncertain_on_a_write(
     server: Server, client: Client, echo: Echo
 ) -> None:
     for fault in (CUT_AFTER, HALF, Fault(True, delay=1)):
-        server.faults.script(fault, times=2)
+        server.faults.script(fault, times=9)
         with pytest.raises(Later):
             await client.read(server.url)
         with pytest.raises(Uncertain):
             await client.write(server.url)
-    assert [r.method for r in echo.seen] == ["GET", "POST"] * 3  # never sent again by itself
+        server.faults.clear()
+    asked = ["GET", "GET", "POST"]  # a write is never sent again by itself
+    assert [r.method for r in echo.seen] == [*asked, *asked, "GET", "POST"]
+
+
+async def test_a_read_survives_a_kept_connection_that_was_closed(
+    server: Server, client: Client, echo: Echo
+) -> None:
+    server.faults.script(CUT_BEFORE)
+    assert (await client.read(server.url)).status == 200
 
 
 async def test_no_connection_is_later_on_both(server: Server, client: Client) -> None:

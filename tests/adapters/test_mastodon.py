@@ -14,7 +14,17 @@ from bot.adapters.base import Adapter
 from bot.adapters.mastodon import Mastodon, MastodonOptions
 from bot.errors import AccountBroken, Later, Refused, Uncertain
 from bot.model import Absent, Act, Found, Outgoing, Receipt, Unknown, Visible
-from tests.adapters.contract import LINK, NONE_TAKEN, TEXT, Contract, Post, Rig, pictured, sent
+from tests.adapters.contract import (
+    LINK,
+    NONE_TAKEN,
+    TEXT,
+    Contract,
+    Post,
+    Rig,
+    all_replies,
+    pictured,
+    sent,
+)
 from tests.fakes import mastodon as fakes
 from tests.fakes.mastodon import Manners
 from tests.fakes.server import CUT_AFTER, HTML_502, Fault, Request, Response, Server, reply
@@ -272,6 +282,26 @@ async def test_a_repost_is_looked_up_in_the_own_listing(rig: MastodonRig, adapte
     assert looked == Found(Receipt(again.remote_id, again.url, again.at))
 
 
+async def test_a_repost_the_listing_does_not_show_is_known_by_its_mark(
+    rig: MastodonRig, adapter: Adapter
+) -> None:
+    other = rig.answer((await sent(adapter, TEXT)).remote_id, "值得转发")
+    await adapter.repost(other, "key-2")
+    own = rig.fake.tokens["token-1"].statuses
+    rig.fault(
+        "find", Fault(False, reply([{"id": own[0].id, "created_at": "2026-01-01T00:00:00Z"}]))
+    )
+    looked = await adapter.applied(Act.REPOST, Receipt(""), Outgoing("", in_reply_to=other))
+    assert isinstance(looked, Found)
+
+
+async def test_a_private_post_not_listed_may_stand_all_the_same(
+    rig: MastodonRig, adapter: Adapter, began: datetime
+) -> None:
+    looked = await adapter.find(Outgoing(TEXT, visibility="private"), "k", began, NONE_TAKEN)
+    assert isinstance(looked, Unknown)
+
+
 async def test_without_permission_to_repost_it_is_refused(
     rig: MastodonRig, adapter: Adapter
 ) -> None:
@@ -375,6 +405,12 @@ GLYPHS = "https://www.example.gov.cn/政策/解读?id=1&x=二"
         ("见 " + LINK + " 。", f'<p>见 <a href="{LINK}">{LINK.replace("&", "&amp;")}</a> 。</p>'),
         ("见 " + GLYPHS, f'<p>见 <a href="{quote(GLYPHS, safe=":/?=&")}">{GLYPHS}</a></p>'),
         ("@office@gov.example 好", '<p>@<a href="https://gov.example/@office">office</a> 好</p>'),
+        (
+            "@citizen 好",
+            '<a href="http://x:8001/citizen">@citizen@127.0.0.1:8001</a> 好<br>',
+        ),  # snac
+        ("http://x.example/?a=1&copy=2", '<a href="http://x.example/?a=1&copy=2">x.example</a>'),
+        ("http://x.example/?a=1&copy=2", "<p>http://x.example/?a=1&amp;copy=2</p>"),
         ("#政务公开 好", '<p><a href="/tags/x" class="hashtag">#<span>政务公开</span></a> 好</p>'),
         ("**加粗** _斜体_ `码`", "<p><b>加粗</b> <i>斜体</i> <code>码</code></p>"),  # snac
         ("[办事指南](https://a.example/b)", '<p><a href="https://a.example/b">办事指南</a></p>'),
@@ -432,6 +468,20 @@ async def test_a_replys_text_is_plain(rig: MastodonRig, adapter: Adapter) -> Non
     rig.answer(root.remote_id, f"第一段\n\n第二段 <b> & {LINK}")
     [found] = (await adapter.replies(root, None)).replies
     assert found.text == f"第一段\n\n第二段 <b> & {LINK}"
+
+
+async def test_a_thread_listed_flat_is_walked_to_its_ends(
+    rig: MastodonRig, adapter: Adapter
+) -> None:
+    behave(rig, nests=False)
+    root = await sent(adapter, TEXT)
+    there = {rig.answer(root.remote_id, f"第 {i} 条"): root.remote_id for i in range(30)}
+    for _ in range(3):
+        there |= {rig.answer(parent, "接着说"): parent for parent in [*there][-30:]}
+    found, _ = await all_replies(adapter, root)
+    assert {r.remote_id: r.parent_id for r in found} == there
+    assert len(found) == 120
+    assert {r.root_id for r in found} == {root.remote_id}
 
 
 async def test_replies_under_what_is_gone_cannot_be_had(rig: MastodonRig, adapter: Adapter) -> None:

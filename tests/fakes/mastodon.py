@@ -47,6 +47,7 @@ class Manners:
     deletes: bool = True  # False: DELETE is 404 and the post stays
     media_v2: bool = True
     pages: bool = True  # False: max_id is ignored
+    nests: bool = True  # False: a thread lists direct answers only
 
 
 @dataclass
@@ -276,7 +277,8 @@ class Mastodon:
         if status is None or (account is None and status.visibility == "private"):
             return reply(ERROR_404, 404)
         if parts[3:] == ["context"]:
-            below = [self._json(s) for s in _below(status)]
+            listed = _below(status) if self.manners.nests else status.children
+            below = [self._json(s) for s in listed]
             return reply({"ancestors": [], "descendants": below})
         mine = account and any(s.reblog is status for s in account.statuses)
         return reply(self._json(status) | {"reblogged": bool(mine)})
