@@ -62,6 +62,11 @@ def said(stored: Mapping[str, Any] | Say | str | None) -> str:
     return str(Say.of(stored)) if isinstance(stored, Mapping) else str(stored)
 
 
+def outside(address: str) -> str:
+    """An address somebody else gave, where it is one of the web; else nothing to follow."""
+    return address if address.startswith(("http://", "https://")) else ""
+
+
 def size(count: int) -> str:
     """Bytes for people: 1.2 MB."""
     if count < 1024 * 100:
@@ -180,7 +185,7 @@ def environment(office: Office) -> Environment:
     beijing = office.config.zone == "Asia/Shanghai"
     zone = Say("北京时间") if beijing else Say("{zone}", zone=office.config.zone)
     made.globals.update(words=words, current_language=current, now=office.db.now, zone=zone)
-    made.filters.update(said=said, size=size, short=short, all_but=all_but)
+    made.filters.update(outside=outside, said=said, size=size, short=short, all_but=all_but)
     for name in ("day", "clock", "exact", "moment", "seconds", "ago", "entry"):
         made.filters[name] = getattr(times, name)
     made.globals.update(span=times.span, weekday=lambda at: WEEKDAYS[times.local(at).weekday()])

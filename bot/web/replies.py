@@ -123,12 +123,12 @@ def _children(conn: Connection, rows: Sequence[RowMapping]) -> dict[tuple[int, s
 
 
 def _versions(conn: Connection, ids: list[int]) -> dict[int, list[RowMapping]]:
-    """Earlier texts, oldest first; the current one is left out."""
+    """Earlier wordings, oldest first; the one that stands is the reply's own."""
     query = select(reply_versions).where(reply_versions.c.reply_id.in_(ids))
     found: dict[int, list[RowMapping]] = {}
     for row in conn.execute(query.order_by(reply_versions.c.number)).mappings():
         found.setdefault(row["reply_id"], []).append(row)
-    return {reply: versions[:-1] for reply, versions in found.items()}
+    return found
 
 
 def _answered(conn: Connection, ids: list[int]) -> dict[int, RowMapping]:

@@ -8,6 +8,7 @@ only from our own pages with this session's token.
 from __future__ import annotations
 
 import secrets
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import quote, urlsplit
@@ -122,7 +123,7 @@ def own_hosts(request: Request) -> tuple[str, str]:
     return request.url.netloc, urlsplit(request.app.state.office.config.public_url).netloc
 
 
-async def signed(request: Request) -> Visit:
+async def signed(request: Request) -> AsyncIterator[Visit]:
     """The dependency. Raises Elsewhere for the login page, NotAllowed for a foreign form."""
     office: Office = request.app.state.office
     token = request.cookies.get(session.cookie_name(office.config), "")
@@ -131,8 +132,14 @@ async def signed(request: Request) -> Visit:
         raise Elsewhere(f"/login?next={quote(wanted(request))}")
     if found.must_change and request.url.path not in OPEN_TO_NEW:
         raise Elsewhere("/password")
-    form = FormData() if request.method in SAFE else await checked(request, found.csrf)
-    return Visit(office, request, found, form)
+    if request.method in SAFE:
+        yield Visit(office, request, found, FormData())
+        return
+    if not same_site(request):
+        raise NotAllowed("这个请求不是从本系统的页面发出的，没有办理")
+    async with request.form(max_files=10, max_fields=2000) as form:
+        check_token(request, form, found.csrf)
+        yield Visit(office, request, found, form)
 
 
 def wanted(request: Request) -> str:
@@ -142,15 +149,11 @@ def wanted(request: Request) -> str:
     return local(urlsplit(request.headers.get("referer", "")).path) or "/"
 
 
-async def checked(request: Request, csrf: str) -> FormData:
-    """The form, once it is known to be ours. Raises NotAllowed."""
-    if not same_site(request):
-        raise NotAllowed("这个请求不是从本系统的页面发出的，没有办理")
-    form = await request.form(max_files=10, max_fields=2000)
+def check_token(request: Request, form: FormData, csrf: str) -> None:
+    """Does the form carry this session's token? Raises NotAllowed."""
     sent = form.get("csrf") or request.headers.get("x-csrf", "")
     if not isinstance(sent, str) or not secrets.compare_digest(sent.encode(), csrf.encode()):
         raise NotAllowed("页面已过期，没有办理；请返回刷新页面后再提交，填写的内容仍在")
-    return form
 
 
 Signed = Annotated[Visit, Depends(signed)]

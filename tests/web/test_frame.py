@@ -1,0 +1,320 @@
+"""What holds for every page: headers, landmarks, weight, language, and answers to mistakes."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import insert
+
+from bot import db
+from bot.deliver import holds
+from bot.model import HoldScope
+from bot.office import Office
+from bot.web import render, words
+from bot.web.render import HERE
+from bot.workdays import FixedClock
+from tests import builders
+from tests.web import scene
+from tests.web.conftest import Enter
+
+ROLES = ("zhou", "shen", "lin", "he", "xu", "gu")
+
+
+@pytest.fixture
+def full(staffed: Office) -> Office:
+    """An office with a row for every page."""
+    scene.worker(staffed)
+    entry = scene.item(staffed)
+    unclear = scene.signed(staffed, title="城区停水", keys=("masto", "board"), item_id=entry)
+    scene.unclear(staffed, unclear)
+    scene.submitted(staffed, title="医保缴费", text="请拨 13800138000 缴费。", go_at=in_hours(3))
+    scene.post(staffed, title="草稿一篇")
+    scene.reply(staffed, "望江桥修到几号", post_id=unclear)
+    return staffed
+
+
+def in_hours(hours: float) -> Any:
+    return builders.NOW + timedelta(hours=hours)
+
+
+PAGES = (
+    "/",
+    "/posts",
+    "/posts/1",
+    "/posts/1/revisions/1",
+    "/posts/new",
+    "/posts/3/edit",
+    "/items",
+    "/review",
+    "/review/2",
+    "/review/2/sheet",
+    "/queue",
+    "/queue?open=1",
+    "/queue/1",
+    "/replies",
+    "/replies/board",
+    "/accounts",
+    "/trail",
+    "/stop",
+    "/me",
+    "/password",
+)
+
+
+@pytest.mark.parametrize("login", ROLES)
+def test_every_page_answers_every_role_or_says_who_may(
+    full: Office, enter: Enter, login: str
+) -> None:
+    reader = enter(login)
+    for path in PAGES:
+        page = reader.get(path)
+        assert page.status in (200, 403), (path, page.text[-300:])
+        if page.status == 403:
+            assert "由" in page.words(), path
+
+
+def test_every_page_is_whole_without_scripts_and_says_where_it_is(
+    full: Office, enter: Enter
+) -> None:
+    reader = enter("zhou")
+    for path in (*PAGES[:-2], "/me"):
+        page = reader.get(path)
+        assert page.all("//html/@lang") == ["zh-CN"], path
+        assert len(page.all("//h1")) == 1, path
+        assert len(page.all("//main[@id='main']")) == 1, path
+        assert page.all("//a[@class='skip']/@href") == ["#main"], path
+        assert not page.all("//@style | //style | //*[@onclick or @onload]"), path
+        assert not page.all("//script[not(@src)]"), path
+        assert not page.all("//a[starts-with(@href, 'javascript:')]"), path
+        ids = page.all("//@id")
+        assert len(ids) == len(set(ids)), (path, [i for i in ids if ids.count(i) > 1])
+
+
+def test_every_field_has_a_name_people_and_machines_can_read(full: Office, enter: Enter) -> None:
+    reader = enter("zhou")
+    for path in PAGES:
+        page = reader.get(path)
+        if page.status != 200:
+            continue
+        labelled = set(page.all("//label/@for"))
+        for field in page.all("//main//*[self::input or self::select or self::textarea]"):
+            if field.get("type") == "hidden" or field.get("hidden") is not None:
+                continue
+            named = field.get("aria-label") or field.get("id") in labelled
+            assert named or field.xpath("ancestor::label"), (path, field.attrib)
+        for button in page.all("//button | //a"):
+            said = button.text_content().strip() or button.get("aria-label")
+            assert said or button.xpath(".//img[@alt]"), (path, button.attrib)
+
+
+def test_every_form_carries_the_sessions_token_and_no_address_does(
+    full: Office, enter: Enter
+) -> None:
+    reader = enter("lin")
+    token = reader.csrf
+    for path in PAGES:
+        page = reader.get(path)
+        for form in page.all("//form[@method='post' and @action!='/language']"):
+            assert form.xpath(".//input[@name='csrf']/@value") == [token], path
+        assert not [place for place in page.all("//@href | //@action") if token in place]
+        assert not page.all("//form[not(@method)]//input[@name='csrf']"), path
+
+
+def test_every_icon_a_page_shows_is_in_the_sprite(full: Office, enter: Enter) -> None:
+    sprite = (HERE / "static" / render.ICONS).read_text("utf-8")
+    drawn = set(re.findall(r'<symbol id="([a-z0-9-]+)"', sprite))
+    reader, used = enter("gu"), set()
+    for path in PAGES:
+        used |= {u.rpartition("#")[2] for u in reader.get(path).all("//use/@href")}
+    for chips in words.CHIPS.values():
+        used |= {chip.icon for chip in chips.values()}
+    assert used <= drawn
+    named = set()
+    for file in (HERE / "templates").glob("*.html"):
+        named |= set(re.findall(r'icon\("([a-z0-9-]+)"', file.read_text("utf-8")))
+    assert named <= drawn
+
+
+def test_security_headers_stand_on_pages_files_and_errors(full: Office, enter: Enter) -> None:
+    reader = enter("zhou")
+    for path in ("/", "/login", render.static("console.css"), "/nowhere", "/health/live"):
+        headers = reader.get(path).answer.headers
+        assert "default-src 'self'" in headers["content-security-policy"], path
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert "unsafe" not in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "same-origin"
+    assert reader.get("/").answer.headers["cache-control"] == "no-store"
+    kept = reader.get(render.static("console.css")).answer.headers["cache-control"]
+    assert "immutable" in kept
+
+
+def test_a_page_with_all_it_loads_stays_under_300_kilobytes(full: Office, enter: Enter) -> None:
+    reader = enter("zhou")
+    for path in ("/", "/queue", "/review/2", "/posts/3/edit"):
+        page = reader.get(path)
+        loaded = page.all("//link/@href | //script/@src")
+        sprite = page.all("//use/@href")[0].partition("#")[0]
+        weight = len(gzip.compress(page.answer.content))
+        for place in {*loaded, sprite}:
+            answer = reader.get(place).answer
+            assert answer.status_code == 200, place
+            weight += len(gzip.compress(answer.content))
+        assert weight < 100_000, (path, weight)
+
+
+def test_pages_travel_compressed(full: Office, enter: Enter) -> None:
+    assert enter("zhou").get("/").answer.headers["content-encoding"] == "gzip"
+
+
+# ---------------------------------------------------------------- mistakes
+
+
+def test_an_unforeseen_error_gives_a_number_and_no_traceback(
+    full: Office, enter: Enter, caplog: pytest.LogCaptureFixture
+) -> None:
+    reader = enter("zhou")
+    with full.db.write() as conn:
+        conn.exec_driver_sql("drop table notices")
+    page = reader.get("/")
+    assert page.status == 500
+    assert "Traceback" not in page.text
+    assert "notices" not in page.text
+    number = re.search(r"编号 ([0-9a-f]{8})", page.words())
+    assert number is not None
+    assert f"fault {number[1]} at /" in caplog.text
+    assert "content-security-policy" in page.answer.headers
+
+
+def test_mistakes_in_addresses_are_pages_for_people(full: Office, enter: Enter) -> None:
+    reader = enter("zhou")
+    for path, status in (
+        ("/nowhere", 404),
+        ("/posts/999", 404),
+        ("/queue/999", 404),
+        ("/queue/abc", 422),
+        ("/media/abc", 404),
+        ("/replies/export.exe", 404),
+    ):
+        page = reader.get(path)
+        assert (page.status, len(page.all("//h1"))) == (status, 1), path
+        assert page.all("//a[@href='/']"), path
+
+
+def test_strange_filters_and_pages_show_a_list_all_the_same(full: Office, enter: Enter) -> None:
+    reader = enter("zhou")
+    for path in (
+        "/queue?state=x&account=abc&post=-1&page=-5&open=x",
+        "/queue?page=99999999999",
+        "/posts?state=%00&q=%25_%27&page=0",
+        "/replies?q=%22)%20OR%20*&state=gone&post=9999999999999999999",
+        "/replies?thread=1&page=7",
+        "/items?state=zzz&source=none&q='",
+        "/review?view=zzz",
+    ):
+        assert reader.get(path).status == 200, path
+
+
+def test_a_body_too_large_is_refused_before_it_is_kept(full: Office, enter: Enter) -> None:
+    reader = enter("zhou")
+    big = b"x" * (26 * 1024 * 1024)
+    files = {"picture": ("a.png", big, "image/png")}
+    page = reader.post("/posts/new", files=files, text="字", keys="board", act="save")
+    assert (page.status, "25 MB" in page.text) == (413, True)
+
+
+def test_another_units_rows_are_as_if_they_were_not_there(full: Office, enter: Enter) -> None:
+    with full.db.write() as conn:
+        unit = builders.unit(conn, "health")
+        builders.person(conn, "wei", "卫生", None)
+        wei = builders.actor(conn, "wei")
+        row = {"person_id": wei.person, "unit_id": unit, "role": "editor"}
+        conn.execute(insert(db.grants).values(**row))
+    reader = enter("wei")
+    for path in ("/posts/1", "/posts/1/edit", "/review/2", "/queue/1", "/posts/1/revisions/1"):
+        assert reader.get(path).status == 404, path
+    for path in ("/", "/posts", "/queue", "/review?view=all", "/replies", "/items", "/accounts"):
+        shown = reader.get(path).words()
+        for title in ("城区停水", "医保缴费", "望江桥", "关于放假"):
+            assert title not in shown, (path, title)
+    assert reader.post("/posts/1", act="close").status == 404
+    assert reader.post("/replies/1/answer", text="答").status == 404
+
+
+# ---------------------------------------------------------------- the bands
+
+
+def test_a_red_band_says_that_no_worker_runs(full: Office, enter: Enter, clock: FixedClock) -> None:
+    reader = enter("zhou")
+    assert not reader.get("/queue").all("//div[@class='band']")
+    clock.move(31)
+    page = reader.get("/queue")
+    assert "没有工作进程在运行" in page.words("//div[@class='band']")
+    assert "未运行" in page.words("//header[@class='top']")
+
+
+def test_a_red_band_says_that_everything_is_stopped_and_the_button_counts(
+    full: Office, enter: Enter
+) -> None:
+    with full.db.write() as conn:
+        lin = builders.actor(conn, "lin")
+        holds.hold(conn, full.db.now(conn), lin, HoldScope.ALL, None, "核实停水信息")
+    page = enter("zhou").get("/posts")
+    band = page.words("//div[@class='band']")
+    assert "全部账号停发中" in band
+    assert "林岚" in band
+    assert "核实停水信息" in band
+    assert "停发中 1" in page.words("//header[@class='top']")
+
+
+def test_the_pulse_is_silent_until_something_changes(
+    full: Office, enter: Enter, clock: FixedClock
+) -> None:
+    reader = enter("zhou")
+    asked = reader.get("/").all("//*[@id='pulse']/@hx-get")[0]
+    assert reader.get(asked).status == 204
+    clock.move(31)
+    assert "未运行" in reader.get(asked).text
+
+
+def test_a_page_asked_by_htmx_after_the_session_ended_loads_the_login_whole(
+    full: Office, enter: Enter
+) -> None:
+    page = enter().get("/pulse", **{"hx-request": "true"})
+    assert page.status == 204
+    assert page.answer.headers["hx-redirect"].startswith("/login")
+
+
+def test_the_clock_shows_the_offices_hour_and_whether_it_is_a_working_day(
+    full: Office, enter: Enter, clock: FixedClock
+) -> None:
+    reader = enter("zhou")
+    said = reader.get("/me").words("//span[@class='clock']")
+    assert said == "11月24日 周二 09:00 北京时间 · 工作日"
+    clock.move(4 * 86400)
+    reader.enter("zhou")
+    assert "周末" in reader.get("/me").words("//span[@class='clock']")
+
+
+# ---------------------------------------------------------------- health
+
+
+def test_ready_says_every_reason_why_not(full: Office, enter: Enter, clock: FixedClock) -> None:
+    reader = enter()
+    assert reader.get("/health/live").answer.json() == {"live": True}
+    page = reader.get("/health/ready")
+    assert (page.status, page.answer.json()) == (200, {"ready": True, "reasons": []})
+    clock.move(31)
+    page = reader.get("/health/ready")
+    assert (page.status, page.answer.json()["reasons"]) == (
+        503,
+        ["没有工作进程在运行，到时的稿件不会发出"],
+    )
+    with full.db.write() as conn:
+        conn.exec_driver_sql("drop table notices")
+    said = reader.get("/health/ready").answer.json()["reasons"]
+    assert said == ["数据库结构不全：缺 notices"]

@@ -1,0 +1,175 @@
+"""今日, 账号与来源, 留痕: what waits, what works, who did what."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import insert, select, update
+
+from bot import audit, db
+from bot.language import Say
+from bot.model import DeliveryState
+from bot.notices import open_notice
+from bot.office import Office
+from tests import builders
+from tests.web import scene
+from tests.web.conftest import Enter
+
+
+def hours(n: float) -> timedelta:
+    return timedelta(hours=n)
+
+
+# ---------------------------------------------------------------- today
+
+
+def test_every_figure_of_today_leads_to_that_many_rows(staffed: Office, enter: Enter) -> None:
+    scene.submitted(staffed, title="等我签")
+    scene.unclear(staffed, scene.signed(staffed, title="不明"))
+    missed = scene.signed(staffed, title="错过")
+    scene.delivery(staffed, missed, state=DeliveryState.MISSED, due_at=None)
+    reader = enter("lin")
+    page = reader.get("/")
+    tiles = {t.get("href"): int(t.xpath("./b")[0].text) for t in page.all("//nav//a[./b]")}
+    assert tiles["/review"] == 1 == len(reader.get("/review").all("//a[@class='it']"))
+    assert tiles["/queue?state=person"] == 2
+    assert len(reader.get("/queue?state=person").all("//tr[@data-row]")) == 2
+    assert "结果不明 1，已错过 1" in page.words("//nav[contains(@class, 'wait')]")
+
+
+def test_the_strip_shows_each_account_its_next_hours_in_order(
+    staffed: Office, enter: Enter
+) -> None:
+    now = builders.NOW
+    scene.signed(staffed, title="下午的", keys=("board", "masto"), go_at=now + hours(6))
+    scene.signed(staffed, title="上午的", keys=("board",), go_at=now + hours(1))
+    scene.submitted(staffed, title="没签的", keys=("board",), go_at=now + hours(2))
+    scene.signed(staffed, title="后天的", keys=("board",), go_at=now + hours(48))
+    page = enter("zhou").get("/")
+    lanes = page.all("//div[@class='strip']//tbody/tr")
+    assert [lane.xpath("./th")[0].text_content().split()[-1] for lane in lanes] == [
+        "公开栏",
+        "云澜",
+    ]
+    titles = [b.text for b in lanes[0].xpath(".//a/b")]
+    assert titles == ["上午的", "没签的", "下午的"]
+    for lane in lanes:
+        assert sum(int(cell.get("colspan")) for cell in lane.xpath("./td")) == 24
+    coming = page.words("//section[contains(@class, 'phone')]")
+    assert coming.index("上午的") < coming.index("没签的") < coming.index("下午的")
+
+
+def test_what_is_broken_and_every_standing_notice_is_told(staffed: Office, enter: Enter) -> None:
+    why = Say("凭据已失效：{raw}", raw="401").json()
+    with staffed.db.write() as conn:
+        broken = update(db.accounts).where(db.accounts.c.key == "masto")
+        conn.execute(broken.values(state="broken", broken=why))
+        open_notice(conn, builders.NOW, "account:2", Say("账号已断开"), None, "/accounts")
+    page = enter("zhou").get("/")
+    assert "账号断开 1" in page.words("//nav[contains(@class, 'wait')]")
+    assert "凭据已失效：401" in page.words()
+    assert page.all("//a[@href='/accounts' and text()='账号已断开']")
+
+
+def test_an_empty_office_says_what_will_come_here(office: Office, enter: Enter) -> None:
+    shown = enter("zhou").get("/").words()
+    for said in ("接下来 24 小时没有要发的", "没有结果不明、失败或错过的投递", "还没有账号和来源"):
+        assert said in shown
+
+
+# ---------------------------------------------------------------- accounts and sources
+
+
+def test_an_account_is_paused_activated_and_checked_by_its_administrator(
+    staffed: Office, enter: Enter
+) -> None:
+    reader = enter("gu")
+    page = reader.post("/accounts/board", act="pause")
+    assert "已暂停" in page.words("//tr[@id='account-1']")
+    assert "正常" in reader.post("/accounts/board", act="activate").words("//tr[@id='account-1']")
+    reader.post("/accounts/board", act="check")
+    with staffed.db.read() as conn:
+        due = conn.execute(select(db.accounts.c.due_at).where(db.accounts.c.id == 1)).scalar_one()
+    assert due == builders.NOW
+    verbs = scene.trail(staffed)[-3:]
+    assert verbs == ["account.pause", "account.activate", "account.check"]
+    for login in ("zhou", "xu"):
+        assert enter(login).post("/accounts/board", act="pause").status == 403
+        assert not enter(login).get("/accounts").all("//form[@action='/accounts/board']")
+    assert reader.post("/accounts/none", act="pause").status == 404
+    assert reader.post("/accounts/board", act="melt").status == 422
+
+
+def test_a_credential_is_on_no_page(staffed: Office, enter: Enter) -> None:
+    with staffed.db.write() as conn:
+        conn.execute(update(db.accounts).values(credential=staffed.secrets.seal("tok-123")))
+        sealed = conn.execute(select(db.accounts.c.credential)).scalars().first()
+    page = enter("gu").get("/accounts")
+    assert "tok-123" not in page.text
+    assert str(sealed) not in page.text
+
+
+def test_a_failing_source_says_since_when_how_often_and_why(staffed: Office, enter: Enter) -> None:
+    scene.item(staffed)
+    failing = {"failures": 3, "error": Say("来源连接超时").json(), "polled_at": builders.NOW}
+    with staffed.db.write() as conn:
+        since = {"ok_at": builders.NOW - hours(3)}
+        conn.execute(update(db.sources).values(**failing, **since))
+    row = enter("zhou").get("/accounts").words("//tr[@id='source-1']")
+    for said in ("连续 3 次读不到：来源连接超时", "上次读成 3 小时前", "新到 1"):
+        assert said in row
+
+
+def test_a_source_is_read_now_by_an_editor_and_paused_by_an_administrator(
+    staffed: Office, enter: Enter
+) -> None:
+    scene.item(staffed)
+    assert enter("zhou").post("/sources/catalogue", act="poll").status == 200
+    assert enter("zhou").post("/sources/catalogue", act="pause").status == 403
+    page = enter("gu").post("/sources/catalogue", act="pause")
+    assert "已暂停" in page.words("//tr[@id='source-1']")
+
+
+# ---------------------------------------------------------------- the trail
+
+
+def test_the_trail_lists_who_did_what_from_where_newest_first(
+    staffed: Office, enter: Enter
+) -> None:
+    post = scene.submitted(staffed)
+    page = enter("xu").get(f"/trail?subject=post:{post}")
+    rows = [" ".join(r.text_content().split()) for r in page.all("//tr[@data-row]")]
+    assert ["送审" in rows[0], "成稿" in rows[1]] == [True, True]
+    assert "周文" in rows[0]
+    assert page.all(f"//a[@href='/posts/{post}']")
+    assert len(enter("xu").get("/trail?verb=post.").all("//tr[@data-row]")) == 2
+    assert "没有这样的留痕" in enter("xu").get("/trail?who=无人").words()
+
+
+def test_the_trail_is_not_for_everybody(staffed: Office, enter: Enter) -> None:
+    page = enter("zhou").get("/trail")
+    assert (page.status, "签发人、监督员和管理员" in page.text) == (403, True)
+
+
+def test_verifying_says_that_the_chain_holds_and_what_is_wrong_when_not(
+    staffed: Office, enter: Enter
+) -> None:
+    scene.submitted(staffed)
+    with staffed.db.write() as conn:
+        audit.seal(conn)
+    reader = enter("xu")
+    page = reader.post("/trail")
+    assert "全链完好" in page.words("//div[@role='status']")
+    with staffed.db.write() as conn:
+        conn.execute(update(db.audits).where(db.audits.c.number == 1).values(actor="别人"))
+    page = reader.post("/trail")
+    assert "第 1 条与链不符" in page.words("//div[@role='status']")
+
+
+def test_rows_of_the_trail_that_were_never_sealed_say_so(staffed: Office, enter: Enter) -> None:
+    with staffed.db.write() as conn:
+        row = audit.entry(builders.NOW, builders.actor(conn, "lin"), "odd.verb", "odd:1", x=1)
+        conn.execute(insert(db.audits).values(**row))
+    shown = enter("xu").get("/trail?verb=odd").words("//tr[@data-row]")
+    assert "待编号" in shown
+    assert "odd.verb" in shown

@@ -1,0 +1,281 @@
+"""写稿 and 稿件: the form, what would be sent, and nothing typed is ever lost."""
+
+from __future__ import annotations
+
+import io
+from datetime import timedelta
+from typing import Any
+
+from PIL import Image
+from sqlalchemy import select
+
+from bot import db
+from bot.model import DeliveryState
+from bot.office import Office
+from tests import builders
+from tests.web import scene
+from tests.web.conftest import Enter
+
+
+def body(office: Office, post: int) -> dict[str, Any]:
+    with office.db.read() as conn:
+        query = select(db.revisions.c.body).join(
+            db.posts, db.posts.c.revision_id == db.revisions.c.id
+        )
+        found: dict[str, Any] = conn.execute(query.where(db.posts.c.id == post)).scalar_one()
+        return found
+
+
+def row(office: Office, post: int) -> Any:
+    with office.db.read() as conn:
+        return conn.execute(select(db.posts).where(db.posts.c.id == post)).mappings().one()
+
+
+def revisions(office: Office) -> int:
+    with office.db.read() as conn:
+        return len(conn.execute(select(db.revisions.c.id)).all())
+
+
+FORM = {"title": "停水通知", "text": "望江路明日停水。", "keys": ["board", "masto"], "act": "save"}
+
+
+def test_a_post_is_written_saved_and_handed_in(staffed: Office, enter: Enter) -> None:
+    reader = enter("zhou")
+    page = reader.post("/posts/new", **FORM, link="https://example.cn/1", go_at="2026-11-24T15:00")
+    assert page.place == "/posts/1/edit?done=saved"
+    assert "已保存" in page.words()
+    made = row(staffed, 1)
+    assert (made["state"], made["go_at"]) == ("draft", builders.NOW + timedelta(hours=6))
+    assert page.all("//input[@name='go_at']/@value") == ["2026-11-24T15:00"]
+    page = reader.post("/posts/1/edit", **{**FORM, "act": "submit"}, version="1")
+    assert page.place == "/posts/1?done=submit"
+    assert row(staffed, 1)["state"] == "in_review"
+
+
+def test_saving_what_was_not_changed_makes_no_new_version(staffed: Office, enter: Enter) -> None:
+    post = scene.post(staffed, title=FORM["title"], text=FORM["text"], keys=("board", "masto"))
+    enter("zhou").post(f"/posts/{post}/edit", **FORM, version="1")
+    assert revisions(staffed) == 1
+    enter("zhou").post(f"/posts/{post}/edit", **{**FORM, "text": "改了。"}, version="1")
+    assert revisions(staffed) == 2
+
+
+def test_the_preview_is_what_would_be_sent_and_keeps_nothing(staffed: Office, enter: Enter) -> None:
+    form = {**FORM, "act": "preview", "text": "请拨 13800138000。", "variant-masto": "给云澜的"}
+    page = enter("zhou").post("/posts/new", **form)
+    texts = [node.text_content() for node in page.all("//article//*[@class='text']")]
+    assert texts == ["请拨 138001380001。", "给云澜的"], "the raised 1 is the finding's number"
+    assert "疑似手机号码" in page.words("//*[@id='f1']")
+    assert "4 / 500 字符" in page.words("//article")
+    assert revisions(staffed) == 0
+    assert page.all("//textarea[@name='text']")[0].text == "请拨 13800138000。"
+
+
+def test_what_cannot_be_saved_stays_in_the_form_with_the_reason_on_top(
+    staffed: Office, enter: Enter
+) -> None:
+    reader = enter("zhou")
+    for change, reason in (
+        ({"keys": []}, "请至少选一个账号"),
+        ({"text": ""}, "正文还是空的"),
+        ({"go_at": "2026-11-24T15:00", "latest_at": "2026-11-24T14:00"}, "最迟时限须晚于计划时间"),
+        ({"go_at": "soon"}, "看不懂时间"),
+        ({"act": "submit", "go_at": "2026-11-24T08:00"}, "计划时间已过"),
+    ):
+        page = reader.post("/posts/new", **{**FORM, **change})
+        assert page.status == 422, reason
+        assert reason in page.words("//*[@role='alert']")
+        assert page.all("//input[@name='title']/@value") == ["停水通知"]
+    assert revisions(staffed) == 0, "nothing half-saved"
+
+
+def test_a_post_with_a_blocking_finding_is_not_handed_in_and_says_why(
+    staffed: Office, enter: Enter
+) -> None:
+    form = {**FORM, "act": "submit", "text": "身份证 11010519491231002X 已登记"}
+    page = enter("zhou").post("/posts/new", **form)
+    assert page.status == 409
+    assert "须先改" in page.words("//*[@role='alert']")
+    assert page.all("//mark[@class='block']")
+    assert revisions(staffed) == 0
+
+
+def test_two_who_save_at_once_lose_nothing_and_the_second_decides(
+    staffed: Office, enter: Enter
+) -> None:
+    post = scene.post(staffed)
+    enter("zhou").post(f"/posts/{post}/edit", **{**FORM, "text": "先存的一版。"}, version="1")
+    mine = {**FORM, "text": "我的一版。"}
+    page = enter("zhou").post(f"/posts/{post}/edit", **mine, version="1")
+    assert page.status == 409
+    assert "先存的一版。" in page.words("//*[contains(@class, 'note')]")
+    assert page.all("//textarea[@name='text']")[0].text == "我的一版。"
+    assert body(staffed, post)["text"] == "先存的一版。"
+    version = page.all("//input[@name='version']/@value")[0]
+    enter("zhou").post(f"/posts/{post}/edit", **mine, version=version)
+    assert body(staffed, post)["text"] == "我的一版。"
+
+
+def test_a_picture_is_taken_in_described_and_left_out_again(staffed: Office, enter: Enter) -> None:
+    out = io.BytesIO()
+    Image.new("RGB", (64, 40), (9, 90, 90)).save(out, "PNG")
+    files = {"picture": ("map.png", out.getvalue(), "image/png")}
+    reader = enter("zhou")
+    reader.post("/posts/new", files=files, **FORM, picture_alt="停水范围图")
+    media = body(staffed, 1)["media"]
+    assert [m["alt"] for m in media] == ["停水范围图"]
+    sha256 = media[0]["sha256"]
+    again = {**FORM, "media": sha256, f"alt-{sha256}": "改过的说明", "version": "1"}
+    reader.post("/posts/1/edit", **again)
+    assert body(staffed, 1)["media"][0]["alt"] == "改过的说明"
+    reader.post("/posts/1/edit", **{**again, "drop": sha256, "version": "2"})
+    assert body(staffed, 1)["media"] == []
+
+
+def test_a_file_that_is_no_picture_is_refused_and_the_text_stays(
+    staffed: Office, enter: Enter
+) -> None:
+    files = {"picture": ("a.exe", b"MZ not a picture", "image/png")}
+    page = enter("zhou").post("/posts/new", files=files, **FORM)
+    assert (page.status, "不是能读的图片" in page.words("//*[@role='alert']")) == (422, True)
+    assert page.all("//textarea[@name='text']")[0].text == FORM["text"]
+
+
+def test_an_accounts_own_text_is_kept_and_emptied_again(staffed: Office, enter: Enter) -> None:
+    reader = enter("zhou")
+    reader.post("/posts/new", **FORM, **{"variant-masto": "给云澜的"})
+    assert body(staffed, 1)["variants"] == {"masto": "给云澜的"}
+    reader.post("/posts/1/edit", **FORM, **{"variant-masto": ""}, version="1")
+    assert body(staffed, 1)["variants"] == {}
+
+
+def test_line_ends_and_quotes_reach_the_post_as_they_were_typed(
+    staffed: Office, enter: Enter
+) -> None:
+    text = "“引号” <script>alert(1)</script>\r\n\r\n第二段 & 其他"
+    page = enter("zhou").post("/posts/new", **{**FORM, "text": text})
+    assert body(staffed, 1)["text"] == text.replace("\r\n", "\n")
+    assert page.all("//textarea[@name='text']")[0].text == text.replace("\r\n", "\n")
+    assert not page.all("//main//script")
+
+
+def test_only_who_writes_reaches_the_form(staffed: Office, enter: Enter) -> None:
+    post = scene.post(staffed)
+    reader = enter("lin")
+    assert reader.get("/posts/new").status == 403
+    assert reader.get(f"/posts/{post}/edit").status == 403
+    page = reader.post("/posts/new", **FORM)
+    assert page.status == 422
+    assert "没有“拟稿”的权限" in page.words("//*[@role='alert']")
+    assert not reader.get("/posts").all("//a[@href='/posts/new']")
+
+
+# ---------------------------------------------------------------- the list and one post
+
+
+def test_the_list_shows_the_worst_delivery_and_how_many(staffed: Office, enter: Enter) -> None:
+    post = scene.signed(staffed, keys=("board", "masto", "hand"))
+    scene.unclear(staffed, post)
+    page = enter("zhou").get("/posts")
+    assert "结果不明 1/3" in page.words("//tr[@data-row]")
+    assert page.all("//tr[@data-row]//span[contains(@class, 'unknown')]")
+
+
+def test_posts_are_found_by_their_title_and_counted_by_state(staffed: Office, enter: Enter) -> None:
+    scene.post(staffed, title="停水 100% 通知")
+    scene.submitted(staffed, title="招聘会")
+    reader = enter("zhou")
+    page = reader.get("/posts?q=100%25")
+    assert len(page.all("//tr[@data-row]")) == 1
+    assert "没有找到“不存在”" in reader.get("/posts?q=不存在").words()
+    for pill in reader.get("/posts").all("//a[@class='pill']"):
+        count = int(pill.xpath("./b")[0].text_content())
+        assert len(reader.get(str(pill.get("href"))).all("//tr[@data-row]")) == count
+
+
+def test_one_post_tells_all_that_came_of_it(staffed: Office, enter: Enter) -> None:
+    post = scene.signed(staffed)
+    scene.unclear(staffed, post)
+    scene.reply(staffed, "几点来水", post_id=post)
+    page = enter("zhou").get(f"/posts/{post}")
+    shown = page.words()
+    for said in ("望江路明日停水", "林岚", "签发", "结果不明", "ReadTimeout", "几点来水", "版本 1"):
+        assert said in shown
+
+
+def test_a_version_is_read_as_it_stood_and_as_it_was_changed(staffed: Office, enter: Enter) -> None:
+    post = scene.post(staffed, text="周四停水。")
+    reader = enter("zhou")
+    reader.post(f"/posts/{post}/edit", **{**FORM, "text": "周五停水。"}, version="1")
+    assert "周四停水" in reader.get(f"/posts/{post}/revisions/1").words("//article")
+    page = reader.get(f"/posts/{post}/revisions/2?diff=1")
+    assert (page.all("//del")[0].text, page.all("//ins")[0].text) == ("四", "五")
+    assert reader.get(f"/posts/{post}/revisions/9").status == 404
+
+
+def test_a_sign_off_is_taken_back_with_a_reason(staffed: Office, enter: Enter) -> None:
+    post = scene.signed(staffed)
+    reader = enter("lin")
+    page = reader.post(f"/posts/{post}", act="revoke", reason=" ")
+    assert page.status == 422
+    page = reader.post(f"/posts/{post}", act="revoke", reason="数字有误")
+    assert "林岚撤销签发：数字有误" in page.words()
+    assert row(staffed, post)["state"] == "draft"
+    assert enter("zhou").post(f"/posts/{post}", act="revoke", reason="我也要").status == 403
+
+
+def test_a_sent_post_is_taken_down_by_a_post_that_is_signed_too(
+    staffed: Office, enter: Enter
+) -> None:
+    post = scene.signed(staffed)
+    scene.delivery(staffed, post, state=DeliveryState.SENT, remote_id="x", sent_at=builders.NOW)
+    page = enter("zhou").post(f"/posts/{post}", act="withdraw", reason="内容有误")
+    assert page.place == f"/posts/{post + 1}?done=withdraw"
+    made = row(staffed, post + 1)
+    assert (made["kind"], made["about_id"], made["state"]) == ("withdrawal", post, "draft")
+
+
+def test_a_draft_is_handed_in_or_put_away_from_its_page(staffed: Office, enter: Enter) -> None:
+    reader = enter("zhou")
+    one, two = scene.post(staffed), scene.post(staffed)
+    assert "已送审" in reader.post(f"/posts/{one}", act="submit").words()
+    assert "不再发布" in reader.post(f"/posts/{two}", act="close").words()
+    assert [row(staffed, p)["state"] for p in (one, two)] == ["in_review", "closed"]
+    assert reader.post(f"/posts/{one}", act="dance").status == 422
+
+
+# ---------------------------------------------------------------- from the catalogue
+
+
+def test_an_entry_that_waits_says_why_and_can_be_left_out(staffed: Office, enter: Enter) -> None:
+    waits = {"text": "发布日期较早", "values": {}}
+    item = scene.item(staffed, "旧通知", waits=waits)
+    reader = enter("zhou")
+    page = reader.get("/items?state=waiting")
+    assert "发布日期较早" in page.words("//tr[@data-row]")
+    page = reader.post(f"/items/{item}", act="skip", back="/items?state=skipped")
+    assert page.place == "/items?state=skipped"
+    assert "旧通知" in page.words("//tr[@data-row]")
+    assert enter("xu").post(f"/items/{item}", act="skip").status == 403
+
+
+def test_an_entry_with_a_post_leads_to_it_instead_of_making_another(
+    staffed: Office, enter: Enter
+) -> None:
+    post = scene.post(staffed)
+    item = scene.item(staffed, post_id=post, state="composed")
+    page = enter("zhou").post(f"/items/{item}", act="compose")
+    assert page.place == f"/posts/{post}/edit"
+    assert revisions(staffed) == 1
+
+
+def test_a_link_that_is_no_web_address_is_not_followed(staffed: Office, enter: Enter) -> None:
+    entry = {
+        "key": "k", "title": "坏链接", "link": "javascript:alert(1)", "published": None,
+        "formed": None, "index_number": "", "document_number": "", "publisher": "", "column": "",
+        "topic": "", "summary": "", "body": "", "language": "", "attachments": [], "raw_digest": "",
+    }  # fmt: skip
+    scene.item(staffed, "坏链接", entry=entry)
+    page = enter("zhou").get("/items")
+    assert "坏链接" in page.words("//tr[@data-row]")
+    assert not page.all("//a[starts-with(@href, 'javascript')]")
