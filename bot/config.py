@@ -9,15 +9,26 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from difflib import get_close_matches
 from functools import cached_property
+from itertools import takewhile
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
+from pydantic_core import ErrorDetails
 
 from bot.errors import ConfigError
 from bot.language import Say
@@ -25,20 +36,29 @@ from bot.model import Right
 
 T = TypeVar("T", bound=BaseModel)
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def duration(value: Any) -> timedelta:
-    """ "15m", "2h", "1d", "90s" → timedelta. Raises ValueError."""
+    """ "15m", "2h", "1d", "90s", "200ms" → timedelta. Raises ValueError."""
     if isinstance(value, timedelta):
         return value
-    match = re.fullmatch(r"(\d+)\s*([smhd])", str(value).strip())
+    match = re.fullmatch(r"(\d{1,6})\s*(ms|[smhd])", str(value).strip())
     if not match:
         raise ValueError(str(Say("时长写作 30s、15m、2h 或 1d，不是 {value}", value=value)))
     return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
 
 
 Span = Annotated[timedelta, BeforeValidator(duration)]
+
+
+def _some(value: timedelta) -> timedelta:
+    if not value:
+        raise ValueError(str(Say("不能是 0")))
+    return value
+
+
+Period = Annotated[Span, AfterValidator(_some)]
 
 
 class Part(BaseModel):
@@ -74,7 +94,7 @@ class SourcePart(Part):
     unit: str
     kind: str = "feed"
     url: str
-    every: Span = timedelta(minutes=15)
+    every: Period = timedelta(minutes=15)
     first_poll: str = "seen"  # seen | latest:N | all
     max_new: int = 20  # more new entries than this in one poll wait for a person
     max_age: Span = timedelta(days=7)  # older ones wait for a person
@@ -106,10 +126,10 @@ class AccountPart(Part):
 
 class WebPart(Part):
     host: str = "127.0.0.1"
-    port: int = 8000
+    port: int = Field(8000, ge=0, le=65535)
     public_url: str = ""  # as the public reaches the board; empty: http://host:port
     secure_cookies: bool | None = None  # None: where public_url is https
-    session: Span = timedelta(hours=12)
+    session: Period = timedelta(hours=12)
 
 
 class BoardPart(Part):
@@ -120,10 +140,11 @@ class BoardPart(Part):
 
 
 class DeliverPart(Part):
-    lateness: Span = timedelta(hours=2)  # latest moment after the planned time, where none is set
+    lateness: Period = timedelta(hours=2)  # latest moment after the planned time, where none is set
+    outage: Span = timedelta(minutes=10)  # no worker for longer: what is overdue waits for a person
     stage_ahead: Span = timedelta(minutes=5)
     concurrency: int = Field(100, ge=1, le=1000)
-    tries: int = 5  # handlers that raised, before a person is asked
+    tries: int = Field(5, ge=1)  # handlers that raised, before a person is asked
     looks: tuple[Span, ...] = (
         timedelta(seconds=30),
         timedelta(minutes=2),
@@ -132,11 +153,11 @@ class DeliverPart(Part):
 
 
 class CollectPart(Part):
-    days: int = 30  # a post is watched this long
-    every: Span = timedelta(minutes=10)
-    fresh: Span = timedelta(minutes=1)  # during the first hours
+    days: int = Field(30, ge=1)  # a post is watched this long
+    every: Period = timedelta(minutes=10)
+    fresh: Period = timedelta(minutes=1)  # during the first hours
     fresh_for: Span = timedelta(hours=6)
-    full_every: Span = timedelta(hours=6)  # a walk from the start
+    full_every: Period = timedelta(hours=6)  # a walk from the start
 
 
 class ReviewPart(Part):
@@ -216,9 +237,10 @@ class Config(Part):
 
     @property
     def database_url(self) -> str:
+        """As bot.db.Database takes it. Raises ConfigError where `url_file` cannot be read."""
         if self.database.url_file:
-            return self.place(self.database.url_file).read_text().strip()
-        return self.database.url or f"sqlite:///{self.place(self.data) / 'gongkai.db'}"
+            return _read(self.place(self.database.url_file)).strip()
+        return self.database.url or str(self.place(self.data) / "gongkai.db")
 
     @property
     def public_url(self) -> str:
@@ -228,33 +250,55 @@ class Config(Part):
 def load(path: Path) -> Config:
     """Read and check the file. Raises ConfigError naming file, line and key."""
     path = path.resolve()
-    try:
-        source = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise ConfigError("读不到 {file}；用 gongkai init 新建一个", file=str(path)) from None
+    if not path.exists():
+        raise ConfigError("没有 {file}；用 gongkai init 新建一个", file=str(path))
+    source = _read(path)
     try:
         values = tomllib.loads(source)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError("{file} 写法有误：{why}", file=path.name, why=str(error)) from None
+        at = re.search(r"line (\d+)", str(error))
+        line = int(at[1]) if at else len(source.splitlines())
+        raise ConfigError(
+            "{file} 第 {line} 行写法有误：{why}", file=path.name, line=line, why=str(error)
+        ) from None
     return check(Config, values, path, source, path=path)
 
 
-def check(kind: type[T], values: Mapping[str, Any], file: Path, source: str, **extra: Any) -> T:
-    """`values` as a `kind`; the first mistake as a ConfigError with its line and the near key."""
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ConfigError("{file} 不是 UTF-8 编码；请另存为 UTF-8", file=path.name) from None
+    except OSError as error:
+        raise ConfigError("读不到 {file}：{why}", file=str(path), why=error.strerror) from None
+
+
+def check(
+    kind: type[T],
+    values: Mapping[str, Any],
+    file: Path,
+    source: str,
+    under: Sequence[str] = (),
+    **extra: Any,
+) -> T:
+    """`values`, which stand in the file `under` these keys, as a `kind`.
+
+    The first mistake is a ConfigError with its line and the near key.
+    """
     try:
         made = kind.model_validate({**values, **extra})
     except ValidationError as error:
-        raise _explained(kind, error, file, source) from None
+        raise _explained(kind, error, file, source, under) from None
     if isinstance(made, Config):
         _references(made, file, source)
     return made
 
 
 def _explained(
-    kind: type[BaseModel], error: ValidationError, file: Path, source: str
+    kind: type[BaseModel], error: ValidationError, file: Path, source: str, under: Sequence[str]
 ) -> ConfigError:
-    first = error.errors()[0]
-    keys = [str(k) for k in first["loc"]]
+    first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
+    keys = [*under, *(str(k) for k in first["loc"] if k != "[key]")]
     where = {"file": file.name, "line": line_of(source, keys), "key": ".".join(keys)}
     if first["type"] == "extra_forbidden":
         near = get_close_matches(keys[-1], _known(kind, first["loc"][:-1]), 1, 0.5)
@@ -265,45 +309,100 @@ def _explained(
         return ConfigError("{file} 第 {line} 行：不认识的键 {key}", **where)
     if first["type"] == "missing":
         return ConfigError("{file} 第 {line} 行：缺少 {key}", **where)
-    why = first["msg"].removeprefix("Value error, ")
-    return ConfigError("{file} 第 {line} 行：{key} 有误：{why}", why=why, **where)
+    return ConfigError("{file} 第 {line} 行：{key} 有误：{why}", why=_why(first), **where)
+
+
+_WHY = {  # by how pydantic names the mistake
+    "int_": Say("应是整数"),
+    "string_type": Say("应是文字，写在引号里"),
+    "bool_": Say("应是 true 或 false"),
+    "literal_error": Say("只能是 {expected}"),
+    "enum": Say("只能是 {expected}"),
+    "greater_than_equal": Say("不能小于 {ge}"),
+    "less_than_equal": Say("不能大于 {le}"),
+    "tuple_type": Say("应是列表，写在方括号里"),
+    "date_": Say("应是日期，写作 2027-01-01"),
+    "model_type": Say("应是一张表"),
+    "mapping_type": Say("应是一张表"),
+}
+
+
+def _why(mistake: ErrorDetails) -> Say:
+    for kind, words in _WHY.items():
+        if mistake["type"].startswith(kind):
+            values = {k: str(v).replace(" or ", "、") for k, v in mistake.get("ctx", {}).items()}
+            return Say(words.text, **values)
+    return Say("{why}", why=mistake["msg"].removeprefix("Value error, "))
 
 
 def _known(kind: type[BaseModel], loc: Iterable[int | str]) -> list[str]:
     """The keys that may stand where a mistaken one was written."""
-    model: Any = kind
+    here: Any = kind
     for key in loc:
-        fields = getattr(model, "model_fields", {})
-        model = fields[key].annotation if key in fields else model
-        for inner in getattr(model, "__args__", ()):
-            if isinstance(inner, type) and issubclass(inner, BaseModel):
-                model = inner
-    return [k for k in getattr(model, "model_fields", {}) if k != "path"]
+        fields = getattr(here, "model_fields", None)
+        here = fields[key].annotation if fields else next(_models(get_args(here)))
+    return [k for k in here.model_fields if k != "path"]
 
 
-def line_of(source: str, keys: list[str]) -> int:
-    """The line a key stands on: its own, else its table's, else 1."""
-    lines = source.splitlines()
-    table = 0
-    for depth in range(len(keys), 0, -1):
-        head = r"^\s*\[+\s*" + r"\s*\.\s*".join(f'"?{re.escape(k)}"?' for k in keys[:depth])
-        found = [n for n, line in enumerate(lines) if re.match(head + r"\s*\]", line)]
-        if found:
-            table = found[0]
-            break
-    for n in range(table, len(lines)):
-        if n > table and lines[n].lstrip().startswith("["):
-            break
-        if re.match(rf'^\s*"?{re.escape(keys[-1])}"?\s*=', lines[n]):
-            return n + 1
-    return table + 1
+def _models(types: Iterable[Any]) -> Iterator[type[BaseModel]]:
+    return (one for one in types if isinstance(one, type) and issubclass(one, BaseModel))
+
+
+_NAME = r"""(?:[\w-]+|"[^"]*"|'[^']*')"""
+_NAMES = rf"{_NAME}(?:\s*\.\s*{_NAME})*"
+_TABLE = re.compile(rf"\s*(\[\[?)\s*({_NAMES})\s*\]")
+_KEY = re.compile(rf"\s*({_NAMES})\s*=")
+
+
+def line_of(source: str, keys: Sequence[str]) -> int:
+    """The line a key stands on, else that of the table it stands in or should, else 1."""
+    best, line = 0, 1
+    for n, place in _places(source):
+        same = sum(
+            1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(place, keys, strict=False))
+        )
+        if same > best:
+            best, line = same, n
+    return line
+
+
+def _places(source: str) -> Iterator[tuple[int, list[str]]]:
+    """Every line that opens a table or gives a key: its number and its path."""
+    table: list[str] = []
+    met: Counter[str] = Counter()
+    for n, line in enumerate(source.splitlines(), 1):
+        if opens := _TABLE.match(line):
+            table = _split(opens[2])
+            if opens[1] == "[[":
+                met[opens[2]] += 1
+                table.append(str(met[opens[2]] - 1))
+            yield n, table
+        elif gives := _KEY.match(line):
+            yield n, table + _split(gives[1])
+
+
+def _split(names: str) -> list[str]:
+    return [name.strip("\"'") for name in re.findall(_NAME, names)]
 
 
 def _references(config: Config, file: Path, source: str) -> None:
-    """Keys that name other keys must find them."""
+    """Keys that name other keys must find them; no unit stands above itself."""
     for kind, key, field, wanted, there in _named(config):
         if wanted not in there:
             raise unknown(file, source, [kind, key, field], wanted, there)
+    for key in config.units:
+        above, seen = key, set[str]()
+        while above and above not in seen:
+            seen.add(above)
+            above = config.units[above].parent
+        if above:
+            keys = ["units", above, "parent"]
+            raise ConfigError(
+                "{file} 第 {line} 行：单位 {key} 成了自己的上级",
+                file=file.name,
+                line=line_of(source, keys),
+                key=above,
+            )
 
 
 def unknown(
