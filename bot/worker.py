@@ -55,6 +55,7 @@ class Worker:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop`; then let calls under way end."""
+        await self._thread(self._after_silence)
         await self._thread(self._enter)
         ticks = self._ticks()
         loops = [asyncio.create_task(loop) for loop in self._loops(stop)]
@@ -168,8 +169,8 @@ class Worker:
     def _beat(self) -> None:
         with self.office.db.write() as conn:
             now = self.office.db.now(conn)
-            mine = workers.c.id == self.id
-            conn.execute(update(workers).where(mine).values(beat_at=now, stopped_at=None))
+            mine = workers.c.id == self.id, workers.c.beat_at <= now  # a clock set back shows
+            conn.execute(update(workers).where(*mine).values(beat_at=now, stopped_at=None))
 
     def _seal(self) -> None:
         with self.office.db.read() as conn:
@@ -192,6 +193,11 @@ class Worker:
                 close_notice(conn, now, "schedules")
 
     # ------------------------------------------------------------ coming and going
+
+    def _after_silence(self) -> None:
+        """What fell due while nobody worked does not go in one burst; `once` is meant to be rare."""
+        with self.office.db.write() as conn:
+            ledger.after_silence(conn, self.office.db.now(conn), self.office.config.deliver.outage)
 
     def _enter(self) -> None:
         """Say we are here, and let go what a dead worker of this machine had begun."""

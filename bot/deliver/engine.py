@@ -153,7 +153,8 @@ class Engine:
             sweeping = abs(now - self._swept) >= SWEEP
             if sweeping:
                 self._swept = now
-                ledger.sweep(conn, now, self.office.config.deliver.looks[0])
+                rules = self.office.config.deliver
+                ledger.sweep(conn, now, rules.looks[0], rules.outage)
             ready, begun = ledger.take(conn, now, room, self.worker)
             if sweeping or not begun:
                 lookups = ledger.take_lookups(conn, now, room, S.UNCERTAIN)

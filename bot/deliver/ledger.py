@@ -49,6 +49,7 @@ from bot.db import (
     revisions,
     sources,
     units,
+    workers,
 )
 from bot.deliver import holds
 from bot.errors import GongkaiError
@@ -153,12 +154,13 @@ def begin_staged(
 
 def check_clock(conn: Connection, now: datetime) -> None:
     """A clock set back would send too early, or twice by mistake: stop instead."""
-    last = conn.execute(
-        select(attempts.c.begun_at).order_by(attempts.c.begun_at.desc()).limit(1)
-    ).scalar()
+    begun = select(attempts.c.begun_at).order_by(attempts.c.begun_at.desc()).limit(1)
+    alive = select(func.max(workers.c.beat_at)).where(workers.c.stopped_at.is_(None))
+    known = [conn.execute(query).scalar() for query in (begun, alive)]
+    last = max((at for at in known if at), default=None)
     if last and now < last - CLOCK_SLACK:
         raise ClockBehind(
-            "时钟落后：现在 {now}，而上次发送记在 {last}；校准时钟后自动恢复",
+            "时钟落后：现在 {now}，而上次记到 {last}；校准时钟后自动恢复",
             now=f"{now:%F %T}Z",
             last=f"{last:%F %T}Z",
         )
@@ -245,7 +247,7 @@ def _first_of_account(now: Any, standing: holds.Standing) -> Any:
             # Newer posts would push the evidence of an uncertain one out of a shallow listing.
             or_(deliveries.c.emergency, depth == 0, ~unclear.exists()),
         )
-        .order_by(deliveries.c.due_at, deliveries.c.id)
+        .order_by(deliveries.c.emergency.desc(), deliveries.c.due_at, deliveries.c.id)
         .limit(1)
         .correlate(accounts)
         .scalar_subquery()
@@ -671,9 +673,13 @@ def tell(conn: Connection, now: datetime, said: Sequence[tuple[RowMapping, Say]]
 # ---------------------------------------------------------------- sweep
 
 
-def sweep(conn: Connection, now: datetime, first_look: timedelta) -> None:
-    """What no claim finds. `first_look`: how long a request cut off may still be in the making."""
+def sweep(conn: Connection, now: datetime, first_look: timedelta, outage: timedelta) -> None:
+    """What no claim finds. `first_look`: how long a request cut off may still be in the making.
+
+    `outage`: how long nobody may have worked before what is overdue waits for a person.
+    """
     holds.expire(conn, now)
+    after_silence(conn, now, outage)
     _miss(conn, now)
     _lose(conn, now, first_look)
     _hand_over(conn, now)
@@ -704,6 +710,27 @@ def _miss(conn: Connection, now: datetime) -> None:
     audit.write_many(
         conn,
         [audit.entry(now, MACHINE, "delivery.missed", f"delivery:{row['id']}") for row in rows],
+    )
+
+
+def after_silence(conn: Connection, now: datetime, outage: timedelta) -> None:
+    """No burst after an outage, ours or the store's: what fell due in it waits for a person."""
+    last = conn.execute(select(func.max(workers.c.beat_at))).scalar()
+    if last is None or now - last <= outage:
+        return
+    overdue = and_(
+        deliveries.c.state == S.READY,
+        deliveries.c.due_at <= now - outage,
+        or_(deliveries.c.leased_until.is_(None), deliveries.c.leased_until <= now),
+    )
+    minutes = int((now - last).total_seconds() // 60)
+    why = Say("停机 {n} 分钟期间到点，没有发；由人决定是否补发", n=minutes)
+    values = {"due_at": None, "reason": why.json(), "was_held": True}
+    rows = _become(conn, now, overdue, S.READY, **values)
+    tell(conn, now, [(row, why) for row in rows])
+    audit.write_many(
+        conn,
+        [audit.entry(now, MACHINE, "delivery.overdue", f"delivery:{row['id']}") for row in rows],
     )
 
 
