@@ -7,13 +7,19 @@ file is made at first start, readable by its owner only. Nothing here prints or 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
+from tempfile import mkstemp
+from typing import TYPE_CHECKING
 
 from bot.errors import GongkaiError
 
+if TYPE_CHECKING:
+    from cryptography.fernet import Fernet
+
 
 class Secrets:
-    """Seals and opens strings. The key is read once, on first use."""
+    """Seals and opens strings. The key is read at every use and held by nobody."""
 
     def __init__(self, key_file: Path) -> None:
         self._file = key_file
@@ -21,46 +27,47 @@ class Secrets:
     def __repr__(self) -> str:
         return "<Secrets>"
 
-    def _key(self) -> bytes:
-        if not self._file.exists():
-            make_private(self._file, _new_key())
-        return self._file.read_bytes().strip()
-
-    def seal(self, secret: str) -> str:
-        """Encrypt; an empty string stays empty."""
+    def _cipher(self) -> Fernet:
         from cryptography.fernet import Fernet
 
-        return Fernet(self._key()).encrypt(secret.encode()).decode() if secret else ""
+        if not self._file.exists():
+            make_private(self._file, Fernet.generate_key())
+        try:
+            return Fernet(self._file.read_bytes().strip())
+        except ValueError:
+            raise GongkaiError(
+                "密钥文件 {file} 已损坏；请恢复原密钥文件", file=self._file.name
+            ) from None
+
+    def seal(self, secret: str) -> str:
+        """Encrypt; an empty string stays empty. Raises GongkaiError when the key file is broken."""
+        return self._cipher().encrypt(secret.encode()).decode() if secret else ""
 
     def open(self, sealed: str) -> str:
         """Decrypt. Raises GongkaiError when the key file is not the one it was sealed with."""
-        from cryptography.fernet import Fernet, InvalidToken
+        from cryptography.fernet import InvalidToken
 
         if not sealed:
             return ""
         try:
-            return Fernet(self._key()).decrypt(sealed.encode()).decode()
-        except (InvalidToken, ValueError):
+            return self._cipher().decrypt(sealed.encode()).decode()
+        except InvalidToken:
             raise GongkaiError(
                 "密钥文件 {file} 与加密时不符，凭据打不开；恢复原密钥文件，或重新连接账号",
                 file=self._file.name,
             ) from None
 
 
-def _new_key() -> bytes:
-    from cryptography.fernet import Fernet
-
-    return Fernet.generate_key()
-
-
 def make_private(file: Path, content: bytes) -> None:
-    """Create a file only its owner can read; an existing one is left as it is."""
+    """Create a file only its owner can read, whole at once; an existing one is left as it is."""
     file.parent.mkdir(parents=True, exist_ok=True)
+    handle, draft = mkstemp(dir=file.parent)  # 0600 from the start
     try:
-        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return
-    with os.fdopen(handle, "wb") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
+        with os.fdopen(handle, "wb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+        with suppress(FileExistsError):
+            os.link(draft, file)
+    finally:
+        os.unlink(draft)
