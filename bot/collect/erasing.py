@@ -90,7 +90,7 @@ def replay_erasures(office: Office, conn: Connection, now: datetime) -> int:
 
     What the restored store does not know is put there erased, lest it is collected once more.
     """
-    keys = dict(conn.execute(select(accounts.c.key, accounts.c.id)).tuples().all())
+    keys = dict(conn.execute(select(accounts.c.key, accounts.c.id)).all())
     back = 0
     for line in erasures(office.erasures):
         account = keys.get(line["account"])

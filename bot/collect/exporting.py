@@ -83,7 +83,7 @@ def _earlier(conn: Connection, ids: Collection[int]) -> Mapping[int, list[str]]:
     mine = select(reply_versions.c.reply_id, reply_versions.c.text).where(
         reply_versions.c.reply_id.in_(ids)
     )
-    for reply, text in conn.execute(mine.order_by(reply_versions.c.number)).tuples():
+    for reply, text in conn.execute(mine.order_by(reply_versions.c.number)):
         found[reply].append(text)
     return found
 

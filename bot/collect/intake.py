@@ -16,11 +16,21 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    bindparam,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bot import audit, search
-from bot.db import deliveries, replies, reply_versions
+from bot.db import deliveries, posts, replies, reply_versions
 from bot.model import MACHINE, Act, RemoteReply, ReplyState
 
 S = ReplyState
@@ -109,10 +119,10 @@ class _Homes:
     """Where the replies of one page belong."""
 
     def __init__(
-        self, scope: Scope, posts: Mapping[str, Home], threads: Mapping[str, Home]
+        self, scope: Scope, sent: Mapping[str, Home], threads: Mapping[str, Home]
     ) -> None:
-        self.receipts = posts.keys()
-        self._at = {**posts, **threads}
+        self.receipts = sent.keys()
+        self._at = {**sent, **threads}
         self._watched = self._at.get(scope.remote_id)
 
     def of(self, reply: RemoteReply) -> Home:
@@ -126,25 +136,40 @@ class _Homes:
 
 
 def _homes(conn: Connection, scope: Scope, page: Mapping[str, RemoteReply]) -> _Homes:
-    """An answer of ours that stands as a reply in a thread belongs to that thread's post."""
+    """An answer of ours that stands in a thread, and what answers it, belong to that thread's post."""
     named = {name for r in page.values() for name in (r.root_id, r.parent_id)} | {scope.remote_id}
-    posts: dict[str, Home] = {}
+    sent: dict[str, Home] = {}
     threads: dict[str, Home] = {}
     for some in _chunks([*(named | page.keys()) - {""}]):
-        receipts = select(deliveries.c.remote_id, deliveries.c.id, deliveries.c.post_id).where(
-            deliveries.c.account_id == scope.account_id,
-            deliveries.c.remote_id.in_(some),
-            deliveries.c.act == Act.PUBLISH,
-        )
-        posts |= {str(at): Home(one, post) for at, one, post in conn.execute(receipts).tuples()}
+        sent |= _places(conn, _receipts(scope).where(deliveries.c.remote_id.in_(some)))
     for some in _chunks([*named - {""}]):
-        placed = select(replies.c.remote_id, replies.c.delivery_id, replies.c.post_id).where(
-            replies.c.account_id == scope.account_id,
-            replies.c.remote_id.in_(some),
-            replies.c.delivery_id.is_not(None),
+        threads |= _places(conn, _placed(scope).where(replies.c.remote_id.in_(some)))
+    return _Homes(scope, sent, threads)
+
+
+def _places(conn: Connection, query: Select[Any]) -> dict[str, Home]:
+    return {at: Home(one, post) for at, one, post in conn.execute(query)}
+
+
+def _receipts(scope: Scope) -> Select[Any]:
+    """What we published, by remote id; a response belongs where the reply it answers does."""
+    asked = replies.alias("asked")
+    return (
+        select(
+            deliveries.c.remote_id,
+            func.coalesce(asked.c.delivery_id, deliveries.c.id),
+            func.coalesce(asked.c.post_id, deliveries.c.post_id),
         )
-        threads |= {at: Home(one, post) for at, one, post in conn.execute(placed).tuples()}
-    return _Homes(scope, posts, threads)
+        .join(posts, posts.c.id == deliveries.c.post_id)
+        .outerjoin(asked, asked.c.id == posts.c.answers_id)
+        .where(deliveries.c.account_id == scope.account_id, deliveries.c.act == Act.PUBLISH)
+    )
+
+
+def _placed(scope: Scope) -> Select[Any]:
+    return select(replies.c.remote_id, replies.c.delivery_id, replies.c.post_id).where(
+        replies.c.account_id == scope.account_id, replies.c.delivery_id.is_not(None)
+    )
 
 
 # ---------------------------------------------------------------- what is new
@@ -185,7 +210,7 @@ def _add(
     ]
     kind = sqlite if conn.dialect.name == "sqlite" else postgresql
     missing = kind.insert(replies).on_conflict_do_nothing()
-    made = conn.execute(missing.returning(replies.c.remote_id, replies.c.id), rows).tuples()
+    made = conn.execute(missing.returning(replies.c.remote_id, replies.c.id), rows)
     ids = dict(made.all())
     search.add(conn, [(ids[r.remote_id], r.text) for r in fresh if r.remote_id in ids])
     return set(ids)

@@ -183,7 +183,7 @@ def _counts(conn: Connection, ids: Collection[int]) -> dict[int, tuple[int, int,
         .where(replies.c.delivery_id.in_(ids))
         .group_by(replies.c.delivery_id)
     )
-    return {one: (seen, gone, own) for one, seen, gone, own in conn.execute(counted).tuples()}
+    return {one: (seen, gone, own) for one, seen, gone, own in conn.execute(counted)}
 
 
 def _covered(row: RowMapping, seen: int, removed: int, own: int) -> Coverage:
