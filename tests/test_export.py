@@ -165,6 +165,7 @@ def test_every_row_of_replies_has_its_state_and_both_marks(log: Scene) -> None:
     assert list(rows["r0"]) == list(exporting.HEADS)
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
 def test_a_table_of_replies_speaks_in_words(log: Scene, kind: str) -> None:
     head, *rows = table(exported(log, kind), kind)
