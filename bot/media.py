@@ -9,8 +9,11 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 from datetime import datetime
 from pathlib import Path
+from secrets import token_hex
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -20,7 +23,8 @@ from bot.model import Media
 
 KINDS = {"JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", "WEBP": "image/webp"}
 MAX_BYTES = 20 * 1024 * 1024
-MAX_PIXELS = 50_000_000
+MAX_PIXELS = 50_000_000  # of all frames
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 class Store:
@@ -35,20 +39,22 @@ class Store:
     def read(self, sha256: str) -> bytes:
         """The bytes; checked, so that a damaged file is never sent. Raises NotFound, Invalid."""
         try:
-            content = self.path(sha256).read_bytes()
+            content = self.path(sha256).read_bytes() if _DIGEST.fullmatch(sha256) else None
         except FileNotFoundError:
-            raise NotFound("素材 {name} 不在 data/media 里", name=sha256[:12]) from None
+            content = None
+        if content is None:
+            raise NotFound("素材 {name} 不在 data/media 里", name=sha256[:12])
         if hashlib.sha256(content).hexdigest() != sha256:
             raise Invalid("素材 {name} 的文件已损坏", name=sha256[:12])
         return content
 
     def write(self, content: bytes) -> str:
-        """Keep bytes; give their SHA-256. The file is whole or not there."""
+        """Keep bytes; give their SHA-256. The file is whole or not there; a damaged one is mended."""
         sha256 = hashlib.sha256(content).hexdigest()
         path = self.path(sha256)
-        if not path.exists():
+        if not path.exists() or path.read_bytes() != content:
             path.parent.mkdir(parents=True, exist_ok=True)
-            draft = path.with_suffix(f".{os.getpid()}")
+            draft = path.with_suffix(f".{token_hex(4)}")
             with draft.open("wb") as out:
                 out.write(content)
                 out.flush()
@@ -85,19 +91,25 @@ def _kept(
 
 
 def _redrawn(content: bytes, name: str) -> tuple[bytes, str, tuple[int, int]]:
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    """The picture written anew, upright, animated where it was, with nothing else but its colours."""
+    from PIL import Image, ImageOps
 
     try:
         with Image.open(io.BytesIO(content), formats=list(KINDS)) as picture:
-            kind, size = str(picture.format), picture.size
-            if size[0] * size[1] > MAX_PIXELS:
-                raise Invalid("{name} 有 {w}×{h} 像素，太大", name=name, w=size[0], h=size[1])
-            if kind == "GIF":  # animation would be lost; a GIF carries no place
-                picture.verify()
-                return content, KINDS[kind], size
-            drawn = ImageOps.exif_transpose(picture)
+            kind = "JPEG" if picture.format == "MPO" else str(picture.format)  # as phones take them
+            frames = 1 if kind == "JPEG" else getattr(picture, "n_frames", 1)
+            width, height = picture.size
+            if width * height * frames > MAX_PIXELS:
+                raise Invalid(
+                    "{name} 有 {w}×{h} 像素、{n} 帧，太大", name=name, w=width, h=height, n=frames
+                )
+            drawn = picture if frames > 1 else ImageOps.exif_transpose(picture)
+            colours = picture.info.get("icc_profile")
+            bare: dict[str, Any] = {"comment": b"", "exif": b"", "xmp": b"", "icc_profile": colours}
             out = io.BytesIO()
-            drawn.save(out, kind, **({"quality": 92} if kind == "JPEG" else {}))
+            drawn.save(out, kind, quality=92, save_all=frames > 1, **bare)
             return out.getvalue(), KINDS[kind], drawn.size
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+    except Invalid:
+        raise
+    except Exception:  # a decoder that is fed anything may raise anything
         raise Invalid("{name} 不是能读的图片（JPEG、PNG、GIF、WebP）", name=name) from None

@@ -54,17 +54,22 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+@pytest.fixture
+def sqlite(migrated: Path, tmp_path: Path) -> str:
+    """The address of a new, migrated SQLite file."""
+    file = tmp_path / "data" / "gongkai.db"
+    file.parent.mkdir()
+    shutil.copy(migrated, file)
+    return f"sqlite:///{file}"
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def url(request: pytest.FixtureRequest) -> Iterator[str]:
     """The address of a new, migrated store. One database only:
     `@pytest.mark.parametrize("url", ["sqlite"], indirect=True)`.
     """
     if request.param == "sqlite":
-        template: Path = request.getfixturevalue("migrated")
-        file = tmp_path / "data" / "gongkai.db"
-        file.parent.mkdir()
-        shutil.copy(template, file)
-        yield f"sqlite:///{file}"
+        yield request.getfixturevalue("sqlite")
         return
     with ExitStack() as stack:
         try:
