@@ -37,6 +37,8 @@ from tests.fakes.server import Server
 
 S = DeliveryState
 Platform = tuple[Mastodon, Server]
+both = pytest.mark.parametrize("url", ["sqlite", "postgres"], indirect=True)
+here = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
@@ -61,6 +63,7 @@ def refused(office: Office, post_id: int, because: str) -> None:
     assert not builders.attempts_at(office, row["id"])
 
 
+@both
 def test_a_signed_post_goes_out_as_it_was_signed(office: Office, fake: Mastodon) -> None:
     post = builders.signed(office, ["a1", "a2"], "明日停水通知。")
     builders.work(office)
@@ -80,6 +83,7 @@ def altered(office: Office, table: Any, post_id: int, **values: Any) -> None:
         conn.execute(update(table).where(of_post).values(**values))
 
 
+@both
 def test_a_text_altered_in_the_store_is_refused(office: Office, fake: Mastodon) -> None:
     post = builders.signed(office, ["a1"], "补贴每户 100 元。")
     altered(office, renditions, post, payload=Outgoing("补贴每户 900 元。").json())
@@ -88,6 +92,7 @@ def test_a_text_altered_in_the_store_is_refused(office: Office, fake: Mastodon) 
     refused(office, post, "与签发时不符")
 
 
+@here
 def test_a_text_altered_with_its_own_digest_is_refused(office: Office, fake: Mastodon) -> None:
     post = builders.signed(office, ["a1"], "补贴每户 100 元。")
     forged = Outgoing("补贴每户 900 元。").json()
@@ -97,6 +102,7 @@ def test_a_text_altered_with_its_own_digest_is_refused(office: Office, fake: Mas
     refused(office, post, "与签发时不符")
 
 
+@here
 def test_a_manifest_forged_to_fit_is_refused(office: Office, fake: Mastodon) -> None:
     post = builders.signed(office, ["a1"], "补贴每户 100 元。")
     forged = Outgoing("补贴每户 900 元。").json()
@@ -110,6 +116,7 @@ def test_a_manifest_forged_to_fit_is_refused(office: Office, fake: Mastodon) -> 
     refused(office, post, "与签发时不符")
 
 
+@both
 @pytest.mark.parametrize(
     "payload", [None, {}, {"text": "无"}, {"text": "无", "media": [{"sha256": 1}]}]
 )
@@ -125,6 +132,7 @@ def test_a_mangled_rendition_stops_nothing_but_itself(
     assert builders.only(office, good)["state"] == S.SENT
 
 
+@here
 @pytest.mark.parametrize("state", [PostState.DRAFT, PostState.IN_REVIEW, PostState.APPROVED])
 def test_a_forged_ready_delivery_of_an_unsigned_post_is_refused(
     office: Office, fake: Mastodon, state: PostState
@@ -163,6 +171,7 @@ def _forge(office: Office, post: int, state: PostState, **more: Any) -> None:
         conn.execute(insert(deliveries).values(**{**values, **more}))
 
 
+@here
 def test_signed_words_do_not_go_out_again_under_another_post(
     office: Office, fake: Mastodon
 ) -> None:
@@ -184,6 +193,7 @@ def test_signed_words_do_not_go_out_again_under_another_post(
     assert [p["text"] for p in fake.posts("office1")] == ["只发一次。"]
 
 
+@here
 def test_signed_words_do_not_go_out_on_another_account(office: Office, fake: Mastodon) -> None:
     post = builders.signed(office, ["a1"], "只给一号。")
     with office.db.write() as conn:
@@ -204,6 +214,7 @@ def _revise(office: Office, post_id: int, text: str, keys: list[str] | None = No
         compose.revise(office, conn, now, zhou, post_id, row["version"], Body(text), keys or ["a1"])
 
 
+@here
 def test_an_edit_after_the_signature_stops_what_is_queued(office: Office, fake: Mastodon) -> None:
     post = builders.signed(office, ["a1"], "一稿。")
     _revise(office, post, "二稿。")
@@ -212,6 +223,7 @@ def test_an_edit_after_the_signature_stops_what_is_queued(office: Office, fake: 
     refused(office, post, "签发")
 
 
+@both
 def test_an_edit_between_the_claim_and_the_attempt_stops_it(office: Office, fake: Mastodon) -> None:
     """A staged delivery is claimed twice: for the upload and for the attempt."""
     post = builders.signed(office, ["a1"], "一稿。")
@@ -234,6 +246,7 @@ def _begun_after_staging(office: Office, row: Any) -> list[Any]:
         return ledger.begin_staged(conn, office.db.now(conn), [(row, Staged())], "test")
 
 
+@both
 def test_a_revision_signed_while_the_old_pictures_upload_is_not_sent_with_them(
     office: Office, fake: Mastodon
 ) -> None:
@@ -247,6 +260,7 @@ def test_a_revision_signed_while_the_old_pictures_upload_is_not_sent_with_them(
     assert [p["text"] for p in fake.posts()] == ["二稿。"]
 
 
+@here
 def test_the_newly_signed_revision_goes_out_instead(office: Office, fake: Mastodon) -> None:
     post = builders.signed(office, ["a1"], "一稿。")
     _revise(office, post, "二稿。")
@@ -258,6 +272,7 @@ def test_the_newly_signed_revision_goes_out_instead(office: Office, fake: Mastod
     assert builders.only(office, post)["state"] == S.SENT
 
 
+@here
 def test_an_old_revision_is_not_sent_even_if_its_voiding_is_undone(
     office: Office, fake: Mastodon
 ) -> None:
@@ -269,6 +284,7 @@ def test_an_old_revision_is_not_sent_even_if_its_voiding_is_undone(
     assert fake.posts() == []
 
 
+@here
 def test_a_revoked_signature_stops_what_is_queued(office: Office, fake: Mastodon) -> None:
     post = builders.signed(office, ["a1"], "将撤销。")
     with office.db.write() as conn:
@@ -279,6 +295,7 @@ def test_a_revoked_signature_stops_what_is_queued(office: Office, fake: Mastodon
     refused(office, post, "签发")
 
 
+@here
 def test_a_revoked_revision_is_not_signed_again_as_it_is(office: Office, fake: Mastodon) -> None:
     post = builders.signed(office, ["a1"], "将撤销。")
     with office.db.write() as conn:
@@ -297,6 +314,7 @@ def test_a_revoked_revision_is_not_signed_again_as_it_is(office: Office, fake: M
 # ---------------------------------------------------------------- who signs
 
 
+@here
 def test_the_author_of_a_revision_cannot_sign_it(office: Office, fake: Mastodon) -> None:
     with office.db.write() as conn:
         builders.grant(conn, builders.actor(conn, "zhou").person or 0, Role.SIGNER, "county")
@@ -305,6 +323,7 @@ def test_the_author_of_a_revision_cannot_sign_it(office: Office, fake: Mastodon)
         builders.sign(office, post, by="zhou")
 
 
+@here
 def test_whoever_edited_last_cannot_sign_it(office: Office, fake: Mastodon) -> None:
     """A signer who mends a comma is its author from then on."""
     with office.db.write() as conn:
@@ -319,6 +338,7 @@ def test_whoever_edited_last_cannot_sign_it(office: Office, fake: Mastodon) -> N
     assert builders.sign(office, post, by="he") is PostState.APPROVED
 
 
+@here
 def test_nobody_signs_two_steps_of_one_revision(office: Office, fake: Mastodon) -> None:
     with office.db.write() as conn:
         builders.person(conn, "he", "何平", Role.SIGNER)
@@ -329,6 +349,7 @@ def test_nobody_signs_two_steps_of_one_revision(office: Office, fake: Mastodon) 
     assert builders.sign(office, post, by="he") is PostState.APPROVED
 
 
+@both
 def test_after_a_return_the_steps_begin_anew(office: Office, fake: Mastodon) -> None:
     """What was returned and handed in again unchanged can be passed by the same two people."""
     with office.db.write() as conn:
@@ -351,6 +372,7 @@ def _decide(office: Office, post: int, by: str, verdict: Verdict, **more: Any) -
         )
 
 
+@here
 def test_a_signature_on_what_was_not_in_front_of_him_is_refused(
     office: Office, fake: Mastodon
 ) -> None:
@@ -365,6 +387,7 @@ def test_a_signature_on_what_was_not_in_front_of_him_is_refused(
             review.decide(office, conn, now, lin, post, Decision(Verdict.PASS, seen))
 
 
+@here
 def test_two_editors_do_not_overwrite_one_another(office: Office, fake: Mastodon) -> None:
     post = builders.draft(office, ["a1"], "一稿。")
     with office.db.write() as conn:
@@ -375,6 +398,7 @@ def test_two_editors_do_not_overwrite_one_another(office: Office, fake: Mastodon
             compose.revise(office, conn, now, wu, post, 1, Body("吴的二稿。"), ["a1"])
 
 
+@here
 def test_a_post_with_a_blocking_finding_is_not_handed_in(office: Office, fake: Mastodon) -> None:
     post = builders.draft(office, ["a1"], "联系人身份证 11010519491231002X。")
     with pytest.raises(Conflict, match="须先改"):
@@ -384,6 +408,7 @@ def test_a_post_with_a_blocking_finding_is_not_handed_in(office: Office, fake: M
 # ---------------------------------------------------------------- as whom, and when
 
 
+@both
 def test_an_account_reconnected_as_another_identity_sends_nothing_signed_before(
     office: Office, fake: Mastodon
 ) -> None:
@@ -395,6 +420,7 @@ def test_an_account_reconnected_as_another_identity_sends_nothing_signed_before(
     refused(office, post, "身份")
 
 
+@both
 def test_a_credential_changed_after_the_attempt_began_is_not_used(
     office: Office, fake: Mastodon
 ) -> None:
@@ -414,6 +440,7 @@ def test_a_credential_changed_after_the_attempt_began_is_not_used(
     assert [p["account"] for p in fake.posts()] == ["office1"]
 
 
+@here
 @pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
 def test_nothing_goes_outside_the_signed_window(
     office: Office, fake: Mastodon, clock: FixedClock, before: bool
@@ -434,6 +461,7 @@ def test_nothing_goes_outside_the_signed_window(
     assert len(fake.posts()) == (1 if before else 0)
 
 
+@here
 def test_a_window_that_can_never_open_is_refused(office: Office, fake: Mastodon) -> None:
     """Signed for after its own end: it would be approved and never go."""
     now = office.db.now()
@@ -445,6 +473,7 @@ def test_a_window_that_can_never_open_is_refused(office: Office, fake: Mastodon)
 # ---------------------------------------------------------------- acts of their own
 
 
+@here
 def test_an_edit_of_what_is_sent_needs_its_own_signature(office: Office, fake: Mastodon) -> None:
     post = builders.signed(office, ["a1"], "原文。")
     builders.work(office)
@@ -458,6 +487,7 @@ def test_an_edit_of_what_is_sent_needs_its_own_signature(office: Office, fake: M
     assert [p["text"] for p in fake.posts()] == ["更正后。"]
 
 
+@both
 def test_going_back_to_the_first_wording_is_an_edit_too(office: Office, fake: Mastodon) -> None:
     post = builders.signed(office, ["a1"], "原文。")
     builders.work(office)
@@ -469,6 +499,7 @@ def test_going_back_to_the_first_wording_is_an_edit_too(office: Office, fake: Ma
         assert [p["text"] for p in fake.posts()] == [text]
 
 
+@here
 def test_a_withdrawal_needs_its_own_signature(office: Office, fake: Mastodon) -> None:
     post = builders.signed(office, ["a1"], "将撤回。")
     builders.work(office)
@@ -484,6 +515,7 @@ def test_a_withdrawal_needs_its_own_signature(office: Office, fake: Mastodon) ->
     assert fake.posts() == []
 
 
+@here
 def test_a_signature_to_publish_does_not_withdraw(office: Office, fake: Mastodon) -> None:
     post = builders.signed(office, ["a1"], "照常。")
     builders.work(office)
@@ -495,6 +527,7 @@ def test_a_signature_to_publish_does_not_withdraw(office: Office, fake: Mastodon
     assert len(fake.posts()) == 1
 
 
+@here
 def test_a_picture_changed_on_disk_is_not_sent(office: Office, fake: Mastodon) -> None:
     with office.db.write() as conn:
         picture = media.take_picture(
