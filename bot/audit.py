@@ -9,8 +9,6 @@ or a rewrite that an anchor contradicts. Entries hold ids and digests, never a c
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +17,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select, update
 
+from bot import outside
 from bot.db import audit_heads, audits, micros
 from bot.language import Say
 from bot.model import Actor, canonical
@@ -112,26 +111,14 @@ def anchor(conn: Connection, file: Path, now: datetime, *, restored: bool = Fals
     if known and not restored:
         return False
     values = {"at": now.isoformat(), "number": head["number"], "digest": head["digest"]}
-    line = canonical(values | ({"restored": True} if restored else {}))
-    file.parent.mkdir(parents=True, exist_ok=True)
-    torn = file.exists() and not file.read_bytes().endswith(b"\n")
-    with file.open("a", encoding="utf-8") as out:
-        out.write("\n" * torn + line + "\n")
-        out.flush()
-        os.fsync(out.fileno())
+    outside.append(file, values | ({"restored": True} if restored else {}))
     return True
 
 
 def anchors(file: Path) -> list[dict[str, Any]]:
     """What was anchored of the trail that stands, oldest first; a torn last line is left out."""
-    if not file.exists():
-        return []
     found: list[dict[str, Any]] = []
-    for line in file.read_text("utf-8").splitlines():
-        try:
-            one = json.loads(line)
-        except ValueError:
-            continue
+    for one in outside.lines(file):
         if one.get("restored"):
             found = [before for before in found if before["number"] < one["number"]]
         found.append(one)

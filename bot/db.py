@@ -738,11 +738,22 @@ def insert_id(conn: Connection, table: Table, values: Mapping[str, Any]) -> int:
 
 def insert_missing(conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert the rows whose unique keys do not stand yet; the others are left as they are."""
+    if rows:
+        conn.execute(missing(conn, table), rows)
+
+
+def missing(conn: Connection, table: Table) -> Any:
+    """The statement of `insert_missing`, to be given a `returning`: only what was inserted returns."""
     from sqlalchemy.dialects import postgresql, sqlite
 
-    if rows:
-        kind = sqlite if conn.dialect.name == "sqlite" else postgresql
-        conn.execute(kind.insert(table).on_conflict_do_nothing(), rows)
+    kind = sqlite if conn.dialect.name == "sqlite" else postgresql
+    return kind.insert(table).on_conflict_do_nothing()
+
+
+def write_over(conn: Connection) -> None:
+    """What is deleted from now on is written over in the file, where the store is one of ours."""
+    if conn.dialect.name == "sqlite":
+        conn.exec_driver_sql("pragma secure_delete=on")
 
 
 def lock(conn: Connection, table: Table, ids: Sequence[int], *, share: bool = False) -> None:

@@ -7,21 +7,18 @@ the reply's remote id, so that collecting never brings the words back either.
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, select, update
 
-from bot import audit, people, search
+from bot import audit, outside, people, search
 from bot.collect import log
 from bot.collect.intake import ERASED
-from bot.db import accounts, insert_missing, lock, replies, reply_versions
+from bot.db import accounts, insert_missing, lock, replies, reply_versions, write_over
 from bot.errors import Invalid
-from bot.model import MACHINE, Actor, ReplyState, Right, canonical
+from bot.model import MACHINE, Actor, ReplyState, Right
 from bot.office import Office
 
 BLANK: Mapping[str, Any] = {"text": "", "author": "", "author_name": "", "url": "", "salt": ""}
@@ -42,7 +39,7 @@ def erase(
         raise Invalid("请写明抹除的依据")
     if row["removed_why"] == ERASED:
         return
-    _append(
+    outside.append(
         office.erasures,
         {"at": now.isoformat(), "account": row["account_key"], "reply": row["remote_id"]},
     )
@@ -50,18 +47,8 @@ def erase(
     audit.write(conn, now, actor, "reply.erase", f"reply:{reply_id}", reason=reason.strip())
 
 
-def _append(file: Path, line: Mapping[str, str]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("a", encoding="utf-8") as out:
-        out.write(canonical(line) + "\n")
-        out.flush()
-        os.fsync(out.fileno())
-
-
 def _blank(conn: Connection, now: datetime, row: RowMapping) -> None:
-    """SQLite is told to write over what it frees."""
-    if conn.dialect.name == "sqlite":
-        conn.exec_driver_sql("pragma secure_delete=on")
+    write_over(conn)
     search.remove(conn, [(row["id"], row["text"])])
     conn.execute(delete(reply_versions).where(reply_versions.c.reply_id == row["id"]))
     mark = {"state": ReplyState.REMOVED, "removed_why": ERASED}
@@ -72,19 +59,6 @@ def _blank(conn: Connection, now: datetime, row: RowMapping) -> None:
 # ---------------------------------------------------------------- after a restore
 
 
-def erasures(file: Path) -> list[dict[str, str]]:
-    """What was erased, oldest first; a torn last line is left out."""
-    if not file.exists():
-        return []
-    found = []
-    for line in file.read_text("utf-8").splitlines():
-        try:
-            found.append(json.loads(line))
-        except ValueError:
-            continue
-    return found
-
-
 def replay_erasures(office: Office, conn: Connection, now: datetime) -> int:
     """Erase again what the file lists; give how many replies had come back.
 
@@ -92,7 +66,7 @@ def replay_erasures(office: Office, conn: Connection, now: datetime) -> int:
     """
     keys = dict(conn.execute(select(accounts.c.key, accounts.c.id)).all())
     back = 0
-    for line in erasures(office.erasures):
+    for line in outside.lines(office.erasures):
         account = keys.get(line["account"])
         if account is None:
             continue

@@ -27,10 +27,9 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from bot import audit, search
-from bot.db import deliveries, posts, replies, reply_versions
+from bot.db import deliveries, missing, posts, replies, reply_versions
 from bot.model import MACHINE, Act, RemoteReply, ReplyState
 
 S = ReplyState
@@ -118,9 +117,7 @@ def _chunks(many: Sequence[Any]) -> Iterable[Sequence[Any]]:
 class _Homes:
     """Where the replies of one page belong."""
 
-    def __init__(
-        self, scope: Scope, sent: Mapping[str, Home], threads: Mapping[str, Home]
-    ) -> None:
+    def __init__(self, scope: Scope, sent: Mapping[str, Home], threads: Mapping[str, Home]) -> None:
         self.receipts = sent.keys()
         self._at = {**sent, **threads}
         self._watched = self._at.get(scope.remote_id)
@@ -208,9 +205,8 @@ def _add(
         }
         for n, reply in enumerate(fresh)
     ]
-    kind = sqlite if conn.dialect.name == "sqlite" else postgresql
-    missing = kind.insert(replies).on_conflict_do_nothing()
-    made = conn.execute(missing.returning(replies.c.remote_id, replies.c.id), rows)
+    new = missing(conn, replies).returning(replies.c.remote_id, replies.c.id)
+    made = conn.execute(new, rows)
     ids = dict(made.all())
     search.add(conn, [(ids[r.remote_id], r.text) for r in fresh if r.remote_id in ids])
     return set(ids)
