@@ -183,6 +183,7 @@ sources = Table(
     _flag("baseline_only"),  # since a restore: the next poll is first_poll = "seen"
     _text("etag"),
     _text("last_modified"),
+    _json("memo"),  # Reading.memo: what its kind must know at the next poll
     _at("polled_at"),
     _at("ok_at"),
     _count("failures"),
@@ -238,6 +239,7 @@ posts = Table(
     _to("people", "author_id", null=True),  # None: composed by the machine
     Column("item_id", _Id, index=True),  # items.id; no key, the two tables name each other
     _to("sources", null=True),
+    _json("from_items"),  # ids of the items a digest is made of
     _text("template"),
     _json("accounts"),  # account ids it goes to
     Column("revision_id", _Id),  # the current one
@@ -756,12 +758,14 @@ def write_over(conn: Connection) -> None:
         conn.exec_driver_sql("pragma secure_delete=on")
 
 
-def lock(conn: Connection, table: Table, ids: Sequence[int], *, share: bool = False) -> None:
-    """Lock rows against the other side until the transaction ends, in the order of their ids.
+def one_writer(conn: Connection) -> bool:
+    """Does a writing transaction exclude every other here, so that no row needs a lock?"""
+    return conn.dialect.name == "sqlite"
 
-    SQLite needs none: a writing transaction there already excludes every other.
-    """
-    if conn.dialect.name != "sqlite" and ids:
+
+def lock(conn: Connection, table: Table, ids: Sequence[int], *, share: bool = False) -> None:
+    """Lock rows against the other side until the transaction ends, in the order of their ids."""
+    if ids and not one_writer(conn):
         rows = select(table.c.id).where(table.c.id.in_(sorted(set(ids)))).order_by(table.c.id)
         conn.execute(rows.with_for_update(read=share))
 

@@ -44,6 +44,7 @@ from bot.db import (
     items,
     lock,
     offices,
+    one_writer,
     posts,
     renditions,
     revisions,
@@ -300,7 +301,7 @@ def _lock_scopes(conn: Connection, ids: Sequence[int]) -> None:
 
     Holds and edits lock the same rows for update, and only then touch deliveries: so do we.
     """
-    if conn.dialect.name == "sqlite" or not ids:
+    if not ids or one_writer(conn):
         return
     lock(conn, offices, [1], share=True)
     rows = conn.execute(_scopes(), {"ids": ids}).mappings().all()
