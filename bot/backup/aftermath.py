@@ -137,11 +137,11 @@ def _credentials(office: Office, conn: Connection, now: datetime) -> Iterator[Sa
     """An account whose credential cannot be opened here is broken now, not at its first delivery."""
     there = office.config.place(office.config.secret_key_file).exists()
     why = Say("密钥文件不是备份时的那一个，凭据打不开；放回原密钥，或重新连接")
-    sealed = select(accounts.c.id, accounts.c.key, accounts.c.credential)
+    sealed = select(accounts.c.id, accounts.c.key, accounts.c.credential).where(
+        accounts.c.credential != ""
+    )
     closed = []
-    for account, key, credential in conn.execute(
-        sealed.where(accounts.c.credential != "")
-    ).tuples():
+    for account, key, credential in conn.execute(sealed).all():
         try:
             if not there:
                 raise GongkaiError(why)

@@ -174,7 +174,9 @@ def _packing(out: IO[bytes], *, plain: bool) -> Iterator[tarfile.TarFile]:
         with tarfile.open(fileobj=out, mode="w|") as tar:
             yield tar
     else:
-        with gzip.open(out, "wb", 6) as packed, tarfile.open(fileobj=packed, mode="w|") as tar:
+        # Without a name: gzip would keep the passing one.
+        packed = gzip.GzipFile("", "wb", 6, out)
+        with packed, tarfile.open(fileobj=packed, mode="w|") as tar:
             yield tar
 
 

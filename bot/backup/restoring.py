@@ -22,6 +22,7 @@ from sqlalchemy.exc import CompileError, DBAPIError
 from bot import audit, people
 from bot.backup import aftermath
 from bot.backup.archive import CONFIG, MANIFEST, Manifest, Summary, checked, damaged, read, table_of
+from bot.collect import replay_erasures
 from bot.db import audit_heads, board_posts, disk_full, items, posts, replies, units
 from bot.deliver.queue import workers_alive
 from bot.errors import Conflict, GongkaiError, Invalid
@@ -60,6 +61,7 @@ def restore(
             loading.load(conn, tables)
             filled(conn, office.db, tables)
             said = aftermath.hold_back(office, conn, now, manifest.taken, actor.name)
+            said += _erased(office, conn, now)
             data = {"backup": digest, "head": manifest.head.number, "replaced": replaced}
             shell = Actor(None, actor.name, actor.origin)
             audit.write(conn, now, shell, "office.restore", "office:1", **data)
@@ -87,7 +89,12 @@ def _told(office: Office, path: Path, manifest: Manifest) -> Say:
 def _anchor(office: Office, now: datetime) -> None:
     """Outside the store it is noted that the trail goes on from here."""
     with office.db.read() as conn:
-        audit.anchor(conn, office.config.place(office.config.audit.anchor), now, restored=True)
+        audit.anchor(conn, office.anchor, now, restored=True)
+
+
+def _erased(office: Office, conn: Connection, now: datetime) -> list[Say]:
+    n = replay_erasures(office, conn, now)
+    return [Say("备份之后抹除过的 {n} 条评论，已重新抹除", n=n)] if n else []
 
 
 # ---------------------------------------------------------------- may it be

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import JSON, Connection, MetaData, func, select, text
 from sqlalchemy.schema import AddConstraint, DropConstraint
 
+from bot import search
 from bot.db import Database, metadata
 from bot.migrations import _alone as alone
 from bot.migrations import _found, _run, revisions, stored
@@ -29,7 +30,7 @@ def blank(conn: Connection, revision: str) -> MetaData:
     conn.execute(text("drop table if exists alembic_version"))
     _run(conn, revision)
     tables = MetaData()
-    tables.reflect(conn)
+    tables.reflect(conn, only=lambda name, _: not search.owns(name))
     for column in (c for table in tables.tables.values() for c in table.c):
         if isinstance(column.type, JSON):
             column.type.none_as_null = True
@@ -39,11 +40,13 @@ def blank(conn: Connection, revision: str) -> MetaData:
 
 
 def filled(conn: Connection, database: Database, tables: MetaData) -> None:
-    """Foreign keys are checked, new ids follow the old ones, the schema is brought to the head."""
+    """Foreign keys are checked, new ids follow the old ones, the schema is brought to the head and
+    the index made of what is there."""
     if conn.dialect.name != "sqlite":
         _each_key(conn, tables, AddConstraint)
         _follow_on(conn, tables)
     _run(conn, "head")
+    search.rebuild(conn)
     _found(conn, database)
 
 
