@@ -31,6 +31,7 @@ def opened(context: click.Context) -> Office:
     office = open_office(Path(context.obj))
     if not context.meta.get("lang"):
         use(office.config.language)
+    context.meta["zone"] = office.config.tz
     context.call_on_close(office.db.close)
     return office
 
@@ -49,7 +50,7 @@ def with_office(command: Callable[..., Any]) -> Callable[..., Any]:
 def acting(command: Callable[..., Any]) -> Callable[..., Any]:
     """Passes the office and who acts; without --as the machine's own shell does."""
 
-    @click.option("--as", "login", default="", help="以何人身份办理 who acts (login)")
+    @click.option("--as", "acting_as", default="", help="以何人身份办理 who acts (login)")
     @click.option(
         "--password-file", type=click.Path(exists=True, dir_okay=False), help="密码所在文件"
     )
@@ -57,7 +58,7 @@ def acting(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def run(context: click.Context, /, *args: Any, **kwargs: Any) -> Any:
         office = opened(context)
-        login, password_file = kwargs.pop("login"), kwargs.pop("password_file")
+        login, password_file = kwargs.pop("acting_as"), kwargs.pop("password_file")
         return command(office, _actor(office, login, password_file), *args, **kwargs)
 
     return run
@@ -136,7 +137,7 @@ def cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, datetime):
-        return f"{value.astimezone():%m-%d %H:%M:%S}"
+        return f"{value.astimezone(click.get_current_context().meta.get('zone')):%m-%d %H:%M:%S}"
     if isinstance(value, dict) and "text" in value and "values" in value:
         from bot.language import Say
 
