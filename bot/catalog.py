@@ -8,17 +8,20 @@ nobody. Gone is missing from two whole reads while an older entry is still liste
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+import logging
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import Connection, RowMapping, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, and_, insert, or_, select, update
 
 from bot import audit, config, lease, people
 from bot.config import SourcePart
 from bot.db import (
     deliveries,
+    disk_full,
     holds,
     insert_id,
     item_revisions,
@@ -48,6 +51,8 @@ from bot.sources.base import Origin, Source, kinds, source_class
 
 MISSING_BEFORE_GONE = 2
 TELL_AFTER_FAILURES = 3
+NOT_DRAFTED = Say("该来源不自动成稿")  # a digest or a person may still pick it
+log = logging.getLogger("gongkai.catalog")
 
 
 # ---------------------------------------------------------------- taking the file in
@@ -103,48 +108,64 @@ def reader(office: Office, key: str, part: SourcePart) -> Source:
 
 
 async def poll_due(office: Office, n: int = 4) -> int:
-    """Poll the sources whose time has come; give how many."""
-    with office.db.write() as conn:
-        now = office.db.now(conn)
-        rows = lease.claim(conn, sources, now, n, sources.c.state == SourceState.ACTIVE)
-    for row in rows:
-        await _poll(office, row)
+    """Poll the sources whose time has come, side by side; give how many."""
+    rows = await asyncio.to_thread(_claim, office, n)
+    await asyncio.gather(*(_poll(office, row, office.config.sources[row["key"]]) for row in rows))
     return len(rows)
 
 
-async def _poll(office: Office, row: RowMapping) -> None:
-    part = office.config.sources.get(row["key"])
-    if part is None:
-        return
-    try:
-        reading = await reader(office, row["key"], part).read(_origin(office, row, part))
-    except GongkaiError as error:
-        _failed(office, row, part, error)
-        return
+def _claim(office: Office, n: int) -> list[RowMapping]:
+    declared = sources.c.key.in_(list(office.config.sources))
     with office.db.write() as conn:
         now = office.db.now(conn)
-        if not reading.unchanged:
+        active = sources.c.state == SourceState.ACTIVE
+        return lease.claim(conn, sources, now, n, active, declared)
+
+
+async def _poll(office: Office, row: RowMapping, part: SourcePart) -> None:
+    """A source that cannot be read, for whatever cause, blocks no other."""
+    try:
+        reading = await reader(office, row["key"], part).read(_origin(office, row, part))
+        await asyncio.to_thread(_take, office, row, part, reading)
+    except GongkaiError as error:
+        await asyncio.to_thread(_failed, office, row, part, error)
+    except Exception as error:
+        if disk_full(error):
+            raise
+        log.exception("source %s", row["key"])
+        said = Say("读取时内部出错（{kind}），请管理员查看日志", kind=type(error).__name__)
+        await asyncio.to_thread(_failed, office, row, part, SourceError(said))
+
+
+def _take(office: Office, row: RowMapping, part: SourcePart, reading: Reading) -> None:
+    """Nothing of a reading whose lease was lost: whoever has it now reads for himself."""
+    with office.db.write() as conn:
+        now = office.db.now(conn)
+        if _polled(conn, now, row, part, reading) and not reading.unchanged:
             take_in(office, conn, now, row, part, reading)
-        _polled(conn, now, row, part, reading)
 
 
 def _origin(office: Office, row: RowMapping, part: SourcePart) -> Origin:
     remote = urlsplit(part.url).scheme in ("http", "https")
     url = part.url if remote else str(office.config.place(part.url))
     fill = tuple(part.fill.items())
-    return Origin(url, office.config.tz, row["etag"], row["last_modified"], part.private, fill)
+    known = row["etag"], row["last_modified"]
+    return Origin(url, office.config.tz, *known, part.private, fill, row["memo"] or {})
 
 
 def _polled(
     conn: Connection, now: datetime, row: RowMapping, part: SourcePart, reading: Reading
-) -> None:
+) -> bool:
     values: dict[str, Any] = {"polled_at": now, "ok_at": now, "failures": 0, "error": None}
     if not reading.unchanged:
         values |= {"etag": reading.etag, "last_modified": reading.last_modified}
+        values |= {"memo": dict(reading.memo)}
         values["problems"] = [{"where": p.where, "what": p.what} for p in reading.problems[:50]]
         values |= {"baseline_at": row["baseline_at"] or now, "baseline_only": False}
-    lease.settle(conn, sources, row, now + part.every, **values)
-    close_notice(conn, now, f"source:{row['id']}")
+    mine = lease.settle(conn, sources, row, now + part.every, **values)
+    if mine:
+        close_notice(conn, now, f"source:{row['id']}")
+    return mine
 
 
 def _failed(office: Office, row: RowMapping, part: SourcePart, error: GongkaiError) -> None:
@@ -174,19 +195,23 @@ def take_in(
     reading: Reading,
 ) -> None:
     """Entries become items; changes and disappearances are noted and hold what was made of them."""
-    query = select(items).where(items.c.source_id == source["id"])
-    known = {row["key"]: row for row in conn.execute(query).mappings()}
-    fresh = [entry for entry in reading.entries if entry.key not in known]
-    for entry in reading.entries:
-        if entry.key in known:
-            _seen_again(conn, now, known[entry.key], entry)
-    _add(office, conn, now, source, part, fresh)
+    known = {row["key"]: row for row in conn.execute(_known(source["id"])).mappings()}
+    listed = {entry.key: entry for entry in reversed(reading.entries)}  # the same one twice is one
+    for key in known.keys() & listed.keys():
+        _seen_again(conn, now, known[key], listed[key])
+    fresh = [entry for key, entry in listed.items() if key not in known]
+    _add(conn, now, source, part, fresh[::-1])
     if reading.whole:
-        _missing(conn, now, known, {entry.key for entry in reading.entries})
+        _missing(conn, now, known, listed.keys())
+
+
+def _known(source_id: int) -> Any:
+    """Of every item of a source, what a reading is held against."""
+    names = ["id", "key", "digest", "revision", "missing", "gone_at", "published", "seen_at"]
+    return select(*(items.c[name] for name in names)).where(items.c.source_id == source_id)
 
 
 def _add(
-    office: Office,
     conn: Connection,
     now: datetime,
     source: RowMapping,
@@ -240,7 +265,7 @@ def _begins_as(
     if not first and entry.published and now - entry.published > part.max_age:
         return ItemState.NEW, Say("发布日期较早")
     if not part.draft:
-        return ItemState.NEW, Say("该来源不自动成稿")
+        return ItemState.NEW, NOT_DRAFTED
     return ItemState.NEW, None
 
 
@@ -302,14 +327,13 @@ def _seen_again(conn: Connection, now: datetime, item: RowMapping, entry: Entry)
 
 
 def _missing(
-    conn: Connection, now: datetime, known: dict[str, RowMapping], listed: set[str]
+    conn: Connection, now: datetime, known: Mapping[str, RowMapping], listed: Collection[str]
 ) -> None:
     """Missing while an older entry is still listed: a feed that merely moved on proves nothing."""
-    oldest = min((row["id"] for key, row in known.items() if key in listed), default=None)
-    if oldest is None:
-        return
-    for key, row in known.items():
-        if key in listed or row["gone_at"] or row["id"] < oldest:
+    standing = [known[key] for key in listed if key in known]
+    unlisted = known.keys() - set(listed)
+    for row in _not_below(standing, [known[key] for key in unlisted]):
+        if row["gone_at"]:
             continue
         missing = row["missing"] + 1
         gone = missing >= MISSING_BEFORE_GONE
@@ -319,30 +343,64 @@ def _missing(
             _hold(conn, now, row["id"], Say("来源条目已撤下"))
 
 
+def _not_below(standing: Sequence[RowMapping], rows: Sequence[RowMapping]) -> list[RowMapping]:
+    """The rows that something standing is older than.
+
+    By date of publication; where one of the two has none, only what an earlier reading brought is
+    older.
+    """
+    published = min((r["published"] for r in standing if r["published"]), default=None)
+    undated = min((r["seen_at"] for r in standing if not r["published"]), default=None)
+    seen = min((r["seen_at"] for r in standing), default=None)
+
+    def _older(row: RowMapping) -> bool:
+        if row["published"] is None:
+            return seen is not None and seen < row["seen_at"]
+        by_date = published is not None and published < row["published"]
+        return by_date or (undated is not None and undated < row["seen_at"])
+
+    return [row for row in rows if _older(row)]
+
+
 def _hold(conn: Connection, now: datetime, item_id: int, why: Say) -> None:
     """Hold what came of this entry and has not gone, until a person has looked."""
     lock(conn, items, [item_id])
-    made = list(conn.execute(select(posts.c.id).where(posts.c.item_id == item_id)).scalars())
-    if not made:
-        return
-    lock(conn, posts, made)
-    unsent = select(func.count()).where(
-        deliveries.c.post_id.in_(made), deliveries.c.state == DeliveryState.READY
+    if _unsent(conn, posts.c.item_id == item_id):
+        _stop(conn, now, HoldScope.ITEM, item_id, why)
+    digests = select(posts.c.id, posts.c.from_items).where(
+        posts.c.from_items.is_not(None), posts.c.state != PostState.CLOSED
     )
-    open_posts = select(func.count()).where(
-        posts.c.id.in_(made), posts.c.state.in_((PostState.APPROVED, PostState.IN_REVIEW))
+    mine = [post for post, made_of in conn.execute(digests) if item_id in made_of]
+    for post in _unsent(conn, posts.c.id.in_(mine)):
+        _stop(conn, now, HoldScope.POST, post, why)
+
+
+def _unsent(conn: Connection, which: Any) -> list[int]:
+    """Of some posts, those handed in or signed of which something may still go; locked."""
+    over = (DeliveryState.SENT, DeliveryState.CANCELLED)
+    planned = select(deliveries.c.id).where(deliveries.c.post_id == posts.c.id)
+    query = select(posts.c.id).where(
+        which,
+        posts.c.state != PostState.CLOSED,
+        or_(
+            posts.c.state == PostState.IN_REVIEW,
+            and_(posts.c.state == PostState.APPROVED, ~planned.exists()),
+            planned.where(deliveries.c.state.not_in(over)).exists(),
+        ),
     )
-    if not (conn.execute(unsent).scalar_one() or conn.execute(open_posts).scalar_one()):
+    lock(conn, posts, list(conn.execute(select(posts.c.id).where(which)).scalars()))
+    return list(conn.execute(query.order_by(posts.c.id)).scalars())
+
+
+def _stop(conn: Connection, now: datetime, scope: HoldScope, target: int, why: Say) -> None:
+    """One hold stands until it is lifted, however often the entry changes meanwhile."""
+    mine = holds.c.scope == scope, holds.c.target_id == target, holds.c.person_id.is_(None)
+    if conn.execute(select(holds.c.id).where(*mine, holds.c.lifted_at.is_(None))).first():
         return
-    stands = select(holds.c.id).where(
-        holds.c.scope == HoldScope.ITEM, holds.c.target_id == item_id, holds.c.lifted_at.is_(None)
-    )
-    if conn.execute(stands).first():
-        return
-    values = {"scope": HoldScope.ITEM, "target_id": item_id, "reason": str(why), "since": now}
-    made_hold = insert_id(conn, holds, {**values, "passes": []})
-    audit.write(conn, now, MACHINE, "hold", f"item:{item_id}", hold=made_hold)
-    open_notice(conn, now, f"hold:{made_hold}", why, None, f"/stop#hold-{made_hold}")
+    values = {"scope": scope, "target_id": target, "reason": str(why), "since": now}
+    made = insert_id(conn, holds, {**values, "passes": []})
+    audit.write(conn, now, MACHINE, "hold", f"{scope}:{target}", hold=made)
+    open_notice(conn, now, f"hold:{made}", why, None, f"/stop#hold-{made}")
 
 
 # ---------------------------------------------------------------- people's acts
@@ -354,8 +412,7 @@ def take(conn: Connection, now: datetime, actor: Actor, item_id: int) -> None:
     if row["state"] == ItemState.COMPOSED:
         raise Conflict("这个条目已经成稿")
     values = {"state": ItemState.NEW, "waits": None, "due_at": now}
-    conn.execute(update(items).where(items.c.id == item_id).values(**values))
-    audit.write(conn, now, actor, "item.take", f"item:{item_id}")
+    _decided(conn, now, actor, row, "item.take", values)
 
 
 def skip(conn: Connection, now: datetime, actor: Actor, item_id: int) -> None:
@@ -364,11 +421,29 @@ def skip(conn: Connection, now: datetime, actor: Actor, item_id: int) -> None:
     if row["state"] == ItemState.COMPOSED:
         raise Conflict("这个条目已经成稿")
     values = {"state": ItemState.SKIPPED, "waits": None, "due_at": None}
-    conn.execute(update(items).where(items.c.id == item_id).values(**values))
-    audit.write(conn, now, actor, "item.skip", f"item:{item_id}")
+    _decided(conn, now, actor, row, "item.skip", values)
+
+
+def _decided(
+    conn: Connection,
+    now: datetime,
+    actor: Actor,
+    row: RowMapping,
+    verb: str,
+    values: dict[str, Any],
+) -> None:
+    """A person's word on an item. A flood is over when none of its source waits any more."""
+    lost = {"lease": None, "leased_until": None, "tries": 0}  # what was at work on it ends unheard
+    conn.execute(update(items).where(items.c.id == row["id"]).values(**values, **lost))
+    audit.write(conn, now, actor, verb, f"item:{row['id']}")
+    close_notice(conn, now, f"item:{row['id']}")
+    waiting = items.c.source_id == row["source_id"], items.c.waits.is_not(None)
+    if not conn.execute(select(items.c.id).where(*waiting).limit(1)).first():
+        close_notice(conn, now, f"flood:{row['source_id']}")
 
 
 def _for(conn: Connection, actor: Actor, item_id: int) -> RowMapping:
+    lock(conn, items, [item_id])
     query = select(*items.c, sources.c.unit_id).join(sources).where(items.c.id == item_id)
     row = conn.execute(query).mappings().first()
     if row is None:

@@ -448,13 +448,16 @@ def compose_due(office: Office, n: int = 50) -> int:
 
 def _compose_claimed(office: Office, conn: Connection, now: datetime, row: RowMapping) -> None:
     try:
-        post_id = from_item(office, conn, now, MACHINE, row["id"])
+        with conn.begin_nested():  # half a post is none
+            post_id = from_item(office, conn, now, MACHINE, row["id"])
     except (ConfigError, NotFound, Invalid) as error:
         said = Say("没能成稿：{why}", why=error.say)
         lease.settle(conn, items, row, None, waits=said.json())
         open_notice(conn, now, f"item:{row['id']}", said, None, "/items")
         return
-    lease.settle(conn, items, row, None, state=ItemState.COMPOSED, post_id=post_id)
+    done = {"state": ItemState.COMPOSED, "post_id": post_id}
+    if not lease.settle(conn, items, row, None, **done):
+        raise Conflict("条目 {id} 已由别处处理", id=row["id"])
 
 
 def from_item(
