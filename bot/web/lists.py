@@ -71,12 +71,17 @@ class Account:
 
 
 def account(row: Row) -> Account:
-    """From a row of accounts; one whose adapter is not installed keeps its own name."""
+    """From a row of accounts; one whose adapter is not installed keeps its own name.
+
+    Where the options name a platform that is served by hand, its name and first letter stand.
+    """
     try:
         kind: Any = adapter_class(row["adapter"])
         label, letter = kind.label, kind.letter
     except (KeyError, ImportError):
         label, letter = row["adapter"], row["adapter"][:1].upper()
+    if platform := (row["options"] or {}).get("platform"):
+        label, letter = platform, platform[:1]
     named = (row["id"], row["key"], row["name"] or row["key"], label, letter)
     return Account(*named, row["state"], row["unit_id"], row["identity_url"])
 

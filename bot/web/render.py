@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
+from jinja2.bccache import Bucket
 from markupsafe import Markup
 
 from bot.language import Say, _, current
@@ -170,6 +171,23 @@ def lapse(passed: timedelta) -> Say:
     return Say("{n} 天前", n=seconds // 86400)
 
 
+class _Compiled(BytecodeCache):
+    """Templates are compiled once in a process, however many environments there are."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if code := self._kept.get(bucket.key + bucket.checksum):
+            bucket.bytecode_from_string(code)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key + bucket.checksum] = bucket.bytecode_to_string()
+
+
+_COMPILED = _Compiled()
+
+
 def environment(office: Office) -> Environment:
     """The console's own environment."""
     made = Environment(
@@ -179,6 +197,7 @@ def environment(office: Office) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
+        bytecode_cache=_COMPILED,
     )
     times = Times(office)
     made.globals.update(_=_, Say=Say, icon=icon, chip=chip, static=static, query=query)

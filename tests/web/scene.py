@@ -11,7 +11,7 @@ from lxml import html
 from sqlalchemy import Connection, insert, select, update
 
 from bot import compose, db, people, review
-from bot.adapters.base import adapter_class
+from bot.adapters.base import adapter_class, ssl_context
 from bot.compose import Body
 from bot.deliver import plan
 from bot.language import Say
@@ -48,7 +48,9 @@ class Reader:
 
     def __init__(self, base: str, login: str = "") -> None:
         self.base = base
-        self.client = httpx.Client(base_url=base, follow_redirects=True, trust_env=False)
+        self.client = httpx.Client(
+            base_url=base, follow_redirects=True, trust_env=False, verify=ssl_context()
+        )
         if login:
             assert self.enter(login).place == "/"
 

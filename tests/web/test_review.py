@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from bot import compose, db, media, review
 from bot.compose import Body
-from bot.model import Verdict
+from bot.model import Media, Verdict
 from bot.office import Office
 from bot.web import counts
 from tests import builders
@@ -18,7 +18,7 @@ from tests.web import scene
 from tests.web.conftest import Enter
 
 
-def picture(office: Office, colour: int = 90) -> media.Media:
+def picture(office: Office, colour: int = 90) -> Media:
     out = io.BytesIO()
     Image.new("RGB", (64, 40), (colour, 90, 90)).save(out, "PNG")
     with office.db.write() as conn:

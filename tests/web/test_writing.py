@@ -36,7 +36,7 @@ def revisions(office: Office) -> int:
         return len(conn.execute(select(db.revisions.c.id)).all())
 
 
-FORM = {"title": "停水通知", "text": "望江路明日停水。", "keys": ["board", "masto"], "act": "save"}
+FORM: dict[str, Any] = {"title": "停水通知", "text": "望江路明日停水。", "keys": ["board", "masto"], "act": "save"}
 
 
 def test_a_post_is_written_saved_and_handed_in(staffed: Office, enter: Enter) -> None:
@@ -270,7 +270,7 @@ def test_an_entry_with_a_post_leads_to_it_instead_of_making_another(
 
 
 def test_a_link_that_is_no_web_address_is_not_followed(staffed: Office, enter: Enter) -> None:
-    entry = {
+    entry: dict[str, Any] = {
         "key": "k", "title": "坏链接", "link": "javascript:alert(1)", "published": None,
         "formed": None, "index_number": "", "document_number": "", "publisher": "", "column": "",
         "topic": "", "summary": "", "body": "", "language": "", "attachments": [], "raw_digest": "",

@@ -1,0 +1,232 @@
+"""The console in a real browser: keys, no scripts at all, small screens, print, a quiet console."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from os import geteuid
+from typing import Any
+
+import pytest
+
+from bot import db
+from bot.office import Office
+from tests import builders
+from tests.web import scene
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.xdist_group("browser"),
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium"),
+]
+Open = Callable[..., Any]
+DESK, PHONE = (1280, 800), (390, 844)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with sync_api.sync_playwright() as running:
+        args = ["--no-sandbox"] if geteuid() == 0 else []
+        made = running.chromium.launch(executable_path=CHROMIUM, args=args)
+        yield made
+        made.close()
+
+
+@contextmanager
+def context(chromium: Any, base: str, size: tuple[int, int], **more: Any) -> Iterator[Any]:
+    width, height = size
+    made = chromium.new_context(
+        base_url=base, viewport={"width": width, "height": height}, locale="zh-CN", **more
+    )
+    made.set_default_timeout(10_000)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def sit(chromium: Any, base: str, staffed: Office) -> Iterator[Open]:
+    """Open a page as somebody, on a screen of some size."""
+    with ExitStack() as stack:
+
+        def opened(login: str, size: tuple[int, int] = DESK, **more: Any) -> Any:
+            page = stack.enter_context(context(chromium, base, size, **more)).new_page()
+            page.goto("/login")
+            page.fill("#login", login)
+            page.fill("#password", builders.PASSWORD)
+            page.click("button.primary")
+            page.wait_for_url(f"{base}/")
+            return page
+
+        yield opened
+
+
+@pytest.fixture
+def rows(staffed: Office) -> Office:
+    """Something on every page."""
+    scene.worker(staffed)
+    urgent = {"title": "城区供水管网检修公告", "keys": ("board", "masto", "hand")}
+    scene.unclear(staffed, scene.signed(staffed, **urgent))
+    later = builders.NOW + timedelta(hours=3)
+    scene.signed(staffed, title="医保缴费提醒", keys=("board", "masto"), go_at=later)
+    scene.submitted(staffed, title="元旦办事提醒", text="请拨 13800138000 预约。", go_at=later)
+    scene.item(staffed, waits={"text": "发布日期较早", "values": {}})
+    scene.reply(staffed, "望江桥修到几号", post_id=1)
+    return staffed
+
+
+PAGES = (
+    *("/", "/posts", "/posts/1", "/posts/3/edit", "/items", "/review", "/review/3"),
+    *("/queue?open=1", "/queue/1", "/replies", "/accounts", "/stop", "/me", "/posts/new"),
+)
+
+
+def test_no_page_breaks_its_own_policy_or_spills_over_the_screen(rows: Office, sit: Open) -> None:
+    for size in (DESK, PHONE, (320, 640)):
+        page = sit("zhou", size)
+        said: list[str] = []
+        page.on("console", lambda message, said=said: said.append(message.text))
+        page.on("pageerror", lambda error, said=said: said.append(str(error)))
+        for path in PAGES:
+            page.goto(path)
+            over = page.evaluate(
+                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            )
+            assert over <= 0, (path, size, over)
+        assert said == [], size
+
+
+def test_the_first_tab_skips_to_the_text_and_focus_is_seen(rows: Office, sit: Open) -> None:
+    page = sit("zhou")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    outline = page.evaluate("getComputedStyle(document.activeElement).outlineWidth")
+    assert outline == "3px"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+
+
+def test_keys_lead_to_pages_and_p_moves_to_the_button_but_never_signs(
+    rows: Office, sit: Open
+) -> None:
+    page = sit("lin")
+    page.keyboard.press("g")
+    page.keyboard.press("r")
+    page.wait_for_url("**/review")
+    page.keyboard.press("j")
+    assert "元旦办事提醒" in page.evaluate("document.activeElement.textContent")
+    page.keyboard.press("p")
+    assert page.evaluate("document.activeElement.value") == "pass"
+    assert scene.state_of(rows, db.posts, 3) == "in_review"
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/review?done=approved")
+    assert scene.state_of(rows, db.posts, 3) == "approved"
+    page.keyboard.press("Shift+S")
+    page.wait_for_url("**/stop")
+
+
+def test_keys_sleep_in_fields_and_where_they_were_switched_off(rows: Office, sit: Open) -> None:
+    page = sit("zhou")
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.name") == "q"
+    page.keyboard.type("grs")
+    assert page.input_value(".find input") == "grs"
+    page.goto("/me")
+    page.check("#keys-off")
+    page.goto("/posts")
+    page.keyboard.press("g")
+    page.keyboard.press("q")
+    page.wait_for_timeout(200)
+    assert page.url.endswith("/posts")
+
+
+def test_without_scripts_a_post_is_written_signed_and_its_delivery_decided(
+    staffed: Office, sit: Open
+) -> None:
+    page = sit("zhou", java_script_enabled=False)
+    page.goto("/posts/new")
+    page.fill("#title", "停水通知")
+    page.fill("#text", "望江路明日停水。")
+    page.check("input[value=board]")
+    page.click("button[value=submit]")
+    assert "已送审" in page.inner_text("main")
+    signer = sit("lin", java_script_enabled=False)
+    signer.goto("/review")
+    signer.click("button[value=return]")
+    assert "须写明意见" in signer.inner_text("[role=alert]")
+    signer.fill("#note", "同意")
+    signer.click("button[value=pass]")
+    assert scene.state_of(staffed, db.posts, 1) == "approved"
+
+
+def test_the_stop_button_says_what_the_chosen_scope_stops(rows: Office, sit: Open) -> None:
+    page = sit("lin")
+    page.goto("/stop")
+    button = page.locator("button.danger")
+    assert button.inner_text() == "立即停发，停住 4 条"
+    page.select_option("select[name=account]", label="Mastodon 云澜 · 停住 2 条")
+    assert button.inner_text() == "立即停发，停住 2 条"
+    assert page.is_checked("input[value=account]")
+    page.fill("#reason", "账号疑似被盗")
+    button.click()
+    page.wait_for_url("**/stop#hold-1")
+    assert "停发中 1" in page.inner_text("header.top")
+
+
+def test_the_top_bar_changes_by_itself_when_the_worker_stops(
+    rows: Office, sit: Open, clock: Any
+) -> None:
+    page = sit("zhou")
+    assert "运行正常" in page.inner_text("#pulse")
+    clock.move(60)
+    page.evaluate("htmx.trigger('#pulse', 'htmx:abort')")
+    page.evaluate(
+        "htmx.ajax('GET', document.getElementById('pulse').getAttribute('hx-get'),"
+        " {target: '#pulse', swap: 'outerHTML'})"
+    )
+    page.wait_for_selector("#pulse .dead")
+
+
+def test_on_a_phone_every_target_is_large_and_the_act_stays_in_sight(
+    rows: Office, sit: Open
+) -> None:
+    page = sit("lin", PHONE)
+    for path in ("/", "/queue", "/review/3", "/stop", "/posts"):
+        page.goto(path)
+        small = page.evaluate(
+            "[...document.querySelectorAll('main .btn, .tabs a, .tabs summary')]"
+            ".filter(b => b.offsetParent && b.getBoundingClientRect().height < 44)"
+            ".map(b => b.textContent.trim())"
+        )
+        assert small == [], path
+    page.goto("/review/3")
+    for name in ("pass", "return", "refer"):
+        box = page.locator(f"button[value={name}]").bounding_box()
+        assert box["y"] + box["height"] <= 844 - 60
+    assert "文本 1 份" in page.inner_text(".covers")
+    page.click(".tabs summary")
+    page.click(".more a[href='/accounts']")
+    page.wait_for_url("**/accounts")
+
+
+def test_on_paper_there_is_only_the_sheet(rows: Office, sit: Open) -> None:
+    page = sit("lin")
+    page.goto("/review/3/sheet")
+    page.emulate_media(media="print")
+    for part in (".rail", ".top", ".noprint"):
+        assert not page.is_visible(part)
+    assert page.is_visible("main table")
+
+
+def test_errors_get_the_focus(rows: Office, sit: Open) -> None:
+    page = sit("zhou")
+    page.goto("/posts/new")
+    page.fill("#text", "字")
+    page.click("button[value=save]")
+    page.wait_for_selector("[role=alert]")
+    assert page.evaluate("document.activeElement.getAttribute('role')") == "alert"
+    assert page.input_value("#text") == "字"
