@@ -11,6 +11,7 @@ What an answer means (docs/adapters.md tells which server answers how):
 | 429                                  | Later(its wait)  | Later(its wait)      |
 | 3xx                                  | AccountBroken: the address in config.toml has moved |
 | 400, 401, 403, 422 without words     | is the credential dead? AccountBroken, else Refused |
+| 403 insufficient_scope (RFC 6750)    | AccountBroken    | AccountBroken        |
 | any other 4xx                        | Refused          | Refused              |
 
 Three of four real servers store a second post for the same Idempotency-Key, and the fourth loses
@@ -493,6 +494,8 @@ class Mastodon(Adapter):
         if status < 400:
             said = "{host} 转到了 {to}，请改 config.toml 里的地址"
             return AccountBroken(said, to=_target(answer), **about)
+        if "insufficient_scope" in answer.headers.get("www-authenticate", ""):
+            return AccountBroken("{host} 没有给这份凭据足够的权限，请重新授权", **about)
         if status in SUSPECT or (status == 422 and not answer.body.strip()):
             try:
                 await self._me()

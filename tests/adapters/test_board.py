@@ -236,7 +236,7 @@ class TestBoard:
         receipt = await sent(adapter, "通告")
         rig.fault("visible", Fault(True, page("<html>登录网络</html>")))
         assert await adapter.visible(receipt) is Visible.CANNOT_TELL
-        rig.fault("visible", Fault(True, sent="none"))
+        rig.always("visible", Fault(True, sent="none"))
         assert await adapter.visible(receipt) is Visible.CANNOT_TELL
 
     async def test_a_strange_address_breaks_the_account_and_sends_nothing(

@@ -147,6 +147,15 @@ async def test_a_refusal_that_looks_like_a_dead_token_is_none_while_the_token_li
         await sent(adapter, TEXT)
 
 
+async def test_a_token_without_the_right_to_write_breaks_the_account(
+    rig: MastodonRig, adapter: Adapter
+) -> None:
+    told = {"www-authenticate": 'Bearer realm="Doorkeeper", error="insufficient_scope"'}
+    rig.fault("publish", Fault(False, reply({"error": "outside the scopes"}, 403, told)))
+    with pytest.raises(AccountBroken):
+        await sent(adapter, TEXT)
+
+
 async def test_a_refusal_waits_when_nobody_can_say_whether_the_token_lives(
     rig: MastodonRig, adapter: Adapter
 ) -> None:
@@ -201,6 +210,40 @@ async def test_an_answer_that_lost_its_thread_is_sent_and_says_so(
     receipt = await sent(adapter, outgoing, "key-2")
     assert "没有把答复挂到原评论下" in receipt.raw
     assert isinstance(await adapter.find(outgoing, "key-2", began, NONE_TAKEN), Found)
+
+
+async def test_an_answer_to_what_is_gone_is_not_sent_to_a_server_that_would_take_it(
+    rig: MastodonRig, adapter: Adapter
+) -> None:
+    behave(rig, checks_parent=False)
+    root = await sent(adapter, TEXT)
+    question = rig.answer(root.remote_id, "问")
+    rig.remove(question)
+    with pytest.raises(Refused):
+        await sent(adapter, Outgoing("答复", in_reply_to=question), "key-2")
+    assert len(rig.posts()) == 1
+
+
+async def test_a_warning_a_language_and_a_visibility_arrive(
+    rig: MastodonRig, adapter: Adapter
+) -> None:
+    await sent(adapter, Outgoing("正文", language="en", visibility="unlisted", warning="事故现场"))
+    await sent(adapter, Outgoing("正文", language="", visibility=""), "key-2")
+    shown = [
+        (p["language"], p["visibility"], p["warning"], p["sensitive"]) for p in rig.fake.posts()
+    ]
+    assert shown == [("en", "unlisted", "事故现场", True), ("zh", "public", "", False)]
+
+
+async def test_the_same_number_on_another_instance_is_another_identity(
+    rig: MastodonRig, adapter: Adapter
+) -> None:
+    with fakes.running() as (fake, server):
+        async with MastodonRig(fake, server).adapter(Mastodon) as elsewhere:
+            there = (await elsewhere.check()).identity
+    here = (await adapter.check()).identity
+    assert here.name == there.name
+    assert here.id != there.id
 
 
 async def test_a_dropped_picture_is_sent_and_says_so(

@@ -42,6 +42,7 @@ class Manners:
     bad_token: str = "401"  # 401 | plain (400, text) | empty (422)
     reading_needs_token: bool = False
     threads: bool = True  # False: an answer becomes a post of its own
+    checks_parent: bool = True  # False: an answer to what is gone becomes a post of its own
     keeps_media: bool = True  # False: attachments are dropped without a word
     processing: int = 0  # how many times a new upload says "not yet"
     deletes: bool = True  # False: DELETE is 404 and the post stays
@@ -68,6 +69,7 @@ class Status:
     parent: Status | None = None
     visibility: str = "public"
     warning: str = ""
+    sensitive: bool = False
     language: str = ""
     media: list[dict[str, Any]] = field(default_factory=list)
     edited_at: datetime | None = None
@@ -80,8 +82,9 @@ class Status:
 
     def row(self) -> dict[str, Any]:
         """As `GET /_posts` tells it."""
-        plain = ("id", "text", "visibility", "warning", "language", "key", "token", "gone")
+        plain = ("id", "text", "visibility", "warning", "sensitive", "language", "key", "token")
         return {k: getattr(self, k) for k in plain} | {
+            "gone": self.gone,
             "account": self.account.name,
             "at": self.stored,
             "reply_to": self.parent.id if self.parent else "",
@@ -294,7 +297,7 @@ class Mastodon:
         if refusal := self._refusal(given):
             return refusal
         parent = self.statuses.get(given.get("in_reply_to_id") or "")
-        if given.get("in_reply_to_id") and parent is None:
+        if given.get("in_reply_to_id") and parent is None and self.manners.checks_parent:
             return reply({"error": "The post you are trying to reply to does not exist."}, 404)
         status = self._fill(Status(self._id(), account, "", _now(), key=key), given)
         status.parent = parent if self.manners.threads else None
@@ -375,6 +378,7 @@ class Mastodon:
         media = given.get("media_ids") or []
         status.text = given.get("status") or ""
         status.warning = given.get("spoiler_text") or ""
+        status.sensitive = bool(given.get("sensitive"))
         status.language = given.get("language") or ""
         status.media = [self.media[m] for m in media] if self.manners.keeps_media else []
         return status
@@ -417,7 +421,7 @@ class Mastodon:
             "edited_at": _time(s.edited_at) if s.edited_at else None,
             "in_reply_to_id": s.parent.id if s.parent else None,
             "in_reply_to_account_id": s.parent.account.id if s.parent else None,
-            "sensitive": bool(s.warning),
+            "sensitive": s.sensitive,
             "spoiler_text": s.warning,
             "visibility": s.visibility,
             "language": s.language or None,
