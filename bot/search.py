@@ -122,30 +122,37 @@ def _positions(text: str) -> str:
 # ---------------------------------------------------------------- asking
 
 
-def narrowed(conn: Connection, query: Select[Any], words: str) -> Select[Any]:
-    """Of a select over replies, those in which every one of `words` occurs, newest first."""
+def narrowed(
+    conn: Connection, query: Select[Any], words: str, before: int | None = None
+) -> Select[Any]:
+    """Of a select over replies, those with every one of `words`, newest first, older than `before`."""
     terms = words.split()
     phrases = [pairs for term in terms if (pairs := bigrams(term))]
     for term in terms:
         if not bigrams(term):
             query = query.where(replies.c.text.icontains(term, autoescape=True))
     if not phrases:
-        return query.order_by(replies.c.id.desc())
+        return _from(query, replies.c.id, before)
     narrow = _by_fts if conn.dialect.name == "sqlite" else _by_tsvector
-    return narrow(query, phrases)
+    return narrow(query, phrases, before)
 
 
-def _by_fts(query: Select[Any], phrases: list[list[str]]) -> Select[Any]:
+def _from(query: Select[Any], number: ColumnElement[int], before: int | None) -> Select[Any]:
+    older = query if before is None else query.where(number < before)
+    return older.order_by(number.desc())
+
+
+def _by_fts(query: Select[Any], phrases: list[list[str]], before: int | None) -> Select[Any]:
     asked = " AND ".join(f'"{" ".join(pairs)}"' for pairs in phrases)
     found: ColumnElement[bool] = literal_column("reply_words").op("match")(asked)
     # The sum keeps SQLite from asking the index for one reply after another.
     met = replies.c.id == _FTS.c.rowid + literal_column("0")
-    return query.join(_FTS, met).where(found).order_by(_FTS.c.rowid.desc())
+    return _from(query.join(_FTS, met).where(found), _FTS.c.rowid, before)
 
 
-def _by_tsvector(query: Select[Any], phrases: list[list[str]]) -> Select[Any]:
+def _by_tsvector(query: Select[Any], phrases: list[list[str]], before: int | None) -> Select[Any]:
     """Materialised: else PostgreSQL walks all replies backwards until enough of them match."""
     asked = " & ".join("(" + " <-> ".join(f"'{p}'" for p in pairs) + ")" for pairs in phrases)
     found = _INDEX.c.words.op("@@")(cast(asked, TSQUERY))
     hits = select(_INDEX.c.id).where(found).cte("hits").prefix_with("materialized")
-    return query.join(hits, hits.c.id == replies.c.id).order_by(replies.c.id.desc())
+    return _from(query.join(hits, hits.c.id == replies.c.id), replies.c.id, before)

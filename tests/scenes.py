@@ -119,13 +119,18 @@ async def _collect(office: Office) -> int:
         await adapters.aclose()
 
 
-def scene(office: Office, clock: FixedClock, adapter: str, url: str, identity: str = "x") -> Scene:
+def scene(
+    office: Office,
+    clock: FixedClock,
+    adapter: str,
+    url: str,
+    identity: str = "x",
+    token: str = "token-1",
+) -> Scene:
     with office.db.write() as conn:
         able = replace(adapter_class(adapter).capabilities, timeout_seconds=5)
         options = {"url": url}
-        (account,) = loads.add_accounts(
-            office, conn, 1, adapter, able, options, lambda _: "token-1"
-        )
+        (account,) = loads.add_accounts(office, conn, 1, adapter, able, options, lambda _: token)
         named = update(accounts).values(identity=identity, name="微博", host="127.0.0.1")
         conn.execute(named)
     return Scene(office, clock, account)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import signal
 import subprocess
@@ -32,14 +33,17 @@ from bot.db import (
 )
 from bot.errors import Invalid, NotAllowed, NotFound
 from bot.language import Say
-from bot.model import AccountState, RemoteReply, Role, WatchState
+from bot.model import AccountState, Outgoing, Receipt, RemoteReply, Role, Staged, WatchState
 from bot.office import Office
+from bot.speaking import Adapters
+from bot.web.board import store
 from bot.workdays import FixedClock
 from tests import builders
 from tests.fakes import mastodon
 from tests.fakes.server import HTML_502, Fault, Response, Server, limited
 from tests.fakes.thread import Thread
 from tests.scenes import Scene, Square, Village, said, scene
+from tests.web.serving import make_app, make_token, staging
 
 GONE = Fault(False, Response(404, b'{"type": "urn:gongkai:board:not-found", "detail": "x"}'))
 
@@ -204,6 +208,57 @@ def test_one_page_writes_one_version_of_a_reply_however_often_it_lists_it(
     assert made.wordings("r") == ["第 49 种说法", "第 19 种说法"]
 
 
+# ---------------------------------------------------------------- on the board itself
+
+
+async def _published(made: Scene) -> str:
+    adapters = Adapters(made.office)
+    try:
+        board = await adapters.of(made.account)
+        receipt = await board.publish(Outgoing("今日停水通知"), Staged(), "key-1")
+        assert isinstance(receipt, Receipt)
+        return receipt.remote_id
+    finally:
+        await adapters.aclose()
+
+
+def test_a_visitors_reply_is_collected_from_when_it_is_shown_to_when_it_is_deleted(
+    office: Office, clock: FixedClock
+) -> None:
+    token = make_token(office)
+    with staging() as stage:
+        stage.app = make_app(office)
+        made = scene(office, clock, "board", stage.url, token=token)
+        made.post(public := asyncio.run(_published(made)))
+        with office.db.write() as conn:
+            under = store.by_id(conn, public)
+            draft = store.Draft("李四", "路灯不亮", "", "1", "192.0.2.1")
+            row, key = store.add_reply(conn, clock.now(), under, draft, moderated=True, hourly=10)
+        made.poll()
+        assert made.said() == {}, "nobody has let it through"
+        _let(made, row["id"])
+        made.poll(60)
+        name = row["public_id"]
+        assert [r["text"] for r in made.said().values()] == ["路灯不亮"]
+        with office.db.write() as conn:
+            store.edit_own(conn, clock.now(), name, key, "路灯亮了", moderated=True)
+        made.poll(60)
+        assert made.wordings(name) == ["路灯不亮"]
+        _let(made, row["id"])
+        made.poll(60)
+        assert made.wordings(name) == ["路灯不亮", "路灯亮了"]
+        with office.db.write() as conn:
+            store.delete_own(conn, clock.now(), name, key)
+        made.poll(60)
+        assert made.said()[name]["removed_why"] == "platform"
+        assert made.wordings(name) == ["路灯不亮", "路灯亮了"]
+
+
+def _let(made: Scene, reply: int) -> None:
+    with made.office.db.write() as conn:
+        store.moderate(conn, made.clock.now(), reply, store.SHOWN)
+
+
 # ---------------------------------------------------------------- any history whatever
 
 STATES = st.one_of(st.none(), st.just(False), st.sampled_from(["甲", "乙", "丙丁"]))
@@ -336,6 +391,7 @@ from bot.config import load
 from bot.db import Database
 from bot.office import Office
 from bot.speaking import Adapters
+from bot.web.board import store
 from bot.workdays import FixedClock
 from tests import builders
 office = Office(load(Path(sys.argv[1])), Database(sys.argv[2], FixedClock(builders.NOW)))

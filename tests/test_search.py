@@ -140,7 +140,7 @@ def narrow(words: str) -> Callable[[Database], Any]:
     def made(database: Database) -> Any:
         wanted = log.query().where(log.OWNER.in_({1}), replies.c.account_id + 0 == 1)
         with database.read() as conn:
-            return search.narrowed(conn, wanted, words).limit(50)
+            return search.narrowed(conn, wanted, words, 99).limit(50)
 
     return made
 
@@ -148,7 +148,11 @@ def narrow(words: str) -> Callable[[Database], Any]:
 @only_sqlite
 @pytest.mark.parametrize(
     ("words", "first"),
-    [("路灯 不亮", "SCAN reply_words VIRTUAL TABLE"), ("灯", "SCAN replies"), ("", "SCAN replies")],
+    [
+        ("路灯 不亮", "SCAN reply_words VIRTUAL TABLE"),
+        ("灯", "SEARCH replies USING INTEGER PRIMARY KEY"),
+        ("", "SEARCH replies USING INTEGER PRIMARY KEY"),
+    ],
 )
 def test_sqlite_reads_in_the_order_asked_for_and_never_sorts(
     database: Database, words: str, first: str
@@ -156,4 +160,4 @@ def test_sqlite_reads_in_the_order_asked_for_and_never_sorts(
     found = plan(database, narrow(words)(database))
     assert found.startswith(first)
     assert "TEMP B-TREE" not in found
-    assert found.count("SCAN") == 1, found
+    assert "SCAN" not in found.partition("\n")[2]

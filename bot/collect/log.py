@@ -68,12 +68,11 @@ def listing(
         # The sum keeps the store off an index in another order than the one asked for.
         wanted = wanted.where(replies.c.account_id + 0 == account)
     if state:
-        wanted = wanted.where(replies.c.state == ReplyState(state))
+        wanted = wanted.where(replies.c.state == state)
     if own is not None:
         wanted = wanted.where(replies.c.own.is_(own))
-    if before is not None:
-        wanted = wanted.where(replies.c.id < before)
-    return list(conn.execute(search.narrowed(conn, wanted, words).limit(limit)).mappings())
+    found = search.narrowed(conn, wanted, words, before).limit(limit)
+    return list(conn.execute(found).mappings())
 
 
 def pages(
