@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -430,6 +430,8 @@ def close(conn: Connection, now: datetime, actor: Actor, post_id: int) -> None:
 
 # ---------------------------------------------------------------- from the catalogue
 
+AGAIN = timedelta(seconds=10)  # until an account that is not connected yet may be
+
 
 def compose_due(office: Office, n: int = 50) -> int:
     """Make drafts of the new items whose turn it is; give how many were looked at."""
@@ -447,6 +449,10 @@ def compose_due(office: Office, n: int = 50) -> int:
 
 
 def _compose_claimed(office: Office, conn: Connection, now: datetime, row: RowMapping) -> None:
+    if strangers := _unconnected(office, conn, row["source_id"]):
+        said = Say("等账号 {names} 连接后成稿", names="、".join(strangers))
+        lease.settle(conn, items, row, now + AGAIN, waits=said.json())
+        return
     try:
         with conn.begin_nested():  # half a post is none
             post_id = from_item(office, conn, now, MACHINE, row["id"])
@@ -455,9 +461,19 @@ def _compose_claimed(office: Office, conn: Connection, now: datetime, row: RowMa
         lease.settle(conn, items, row, None, waits=said.json())
         open_notice(conn, now, f"item:{row['id']}", said, None, "/items")
         return
-    done = {"state": ItemState.COMPOSED, "post_id": post_id}
+    done = {"state": ItemState.COMPOSED, "post_id": post_id, "waits": None}
     if not lease.settle(conn, items, row, None, **done):
         raise Conflict("条目 {id} 已由别处处理", id=row["id"])
+
+
+def _unconnected(office: Office, conn: Connection, source_id: int) -> list[str]:
+    """A source's accounts whose identity is not known yet: nothing can be signed for them."""
+    key = conn.execute(select(sources.c.key).where(sources.c.id == source_id)).scalar_one()
+    part = office.config.sources.get(key)
+    unknown = accounts.c.key.in_(part.accounts if part else ()), accounts.c.identity == ""
+    by_hand = accounts.c.capabilities["by_hand"].as_boolean()
+    query = select(accounts.c.name).where(*unknown, by_hand.is_not(True))
+    return list(conn.execute(query.order_by(accounts.c.id)).scalars())
 
 
 def from_item(
