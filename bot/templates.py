@@ -13,6 +13,7 @@ Sandboxed; an unknown field is an error that names file, line and field.
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
 import traceback
 from collections.abc import Mapping
@@ -23,11 +24,11 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
+from jinja2 import StrictUndefined, TemplateSyntaxError
 from jinja2.sandbox import SandboxedEnvironment
 
 from bot import text
-from bot.config import Part, check
+from bot.config import Part, check, line_of
 from bot.errors import ConfigError
 from bot.model import Capabilities, OverLimit, PostKind
 
@@ -53,26 +54,37 @@ class Template:
     digest: str
     file: Path
     offset: int  # lines before the source begins
+    title_line: int = 1  # where the front matter says the title
 
     def render(self, fields: Mapping[str, Any]) -> str:
         """The text for one account. Raises ConfigError naming file, line and what is wrong."""
-        return self._put(self.source, fields).strip()
+        return self._put(self.source, self.offset, fields).strip()
 
     def title(self, fields: Mapping[str, Any]) -> str:
-        return self._put(self.front.title, fields).strip()
+        return self._put(self.front.title, self.title_line - 1, fields).strip()
 
-    def _put(self, source: str, fields: Mapping[str, Any]) -> str:
+    def _put(self, source: str, before: int, fields: Mapping[str, Any]) -> str:
         try:
             return _environment().from_string(source).render(**fields)
-        except TemplateSyntaxError as error:
-            raise self._wrong(error.lineno, str(error.message)) from None
-        except (TemplateError, TypeError, ValueError, AttributeError) as error:
+        except Exception as error:  # whatever an office writes into a template is its mistake
             frames = traceback.extract_tb(error.__traceback__)
             lines = [f.lineno or 1 for f in frames if f.filename == "<template>"]
-            raise self._wrong(lines[-1] if lines else 1, str(error)) from None
+            why = str(error) or type(error).__name__
+            raise self._wrong(before + (lines[-1] if lines else 1), why) from None
+
+    def parsed(self) -> Template:
+        """Itself, when it can be read at all. Raises ConfigError."""
+        self._parsed(self.source, self.offset)
+        self._parsed(self.front.title, self.title_line - 1)
+        return self
+
+    def _parsed(self, source: str, before: int) -> None:
+        try:
+            _environment().compile(source)
+        except TemplateSyntaxError as error:
+            raise self._wrong(before + error.lineno, str(error.message)) from None
 
     def _wrong(self, line: int, why: str) -> ConfigError:
-        line += self.offset
         return ConfigError(
             "模板 {file} 第 {line} 行：{why}", file=self.file.name, line=line, why=why
         )
@@ -82,17 +94,20 @@ def load(folder: Path, key: str) -> Template:
     """Read `folder/key.txt`. Raises ConfigError."""
     file = folder / f"{key}.txt"
     try:
-        whole = file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
+        whole = file.read_text("utf-8-sig")  # Windows's editors begin with a mark
+    except OSError:
         raise ConfigError("没有模板 {file}", file=f"{folder.name}/{file.name}") from None
-    head, source, offset = _split(whole)
+    except UnicodeDecodeError:
+        raise ConfigError("模板 {file} 不是 UTF-8 编码", file=file.name) from None
+    head, source, offset = _split(whole, file)
     try:
         values = tomllib.loads(head)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError("模板 {file} 的头部有误：{why}", file=file.name, why=str(error)) from None
     front = check(Front, values, file, whole)
     digest = hashlib.sha256(whole.encode()).hexdigest()
-    return Template(key, front, source, digest, file, offset)
+    title_line = line_of(head, ["title"])
+    return Template(key, front, source, digest, file, offset, title_line).parsed()
 
 
 def keys(folder: Path) -> list[str]:
@@ -100,11 +115,15 @@ def keys(folder: Path) -> list[str]:
     return sorted(file.stem for file in folder.glob("*.txt"))
 
 
-def _split(whole: str) -> tuple[str, str, int]:
-    parts = whole.split("+++\n", 2)
-    if len(parts) == 3 and not parts[0].strip():
-        return parts[1], parts[2], parts[1].count("\n") + 2
-    return 'name = ""', whole, 0
+def _split(whole: str, file: Path) -> tuple[str, str, int]:
+    """The front matter, with a line for the mark above it; the rest; how many lines stand before it."""
+    if not whole.lstrip().startswith("+++"):
+        return 'name = ""', whole, 0
+    before, *parts = re.split(r"^\+\+\+[ \t]*\n", whole, maxsplit=2, flags=re.M)
+    if len(parts) != 2:
+        raise ConfigError("模板 {file} 的头部须以单独一行 +++ 结束", file=file.name)
+    head = before + "\n" + parts[0]
+    return head, parts[1], head.count("\n") + 1
 
 
 @lru_cache

@@ -1,0 +1,171 @@
+"""模板: what an office writes in a file becomes a text, and what is wrong is named where it stands."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from bot import templates
+from bot.errors import ConfigError
+from bot.model import OverLimit, PostKind
+from tests.offices import ROOT
+
+HEAD = '+++\nname = "通知"\n+++\n'
+
+
+def made(folder: Path, text: str | bytes) -> templates.Template:
+    file = folder / "notice.txt"
+    file.write_bytes(text.encode() if isinstance(text, str) else text)
+    return templates.load(folder, "notice")
+
+
+def rendered(folder: Path, text: str, **fields: Any) -> str:
+    return made(folder, HEAD + text).render(fields)
+
+
+@pytest.mark.parametrize("key", ["notice", "response", "digest"])
+def test_the_shipped_templates_are_read(key: str) -> None:
+    folder = ROOT / "templates"
+    assert key in templates.keys(folder)
+    assert templates.load(folder, key).front.name
+
+
+def test_the_front_matter_says_how_it_is_published(tmp_path: Path) -> None:
+    head = '+++\nname = "答复"\nkind = "response"\nover_limit = "thread"\nwarning = "讣告"\n+++\n'
+    front = made(tmp_path, f"{head}{{{{ text }}}}").front
+    assert (front.kind, front.over_limit) == (PostKind.RESPONSE, OverLimit.THREAD)
+    assert (front.visibility, front.warning) == ("public", "讣告")
+
+
+def test_a_template_needs_no_front_matter(tmp_path: Path) -> None:
+    one = made(tmp_path, "【{{ column }}】{{ title }}\n")
+    assert one.render({"column": "通知", "title": "停水"}) == "【通知】停水"
+    assert one.front.kind is PostKind.NOTICE
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        pytest.param("\ufeff" + HEAD + "{{ title }}", id="a mark of Windows's editors"),
+        pytest.param((HEAD + "{{ title }}").replace("\n", "\r\n"), id="carriage returns"),
+        pytest.param("\n\n" + HEAD + "{{ title }}", id="blank lines before"),
+        pytest.param(HEAD.replace("+++", "+++ ") + "{{ title }}", id="blanks after the marks"),
+    ],
+)
+def test_the_front_matter_is_never_published(tmp_path: Path, whole: str) -> None:
+    one = made(tmp_path, whole)
+    assert one.render({"title": "停水"}) == "停水"
+    assert one.front.name == "通知"
+
+
+def test_a_front_matter_without_end_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"notice\.txt.*\+\+\+"):
+        made(tmp_path, '+++\nname = "通知"\n{{ title }}\n')
+
+
+def test_three_plus_signs_in_a_text_are_text(tmp_path: Path) -> None:
+    assert rendered(tmp_path, "甲 +++\n乙") == "甲 +++\n乙"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "what"),
+    [
+        ("{{ title }}\n\n{{ naem }}", 6, "naem"),
+        ("{{ title }}\n{% if titel %}x{% endif %}", 5, "titel"),
+        ("{% for e in title %}\n{{ e.nothing }}{% endfor %}", 5, "nothing"),
+        ("{{ title }}\n{{ 1 // 0 }}", 5, "zero"),
+        ("{{ title }}\n{{ title[9] }}", 5, "9"),
+        ("{{ title | chinese_date }}", 4, "year"),
+        ("{{ title }}\n{{ title.__class__.__mro__ }}", 5, "__class__"),
+        ("{{ range(10000000) | list }}", 4, "ange"),
+    ],
+)
+def test_a_mistake_is_named_with_file_line_and_field(
+    tmp_path: Path, text: str, line: int, what: str
+) -> None:
+    with pytest.raises(ConfigError, match=what) as caught:
+        rendered(tmp_path, text, title="停水")
+    assert f"notice.txt 第 {line} 行" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"), [("甲\n{% if x %}", 5), ("{{ title | nosuch }}", 4), ("甲\n乙 {{ title", 5)]
+)
+def test_a_text_that_cannot_be_read_is_an_error_before_it_is_used(
+    tmp_path: Path, text: str, line: int
+) -> None:
+    with pytest.raises(ConfigError, match=f"notice.txt 第 {line} 行"):
+        made(tmp_path, HEAD + text)
+
+
+def test_a_mistake_in_the_title_is_named_on_its_own_line(tmp_path: Path) -> None:
+    head = '+++\nname = "通知"\nover_limit = "shorten"\ntitle = "{{ naem }}"\n+++\n'
+    one = made(tmp_path, head + "{{ title }}")
+    with pytest.raises(ConfigError, match=r"notice\.txt 第 4 行.*naem"):
+        one.title({"title": "停水"})
+
+
+@pytest.mark.parametrize(
+    ("head", "line", "what"),
+    [
+        ('naem = "通知"', 2, "name"),
+        ('name = "通知"\nkind = "notise"', 3, "kind"),
+        ('name = "通知"\nover_limit = "cut"', 3, "over_limit"),
+        ('name = "通知"\nname = ', 3, "3"),
+        ("kind = 'notice'", 1, "name"),
+    ],
+)
+def test_a_mistake_in_the_front_matter_is_named_with_its_line(
+    tmp_path: Path, head: str, line: int, what: str
+) -> None:
+    with pytest.raises(ConfigError, match=what) as caught:
+        made(tmp_path, f"+++\n{head}\n+++\n甲")
+    assert "notice.txt" in str(caught.value)
+    assert str(line) in str(caught.value)
+
+
+def test_a_template_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nosuch\.txt"):
+        templates.load(tmp_path, "nosuch")
+
+
+def test_a_template_in_another_encoding_is_not_called_missing(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="UTF-8"):
+        made(tmp_path, "关于停水的通知".encode("gbk"))
+
+
+def test_nothing_is_escaped_and_fields_are_no_templates(tmp_path: Path) -> None:
+    assert rendered(tmp_path, "{{ title }}", title="A&B <3 {{ 7 * 7 }}") == "A&B <3 {{ 7 * 7 }}"
+
+
+def test_blocks_leave_no_blank_lines(tmp_path: Path) -> None:
+    text = "甲\n{% if title %}\n{{ title }}\n{% endif %}\n  {# 说明 #}\n乙\n"
+    assert rendered(tmp_path, text, title="停水") == "甲\n停水\n乙"
+
+
+@pytest.mark.parametrize(
+    ("text", "becomes"),
+    [
+        ("{{ title | short_title(6) }}", "关于印发…"),
+        ("{{ day | chinese_date }}", "2026年11月25日"),
+        ("{{ long | fit(8) }}", "第一句。……"),
+        ("{{ '' | fit(8) }}", ""),
+    ],
+)
+def test_the_office_has_filters_of_its_own(tmp_path: Path, text: str, becomes: str) -> None:
+    day = templates.fields_of_day(
+        datetime(2026, 11, 24, 16, 30, tzinfo=UTC), ZoneInfo("Asia/Shanghai")
+    )
+    fields = {"title": "关于印发《办法》的通知", "day": day, "long": "第一句。第二句很长很长。"}
+    assert rendered(tmp_path, text, **fields) == becomes
+
+
+def test_the_digest_is_of_the_whole_file(tmp_path: Path) -> None:
+    one = made(tmp_path, HEAD + "{{ title }}")
+    assert made(tmp_path, HEAD + "{{ title }}").digest == one.digest
+    assert made(tmp_path, HEAD + "{{ title }}。").digest != one.digest
+    assert made(tmp_path, HEAD.replace("通知", "公告") + "{{ title }}").digest != one.digest
