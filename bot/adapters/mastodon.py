@@ -83,7 +83,7 @@ class MastodonOptions(Options):
     def _address(cls, url: str) -> str:
         parts = urlsplit(url.strip())
         if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
-            raise ValueError("要写实例的地址，例如 https://m.example.gov.cn")
+            raise ValueError(str(Say("要写实例的地址，例如 https://m.example.gov.cn")))
         return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
 
 

@@ -441,8 +441,8 @@ class Contract:
 
     @sends
     async def test_silence_beyond_the_timeout_is_uncertain(self, rig: Rig) -> None:
-        rig.fault("publish", Fault(True, delay=1))
-        async with rig.adapter(self.kind, timeout=0.3) as hurried:
+        rig.fault("publish", Fault(True, delay=2))
+        async with rig.adapter(self.kind, timeout=1) as hurried:
             with pytest.raises(Uncertain):
                 await sent(hurried, TEXT)
 

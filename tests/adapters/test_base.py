@@ -62,7 +62,7 @@ def server(echo: Echo) -> Iterator[Server]:
 
 @pytest.fixture
 async def client() -> AsyncIterator[Client]:
-    client = Client(timeout=0.5, trust_env=False, limit=2000)
+    client = Client(timeout=1, trust_env=False, limit=2000)
     yield client
     await client.aclose()
 
@@ -70,7 +70,7 @@ async def client() -> AsyncIterator[Client]:
 async def test_a_cut_is_later_on_a_read_and_uncertain_on_a_write(
     server: Server, client: Client, echo: Echo
 ) -> None:
-    for fault in (CUT_AFTER, HALF, Fault(True, delay=1)):
+    for fault in (CUT_AFTER, HALF, Fault(True, delay=1.3)):
         server.faults.script(fault, times=9)
         with pytest.raises(Later):
             await client.read(server.url)

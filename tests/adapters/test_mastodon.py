@@ -9,9 +9,11 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot.adapters.base import Adapter
-from bot.adapters.mastodon import Mastodon, MastodonOptions
+from bot.adapters.mastodon import Mastodon, MastodonOptions, _essence, _plain
 from bot.errors import AccountBroken, Later, Refused, Uncertain
 from bot.model import Absent, Act, Found, Outgoing, Receipt, Unknown, Visible
 from tests.adapters.contract import (
@@ -487,6 +489,19 @@ async def test_another_text_is_not_taken_for_it(
     status = {"id": "1", "created_at": began.isoformat(), "url": "https://x/1", "content": shown}
     rig.server.faults.script(Fault(False, reply([status])), "GET", "/statuses$")
     assert await adapter.find(Outgoing(written), "key-1", began, NONE_TAKEN) == Absent()
+
+
+WORDS = st.one_of(
+    st.text(max_size=20),
+    st.sampled_from([LINK, "http://a.example/?q=%E6%94%BF&copy=1", "@office@gov.example", "@a"]),
+    st.sampled_from(["#政务公开", "\n", "\n\n", "<b>", "&amp;", "👨‍👩‍👧", "（一）", "……", "１２"]),
+)
+
+
+@given(st.lists(WORDS, max_size=12).map(" ".join))
+def test_any_text_is_known_again_as_mastodon_shows_it(text: str) -> None:
+    shown = fakes.content(text)
+    assert _essence(_plain(shown)) == _essence(text)
 
 
 # ---------------------------------------------------------------- replies

@@ -190,7 +190,7 @@ class Mastodon:
         status = self.statuses.get(parts[-1])
         if status is None or status.visibility == "private":
             return page("<h1>Not found</h1>", 404)
-        return page(_content(status))
+        return page(content(status.text))
 
     def _oauth(self, parts: list[str], request: Request) -> Response:
         """The code is the token it stands for; the app is app/secret."""
@@ -428,7 +428,7 @@ class Mastodon:
             "uri": url,
             "url": url,
             "replies_count": len(s.children),
-            "content": _content(s),
+            "content": content(s.text),
             "reblog": self._json(s.reblog) if s.reblog else None,
             "account": self._account(s.account),
             "media_attachments": s.media,
@@ -475,9 +475,9 @@ def _length(text: str) -> int:
 _MARKED = re.compile(r"(https?://[^\s\u3000-\uffef<]+)|@(\w+)(?:@([\w.]+))?|#(\w+)")
 
 
-def _content(status: Status) -> str:
+def content(text: str) -> str:
     """As Mastodon renders: paragraphs, links cut for the eye, mentions without their host."""
-    paragraphs = html.escape(status.text, quote=False).split("\n\n")
+    paragraphs = html.escape(text, quote=False).split("\n\n")
     marked = (_MARKED.sub(_mark, p).replace("\n", "<br />") for p in paragraphs)
     return "".join(f"<p>{p}</p>" for p in marked)
 
