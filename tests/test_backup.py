@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -315,6 +316,20 @@ def test_a_picture_whose_file_is_gone_is_named_and_the_rest_is_saved(
     made = backup(office, tmp_path / "a.tar")
     assert made.manifest.missing == (sha256,)
     assert sha256[:12] in str(made)
+    assert verify_backup(made.path).digest == made.digest
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_a_file_whose_name_no_archive_keeps_is_named_and_the_rest_is_saved(
+    office: Office, tmp_path: Path
+) -> None:
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "通知　一.txt").write_text("x", "utf-8")
+    (tmp_path / "templates" / "two\nlines.txt").write_text("x", "utf-8")
+    Path(os.fsdecode(bytes(tmp_path) + b"/templates/\xcd\xa8\xd0\xc5.txt")).write_text("x", "utf-8")
+    made = backup(office, tmp_path / "a.tar.gz")
+    assert [n for n in members(made.path) if n.startswith("temp")] == ["templates/通知　一.txt"]
+    assert "改名" in str(made)
     assert verify_backup(made.path).digest == made.digest
 
 
@@ -1001,7 +1016,7 @@ def test_what_was_erased_since_is_erased_again(
     other = another()
     other.erasures.parent.mkdir()
     shutil.copy(office.erasures, other.erasures)
-    assert "1 条" in str(restore(other, file)).splitlines()[-1]
+    assert "备份之后抹除过的 1 条评论，已重新抹除" in str(restore(other, file))
     assert one(other, select(replies).where(replies.c.remote_id == "r1"))["text"] == ""
     with other.db.read() as conn:
         assert not conn.execute(search.narrowed(conn, select(replies.c.id), "路灯")).all()

@@ -18,6 +18,7 @@ from bot.db import (
     accounts,
     approvals,
     attempts,
+    board_replies,
     deliveries,
     metadata,
     occurrences,
@@ -51,6 +52,7 @@ def hold_back(
         *_standings(conn),
         *_sources(conn),
         *_credentials(office, conn, now),
+        *_as_it_was(conn),
     ]
     conn.execute(update(offices).values(restored_at=now))
     return said
@@ -153,3 +155,10 @@ def _credentials(office: Office, conn: Connection, now: datetime) -> Iterator[Sa
         yield Say(
             "这些账号的凭据打不开，已断开，请放回原密钥或重新连接：{keys}", keys="、".join(closed)
         )
+
+
+def _as_it_was(conn: Connection) -> Iterator[Say]:
+    """What came back with the rest, and only a person can take away again."""
+    yield Say("人员和权限也回到备份当时：备份之后停用的人员、收回的权限，请重新办理")
+    if conn.execute(select(board_replies.c.id).where(board_replies.c.state == "shown")).first():
+        yield Say("公开栏也回到备份当时：备份之后隐藏或删除的评论又会显示，请核对")

@@ -39,9 +39,14 @@ MANIFEST, CONFIG = "manifest.json", "config.toml"
 MANIFEST_BYTES = 256 * 1024 * 1024
 _NAMES = re.compile(
     r"manifest\.json|config\.toml|tables/[a-z_]+\.jsonl|media/[0-9a-f]{64}"
-    r"|(templates|schedules)/[^./\\\x00-\x1f][^/\\\x00-\x1f]*"
+    r"|(templates|schedules)/(?!\.)[^/\\\x00-\x1f\ud800-\udfff]+"
 )
 _CHUNK = 1 << 18
+
+
+def nameable(name: str) -> bool:
+    """May a member be called this? No folders but ours, no way out of them, no broken coding."""
+    return _NAMES.fullmatch(name) is not None
 
 
 class Part(BaseModel):
@@ -228,7 +233,7 @@ def _entries(path: Path, tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
         if info is None:
             return
         before = info.name
-        if not _NAMES.fullmatch(info.name) or info.type not in (tarfile.REGTYPE, tarfile.AREGTYPE):
+        if not nameable(info.name) or info.type not in (tarfile.REGTYPE, tarfile.AREGTYPE):
             raise damaged(path, repr(info.name), Say("备份里不该有的文件，没有读取"))
         yield info
 

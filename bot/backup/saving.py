@@ -14,7 +14,17 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, Table, select, type_coerce
 
 from bot import audit
-from bot.backup.archive import CONFIG, FORMAT, MANIFEST, Head, Manifest, Summary, Writer, writing
+from bot.backup.archive import (
+    CONFIG,
+    FORMAT,
+    MANIFEST,
+    Head,
+    Manifest,
+    Summary,
+    Writer,
+    nameable,
+    writing,
+)
 from bot.db import Instant, audit_heads, disk_full, media, metadata
 from bot.errors import Conflict, GongkaiError, Invalid, NotFound
 from bot.language import Say
@@ -37,9 +47,7 @@ def backup(office: Office, target: Path, *, actor: Actor = MACHINE) -> Summary:
             manifest = _save(office, conn, out)
             digest = out.add(MANIFEST, manifest.model_dump_json(indent=1).encode())
     except OSError as error:
-        why = (
-            Say("磁盘已满") if disk_full(error) else Say("{why}", why=error.strerror or str(error))
-        )
+        why = Say("磁盘已满") if disk_full(error) else error.strerror or str(error)
         raise GongkaiError("备份没有写成 {file}：{why}", file=target.name, why=why) from None
     with office.db.write() as conn:
         now = office.db.now(conn)
@@ -101,13 +109,19 @@ def _line(row: Mapping[str, Any]) -> bytes:
 
 
 def _save_files(office: Office, out: Writer) -> None:
-    """What the office edits by hand: its templates, schedules, configuration."""
+    for name, file in _files(office):
+        if nameable(name):
+            out.add(name, file.read_bytes())
+    out.add(CONFIG, office.config.path.read_bytes())
+
+
+def _files(office: Office) -> Iterator[tuple[str, Path]]:
+    """The templates and schedules that the office edits by hand, under their names as members."""
     config = office.config
     for name, folder in (("templates", config.templates), ("schedules", config.schedules)):
         for file in sorted(config.place(folder).glob("[!.]*")):
             if file.is_file():
-                out.add(f"{name}/{file.name}", file.read_bytes())
-    out.add(CONFIG, config.path.read_bytes())
+                yield f"{name}/{file.name}", file
 
 
 # ---------------------------------------------------------------- telling
@@ -135,6 +149,9 @@ def _said(office: Office, target: Path, manifest: Manifest, digest: str) -> Iter
         yield Say("这些文件也不在备份里，请另行保管：{files}", files="、".join(outside))
     if office.db.url.password and not config.database.url_file:
         yield Say("config.toml 里写着数据库口令，备份含有这个文件，请按口令保管")
+    if odd := [name for name, _ in _files(office) if not nameable(name)]:
+        names = "、".join(name.encode("utf-8", "replace").decode() for name in odd)
+        yield Say("这些文件名不能存进备份，请改名后再备份一次：{names}", names=names)
     if manifest.missing:
         names = "、".join(name[:12] for name in manifest.missing)
         yield Say("素材 {names} 的文件缺失或损坏，没有存进备份", names=names)
