@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from bot.config import Config, SourcePart, check, duration, line_of, load
 from bot.errors import ConfigError
@@ -15,6 +19,7 @@ from bot.model import Right
 from tests.builders import CONFIG
 
 EXAMPLE = Path(__file__).parents[1] / "config.toml"
+OPERATING = Path(__file__).parents[1] / "docs" / "operating.md"
 WHOLE = """\
 zone = "Asia/Urumqi"
 
@@ -137,6 +142,22 @@ def test_whatever_is_no_duration_is_a_mistake_and_no_crash(written: object) -> N
     else:
         told = "30s、15m、2h 或 1d" * (made >= timedelta(0))
     assert "30s、15m、2h 或 1d" in told
+
+
+def keys(model: type[BaseModel]) -> Iterator[str]:
+    """Every key that may stand in the file, from the innermost tables out."""
+    for name, field in model.model_fields.items():
+        kinds = [field.annotation, *get_args(field.annotation)]
+        tables = [k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)]
+        for table in tables:
+            yield from keys(table)
+        if name != "path":
+            yield name
+
+
+def test_every_key_is_documented() -> None:
+    words = set(re.findall(r"\w+", OPERATING.read_text("utf-8")))
+    assert sorted(set(keys(Config)) - words) == []
 
 
 # ---------------------------------------------------------------- how a mistake is told
