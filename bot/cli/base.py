@@ -33,7 +33,22 @@ def opened(context: click.Context) -> Office:
         use(office.config.language)
     context.meta["zone"] = office.config.tz
     context.call_on_close(office.db.close)
+    _take_in_first(office)
     return office
+
+
+def _take_in_first(office: Office) -> None:
+    """The first command of an office takes its file in, whichever it is."""
+    from sqlalchemy import select
+
+    from bot.db import units
+
+    with office.db.read() as conn:
+        known = conn.execute(select(units.c.id).limit(1)).first()
+    if known is None:
+        from bot.cli.running import take_in
+
+        take_in(office)
 
 
 def with_office(command: Callable[..., Any]) -> Callable[..., Any]:
