@@ -101,7 +101,8 @@ def reader(office: Office, key: str, part: SourcePart) -> Source:
     if part.kind not in kinds():
         raise config.unknown(file, source, ["sources", key, "kind"], part.kind, kinds())
     kind = source_class(part.kind)
-    return kind(config.check(kind.options_model, part.options, file, source))
+    under = ["sources", key, "options"]
+    return kind(config.check(kind.options_model, part.options, file, source, under))
 
 
 # ---------------------------------------------------------------- polling

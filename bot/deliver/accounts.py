@@ -89,7 +89,7 @@ def declared(office: Office, key: str, part: AccountPart) -> dict[str, Any]:
     raw = dict(part.options)
     if part.adapter == "board":
         raw.setdefault("url", f"http://{office.config.web.host}:{office.config.web.port}")
-    options = config.check(kind.options_model, raw, file, source)
+    options = config.check(kind.options_model, raw, file, source, ["accounts", key, "options"])
     return {
         "adapter": part.adapter,
         "name": part.name or kind.label,
