@@ -54,7 +54,7 @@ def build(office: Office, row: RowMapping, credential: str | None = None) -> Ada
     client = Client(
         timeout=stored.timeout_seconds,
         keep_alive_writes=stored.keep_alive_writes,
-        **getattr(kind, "client_options", {}),
+        **kind.client_options,
     )
     return kind(options, secret, client)
 

@@ -96,9 +96,7 @@ def declared(office: Office, key: str, part: AccountPart) -> dict[str, Any]:
         "options": options.model_dump(mode="json"),
         "gap_ms": int(part.gap.total_seconds() * 1000),
         "host": urlsplit(str(raw.get("url", ""))).hostname or part.adapter,
-        "capabilities": getattr(kind, "capabilities_of", lambda o: kind.capabilities)(
-            options
-        ).json(),
+        "capabilities": kind.capabilities_of(options).json(),
     }
 
 

@@ -118,14 +118,19 @@ def take(conn: Connection, now: datetime, n: int, worker: str) -> tuple[list[Rea
     """
     check_clock(conn, now)
     checked = _startable(conn, now, n)
-    to_stage = [r for r in checked if needs_staging(r.row)]
-    go = [r for r in checked if not needs_staging(r.row)]
+    to_stage = [r for r in checked if needs_staging(r.row, now)]
+    go = [r for r in checked if not needs_staging(r.row, now)]
     return to_stage, _begin(conn, now, go, worker)
 
 
-def needs_staging(row: RowMapping) -> bool:
-    """Has it uploads that were not made yet? Those are due ahead of the hour."""
-    return bool(row["payload"]["media"]) and row["staged"] is None
+def needs_staging(row: RowMapping, now: datetime) -> bool:
+    """Has it uploads that were not made yet, or that the platform has forgotten since?"""
+    if not row["payload"]["media"]:
+        return False
+    if row["staged"] is None:
+        return True
+    until = Staged.of(row["staged"]).until
+    return until is not None and until <= now
 
 
 def _startable(conn: Connection, now: datetime, n: int) -> list[Ready]:
@@ -397,7 +402,7 @@ def _stands_in_the_way(row: RowMapping, now: datetime, standing: holds.Standing)
         return Stop(why, None, tell=True)
     if row["identity"] != row["account_identity"]:
         return Stop(Say("账号现在的身份与签发时不同，须重新审签"), None, tell=True)
-    if row["begins"] and now < row["begins"] and not needs_staging(row):
+    if row["begins"] and now < row["begins"] and not needs_staging(row, now):
         return Stop(Say("未到签发的时段"), row["begins"])
     if _too_late(row, now):
         return Stop(Say("已过最迟时限"), None, S.MISSED, tell=True)
@@ -621,6 +626,7 @@ def _after_effects(conn: Connection, now: datetime, done: Sequence[Settled]) -> 
     from bot.deliver.watching import open_watches
 
     open_watches(conn, now, [s.row for s in done if s.watch and s.state is S.SENT])
+    _follow_edits(conn, [s for s in done if s.row["act"] == Act.EDIT and s.state is S.SENT])
     for one in done:
         if one.broken:
             mark_broken(conn, now, one.row["account_id"], one.said or Say("账号不可用"))
@@ -639,6 +645,15 @@ def _after_effects(conn: Connection, now: datetime, done: Sequence[Settled]) -> 
             and (s.tell or s.state is S.FAILED or (s.due is None and s.state is S.UNCERTAIN))
         ],
     )
+
+
+def _follow_edits(conn: Connection, edits: Sequence[Settled]) -> None:
+    """Some platforms give a post another id when it is edited: later acts must name the new one."""
+    for one in edits:
+        if one.receipt and one.receipt.remote_id != one.row["target_remote_id"]:
+            values = {"remote_id": one.receipt.remote_id, "url": one.receipt.url}
+            target = deliveries.c.id == one.row["target_id"]
+            conn.execute(update(deliveries).where(target).values(**values))
 
 
 def _entries(now: datetime, one: Settled) -> list[dict[str, Any]]:
