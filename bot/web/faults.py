@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from bot.errors import AdapterError, Conflict, GongkaiError, Invalid, NotAllowed, NotFound
-from bot.language import Say
+from bot.language import Say, _
 from bot.web.session import Throttled
 from bot.web.visit import Elsewhere, bare, local
 
@@ -78,7 +78,7 @@ async def refused(request: Request, error: Exception) -> Response:
 async def malformed(request: Request, error: Exception) -> Response:
     """An address or form FastAPI itself could not read: the fields by name, never their values."""
     assert isinstance(error, RequestValidationError)
-    names = "、".join(str(e["loc"][-1]) for e in error.errors())
+    names = _("、").join(str(e["loc"][-1]) for e in error.errors())
     return await run_in_threadpool(shown, request, 422, str(Say("看不懂：{names}", names=names)))
 
 
