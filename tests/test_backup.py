@@ -339,6 +339,8 @@ def test_only_an_archive_is_written_over(office: Office, tmp_path: Path) -> None
         backup(office, tmp_path / "config.toml")
     assert load(tmp_path / "config.toml").units
     target = tmp_path / "a.tar.gz"
+    with pytest.raises(GongkaiError, match="没有写成"):
+        backup(office, tmp_path / "config.toml" / "a.tar.gz")
     first = backup(office, target)
     assert backup(office, target).digest != first.digest
     assert verify_backup(target).digest != first.digest

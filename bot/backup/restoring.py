@@ -113,7 +113,7 @@ def _replaced(conn: Connection, now: datetime, actor: Actor, replace: bool) -> i
     if not replace and any(held.values()):
         raise Conflict(
             "这里已有数据（稿件 {posts} 篇，条目 {items} 个，评论 {replies} 条），没有恢复；"
-            "确要全部换成备份里的，请加 --replace",
+            "确要全部换成备份里的，先另存一份现有的（gongkai backup），再加 --replace",
             **held,
         )
     return int(conn.execute(select(audit_heads.c.number)).scalar_one())

@@ -118,7 +118,7 @@ def restore(office: Office, actor: Actor, source: str, replace: bool, json_: boo
     """从备份恢复；恢复后一切停发 restore; everything is on hold afterwards."""
     from bot.backup import restore as load
 
-    made: Any = load(office, Path(source), replace=replace)
+    made: Any = load(office, Path(source), replace=replace, actor=actor)
     say(made.json(), json_, str(made))
 
 
