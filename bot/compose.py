@@ -38,6 +38,7 @@ from bot.model import (
     Act,
     Actor,
     Capabilities,
+    DeliveryState,
     Entry,
     Finding,
     ItemState,
@@ -50,7 +51,7 @@ from bot.model import (
     Severity,
     digest_of,
 )
-from bot.notices import open_notice
+from bot.notices import close_notice, open_notice
 from bot.office import Office
 from bot.screen import Rules, screen
 
@@ -219,8 +220,11 @@ def create(
     """
     if actor != MACHINE:
         people.require(conn, actor, Right.WRITE, unit_id)
+    if not keys:
+        raise Invalid("请至少选一个账号")
     _sensible_times(now, go_at, latest_at)
     made_of = {k: links.pop(k) for k in ("template_digest", "item_revision") if k in links}
+    made_of["template"] = links.get("template", "")
     post_id = insert_id(
         conn,
         posts,
@@ -348,6 +352,7 @@ def _revision(
             changed_at=now,
             due_at=None,
             lease=None,
+            leased_until=None,
         )
     )
 
@@ -418,19 +423,36 @@ def account_keys(conn: Connection, post: RowMapping) -> list[str]:
 
 
 def close(conn: Connection, now: datetime, actor: Actor, post_id: int) -> None:
-    """Put a post away that will not be published. Raises Conflict for one already signed."""
+    """Put a post away; what of an earlier revision has not gone is called off.
+
+    Raises Conflict for one that is signed.
+    """
     post = locked(conn, post_id)
     people.require(conn, actor, Right.WRITE, post["unit_id"])
     if post["state"] == PostState.APPROVED:
         raise Conflict("已签发的稿件不能直接结束；请先在队列里取消投递")
     values = {"state": PostState.CLOSED, "changed_at": now, "version": posts.c.version + 1}
     conn.execute(update(posts).where(posts.c.id == post_id).values(**values))
+    _call_off(conn, now, post_id)
+    close_notice(conn, now, f"returned:{post_id}", f"refer:{post_id}", f"post:{post_id}")
     audit.write(conn, now, actor, "post.close", f"post:{post_id}")
+
+
+def _call_off(conn: Connection, now: datetime, post_id: int) -> None:
+    unsent = (DeliveryState.READY, DeliveryState.FAILED, DeliveryState.MISSED)
+    off = {"state": DeliveryState.CANCELLED, "reason": Say("稿件已结束").json(), "changed_at": now}
+    free = {"due_at": None, "lease": None, "leased_until": None}
+    mine = deliveries.c.post_id == post_id, deliveries.c.state.in_(unsent)
+    rows = conn.execute(
+        update(deliveries).where(*mine).values(**off, **free).returning(deliveries.c.id)
+    )
+    close_notice(conn, now, *(f"delivery:{row}" for row in rows.scalars()))
 
 
 # ---------------------------------------------------------------- from the catalogue
 
-AGAIN = timedelta(seconds=10)  # until an account that is not connected yet may be
+# An account that is not connected yet may be soon; the longer that lasts, the rarer it is asked.
+AGAIN, SELDOM = timedelta(seconds=10), timedelta(minutes=10)
 
 
 def compose_due(office: Office, n: int = 50) -> int:
@@ -451,7 +473,8 @@ def compose_due(office: Office, n: int = 50) -> int:
 def _compose_claimed(office: Office, conn: Connection, now: datetime, row: RowMapping) -> None:
     if strangers := _unconnected(office, conn, row["source_id"]):
         said = Say("等账号 {names} 连接后成稿", names="、".join(strangers))
-        lease.settle(conn, items, row, now + AGAIN, waits=said.json())
+        again = min(max(AGAIN, (now - row["seen_at"]) / 10), SELDOM)
+        lease.settle(conn, items, row, now + again, waits=said.json())
         return
     try:
         with conn.begin_nested():  # half a post is none
@@ -461,6 +484,7 @@ def _compose_claimed(office: Office, conn: Connection, now: datetime, row: RowMa
         lease.settle(conn, items, row, None, waits=said.json())
         open_notice(conn, now, f"item:{row['id']}", said, None, "/items")
         return
+    close_notice(conn, now, f"item:{row['id']}")
     done = {"state": ItemState.COMPOSED, "post_id": post_id, "waits": None}
     if not lease.settle(conn, items, row, None, **done):
         raise Conflict("条目 {id} 已由别处处理", id=row["id"])
@@ -511,6 +535,7 @@ def from_item(
         item_revision=item["revision"],
     )
     if actor != MACHINE:
+        close_notice(conn, now, f"item:{item_id}")
         done = {"state": ItemState.COMPOSED, "post_id": post_id, "due_at": None, "waits": None}
         conn.execute(update(items).where(items.c.id == item_id).values(**done))
     return post_id
@@ -601,6 +626,8 @@ def answer(
     body = Body(
         text=template.render(fields | {"account": _facts(account)}),
         title=str(Say("答复：{text}", text=text.short_title(reply["text"], 24))),
+        visibility=template.front.visibility,
+        warning=template.front.warning,
         over_limit=template.front.over_limit,
         in_reply_to={account["key"]: reply["remote_id"]},
     )
