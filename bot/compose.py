@@ -223,7 +223,9 @@ def create(
     if not keys:
         raise Invalid("请至少选一个账号")
     _sensible_times(now, go_at, latest_at)
-    made_of = {k: links.pop(k) for k in ("template_digest", "item_revision") if k in links}
+    made_of: dict[str, Any] = {
+        k: links.pop(k) for k in ("template_digest", "item_revision") if k in links
+    }
     made_of["template"] = links.get("template", "")
     post_id = insert_id(
         conn,
