@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Table, and_, func, or_, select, update
 
 log = logging.getLogger("gongkai")
+holder = ""  # the worker of this process: what it held is let go at once when it is known dead
 BACKOFF = [timedelta(seconds=s) for s in (5, 30, 120, 600, 1800, 3600)]
 
 
@@ -44,10 +45,26 @@ def claim(
     taken = conn.execute(
         update(table)
         .where(table.c.id.in_(select(pick.c.id)))
-        .values(lease=secrets.token_hex(8), leased_until=now + hold)
+        .values(lease=token(), leased_until=now + hold)
         .returning(*table.c)
     )
     return sorted(taken.mappings(), key=lambda row: (row["due_at"], row["id"]))
+
+
+def token() -> str:
+    """Random, and led by who holds it."""
+    return f"{holder}/{secrets.token_hex(8)}"
+
+
+def let_go(conn: Connection, tables: Iterable[Table], now: datetime, dead: Iterable[str]) -> None:
+    """End the leases of workers that are known to be dead, without waiting for their time."""
+    for table in tables:
+        for worker in dead:
+            theirs = (
+                table.c.leased_until > now,
+                table.c.lease.startswith(f"{worker}/", autoescape=True),
+            )
+            conn.execute(update(table).where(*theirs).values(leased_until=now))
 
 
 def free(table: Table, now: Any) -> ColumnElement[bool]:

@@ -23,6 +23,7 @@ from bot.db import (
     disk_full,
     insert_missing,
     items,
+    metadata,
     occurrences,
     posts,
     sources,
@@ -48,6 +49,7 @@ class Worker:
     def __init__(self, office: Office) -> None:
         self.office = office
         self.id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+        lease.holder = self.id
         self.engine = Engine(office, self.id)
         self._wakes: list[asyncio.Event] = [self.engine.wake]
 
@@ -206,6 +208,7 @@ class Worker:
             now = self.office.db.now(conn)
             dead = _dead(conn)
             ledger.recover(conn, now, dead)
+            lease.let_go(conn, [t for t in metadata.tables.values() if "lease" in t.c], now, dead)
             conn.execute(update(workers).where(workers.c.id.in_(dead)).values(stopped_at=now))
             row = {"id": self.id, "host": socket.gethostname(), "pid": os.getpid()}
             insert_missing(conn, workers, [{**row, "started_at": now, "beat_at": now}])

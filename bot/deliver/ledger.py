@@ -10,7 +10,6 @@ Nothing here calls a platform, nothing spans a call.
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -191,7 +190,7 @@ def _claim(conn: Connection, now: datetime, n: int) -> list[RowMapping]:
             lease.free(deliveries, now),
             deliveries.c.account_id.not_in(_busy(now)),
         )
-        .values(lease=secrets.token_hex(8), leased_until=now + STAGING)
+        .values(lease=lease.token(), leased_until=now + STAGING)
         .returning(deliveries.c.id, deliveries.c.lease, deliveries.c.due_at)
     )
     return sorted(taken.mappings().all(), key=lambda row: (row["due_at"], row["id"]))
@@ -464,7 +463,7 @@ def _begin(conn: Connection, now: datetime, ready: Sequence[Ready], worker: str)
         [
             {
                 "row": r.row["id"],
-                "until": now + 3 * timedelta(seconds=r.capabilities.timeout_seconds),
+                "until": now + 3 * _budget(r.row),
             }
             for r in ready
         ],
@@ -826,7 +825,23 @@ def take_lookups(
     mine = deliveries.c.state == state, deliveries.c.account_id.in_(usable)
     rows = lease.claim(conn, deliveries, now, n, *mine)
     found = context(conn, [row["id"] for row in rows]) if rows else {}
+    _hold_for_the_call(conn, now, list(found.values()))
     return [_lookup(conn, found[row["id"]]) for row in rows]
+
+
+def _hold_for_the_call(conn: Connection, now: datetime, rows: Sequence[RowMapping]) -> None:
+    """A lease lasts three times what its call may take, so that a dead worker's soon ends."""
+    if rows:
+        mine = update(deliveries).where(deliveries.c.id == bindparam("row"))
+        conn.execute(
+            mine.values(leased_until=bindparam("until")),
+            [{"row": row["id"], "until": now + 3 * _budget(row)} for row in rows],
+        )
+
+
+def _budget(row: RowMapping) -> timedelta:
+    """The whole of one call."""
+    return timedelta(seconds=row["capabilities"]["timeout_seconds"])
 
 
 def _lookup(conn: Connection, row: RowMapping) -> tuple[RowMapping, datetime, frozenset[str]]:
