@@ -86,8 +86,10 @@ PAGES = (
 
 
 def test_no_page_breaks_its_own_policy_or_spills_over_the_screen(rows: Office, sit: Open) -> None:
-    for size in (DESK, PHONE, (320, 640)):
+    for size, language in ((DESK, "zh"), (PHONE, "zh"), ((320, 640), "zh"), (PHONE, "en")):
         page = sit("zhou", size)
+        speak = {"name": "gongkai_language", "value": language, "url": page.url}
+        page.context.add_cookies([speak])
         said: list[str] = []
         page.on("console", lambda message, said=said: said.append(message.text))
         page.on("pageerror", lambda error, said=said: said.append(str(error)))

@@ -318,3 +318,43 @@ def test_ready_says_every_reason_why_not(full: Office, enter: Enter, clock: Fixe
         conn.exec_driver_sql("drop table notices")
     said = reader.get("/health/ready").answer.json()["reasons"]
     assert said == ["数据库结构不全：缺 notices"]
+
+
+# ---------------------------------------------------------------- colours
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize(
+    ("text", "ground"),
+    [
+        *(
+            (name, f"{name}-tint")
+            for name in ("accent", "done", "attention", "stop", "unknown", "rest")
+        ),
+        *(
+            ("ink", "page"),
+            ("ink-2", "page"),
+            ("ink-3", "page"),
+            ("ink-3", "sunk"),
+            ("accent", "page"),
+        ),
+        *(
+            ("card", "stop"),
+            ("card", "accent"),
+            ("gold", "rail"),
+            ("stop", "card"),
+            ("done", "card"),
+        ),
+    ],
+)
+def test_every_text_stands_out_from_its_ground(text: str, ground: str) -> None:
+    css = (HERE / "static" / "console.css").read_text("utf-8")
+    tokens = dict(re.findall(r"--([a-z0-9-]+): (#[0-9a-f]{3,6})", css))
+    full = {k: "#" + "".join(c * 2 for c in v[1:]) if len(v) == 4 else v for k, v in tokens.items()}
+    light, dark = sorted((luminance(full[text]), luminance(full[ground])), reverse=True)
+    assert (light + 0.05) / (dark + 0.05) >= 4.5

@@ -113,3 +113,13 @@ def test_what_a_changed_source_stopped_is_listed_and_lifted_here_too(
     assert "条目停发中：关于放假的通知" in card
     reader.post(f"/stop/{made}/lift")
     assert not standing(staffed)
+
+
+def test_one_post_is_stopped_from_its_own_page(staffed: Office, enter: Enter) -> None:
+    post = scene.signed(staffed, title="有疑问的")
+    reader = enter("zhou")
+    form = reader.get(f"/posts/{post}").all("//form[@action='/stop']")[0]
+    fields = {f.get("name"): f.get("value", "") for f in form.xpath(".//input")}
+    reader.post("/stop", **{**fields, "reason": "数字待核"})
+    assert [(h["scope"], h["target_id"]) for h in standing(staffed)] == [("post", post)]
+    assert "稿件停发中：有疑问的" in reader.get("/stop").words()
