@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import permutations
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, insert, select, update
@@ -76,8 +75,7 @@ def unfillable(conn: Connection, config: Config) -> list[Say]:
         if unit is None:
             continue
         able = [people.able(conn, step.right, unit) for step in part.steps]
-        authors = people.able(conn, Right.WRITE, unit)
-        if not _fillable(able, authors):
+        if not _each_another([*able, people.able(conn, Right.WRITE, unit)]):
             names = "、".join(step.name for step in part.steps)
             found.append(
                 Say(
@@ -89,14 +87,20 @@ def unfillable(conn: Connection, config: Config) -> list[Say]:
     return found
 
 
-def _fillable(able: Sequence[Sequence[int]], authors: Sequence[int]) -> bool:
-    """Is there somebody for each step, all different, none of them the author?"""
-    everyone = sorted({person for step in able for person in step})[:12]
-    for chosen in permutations(everyone, len(able)):
-        fits = all(p in step for p, step in zip(chosen, able, strict=True))
-        if fits and set(authors) - set(chosen):
-            return True
-    return False
+def _each_another(able: Sequence[Sequence[int]]) -> bool:
+    """Is there somebody for each task, all different? (A matching, by augmenting paths.)"""
+    has: dict[int, int] = {}
+
+    def _placed(task: int, asked: set[int]) -> bool:
+        for person in able[task]:
+            if person not in asked:
+                asked.add(person)
+                if person not in has or _placed(has[person], asked):
+                    has[person] = task
+                    return True
+        return False
+
+    return all(_placed(task, set()) for task in range(len(able)))
 
 
 # ---------------------------------------------------------------- reading
@@ -154,6 +158,7 @@ def submit(office: Office, conn: Connection, now: datetime, actor: Actor, post_i
         raise Conflict("这一版的签发已撤销；请改出新版本再送审")
     values = {"state": PostState.IN_REVIEW, "step": 0, "returned": None, "changed_at": now}
     conn.execute(update(posts).where(posts.c.id == post_id).values(**values))
+    close_notice(conn, now, f"returned:{post_id}")
     audit.write(conn, now, actor, "post.submit", f"post:{post_id}")
 
 
@@ -267,6 +272,7 @@ def _not_passed(
     said = Say("{who}退回：{note}", who=actor.name, note=word.note)
     values = {"state": PostState.DRAFT, "step": 0, "returned": said.json(), "changed_at": now}
     conn.execute(update(posts).where(posts.c.id == post["id"]).values(**values))
+    close_notice(conn, now, f"refer:{post['id']}")
     open_notice(conn, now, f"returned:{post['id']}", said, post["unit_id"], f"/posts/{post['id']}")
     return PostState.DRAFT
 
@@ -274,10 +280,10 @@ def _not_passed(
 def _refuse_after_refer(conn: Connection, revision: RowMapping, word: Decision) -> None:
     """Once referred, a pass says on whose answer it rests."""
     referred = select(signoffs.c.id).where(
-        signoffs.c.revision_id == revision["id"], signoffs.c.verdict == Verdict.REFER
+        signoffs.c.post_id == revision["post_id"], signoffs.c.verdict == Verdict.REFER
     )
     if conn.execute(referred).first() and not word.note.strip():
-        raise Invalid("这一版已报请确定；通过时请写明答复的单位和意见")
+        raise Invalid("这篇稿件已报请确定；通过时请写明答复的单位和意见")
 
 
 def _window(
@@ -285,11 +291,12 @@ def _window(
 ) -> Window:
     """The span this sign-off lets it go out in; by default its planned time and its lateness.
 
-    Lateness runs from the last sign-off: an earlier one sets no end unless its signer did.
+    Lateness runs from the last sign-off: an earlier one sets no end unless its signer did, and one
+    of a post that waits for a slot of a schedule leaves that to the slot.
     """
     begins = asked.begins or post["go_at"]
     start = max(begins or now, now)
-    lateness = start + office.config.deliver.lateness if last else None
+    lateness = start + office.config.deliver.lateness if last and not post["slot"] else None
     ends = asked.ends or post["latest_at"] or lateness
     if ends is not None and ends <= start:
         raise Invalid("签发时段已过或没有长度；请改时间后再签")
@@ -378,9 +385,23 @@ def revoke(
     said = Say("{who}撤销签发：{note}", who=actor.name, note=reason)
     standing = approvals.c.post_id == post_id, approvals.c.voided_at.is_(None)
     conn.execute(update(approvals).where(*standing).values(voided_at=now, voided=said.json()))
+    _returned(office, conn, now, actor, post, said)
     values = {"state": PostState.DRAFT, "step": 0, "returned": said.json(), "due_at": None}
     conn.execute(update(posts).where(posts.c.id == post_id).values(changed_at=now, **values))
+    close_notice(conn, now, f"refer:{post_id}")
     audit.write(conn, now, actor, "post.revoke", f"post:{post_id}")
+
+
+def _returned(
+    office: Office, conn: Connection, now: datetime, actor: Actor, post: RowMapping, said: Say
+) -> None:
+    """A return on record: the steps begin anew, and the same people may pass them again."""
+    revision = _revision(conn, post)
+    steps = steps_of(office, conn, post)
+    number = min(post["step"], len(steps) - 1)
+    word = Decision(Verdict.RETURN, revision["digest"], str(said))
+    step = (number, steps[number])
+    _record(conn, now, actor, post, revision, step, word, SignOffKind.PERSON, Window())
 
 
 # ---------------------------------------------------------------- offline
@@ -450,6 +471,8 @@ def grant_standing(
     people.require(conn, actor, Right.SIGN, source["unit_id"])
     if ends <= now or daily_max < 1:
         raise Invalid("常设签发须有将来的截止日期和每日上限")
+    if len(office.config.units[part.unit].steps) > 1 and not note.strip():
+        raise Invalid("该单位审次不止一步：请写明免去其余各步的理由，由签发人一并负责")
     template = templates.load(office.config.place(office.config.templates), part.template)
     values = {
         "unit_id": source["unit_id"],
@@ -520,8 +543,8 @@ def _take_draft(office: Office, conn: Connection, now: datetime, post: RowMappin
         _sign_standing(office, conn, now, post, standing)
         return True
     key = conn.execute(select(sources.c.key).where(sources.c.id == post["source_id"])).scalar()
-    part = office.config.sources.get(key or "")
-    if part is not None and part.submit and not _blocked(_revision(conn, post)):
+    part = office.config.sources.get(key or "")  # none: a schedule's, or of a key that vanished
+    if (part is None or part.submit) and not _blocked(_revision(conn, post)):
         submit(office, conn, now, MACHINE, post["id"])
     if why_not is not None:
         said = Say("不在常设签发之内：{why}；请按审次办理", why=why_not)

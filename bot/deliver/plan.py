@@ -75,11 +75,8 @@ def times_of(
 ) -> dict[str, Any]:
     """When it goes and the latest moment it may: the earlier of the post's own and the sign-off's."""
     go_at = max(post["go_at"] or now, approved["begins"] or now)
-    ends = [
-        at
-        for at in (post["latest_at"], approved["ends"], go_at + office.config.deliver.lateness)
-        if at
-    ]
+    late = max(go_at, now) + office.config.deliver.lateness  # signed after its hour: from now on
+    ends = [at for at in (post["latest_at"], approved["ends"], late) if at]
     return {"go_at": go_at, "latest_at": min(ends)}
 
 
