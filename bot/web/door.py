@@ -12,8 +12,9 @@ from bot import language
 from bot.errors import GongkaiError, NotAllowed
 from bot.language import _
 from bot.web import session
+from bot.web.kept import parse
 from bot.web.shield import LANGUAGE_COOKIE
-from bot.web.visit import Signed, bare, cookie, go, local, origin, same_site
+from bot.web.visit import Signed, bare, cookie, go, local, origin, plain, same_site
 
 router = APIRouter()
 CHECKS = 2  # password checks at once: each takes 64 MB
@@ -29,7 +30,7 @@ def limiter(request: Request) -> CapacityLimiter:
 
 @router.get("/login")
 def login_page(request: Request, next: str = "/") -> Response:
-    return bare(request, "login.html", next=local(next) or "/", login="", error="")
+    return bare(request, "login.html", next=local(next) or "/", login="", error="", kept="")
 
 
 @router.post("/login")
@@ -38,23 +39,35 @@ async def login(
     login: Annotated[str, Form(max_length=100)],
     password: Annotated[str, Form(max_length=1000)],
     next: Annotated[str, Form()] = "/",
+    kept: Annotated[str, Form()] = "",
 ) -> Response:
-    """A wrong name and a wrong password get one answer, in one time."""
-    office, place = request.app.state.office, local(next) or "/"
+    """A wrong name and a wrong password get one answer, in one time.
+
+    `kept`: a form that came after its session had ended, to be offered again.
+    """
+    page = {"next": local(next) or "/", "login": plain(login).strip(), "kept": kept}
     if not same_site(request):
         raise NotAllowed("这个请求不是从本系统的页面发出的，没有办理")
     try:
         token = await to_thread.run_sync(
-            _enter, request, login.strip(), password, limiter=limiter(request)
+            _enter, request, page["login"], password, limiter=limiter(request)
         )
     except session.Throttled as error:
-        answer = bare(request, "login.html", 429, next=place, login=login, error=str(error))
+        answer = bare(request, "login.html", 429, **page, error=str(error))
         answer.headers["Retry-After"] = str(error.seconds)
         return answer
     if not token:
-        said = _("登录名或密码不对")
-        return bare(request, "login.html", 403, next=place, login=login, error=said)
-    return cookie(go(place), office, token)
+        return bare(request, "login.html", 403, **page, error=_("登录名或密码不对"))
+    return await to_thread.run_sync(_entered, request, page, token)
+
+
+def _entered(request: Request, page: dict[str, str], token: str) -> Response:
+    """On to the page asked for, or to the form that was kept."""
+    office, held = request.app.state.office, parse(page["kept"])
+    opened = session.find(office, token)
+    if held is None or opened is None or opened.must_change:
+        return cookie(go(page["next"]), office, token)
+    return cookie(bare(request, "again.html", kept=held, csrf=opened.csrf), office, token)
 
 
 def _enter(request: Request, login: str, password: str) -> str:

@@ -10,8 +10,9 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from bot.errors import AdapterError, Conflict, GongkaiError, Invalid, NotAllowed, NotFound
 from bot.language import Say, _
+from bot.web import kept
 from bot.web.session import Throttled
-from bot.web.visit import Elsewhere, bare, local
+from bot.web.visit import PULSE, Elsewhere, NotDone, bare, local
 
 STATUS: tuple[tuple[type[GongkaiError], int], ...] = (
     (NotAllowed, 403),
@@ -32,8 +33,13 @@ TITLES = {
     429: Say("请稍候再试"),
     500: Say("系统出错"),
     502: Say("平台没有办成"),
+    503: Say("请稍候再试"),
+    507: Say("磁盘已满"),
 }
 SENTENCES = {
+    400: Say("提交的内容看不懂，没有办理。请返回后重新提交"),
+    503: Say("数据库暂时没有应答，这一步没有办成。请稍候再试；编号 {reference}"),
+    507: Say("磁盘已满，这一步没有存下。请告诉管理员腾出空间；编号 {reference}"),
     404: Say("没有这个页面，或您看不到它。请从左侧导航进入"),
     405: Say("这个地址不能这样访问。请从页面上的按钮办理"),
     413: Say("提交的内容超过 25 MB，没有办理。请压缩图片后再试"),
@@ -44,6 +50,7 @@ SENTENCES = {
 def install(app: FastAPI) -> None:
     """Teach the application to answer errors."""
     app.add_exception_handler(Elsewhere, elsewhere)
+    app.add_exception_handler(NotDone, not_done)
     app.add_exception_handler(GongkaiError, explained)
     app.add_exception_handler(HTTPException, refused)
     app.add_exception_handler(RequestValidationError, malformed)
@@ -54,11 +61,21 @@ def status_of(error: GongkaiError) -> int:
 
 
 async def elsewhere(request: Request, error: Exception) -> Response:
-    """To the login, or another page; htmx is told to load it whole."""
+    """To the login, or another page; the top bar's own question is answered where it stands."""
     assert isinstance(error, Elsewhere)
-    if request.headers.get("hx-request"):
-        return Response(status_code=204, headers={"HX-Redirect": error.place})
+    if request.url.path == PULSE:
+        return bare(request, "expired.html")
     return RedirectResponse(error.place, 303)
+
+
+async def not_done(request: Request, error: Exception) -> Response:
+    """What was typed goes with the login, or waits to be sent again."""
+    assert isinstance(error, NotDone)
+    held = kept.of(request, error.form)
+    if error.session is None:
+        said = _("登录已过期，没有办理。填写的内容都在，登录后可再提交")
+        return bare(request, "login.html", 401, next="/", login="", error=said, kept=held.json())
+    return bare(request, "again.html", 403, kept=held, csrf=error.session.csrf)
 
 
 async def explained(request: Request, error: Exception) -> Response:

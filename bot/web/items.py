@@ -15,7 +15,7 @@ from bot.errors import Invalid, NotFound
 from bot.model import Actor, ItemState, Right
 from bot.office import Office
 from bot.web.lists import SIZE, page_of
-from bot.web.visit import Signed, Visit, go
+from bot.web.visit import Id, Signed, Visit, go
 
 router = APIRouter()
 FILTERS = ("waiting", *ItemState)
@@ -68,7 +68,7 @@ def items_page(visit: Signed) -> Response:
 
 
 @router.post("/items/{item_id:int}")
-def act(visit: Signed, item_id: int) -> Response:
+def act(visit: Signed, item_id: Id) -> Response:
     """compose (to the form), take (let the machine draft it) or skip."""
     name = visit.field("act")
     office = visit.office

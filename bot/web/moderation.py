@@ -16,7 +16,7 @@ from bot.model import Actor, Right
 from bot.office import Office
 from bot.web import board
 from bot.web.marks import differences
-from bot.web.visit import Signed, go
+from bot.web.visit import Id, Signed, go
 
 router = APIRouter()
 DONE = {"show": Say("已公开"), "hide": Say("已不公开"), "keep": Say("已保留原文，改动不公开")}
@@ -49,7 +49,7 @@ def board_page(visit: Signed) -> Response:
 
 
 @router.post("/replies/board/{reply_id:int}")
-def moderate(visit: Signed, reply_id: int) -> Response:
+def moderate(visit: Signed, reply_id: Id) -> Response:
     """show, hide, or keep (the earlier text stands, the edit is dropped)."""
     name = visit.field("act")
     if name not in DONE:

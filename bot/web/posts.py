@@ -22,7 +22,7 @@ from bot.web import content
 from bot.web.lists import SIZE, Row, page_of
 from bot.web.queue import View
 from bot.web.review import author_name, post_for, source_of
-from bot.web.visit import Signed, Visit, go
+from bot.web.visit import Id, Signed, Visit, go
 
 router = APIRouter()
 P, D = PostState, DeliveryState
@@ -197,13 +197,13 @@ def posts_page(visit: Signed) -> Response:
 
 
 @router.get("/posts/{post_id:int}")
-def post_page(visit: Signed, post_id: int) -> Response:
+def post_page(visit: Signed, post_id: Id) -> Response:
     found = data_for_post(visit.office, visit.actor, post_id)
     return visit.page("post.html", **found, done=DONE.get(visit.params.get("done", "")))
 
 
 @router.get("/posts/{post_id:int}/revisions/{number:int}")
-def revision_page(visit: Signed, post_id: int, number: int) -> Response:
+def revision_page(visit: Signed, post_id: Id, number: Id) -> Response:
     """An earlier revision as it stood, beside its difference from the one before."""
     with visit.office.db.read() as conn:
         post = post_for(conn, visit.actor, post_id)
@@ -226,7 +226,7 @@ def _numbered(conn: Connection, post_id: int, number: int) -> RowMapping:
 
 
 @router.post("/posts/{post_id:int}")
-def act(visit: Signed, post_id: int) -> Response:
+def act(visit: Signed, post_id: Id) -> Response:
     """submit, close, revoke (`reason`) or withdraw (`reason`)."""
     name = visit.field("act")
     place = _acted(visit, name, post_id)

@@ -17,7 +17,7 @@ from bot.language import Say
 from bot.model import Actor, DeliveryState, Right
 from bot.office import Office
 from bot.web.lists import SIZE, Row, chosen, instant, page_of, squares
-from bot.web.visit import Signed, Visit, go, whole
+from bot.web.visit import Id, Signed, Visit, go, whole
 
 router = APIRouter()
 S = DeliveryState
@@ -168,7 +168,7 @@ def queue_page(visit: Signed) -> Response:
 
 
 @router.get("/queue/{delivery_id}")
-def delivery_page(visit: Signed, delivery_id: int) -> Response:
+def delivery_page(visit: Signed, delivery_id: Id) -> Response:
     found = data_for_delivery(visit.office, visit.actor, delivery_id)
     return visit.page("delivery.html", **found, done=DONE.get(visit.params.get("done", "")))
 
@@ -216,7 +216,7 @@ def _time(visit: Visit) -> datetime | None:
 
 
 @router.post("/queue/{delivery_id}")
-def act(visit: Signed, delivery_id: int) -> Response:
+def act(visit: Signed, delivery_id: Id) -> Response:
     """One act on one delivery: `act`, with `link` or `at` where it needs them."""
     name = visit.field("act")
     if name not in ACTS:

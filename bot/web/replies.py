@@ -21,7 +21,7 @@ from bot.office import Office
 from bot.web import counts
 from bot.web.lists import SIZE, Account, chosen, page_of, squares
 from bot.web.marks import hits
-from bot.web.visit import Signed, go
+from bot.web.visit import Id, Signed, go
 
 router = APIRouter()
 CAP = 10_000  # beyond this many the exact figure helps nobody and costs a scan
@@ -206,7 +206,7 @@ def replies_page(visit: Signed) -> Response:
 
 
 @router.post("/replies/{reply_id:int}/answer")
-def answer(visit: Signed, reply_id: int) -> Response:
+def answer(visit: Signed, reply_id: Id) -> Response:
     """A draft that answers this reply; it is signed like any other before it goes."""
     words = visit.field("text", need=str(Say("答复")))
     office = visit.office

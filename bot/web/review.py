@@ -18,7 +18,7 @@ from bot.model import Actor, PostState, Right, Verdict, Window
 from bot.office import Office
 from bot.web import content, counts
 from bot.web.lists import SIZE, instant, page_of
-from bot.web.visit import Signed, Visit, go
+from bot.web.visit import Id, Signed, Visit, go
 
 router = APIRouter()
 DONE = {
@@ -195,7 +195,7 @@ def review_page(visit: Signed) -> Response:
 
 
 @router.get("/review/{post_id}")
-def signing_page(visit: Signed, post_id: int) -> Response:
+def signing_page(visit: Signed, post_id: Id) -> Response:
     return _page(visit, data_for_review(visit.office, visit.actor, visit.params), post_id)
 
 
@@ -217,7 +217,7 @@ def _page(
 
 
 @router.get("/review/{post_id}/sheet")
-def sheet_page(visit: Signed, post_id: int) -> Response:
+def sheet_page(visit: Signed, post_id: Id) -> Response:
     """审签单, to print, sign by hand, and enter again as an offline sign-off."""
     found = data_for_signing(visit.office, visit.actor, post_id, {})
     return visit.page("sheet.html", **found)
@@ -227,7 +227,7 @@ def sheet_page(visit: Signed, post_id: int) -> Response:
 
 
 @router.post("/review/{post_id}")
-def decide(visit: Signed, post_id: int) -> Response:
+def decide(visit: Signed, post_id: Id) -> Response:
     """Pass, return or refer: what was typed stays on the page when it cannot be taken."""
     try:
         state = _decided(visit, post_id)
@@ -252,7 +252,7 @@ def _decided(visit: Visit, post_id: int) -> PostState:
 
 
 @router.post("/review/{post_id}/offline")
-async def offline(visit: Signed, post_id: int) -> Response:
+async def offline(visit: Signed, post_id: Id) -> Response:
     """登记线下签批: the signed sheet, read whole before the store is touched."""
     from starlette.concurrency import run_in_threadpool
 

@@ -158,8 +158,11 @@ def begin(conn: Connection, now: datetime, config: Config, person: int, origin: 
 # ---------------------------------------------------------------- afterwards
 
 
-def find(office: Office, token: str) -> Session | None:
-    """The session this token opens, where it still stands; its last request is remembered."""
+def find(office: Office, token: str, by_person: bool = True) -> Session | None:
+    """The session this token opens, where it still stands.
+
+    Its last request is remembered, if a person made it and not the page by itself.
+    """
     mine = sessions.c.id == digest(token)
     with office.db.read() as conn:
         now = office.db.now(conn)
@@ -175,7 +178,7 @@ def find(office: Office, token: str) -> Session | None:
         )
     if row is None:
         return None
-    if now - row["seen_at"] > SEEN:
+    if by_person and now - row["seen_at"] > SEEN:
         with office.db.write() as conn:
             conn.execute(update(sessions).where(mine).values(seen_at=now))
     whose = (row["person_id"], row["login"], row["name"], row["must_change"])
@@ -204,12 +207,14 @@ def change_password(
 ) -> str:
     """A person's own new password; all his sessions end, a new one opens. Gives its token.
 
-    Raises NotAllowed for a wrong old one, Invalid for a new one that cannot be taken.
+    A wrong old one counts as a failed login. Raises NotAllowed for it, Throttled, Invalid for a
+    new one that cannot be taken.
     """
-    with office.db.read() as conn:
-        row = people.by_login(conn, session.login)
-    if not people.matches(row, old):
+    booked, row = attempt(office, session.login, origin)
+    if row is None or not people.matches(row, old):
         raise NotAllowed("现在的密码不对，密码没有改")
+    with office.db.write() as conn:
+        conn.execute(update(logins).where(logins.c.id == booked).values(ok=True))
     if new != again:
         raise Invalid("两次填写的新密码不一致，密码没有改")
     if new == old:

@@ -10,12 +10,14 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable
 
+from sqlalchemy.exc import OperationalError
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot import language
+from bot.db import disk_full
 
 LANGUAGE_COOKIE = "gongkai_language"
 MAX_BODY = 25 * 1024 * 1024  # a picture of 20 MB and its form
@@ -86,7 +88,15 @@ class Shield:
             return self.on_fault(request, 413, "")
         reference = secrets.token_hex(4)
         log.error("fault %s at %s", reference, request.url.path, exc_info=error)
-        return self.on_fault(request, 500, reference)
+        return self.on_fault(request, fault_status(error), reference)
+
+
+def fault_status(error: Exception) -> int:
+    """503 where the store could not be reached or was busy, 507 where the disk is full."""
+    if disk_full(error):
+        return 507
+    unreached = isinstance(error, OperationalError) and "no such" not in str(error.orig)
+    return 503 if unreached else 500
 
 
 def shielded(headers: MutableHeaders, request: Request) -> None:

@@ -19,7 +19,7 @@ from bot.model import Actor, DeliveryState, HoldScope, PostState, Right
 from bot.office import Office
 from bot.web import shell
 from bot.web.lists import instant, squares
-from bot.web.visit import Signed, Visit, go, whole
+from bot.web.visit import Id, Signed, Visit, go, whole
 
 router = APIRouter()
 
@@ -146,7 +146,7 @@ def _pressed(visit: Visit) -> int:
 
 
 @router.post("/stop/{hold_id}/lift")
-def lift(visit: Signed, hold_id: int) -> Response:
+def lift(visit: Signed, hold_id: Id) -> Response:
     """Lift; to the list of what fell due meanwhile, never a burst."""
     with visit.office.db.write() as conn:
         now = visit.office.db.now(conn)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import quote, urlsplit
 
-from fastapi import Depends, Request
+from fastapi import Depends, Path, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -26,6 +26,7 @@ from bot.web.session import Session
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 OPEN_TO_NEW = ("/password", "/logout", "/language")  # while the one-time password stands
+PULSE = "/pulse"  # asked by the page itself: keeps no session alive
 
 
 class Elsewhere(Exception):
@@ -33,6 +34,13 @@ class Elsewhere(Exception):
 
     def __init__(self, place: str) -> None:
         self.place = place
+
+
+class NotDone(Exception):
+    """A form of ours without a session, or with another session's token; nothing was done."""
+
+    def __init__(self, form: FormData, session: Session | None) -> None:
+        self.form, self.session = form, session
 
 
 @dataclass(frozen=True)
@@ -51,18 +59,18 @@ class Visit:
     @property
     def params(self) -> dict[str, str]:
         """What the address asks for; the last of a name wins."""
-        return dict(self.request.query_params)
+        return {name: plain(value) for name, value in self.request.query_params.items()}
 
     def field(self, name: str, *, need: str = "") -> str:
         """A field of the form, trimmed. Raises Invalid naming it where `need` says its label."""
         value = self.form.get(name, "")
-        value = value.strip() if isinstance(value, str) else ""
+        value = plain(value).strip() if isinstance(value, str) else ""
         if need and not value:
             raise Invalid("请填写“{label}”", label=need)
         return value
 
     def fields(self, name: str) -> list[str]:
-        return [v for v in self.form.getlist(name) if isinstance(v, str)]
+        return [plain(v) for v in self.form.getlist(name) if isinstance(v, str)]
 
     def number(self, name: str) -> int:
         return whole(self.field(name))
@@ -90,6 +98,11 @@ class Visit:
 def go(place: str) -> Response:
     """To another page, by GET."""
     return RedirectResponse(place, 303)
+
+
+def plain(value: str) -> str:
+    """Text without what no database keeps."""
+    return value.replace("\0", "")
 
 
 def whole(value: str) -> int:
@@ -124,22 +137,28 @@ def own_hosts(request: Request) -> tuple[str, str]:
 
 
 async def signed(request: Request) -> AsyncIterator[Visit]:
-    """The dependency. Raises Elsewhere for the login page, NotAllowed for a foreign form."""
+    """The dependency. Raises Elsewhere (login, one-time password), NotAllowed (a foreign form),
+    NotDone (one of ours, but of no session or another one)."""
     office: Office = request.app.state.office
-    token = request.cookies.get(session.cookie_name(office.config), "")
-    found = await run_in_threadpool(session.find, office, token) if token else None
-    if found is None:
-        raise Elsewhere(f"/login?next={quote(wanted(request))}")
-    if found.must_change and request.url.path not in OPEN_TO_NEW:
-        raise Elsewhere("/password")
-    if request.method in SAFE:
-        yield Visit(office, request, found, FormData())
-        return
-    if not same_site(request):
+    if request.method not in SAFE and not same_site(request):
         raise NotAllowed("这个请求不是从本系统的页面发出的，没有办理")
+    token = request.cookies.get(session.cookie_name(office.config), "")
+    by_person = request.url.path != PULSE
+    found = await run_in_threadpool(session.find, office, token, by_person) if token else None
+    if found is None and (request.method in SAFE or too_large(request)):
+        raise Elsewhere(f"/login?next={quote(wanted(request))}")
+    if found is not None and found.must_change and request.url.path not in OPEN_TO_NEW:
+        raise Elsewhere("/password")
     async with request.form(max_files=10, max_fields=2000) as form:
-        check_token(request, form, found.csrf)
+        if found is None or not (request.method in SAFE or tokens_match(request, form, found.csrf)):
+            raise NotDone(form, found)
         yield Visit(office, request, found, form)
+
+
+def too_large(request: Request) -> bool:
+    """A stranger's form is read only where it is small."""
+    said = request.headers.get("content-length", "")
+    return not said.isdigit() or int(said) > 1024 * 1024
 
 
 def wanted(request: Request) -> str:
@@ -149,14 +168,14 @@ def wanted(request: Request) -> str:
     return local(urlsplit(request.headers.get("referer", "")).path) or "/"
 
 
-def check_token(request: Request, form: FormData, csrf: str) -> None:
-    """Does the form carry this session's token? Raises NotAllowed."""
+def tokens_match(request: Request, form: FormData, csrf: str) -> bool:
+    """Does the form carry this session's token?"""
     sent = form.get("csrf") or request.headers.get("x-csrf", "")
-    if not isinstance(sent, str) or not secrets.compare_digest(sent.encode(), csrf.encode()):
-        raise NotAllowed("页面已过期，没有办理；请返回刷新页面后再提交，填写的内容仍在")
+    return isinstance(sent, str) and secrets.compare_digest(sent.encode(), csrf.encode())
 
 
 Signed = Annotated[Visit, Depends(signed)]
+Id = Annotated[int, Path(ge=0, le=10**15)]
 
 
 def bare(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:

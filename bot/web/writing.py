@@ -24,7 +24,7 @@ from bot.web import content
 from bot.web.lists import Account, instant, squares
 from bot.web.render import Times
 from bot.web.review import post_for, source_of
-from bot.web.visit import Signed, Visit, go, whole
+from bot.web.visit import Id, Signed, Visit, go, plain, whole
 
 router = APIRouter()
 
@@ -99,12 +99,12 @@ def typed(visit: Visit, base: Form) -> Form:
 def _words(visit: Visit, name: str) -> str:
     """A text as it was typed, with the line ends every platform counts as one."""
     value = visit.form.get(name, "")
-    return value.replace("\r\n", "\n").strip() if isinstance(value, str) else ""
+    return plain(value).replace("\r\n", "\n").strip() if isinstance(value, str) else ""
 
 
 def _kept_lines(texts: dict[str, str]) -> dict[str, str]:
     """Accounts' own texts; one that was emptied is the common text again."""
-    lines = {key: words.replace("\r\n", "\n").strip() for key, words in texts.items()}
+    lines = {key: plain(words).replace("\r\n", "\n").strip() for key, words in texts.items()}
     return {key: words for key, words in lines.items() if words}
 
 
@@ -182,7 +182,7 @@ def new_page(visit: Signed) -> Response:
 
 
 @router.get("/posts/{post_id:int}/edit")
-def edit_page(visit: Signed, post_id: int) -> Response:
+def edit_page(visit: Signed, post_id: Id) -> Response:
     with visit.office.db.read() as conn:
         post = post_for(conn, visit.actor, post_id)
         people.require(conn, visit.actor, Right.WRITE, post["unit_id"])
@@ -199,7 +199,7 @@ async def create(visit: Signed) -> Response:
 
 
 @router.post("/posts/{post_id:int}/edit")
-async def edit(visit: Signed, post_id: int) -> Response:
+async def edit(visit: Signed, post_id: Id) -> Response:
     return await _taken(visit, post_id)
 
 

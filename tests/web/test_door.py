@@ -200,6 +200,15 @@ def test_a_new_password_ends_every_other_session(office: Office, enter: Enter) -
     assert mine.get("/me").status == 200
 
 
+def test_the_old_password_cannot_be_guessed_from_an_open_session(
+    office: Office, enter: Enter
+) -> None:
+    form = Form(enter("zhou"))
+    said = [form.change(f"guess-{n}", "a-new-password", "a-new-password").text for n in range(6)]
+    assert ["不对" in text for text in said] == [True] * 5 + [False]
+    assert "登录失败次数过多" in said[5]
+
+
 def test_own_sessions_are_listed_and_can_be_ended_but_not_anothers(
     office: Office, enter: Enter
 ) -> None:
@@ -225,6 +234,61 @@ def test_a_form_without_the_sessions_token_changes_nothing(office: Office, enter
         assert answer.status_code == 403
         assert "没有办理" in answer.text
     assert reader.get("/me").place == "/me"
+
+
+def test_what_was_typed_before_a_new_login_is_shown_and_sent_again_by_one_press(
+    staffed: Office, enter: Enter
+) -> None:
+    reader = enter("zhou")
+    typed = {"csrf": reader.csrf, "title": "停水", "text": "“望江路”明日停水，请提前储水。" * 2}
+    reader.enter("zhou")
+    answer = reader.client.post("/posts/new", data={**typed, "keys": "board", "act": "save"})
+    page = scene.Page(answer)
+    assert (page.status, scene.trail(staffed)[-1]) == (403, "session.open")
+    assert typed["text"] in page.words()
+    form = page.all("//form[.//button]")[0]
+    fields = [(f.get("name"), f.get("value")) for f in form.xpath(".//input")]
+    again = scene.Page(reader.client.post(form.get("action"), data=dict(fields)))
+    assert again.place == "/posts/1/edit?done=saved"
+    assert again.all("//textarea[@name='text']")[0].text == typed["text"]
+
+
+def test_what_was_typed_when_the_session_had_ended_goes_through_the_login(
+    staffed: Office, enter: Enter, clock: FixedClock
+) -> None:
+    reader = enter("zhou")
+    typed = {"csrf": reader.csrf, "title": "停水", "text": "望江路明日停水，请提前储水，勿慌。"}
+    clock.move(3 * 3600)
+    answer = reader.client.post("/posts/new", data={**typed, "keys": "board", "act": "save"})
+    page = scene.Page(answer)
+    assert (page.status, "登录已过期" in page.words()) == (401, True)
+    kept = page.all("//input[@name='kept']/@value")[0]
+    page = reader.enter("zhou", "wrong", kept=kept)
+    assert page.all("//input[@name='kept']/@value") == [kept], "a slip does not lose it"
+    page = reader.enter("zhou", kept=kept)
+    assert "请再提交一次" in page.words("//h1")
+    fields = {f.get("name"): f.get("value") for f in page.all("//form[.//button]//input")}
+    assert fields["text"] == typed["text"]
+    assert fields["csrf"] == reader.csrf
+    assert scene.Page(reader.client.post("/posts/new", data=fields)).place.startswith("/posts/1/")
+
+
+@pytest.mark.parametrize("kept", ["", "{}", "[1, 2]", '["https://evil.example/", []]', "[", "null"])
+def test_a_kept_form_that_is_none_leads_to_the_page_asked_for(
+    office: Office, enter: Enter, kept: str
+) -> None:
+    assert enter().enter("zhou", kept=kept, next="/queue").place == "/queue"
+
+
+def test_the_page_itself_keeps_no_session_alive_and_says_when_it_has_ended(
+    office: Office, enter: Enter, clock: FixedClock
+) -> None:
+    reader = enter("zhou")
+    for _ in range(5):
+        clock.move(1500)
+        page = reader.get("/pulse")
+    assert "登录已过期" in page.text
+    assert page.place == "/pulse"
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,12 @@ from __future__ import annotations
 import gzip
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import create_engine, insert
+from sqlalchemy.exc import OperationalError
 
 from bot import db
 from bot.deliver import holds
@@ -16,6 +18,7 @@ from bot.model import HoldScope
 from bot.office import Office
 from bot.web import render, words
 from bot.web.render import HERE
+from bot.web.shield import fault_status
 from bot.workdays import FixedClock
 from tests import builders
 from tests.web import scene
@@ -219,6 +222,30 @@ def test_strange_filters_and_pages_show_a_list_all_the_same(full: Office, enter:
         assert reader.get(path).status == 200, path
 
 
+def test_numbers_no_store_holds_and_characters_no_store_keeps_break_nothing(
+    full: Office, enter: Enter
+) -> None:
+    reader = enter("zhou")
+    for path in ("/posts", "/queue", "/review", "/posts/1/revisions"):
+        assert reader.get(f"{path}/{10**19}").status == 422, path
+    assert reader.get("/replies?q=%00a").status == 200
+    assert reader.enter("zh\0ou", "\0").status == 403
+    form = {"title": "停\0水", "text": "停\0水了", "keys": "board", "act": "save"}
+    page = reader.post("/posts/new", **form)
+    assert page.all("//textarea[@name='text']")[0].text == "停水了"
+
+
+def test_a_store_that_cannot_be_reached_or_has_no_room_is_told_apart_from_our_own_mistakes(
+    tmp_path: Path,
+) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path}/nowhere/gongkai.db")
+    with pytest.raises(OperationalError) as unreached:
+        engine.connect()
+    full = OSError(28, "No space left on device")
+    assert fault_status(unreached.value) == 503
+    assert (fault_status(full), fault_status(KeyError())) == (507, 500)
+
+
 def test_a_body_too_large_is_refused_before_it_is_kept(full: Office, enter: Enter) -> None:
     reader = enter("zhou")
     big = b"x" * (26 * 1024 * 1024)
@@ -279,14 +306,6 @@ def test_the_pulse_is_silent_until_something_changes(
     assert reader.get(asked).status == 204
     clock.move(31)
     assert "未运行" in reader.get(asked).text
-
-
-def test_a_page_asked_by_htmx_after_the_session_ended_loads_the_login_whole(
-    full: Office, enter: Enter
-) -> None:
-    page = enter().get("/pulse", **{"hx-request": "true"})
-    assert page.status == 204
-    assert page.answer.headers["hx-redirect"].startswith("/login")
 
 
 def test_the_clock_shows_the_offices_hour_and_whether_it_is_a_working_day(

@@ -36,7 +36,12 @@ def revisions(office: Office) -> int:
         return len(conn.execute(select(db.revisions.c.id)).all())
 
 
-FORM: dict[str, Any] = {"title": "停水通知", "text": "望江路明日停水。", "keys": ["board", "masto"], "act": "save"}
+FORM: dict[str, Any] = {
+    "title": "停水通知",
+    "text": "望江路明日停水。",
+    "keys": ["board", "masto"],
+    "act": "save",
+}
 
 
 def test_a_post_is_written_saved_and_handed_in(staffed: Office, enter: Enter) -> None:
