@@ -99,13 +99,15 @@ def _listening(context: click.Context, host: str | None, port: int | None) -> Of
 
 @click.command()
 @click.argument("target", type=click.Path(dir_okay=False))
+@click.option("--verify", is_flag=True, help="只核对已有的备份 check one that stands")
 @as_json
 @with_office
-def backup(office: Office, target: str, json_: bool) -> None:
+def backup(office: Office, target: str, verify: bool, json_: bool) -> None:
     """备份（运行中也可）a consistent backup while running; not the secrets' key."""
     from bot.backup import backup as save
+    from bot.backup import verify_backup
 
-    made = save(office, Path(target))
+    made = verify_backup(Path(target)) if verify else save(office, Path(target))
     say(made.json(), json_, str(made))
 
 

@@ -8,6 +8,7 @@ import logging
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from sqlalchemy import select, update
 from bot import catalog, review, schedule, templates
 from bot.config import Config
 from bot.db import accounts as account_rows
+from bot.db import units
 from bot.deliver import accounts, queue
 from bot.errors import GongkaiError
 from bot.language import Say
@@ -78,7 +80,9 @@ def examine(office: Office) -> dict[str, Any]:
     with office.db.read() as conn:
         now = office.db.now(conn)
         faults = [str(say) for say in review.unfillable(conn, office.config)]
-    planned = [_times(office, one, now) for one in schedules]
+    found = [schedule.upcoming(office, one, now) for one in schedules]
+    faults += sorted({str(unknown) for _, unknown in found if unknown is not None})
+    planned = [_times(office, one, at) for one, (at, _) in zip(schedules, found, strict=True)]
     counted = Say(
         "单位 {u} 个，来源 {s} 个，账号 {a} 个，模板 {t} 个，日程 {p} 个；时区 {zone}",
         u=len(office.config.units),
@@ -94,9 +98,8 @@ def examine(office: Office) -> dict[str, Any]:
     return {"faults": faults, "schedules": planned, "lines": lines}
 
 
-def _times(office: Office, one: schedule.Schedule, now: Any) -> dict[str, Any]:
+def _times(office: Office, one: schedule.Schedule, found: list[datetime]) -> dict[str, Any]:
     zone = office.config.tz
-    found = schedule.upcoming(office, one, now)
     return {"schedule": one.key, "next": [f"{at.astimezone(zone):%F %a %H:%M}" for at in found]}
 
 
@@ -216,7 +219,7 @@ async def run_once(office: Office) -> int:
             await asyncio.to_thread(_welcome, office, False)
         await Worker(office).once()
     with office.db.read() as conn:
-        everyone = set(conn.execute(select(account_rows.c.unit_id)).scalars())
+        everyone = set(conn.execute(select(units.c.id)).scalars())
         needed = queue.counts(conn, everyone)["person"]
     return 1 if needed else 0
 

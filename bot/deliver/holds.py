@@ -30,6 +30,7 @@ from bot.db import (
 from bot.errors import Invalid, NotAllowed, NotFound
 from bot.language import Say
 from bot.model import MACHINE, Actor, DeliveryState, HoldScope, Right
+from bot.notices import close_notice
 
 _TABLES = {
     HoldScope.ALL: offices,
@@ -189,6 +190,7 @@ def _lift(conn: Connection, now: datetime, actor: Actor, row: RowMapping) -> int
     conn.execute(
         update(holds).where(holds.c.id == row["id"]).values(lifted_at=now, lifted_by=actor.person)
     )
+    close_notice(conn, now, f"hold:{row['id']}")
     audit.write(conn, now, actor, "resume", f"hold:{row['id']}", waiting=waiting)
     return waiting
 
