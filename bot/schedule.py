@@ -1,17 +1,19 @@
 """排期: one schedule a file in schedules/*.toml; an occurrence of it is a row.
 
 A schedule either composes (`items`: at each occurrence one post of the items its rule picks, made
-`lead` before its time so that it can be signed) or gives slots (`slots`: approved posts that wait
-for a slot get its time). Rules are calendar rules in the office's zone (APScheduler's CronTrigger:
-DST-safe, no drift). A firing is unique by (schedule, time): whoever inserts it first has it. Files
-are read again when they change; nothing needs a restart.
+`lead` before its time so that it can be signed) or gives slots (approved posts that wait for a slot
+get its time). Rules are calendar rules in the office's zone (APScheduler's CronTrigger: DST-safe, no
+drift). A firing is unique by (schedule, time): whoever inserts it first has it. Files are read again
+every few seconds; nothing needs a restart.
 """
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +21,26 @@ from pydantic import Field, field_validator
 from sqlalchemy import Connection, RowMapping, func, select, update
 
 from bot import compose, lease, templates
-from bot.config import Part, Span, check
+from bot.catalog import NOT_DRAFTED
+from bot.config import Part, Period, Span, check, line_of, unknown
 from bot.db import insert_missing, items, occurrences, posts, sources, units
-from bot.errors import ConfigError, GongkaiError
+from bot.errors import ConfigError, Conflict, GongkaiError
 from bot.language import Say
 from bot.model import MACHINE, Entry, ItemState, PostState
-from bot.notices import open_notice
+from bot.notices import close_notice, open_notice
 from bot.office import Office
 from bot.workdays import UnknownYear, office_day
 
-HORIZON = timedelta(days=2)  # occurrences are rows this far ahead
+HORIZON = timedelta(days=2)  # occurrences are rows this long before anything is due of them
+_JUST_AFTER = timedelta(microseconds=1)
+AGAIN = timedelta(minutes=1)  # until a file that was wrong may have been mended
 DONE, PLANNED, MISSED, SKIPPED, EMPTY = "done", "planned", "missed", "skipped", "empty"
+WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+Firing = Callable[[datetime], datetime | None]  # the first time after a moment, both in UTC
 
 
 class Rule(Part):
-    """Calendar fields as cron writes them; or `at`: once, at an office time."""
+    """Calendar fields as cron writes them (0 and 7 are Sunday); or `at`: once, at an office time."""
 
     minute: str = "0"
     hour: str = "*"
@@ -63,7 +70,7 @@ class Schedule(Part):
     template: str = "digest"
     items: Picks | None = None  # composes; None: slots for approved posts
     lead: Span = timedelta(hours=2)
-    lateness: Span = timedelta(hours=2)  # the latest moment after its time
+    lateness: Period = timedelta(hours=2)  # the latest moment after its time
     paused: bool = False
 
     @field_validator("when")
@@ -72,6 +79,10 @@ class Schedule(Part):
         if not value:
             raise ValueError(str(Say("至少写一条 [[when]]")))
         return value
+
+    def due(self, at: datetime) -> datetime:
+        """When the work of an occurrence begins."""
+        return at - self.lead if self.items else at
 
 
 # ---------------------------------------------------------------- reading the files
@@ -96,8 +107,7 @@ def load(office: Office, file: Path) -> Schedule:
 
 
 def _references(office: Office, made: Schedule, file: Path, source: str) -> None:
-    from bot.config import unknown
-
+    """What it names must be there, and its rules must be rules."""
     config = office.config
     wanted: list[tuple[str, str, Any]] = [("unit", made.unit, config.units)]
     wanted += [("accounts", key, config.accounts) for key in made.accounts]
@@ -107,55 +117,80 @@ def _references(office: Office, made: Schedule, file: Path, source: str) -> None
     for field, key, there in wanted:
         if key not in there:
             raise unknown(file, source, [field], key, there)
-    try:
-        next(times(office, made, datetime.now(UTC)), None)
-    except (ValueError, UnknownYear) as error:
-        raise ConfigError("{file}：时间规则有误：{why}", file=file.name, why=str(error)) from None
+    for n, rule in enumerate(made.when):
+        try:
+            _firing(office, rule)
+        except ValueError as error:
+            where = {"file": file.name, "line": line_of(source, ["when", str(n)])}
+            said = "{file} 第 {line} 行：时间规则有误：{why}"
+            raise ConfigError(said, why=str(error), **where) from None
 
 
 # ---------------------------------------------------------------- calendar
 
 
-def times(office: Office, schedule: Schedule, after: datetime) -> Iterator[datetime]:
-    """Its times after `after`, in order, in UTC.
+def times(
+    office: Office, schedule: Schedule, after: datetime, until: datetime | None = None
+) -> Iterator[datetime]:
+    """Its times after `after`, up to `until`, in order, in UTC.
 
     Raises UnknownYear where only working days count and the year is not announced.
     """
-    triggers = [_trigger(office, rule) for rule in schedule.when]
+    firings = [_firing(office, rule) for rule in schedule.when]
     at = after
-    while True:
-        just_after = at + timedelta(microseconds=1)
-        fires = [trigger.get_next_fire_time(None, just_after) for trigger in triggers]
-        nexts: list[datetime] = [fire for fire in fires if fire is not None]
-        if not nexts:
+    while fires := [fire for firing in firings if (fire := firing(at)) is not None]:
+        at = min(fires)
+        if until is not None and at > until:
             return
-        at = min(nexts)
-        day = office_day(at, office.config.tz)
-        if not schedule.workdays_only or office.calendar.is_workday(day):
-            yield at.astimezone(UTC)
+        if not schedule.workdays_only or _worked(office, at):
+            yield at
 
 
-def _trigger(office: Office, rule: Rule) -> Any:
+def _worked(office: Office, at: datetime) -> bool:
+    return office.calendar.is_workday(office_day(at, office.config.tz))
+
+
+def _firing(office: Office, rule: Rule) -> Firing:
+    """Raises ValueError for a rule that is none."""
     from apscheduler.triggers.cron import CronTrigger
-    from apscheduler.triggers.date import DateTrigger
 
+    zone = office.config.tz
     if rule.at is not None:
-        return DateTrigger(rule.at, timezone=office.config.tz)
+        once = (rule.at if rule.at.tzinfo else rule.at.replace(tzinfo=zone)).astimezone(UTC)
+        return lambda after: once if once > after else None
     fields = rule.model_dump(exclude={"at"})
-    return CronTrigger(**fields, second="0", timezone=office.config.tz)
+    fields["day_of_week"] = re.sub(r"(?<![/\w])[0-7](?!\w)", _weekday, rule.day_of_week)
+    trigger = CronTrigger(**fields, second="0", timezone=zone)
+
+    def _next(after: datetime) -> datetime | None:
+        fire: datetime | None = trigger.get_next_fire_time(None, after + _JUST_AFTER)
+        if fire is None:
+            return None
+        at = fire.astimezone(UTC)
+        # An hour that clocks show twice is one hour, unless every hour is meant.
+        return _next(at) if fire.fold and "*" not in rule.hour else at
+
+    return _next
 
 
-def upcoming(office: Office, schedule: Schedule, now: datetime, n: int = 5) -> list[datetime]:
-    """Its next `n` times; fewer where the calendar is not announced that far."""
+def _weekday(number: re.Match[str]) -> str:
+    """cron counts from Sunday, APScheduler from Monday: by name they agree."""
+    return WEEKDAYS[int(number[0]) % 7]
+
+
+def upcoming(
+    office: Office, schedule: Schedule, now: datetime, n: int = 5
+) -> tuple[list[datetime], UnknownYear | None]:
+    """Its next `n` times, and why they are fewer, where the calendar is not announced that far."""
     found: list[datetime] = []
     try:
         for at in times(office, schedule, now):
             found.append(at)
             if len(found) == n:
                 break
-    except UnknownYear:
-        pass
-    return found
+    except UnknownYear as error:
+        return found, error
+    return found, None
 
 
 # ---------------------------------------------------------------- occurrences
@@ -165,41 +200,92 @@ def plan_ahead(office: Office) -> list[GongkaiError]:
     """Make the rows of the coming days; give what is wrong with files that could not be read."""
     wrong: list[GongkaiError] = []
     folder = office.config.place(office.config.schedules)
-    for file in sorted(folder.glob("*.toml")):
+    files = sorted(folder.glob("*.toml"))
+    for file in files:
         try:
             _plan_one(office, load(office, file))
         except (GongkaiError, OSError, UnicodeDecodeError) as error:
             wrong.append(error if isinstance(error, GongkaiError) else ConfigError(str(error)))
+    _forget(office, [file.stem for file in files])
     return wrong
 
 
 def _plan_one(office: Office, schedule: Schedule) -> None:
-    with office.db.write() as conn:
+    """Writes only where something differs. Raises UnknownYear, after what is known was planned."""
+    with office.db.read() as conn:
         now = office.db.now(conn)
-        rows: list[dict[str, Any]] = []
-        if not schedule.paused:
-            for at in times(office, schedule, now):
-                if at > now + HORIZON:
-                    break
-                due = max(now, at - schedule.lead) if schedule.items else at
-                rows.append({"schedule": schedule.key, "at": at, "state": PLANNED, "due_at": due})
-        _forget(conn, now, schedule.key, [row["at"] for row in rows])
-        insert_missing(conn, occurrences, rows)
+        stand = _standing(conn, schedule.key, now)
+    wanted, unannounced = _wanted(office, schedule, now)
+    due = {at: schedule.due(at) for at in wanted}
+    again = [at for at in wanted if at in stand and _differs(stand[at], due[at])]
+    stale = [at for at, row in stand.items() if row["state"] == PLANNED and at not in due]
+    if stale or again or due.keys() - stand.keys():
+        with office.db.write() as conn:
+            _skip(conn, schedule.key, stale)
+            _plan(conn, schedule.key, {at: due[at] for at in again})
+            fresh = {"schedule": schedule.key, "state": PLANNED}
+            insert_missing(
+                conn, occurrences, [{**fresh, "at": at, "due_at": due[at]} for at in wanted]
+            )
+    if unannounced is not None:
+        raise unannounced
 
 
-def _forget(conn: Connection, now: datetime, key: str, wanted: list[datetime]) -> None:
-    """Future rows that the file no longer asks for."""
-    stale = (
-        update(occurrences)
-        .where(
-            occurrences.c.schedule == key,
-            occurrences.c.state == PLANNED,
-            occurrences.c.at > now,
-            occurrences.c.at.not_in(wanted),
-        )
-        .values(state=SKIPPED, due_at=None, reason=Say("日程已改").json())
+def _wanted(
+    office: Office, schedule: Schedule, now: datetime
+) -> tuple[list[datetime], UnknownYear | None]:
+    found: list[datetime] = []
+    until = now + HORIZON + (now - schedule.due(now))
+    try:
+        found.extend(() if schedule.paused else times(office, schedule, now, until))
+    except UnknownYear as error:
+        return found, error
+    return found, None
+
+
+def _standing(conn: Connection, key: str, now: datetime) -> dict[datetime, RowMapping]:
+    """The rows still to come."""
+    query = select(occurrences).where(occurrences.c.schedule == key, occurrences.c.at > now)
+    return {row["at"]: row for row in conn.execute(query).mappings()}
+
+
+def _differs(row: RowMapping, due: datetime) -> bool:
+    """Skipped while the file did not ask for it; or due at another time, and nothing tried yet."""
+    untouched = row["state"] == PLANNED and row["reason"] is None and row["lease"] is None
+    return row["state"] == SKIPPED or (untouched and row["due_at"] != due)
+
+
+def _plan(conn: Connection, key: str, due: Mapping[datetime, datetime]) -> None:
+    for at, when in due.items():
+        mine = occurrences.c.schedule == key, occurrences.c.at == at
+        values = {"state": PLANNED, "due_at": when, "reason": None}
+        conn.execute(update(occurrences).where(*mine).values(**values))
+
+
+def _skip(conn: Connection, key: str, at: Collection[datetime]) -> None:
+    """Rows that the file no longer asks for."""
+    mine = (
+        occurrences.c.schedule == key,
+        occurrences.c.at.in_(at),
+        occurrences.c.state == PLANNED,
     )
-    conn.execute(stale)
+    values = {"state": SKIPPED, "due_at": None, "reason": Say("日程已改").json()}
+    conn.execute(update(occurrences).where(*mine).values(**values))
+
+
+def _forget(office: Office, keys: Sequence[str]) -> None:
+    """A file that was taken away asks for nothing more."""
+    with office.db.read() as conn:
+        now = office.db.now(conn)
+        to_come = occurrences.c.state == PLANNED, occurrences.c.at > now
+        gone = select(occurrences.c.schedule, occurrences.c.at).where(
+            *to_come, occurrences.c.schedule.not_in(keys)
+        )
+        stale = conn.execute(gone).all()
+    if stale:
+        with office.db.write() as conn:
+            for key, at in stale:
+                _skip(conn, key, [at])
 
 
 def fire_due(office: Office, n: int = 20) -> int:
@@ -208,21 +294,41 @@ def fire_due(office: Office, n: int = 20) -> int:
         now = office.db.now(conn)
         rows = lease.claim(conn, occurrences, now, n, occurrences.c.state == PLANNED)
     for row in rows:
-        _fire(office, row)
+        with office.db.write() as conn:
+            now = office.db.now(conn)
+            for left in lease.see_to(
+                conn, occurrences, [row], now, partial(_fire, office, conn, now)
+            ):
+                said = Say("内部出错，已停下，请管理员查看日志")
+                mine = occurrences.c.id == left["id"]
+                conn.execute(
+                    update(occurrences).where(mine).values(**_missed(conn, now, left, said))
+                )
     return len(rows)
 
 
-def _fire(office: Office, row: RowMapping) -> None:
+def _fire(office: Office, conn: Connection, now: datetime, row: RowMapping) -> None:
+    """A file or template that is wrong may be mended until its time comes."""
     file = office.config.place(office.config.schedules) / f"{row['schedule']}.toml"
-    with office.db.write() as conn:
-        now = office.db.now(conn)
-        try:
+    due = None
+    try:
+        with conn.begin_nested():
             values = _fired(office, conn, now, load(office, file), row)
-        except (GongkaiError, OSError) as error:
-            said = error.say if isinstance(error, GongkaiError) else Say("日程文件已不在")
-            values = {"state": MISSED, "reason": said.json()}
-            open_notice(conn, now, f"occurrence:{row['id']}", said, None, "/today")
-        lease.settle(conn, occurrences, row, None, **values)
+    except (GongkaiError, OSError, UnicodeDecodeError) as error:
+        said = error.say if isinstance(error, GongkaiError) else Say("读不到日程文件")
+        if now + AGAIN < row["at"]:
+            values, due = {"reason": said.json()}, now + AGAIN
+        else:
+            values = _missed(conn, now, row, said)
+    if not lease.settle(conn, occurrences, row, due, **values):
+        raise Conflict("日程 {key} 的这一期已由别处处理", key=row["schedule"])
+
+
+def _missed(conn: Connection, now: datetime, row: RowMapping, why: Say) -> dict[str, Any]:
+    """One notice for a schedule that misses its times, until one of them goes well again."""
+    said = Say("日程 {key} 错过了一期：{why}", key=row["schedule"], why=why)
+    open_notice(conn, now, f"schedule:{row['schedule']}", said, None, "/today")
+    return {"state": MISSED, "reason": why.json()}
 
 
 def _fired(
@@ -230,9 +336,8 @@ def _fired(
 ) -> dict[str, Any]:
     latest = row["at"] + schedule.lateness
     if now > latest:
-        said = Say("到点时系统没有运行，已过最迟时限")
-        open_notice(conn, now, f"occurrence:{row['id']}", said, None, "/today")
-        return {"state": MISSED, "reason": said.json()}
+        return _missed(conn, now, row, Say("到点时系统没有运行，已过最迟时限"))
+    close_notice(conn, now, f"schedule:{row['schedule']}")
     if schedule.items is None:
         return _slot(conn, schedule, row["at"], latest)
     post_id = _compose(office, conn, now, schedule, row["at"], latest)
@@ -245,7 +350,8 @@ def _slot(conn: Connection, schedule: Schedule, at: datetime, latest: datetime) 
     waiting = select(posts.c.id).where(
         posts.c.unit_id == unit, posts.c.state == PostState.APPROVED, posts.c.slot == schedule.key
     )
-    post_id = conn.execute(waiting.order_by(posts.c.changed_at, posts.c.id).limit(1)).scalar()
+    first = waiting.order_by(posts.c.changed_at, posts.c.id).limit(1)
+    post_id = conn.execute(first.with_for_update(skip_locked=True)).scalar()
     if post_id is None:
         return {"state": EMPTY}
     values = {"go_at": at, "latest_at": latest, "due_at": at, "slot": ""}
@@ -283,32 +389,63 @@ def _compose(
         latest_at=latest,
         template=schedule.template,
         template_digest=template.digest,
+        from_items=[row["id"] for row in picked],
     )
-    ids = [row["id"] for row in picked]
-    made = {"state": ItemState.COMPOSED, "post_id": post_id, "due_at": None}
-    conn.execute(update(items).where(items.c.id.in_(ids)).values(**made))
+    left = [row["id"] for row in picked if row["waits"]]  # of the others a post is made as ever
+    made = {"state": ItemState.COMPOSED, "post_id": post_id, "waits": None}
+    conn.execute(update(items).where(items.c.id.in_(left)).values(**made))
     return post_id
 
 
 def _picked(conn: Connection, schedule: Schedule, at: datetime) -> list[RowMapping]:
-    """Items of its sources first seen since the occurrence before this one."""
+    """Items of its sources first seen since the occurrence before this one, the newest first.
+
+    Nothing that was passed over (a baseline, or a person's word), and nothing that waits for one.
+    """
     assert schedule.items is not None
-    before = conn.execute(
-        select(func.max(occurrences.c.at)).where(
-            occurrences.c.schedule == schedule.key, occurrences.c.at < at
-        )
-    ).scalar() or at - timedelta(days=1)
+    since, had = _before(conn, schedule, at)
     query = (
         select(items)
         .join(sources, sources.c.id == items.c.source_id)
         .where(
             sources.c.key.in_(schedule.items.sources),
-            items.c.seen_at > before - schedule.lead,
+            items.c.state != ItemState.SKIPPED,
+            items.c.seen_at > since,
             items.c.gone_at.is_(None),
+            items.c.id.not_in(had),
         )
         .order_by(items.c.published.desc().nulls_last(), items.c.id)
-        .limit(schedule.items.most)
     )
     if schedule.items.columns:
         query = query.where(items.c.column.in_(schedule.items.columns))
-    return list(conn.execute(query).mappings())
+    free = (None, NOT_DRAFTED.json())
+    found = [row for row in conn.execute(query).mappings() if row["waits"] in free]
+    return found[: schedule.items.most]
+
+
+def _before(conn: Connection, schedule: Schedule, at: datetime) -> tuple[datetime, list[int]]:
+    """Since when items count, and which the last post of this schedule had already.
+
+    Since the last occurrence that took place: what was missed or paused lost nothing.
+    """
+    last = (
+        conn.execute(
+            select(occurrences.c.at, posts.c.from_items)
+            .outerjoin(posts, posts.c.id == occurrences.c.post_id)
+            .where(
+                occurrences.c.schedule == schedule.key,
+                occurrences.c.at < at,
+                occurrences.c.state.in_((DONE, EMPTY)),
+            )
+            .order_by(occurrences.c.at.desc())
+            .limit(1)
+        )
+        .mappings()
+        .first()
+    )
+    if last is not None:
+        return schedule.due(last["at"]), last["from_items"] or []
+    first = conn.execute(
+        select(func.min(occurrences.c.at)).where(occurrences.c.schedule == schedule.key)
+    ).scalar()
+    return schedule.due(min(first or at, at)) - timedelta(days=1), []
