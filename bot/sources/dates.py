@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 
 _ENGLISH = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _CHINESE = [
@@ -27,6 +28,7 @@ _TIME = re.compile(
     rf"(?P<before>上午|下午|晚上|中午|凌晨|[AaPp][Mm]\b)?\s*{_CLOCK}秒?\s*"
     rf"(?P<after>[AaPp]\.?[Mm]\b\.?)?\s*{_AREA}"
 )
+_LONGEST = 80  # characters of a date
 _USUAL = re.compile(
     r"(?:[A-Z][a-z]{2}, )?(\d\d?) ([A-Z][a-z]{2}) (\d{4}) (\d\d:\d\d:\d\d) ?([+-]\d{4}|GMT)"
 )
@@ -49,7 +51,11 @@ def read_date(text: str, zone: tzinfo, *, chinese: bool = False) -> datetime | N
     A date without a zone is read in `zone`, one without a time at its midnight. CST is the
     Chinese hour in a `chinese` entry, the American one (RFC 822) otherwise.
     """
-    text = text.strip()
+    return _read(text.strip()[:_LONGEST], zone, chinese)
+
+
+@lru_cache(maxsize=1024)  # catalogues that give days without hours repeat themselves
+def _read(text: str, zone: tzinfo, chinese: bool) -> datetime | None:
     try:
         if text.isdecimal():
             return _number(text, zone)

@@ -43,6 +43,12 @@ _SUPERSETS = {
 _PLAIN_CODECS = re.compile(r"utf-8|gb|big5|cp(?:125|437|85|86|874|9)|iso8859|koi8|mac|euc|kz1048")
 _DECLARED = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']\s*([\w.:-]{2,40})")
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([\w.:-]{2,40})", re.I)
+# Chinese comes in pairs of high bytes, an accent of the West alone.
+_PAIR, _LONE = (
+    re.compile(rb"[\x81-\xfe][\xa1-\xfe]"),
+    re.compile(rb"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])"),
+)
+_NOT_ASCII = re.compile("[^\x00-\x7f\ufffd]")
 _LONG = re.compile("[\u0800-\uffff]")
 _CONTROLS = bytes([*range(9), 11, 12, *range(14, 32), 127])
 _UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
@@ -141,13 +147,25 @@ def _guessed(body: bytes, named: list[str]) -> Text:
     text = _strictly(body, "utf-8")
     if text is not None:
         return Text(_clean(text), "utf-8") if text.isascii() else _utf8_or(body, text, named)
-    candidates = [*dict.fromkeys([*named, "gb18030"])]
-    for name in candidates:
+    for name in dict.fromkeys(named):
         text = _strictly(body, name)
         if text is not None:
-            return Text(_clean(text), name, _undeclared(name, named))
-    spoiled = [_settled(body, name) for name in dict.fromkeys([*named, "utf-8", "gb18030"])]
-    return min(spoiled, key=lambda t: t.text.count("\ufffd"))
+            return Text(_clean(text), name)
+    return _spoiled(body, named)
+
+
+def _spoiled(body: bytes, named: list[str]) -> Text:
+    """No name given holds: UTF-8 with a few bad bytes, or undeclared, or what spoils least."""
+    utf8 = _settled(body, "utf-8")
+    bad = utf8.text.count("\ufffd")
+    if bad * 20 < len(_NOT_ASCII.findall(utf8.text)):
+        return utf8
+    usual = "gb18030" if len(_PAIR.findall(body)) >= len(_LONE.findall(body)) else "cp1252"
+    text = _strictly(body, usual)
+    if text is not None:
+        return Text(_clean(text), usual, _undeclared(usual, named))
+    others = (_settled(body, name) for name in dict.fromkeys([*named, usual]))
+    return min(utf8, *others, key=lambda t: t.text.count("\ufffd"))
 
 
 def _utf8_or(body: bytes, text: str, named: list[str]) -> Text:
@@ -170,7 +188,7 @@ def _settled(body: bytes, name: str) -> Text:
     spoiled = text.count("\ufffd")
     said = Say("有 {n} 处字节不合 {name} 编码，以 � 代替", n=spoiled, name=name)
     problems = (_problem(said),) if spoiled else ()
-    return Text(_UNWANTED.sub("", text), name, problems)
+    return Text(_UNWANTED.sub("", text).lstrip("\ufeff"), name, problems)
 
 
 def _strictly(body: bytes, name: str) -> str | None:
@@ -189,7 +207,7 @@ def _segments(body: bytes, name: str, errors: str) -> str:
 
 
 def _clean(text: str) -> str:
-    return text.replace("\ufffe", "").replace("\uffff", "")
+    return text.lstrip("\ufeff").replace("\ufffe", "").replace("\uffff", "")
 
 
 def _problem(say: Say) -> Problem:

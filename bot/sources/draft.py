@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from html import unescape
 from typing import Any
@@ -25,7 +25,7 @@ from bot.sources.plain import is_chinese, plain, words
 TOLD = 20  # problems told one by one; of the rest only the number
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Draft:
     """An item's own strings. Markup stands as markup in `summary` and `body`, nowhere else."""
 
@@ -66,25 +66,28 @@ def first(values: Iterable[str]) -> str:
 
 
 def is_address(text: str) -> bool:
-    return text[:8].lower().startswith(("http://", "https://"))
+    return text[:4] in ("http", "HTTP", "Http") and "://" in text[4:8]
 
 
 def reading_of(channel: Channel, origin: Origin) -> Reading:
     """The whole catalogue as a reading, entries in its own order, the same entry only once."""
+    setting = _Setting.of(channel, origin)
     made: list[dict[str, Any]] = []
     claims: list[Claim] = []
     problems = [*channel.problems]
     for n, draft in enumerate(channel.drafts, 1):
         said: list[Say] = []
-        if values := _entry(draft, channel, origin, said):
+        if values := _entry(draft, setting, said):
             made.append(values)
             claims.append(_claim(draft, values))
-        problems += [Problem(str(Say("第 {n} 条", n=n)), str(say)) for say in said]
-    places = {channel.link, origin.url} - {""}
-    names, memo = keys(claims, places, origin.memo)
+        if said:
+            where = str(Say("第 {n} 条", n=n))
+            problems += [Problem(where, str(say)) for say in said]
+    names, memo = keys(claims, {channel.link, origin.url} - {""}, origin.memo)
     entries: dict[str, Entry] = {}
     for key, values in zip(names, made, strict=True):
-        entries.setdefault(key, Entry(key=key, **values))
+        if key not in entries:
+            entries[key] = Entry(key=key, **values)
     problems += _overall(len(made), entries.values())
     about = {"title": channel.title, "link": channel.link, "language": channel.language}
     return Reading(tuple(entries.values()), tuple(_shortened(problems)), meta=about, memo=memo)
@@ -113,55 +116,62 @@ def _shortened(problems: list[Problem]) -> list[Problem]:
 # ---------------------------------------------------------------- one entry
 
 
-def _entry(draft: Draft, channel: Channel, origin: Origin, said: list[Say]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Setting:
+    """What all entries of a catalogue have in common."""
+
+    zone: tzinfo
+    start: str  # where relative links start
+    fill: Mapping[str, str]  # for fields that an item lacks: config's word, then the catalogue's
+
+    @classmethod
+    def of(cls, channel: Channel, origin: Origin) -> _Setting:
+        publisher = channel.publisher or channel.title
+        fill = {"publisher": publisher, "language": channel.language, **dict(origin.fill)}
+        return cls(origin.zone, _start(channel, origin), fill)
+
+
+def _entry(draft: Draft, setting: _Setting, said: list[Say]) -> dict[str, Any]:
     """An Entry's values but its key; empty where the draft says nothing at all."""
     said += draft.notes
-    if not (draft.title or any(draft.links) or any(draft.ids) or draft.summary or draft.body):
+    if not (draft.title or draft.summary or draft.body or any(draft.links) or any(draft.ids)):
         said.append(Say("条目是空的，已略去"))
         return {}
-    base = _base(draft, channel, origin)
-    body = plain(draft.body)
+    base = urljoin(setting.start, draft.base) if draft.base else setting.start
+    body = plain(draft.body) if draft.body else ""
     summary = plain(draft.summary) or body
-    values = {
+    labelled = _labelled(summary)
+    chinese = is_chinese(draft.title)
+    formed = (*draft.formed, labelled["formed"]) if "formed" in labelled else draft.formed
+    values: dict[str, Any] = {
         "title": draft.title,
         "link": _link(draft.links, base, said),
+        "published": _date(draft.published, setting.zone, chinese, said),
+        "formed": _date(formed, setting.zone, chinese, said),
+        "index_number": draft.index_number,
+        "document_number": draft.document_number or own_number(draft.title, summary),
+        "publisher": draft.publisher,
+        "column": draft.column,
+        "topic": draft.topic,
+        "language": draft.language,
         "summary": summary,
         "body": body,
         "attachments": _attachments(draft, base),
         "raw_digest": hashlib.sha256(draft.raw).hexdigest(),
-        **{name: getattr(draft, name) for name in _PLAIN},
     }
-    found = _labelled(summary)
-    formed = (*draft.formed, found.pop("formed", ""))
-    _fill(values, found)
-    _fill(values, {"document_number": own_number(draft.title, summary)})
-    _fill(values, dict(origin.fill))
-    _fill(values, {"publisher": channel.publisher or channel.title, "language": channel.language})
+    for name in _FILLED:
+        if not values[name]:
+            values[name] = labelled.get(name) or setting.fill.get(name, "")
     values["document_number"] = _bracketed(values["document_number"])
-    chinese = is_chinese(draft.title)
-    values["published"] = _date(draft.published, origin.zone, chinese, said)
-    values["formed"] = _date(formed, origin.zone, chinese, said)
     return values
 
 
-_PLAIN = ("publisher", "column", "topic", "index_number", "document_number", "language")
-
-
-def _fill(values: dict[str, Any], more: Mapping[str, str]) -> None:
-    """Put in what is still missing."""
-    for name in _PLAIN:
-        if not values[name]:
-            values[name] = more.get(name, "")
+_FILLED = ("index_number", "document_number", "publisher", "column", "topic", "language")
 
 
 def _claim(draft: Draft, values: Mapping[str, Any]) -> Claim:
-    published = values["published"]
-    return Claim(
-        (*draft.ids, values["link"]),
-        values["title"],
-        published.isoformat() if published else "",
-        hashlib.sha256(f"{values['summary']}\n{values['body']}".encode()).hexdigest(),
-    )
+    ids = (*draft.ids, values["link"])
+    return Claim(ids, values["title"], values["published"], values["summary"] + values["body"])
 
 
 def _date(texts: Sequence[str], zone: tzinfo, chinese: bool, said: list[Say]) -> datetime | None:
@@ -176,6 +186,7 @@ def _date(texts: Sequence[str], zone: tzinfo, chinese: bool, said: list[Say]) ->
 # ---------------------------------------------------------------- links
 
 _ABSOLUTE = re.compile(r"https?://[^/\s?#]", re.I)
+_SITE = re.compile(r"https?://[^/\s?#]+", re.I)
 _RELAY = re.compile(r"https?://(?:www\.)?google\.[a-z.]{2,6}/url\?(.*)", re.I)
 _DOCUMENT = re.compile(
     r"""<a\s[^<>]*?href\s*=\s*["']?([^"'<>\s]+\.(?:pdf|docx?|xlsx?|pptx?|wps|et|ofd|zip|rar))"""
@@ -184,49 +195,58 @@ _DOCUMENT = re.compile(
 )
 
 
-def _base(draft: Draft, channel: Channel, origin: Origin) -> str:
-    """Where relative links start: xml:base, else the channel's page, else the feed's address."""
-    start = origin.url if _ABSOLUTE.match(origin.url) else ""
-    return urljoin(urljoin(start, channel.link), draft.base)
+def _start(channel: Channel, origin: Origin) -> str:
+    """Where relative links start, unless xml:base says otherwise: at the channel's page, else at
+    the feed's own address."""
+    return urljoin(origin.url if _ABSOLUTE.match(origin.url) else "", channel.link)
 
 
 def _link(links: Sequence[str], base: str, said: list[Say]) -> str:
     """The first that is an address of the web, whole, and past a search engine's relay."""
     for link in links:
         if address := _address(link, base):
-            relay = _RELAY.match(address)
-            targets = parse_qs(relay[1]) if relay else {}
-            return next((t[0] for t in (targets.get("url"), targets.get("q")) if t), address)
-    if wrong := next(filter(None, links), ""):
+            return _target(address) if "/url?" in address else address
+    if wrong := first(links):
         said.append(Say("链接“{link}”不是完整的网址，已略去", link=wrong.strip()[:100]))
     return ""
 
 
+def _target(address: str) -> str:
+    relay = _RELAY.match(address)
+    targets = parse_qs(relay[1]) if relay else {}
+    return first((*targets.get("url", ()), *targets.get("q", ()), address))
+
+
 def _address(link: str, base: str) -> str:
+    """`link` as an absolute http(s) address; empty where it cannot be one."""
     link = link.strip()
     if not link.isprintable() or " " in link:
         link = re.sub(r"[\x00-\x1f\x7f]+", "", link).replace(" ", "%20")
-    if link and not _ABSOLUTE.match(link):
-        try:
-            link = urljoin(base or "https:", link)
-        except ValueError:
-            return ""
-    return link if _ABSOLUTE.match(link) else ""
+    if "[" not in link and _ABSOLUTE.match(link):
+        return link
+    if link[:1] == "/" and link[1:2] not in ("/", "") and "/." not in link:
+        site = _SITE.match(base)
+        return f"{site[0]}{link}" if site else ""
+    try:
+        whole = urljoin(base or "https:", link)
+    except ValueError:
+        return ""
+    return whole if link and _ABSOLUTE.match(whole) else ""
 
 
 def _attachments(draft: Draft, base: str) -> tuple[Attachment, ...]:
     """Those the item names, then documents that its text links to; each address once."""
-    named = [*draft.attachments]
+    named = [(one.url, one.name, one.kind, one.size) for one in draft.attachments]
     for markup in (draft.body, draft.summary):
         if "href" in markup:
-            named += [
-                Attachment(unescape(m[1]), words(plain(m[2]))) for m in _DOCUMENT.finditer(markup)
-            ]
-    found: dict[str, Attachment] = {}
-    for one in named:
-        if address := _address(one.url, base):
-            found.setdefault(address, replace(one, url=address))
-    return tuple(found.values())
+            found = _DOCUMENT.finditer(markup)
+            named += [(unescape(m[1]), words(plain(m[2])), "", None) for m in found]
+    whole: dict[str, Attachment] = {}
+    for url, name, kind, size in named:
+        address = _address(url, base)
+        if address and address not in whole:
+            whole[address] = Attachment(address, name, kind, size)
+    return tuple(whole.values())
 
 
 # ---------------------------------------------------------------- numbers and labels
@@ -252,16 +272,18 @@ _LABELS = {
     "发文单位": "publisher",
     "主题分类": "topic",
 }
-_LABEL = re.compile(rf"(?<![{_HAN}])({'|'.join(_LABELS)}) ?[:：] ?([^\s，。；;|]+)")
+_LABEL = re.compile(rf"({'|'.join(_LABELS)}) ?[:：] ?([^\s，。；;|]+)")
+_LABEL_ENDS = re.compile(f"[{''.join({label[-1] for label in _LABELS})}] ?[:：]")
 _TOP = 500  # characters of a text in which labels are looked for
 
 
 def _labelled(text: str) -> dict[str, str]:
     """Fields that the top of a text names with their labels; the first of each counts."""
     top = text[:_TOP]
-    if ":" not in top and "：" not in top:
+    if not _LABEL_ENDS.search(top):
         return {}
-    return {_LABELS[m[1]]: m[2] for m in reversed(list(_LABEL.finditer(top)))}
+    found = [m for m in _LABEL.finditer(top) if not is_chinese(top[m.start() - 1 : m.start()])]
+    return {_LABELS[m[1]]: m[2] for m in reversed(found)}
 
 
 def own_number(title: str, text: str) -> str:
@@ -270,14 +292,16 @@ def own_number(title: str, text: str) -> str:
     In brackets at the end of the title, unless that is an interpretation of another document, or
     alone on a line at the top of the text.
     """
-    if "号" in title and not _ABOUT_ANOTHER.search(title) and (found := _AT_THE_END.search(title)):
-        return found[1]
-    top = text[:_TOP]
-    alone = _ALONE.search(top) if "号" in top else None
+    if title.endswith((")", "）")) and (found := _AT_THE_END.search(title)):
+        return "" if _ABOUT_ANOTHER.search(title) else found[1]
+    top = f"{text[:_TOP]}\n"
+    alone = _ALONE.search(top) if "号\n" in top else None
     return alone[1] if alone else ""
 
 
 def _bracketed(number: str) -> str:
     """With the brackets the standard asks for: 国办发〔2018〕123号."""
+    if not number or ("〔" in number and " " not in number):
+        return number
     parts = _PARTS.fullmatch(number)
     return f"{parts[1]}〔{parts[2]}〕{parts[3]}" if parts else number

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Mapping
 from html import escape
-from typing import Any
 from urllib.parse import urljoin
 
 from lxml import etree
@@ -49,201 +48,266 @@ OUR_NAMES = {
 }
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _ABOUT = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}about"
+_ATTACHED = {"enclosure", "link", "media"}
+_PREFIX = re.compile(r"(</?)[\w.-]+:")
 _MEDIA = "{http://search.yahoo.com/mrss/}content"
 
+# Which elements say what, best first. The table is all that tells one format from another.
+_BOTH = {
+    "index_number": ("gk:index_number",),
+    "document_number": ("gk:document_number",),
+    "topic": ("gk:topic",),
+    "formed": ("gk:formed", "dcterms:created"),
+    "origin": ("feedburner:origlink",),
+    "media": ("media:content", "media:group"),
+}
+_RSS = {
+    **_BOTH,
+    "title": ("title", "dc:title", "media:title", "atom:title"),
+    "id": ("guid", "atom:id", "dc:identifier"),
+    "address": ("link",),
+    "link": ("atom:link",),
+    "published": (
+        *("gk:published", "pubdate", "atom:published", "published", "dcterms:issued", "dc:date"),
+        *("date", "atom:updated", "updated", "dcterms:modified"),
+    ),
+    "publisher": (
+        *("gk:publisher", "dc:publisher", "source", "author", "dc:creator", "itunes:author"),
+    ),
+    "author": ("atom:author",),
+    "column": ("gk:column", "category", "dc:subject", "media:category"),
+    "term": ("atom:category",),
+    "language": ("gk:language", "language", "dc:language"),
+    "summary": (
+        *("gk:summary", "description", "dcterms:abstract", "dc:description", "itunes:summary"),
+        *("media:description", "atom:summary", "summary"),
+    ),
+    "body": (
+        *("content:encoded", "xhtml:body", "xhtml:div", "yandex:full-text", "atom:content"),
+        *("content", "fulltext"),
+    ),
+    "enclosure": ("enclosure",),
+}
+_ATOM = {
+    **_BOTH,
+    "title": ("title",),
+    "id": ("id",),
+    "link": ("link",),
+    "published": (
+        *("gk:published", "published", "issued", "dcterms:issued", "dc:date", "created"),
+        *("updated", "modified"),
+    ),
+    "publisher": ("gk:publisher", "dc:publisher"),
+    "author": ("author",),
+    "creator": ("dc:creator",),
+    "source": ("source",),
+    "column": ("gk:column", "dc:subject"),
+    "term": ("category",),
+    "language": ("gk:language", "dc:language"),
+    "summary": ("gk:summary", "summary"),
+    "body": ("content",),
+    "encoded": ("content:encoded",),
+}
 
-class Names(dict[str, str]):
-    """Tags as prefix and local name in lower case: "title", "dc:date", "gk:topic".
+
+class Roles(dict[str, str]):
+    """For each tag, what it says, "" for nothing. A tag's name is prefix and local name in lower case.
 
     What shares the item's own namespace, whichever it is, is the feed's own word; an undeclared
-    prefix counts as the usual one; an element of a stranger is "?:name".
+    prefix counts as the usual one; a stranger's element says nothing.
     """
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, table: Mapping[str, tuple[str, ...]], tree: Tree) -> None:
         super().__init__()
-        element = tree.items[0] if tree.items else tree.head
-        self._own = _space(element.tag)
+        self._ranks = {name: n for names in table.values() for n, name in enumerate(names)}
+        self._roles = {name: role for role, names in table.items() for name in names}
+        self._own = _space((tree.items[0] if tree.items else tree.head).tag)
 
     def __missing__(self, tag: str) -> str:
+        self[tag] = self._roles.get(self._name(tag), "") if isinstance(tag, str) else ""
+        return self[tag]
+
+    def rank(self, element: Element) -> int:
+        return self._ranks[self._name(element.tag)]
+
+    def _name(self, tag: str) -> str:
         name, space = tag.rpartition("}")[2], _space(tag)
-        prefix = PREFIXES.get(space.lower().rstrip("/#"), "?")
         if name in OUR_NAMES:
-            called = f"gk:{OUR_NAMES[name]}"
-        elif space in ("", self._own):
-            called = name.lower()
-        else:
-            called = f"{prefix}:{name.lower()}"
-        self[tag] = called
-        return called
+            return f"gk:{OUR_NAMES[name]}"
+        if space in ("", self._own):
+            return name.lower()
+        return f"{PREFIXES.get(space.lower().rstrip('/#'), '?')}:{name.lower()}"
 
 
 class Fields(dict[str, list[Element]]):
-    """An element's children by name."""
+    """An element's children by what they say, best first."""
 
-    def __init__(self, element: Element, names: Names) -> None:
+    def __init__(self, element: Element, roles: Roles) -> None:
         super().__init__()
+        self.element = element
+        self.roles = roles
+        several = False
         for child in element:
-            if isinstance(child.tag, str):
-                self.setdefault(names[child.tag], []).append(child)
+            if role := roles[child.tag]:
+                if role in self:
+                    self[role].append(child)
+                    several = True
+                else:
+                    self[role] = [child]
+        if several:
+            for found in self.values():
+                found.sort(key=roles.rank)
 
-    def all(self, *wanted: str) -> Iterator[Element]:
-        for name in wanted:
-            if name in self:
-                yield from self[name]
+    def all(self, role: str) -> list[Element]:
+        return self.get(role, _NONE)
 
-    def markup(self, *wanted: str) -> str:
+    def markup(self, role: str) -> str:
         """The first that is not empty, as markup."""
-        return next((m for e in self.all(*wanted) if (m := _inner(e)).strip()), "")
+        for element in self.get(role, _NONE):
+            if (markup := _inner(element)) and not markup.isspace():
+                return markup
+        return ""
 
-    def texts(self, *wanted: str) -> tuple[str, ...]:
+    def text(self, role: str) -> str:
+        """The first that is not empty, as one line."""
+        for element in self.get(role, _NONE):
+            if (text := element.text) and (line := words(text)):
+                return line
+        return ""
+
+    def texts(self, role: str) -> tuple[str, ...]:
         """What is not empty, each as one line."""
-        found = [words(e.text) for e in self.all(*wanted) if e.text]
-        return tuple(filter(None, found))
+        found = self.get(role)
+        if found is None:
+            return ()
+        return tuple([line for e in found if (text := e.text) and (line := words(text))])
 
-    def text(self, *wanted: str) -> str:
-        return first(self.texts(*wanted))
 
+_NONE: list[Element] = []
 
 # ---------------------------------------------------------------- RSS and RDF
-
-_RSS_PUBLISHED = (
-    *("gk:published", "pubdate", "atom:published", "published", "dcterms:issued", "dc:date"),
-    *("date", "atom:updated", "updated", "dcterms:modified"),
-)
-_RSS_PUBLISHER = ("gk:publisher", "dc:publisher", "source", "author", "dc:creator", "itunes:author")
-_RSS_SUMMARY = (
-    *("gk:summary", "description", "dcterms:abstract", "dc:description", "itunes:summary"),
-    *("media:description", "atom:summary", "summary"),
-)
-_RSS_BODY = (
-    *("content:encoded", "xhtml:body", "xhtml:div", "yandex:full-text", "atom:content"),
-    *("content", "fulltext"),
-)
 
 
 def rss(tree: Tree) -> Channel:
     """RSS of any version. An item's names may stand in any namespace or in none."""
-    names = Names(tree)
-    head = Fields(tree.head, names)
+    roles = Roles(_RSS, tree)
+    head = Fields(tree.head, roles)
     return Channel(
-        tuple(_rss_draft(item, names) for item in tree.items),
-        title=line(head.markup("title", "dc:title")),
-        link=first((*head.texts("link"), *_hrefs(head, "atom:link"))),
-        publisher=_person(head.text("gk:publisher", "dc:publisher", "itunes:author")),
-        language=head.text("language", "dc:language") or _language(tree.head),
+        tuple(_rss_draft(Fields(item, roles), tree.scoped) for item in tree.items),
+        title=line(head.markup("title")),
+        link=first((*head.texts("address"), *_hrefs(head))),
+        publisher=_publisher(head),
+        language=head.text("language") or _language(tree.head),
         problems=tree.problems,
     )
 
 
-def _rss_draft(item: Element, names: Names) -> Draft:
-    fields = Fields(item, names)
-    guids = fields.get("guid", [])
-    twice = (Say("guid 写了 {n} 次", n=len(guids)),) if len(guids) > 1 else ()
+def _rss_draft(fields: Fields, scoped: bool) -> Draft:
+    item, ids = fields.element, fields.texts("id")
+    about = item.get(_ABOUT)
     return Draft(
-        title=line(fields.markup("title", "dc:title", "media:title", "atom:title")),
-        ids=(
-            *fields.texts("guid", "atom:id"),
-            item.get(_ABOUT, ""),
-            *fields.texts("dc:identifier"),
-        ),
-        links=_rss_links(item, fields),
-        base=item.base or "",
-        published=fields.texts(*_RSS_PUBLISHED),
-        publisher=first(map(_person, fields.texts(*_RSS_PUBLISHER)))
-        or _author(fields, "atom:author"),
-        column=_column(fields, "atom:category"),
-        language=fields.text("gk:language", "dc:language") or _language(item),
-        summary=fields.markup(*_RSS_SUMMARY),
-        body=fields.markup(*_RSS_BODY),
-        attachments=(
-            *_attachments(fields.all("enclosure"), "url"),
-            *_attachments(item.iter(_MEDIA), "url"),
-            *_attachments(_related(fields, "atom:link", "enclosure"), "href"),
-        ),
-        raw=etree.tostring(item, with_tail=False),
-        notes=twice,
-        **_ours(fields),
+        title=line(fields.markup("title")),
+        ids=(*ids, about) if about else ids,
+        links=_rss_links(fields, about or ""),
+        base=(scoped and item.base) or "",
+        published=fields.texts("published"),
+        publisher=_publisher(fields),
+        column=_column(fields),
+        language=fields.text("language") or (_language(item) if scoped else ""),
+        summary=fields.markup("summary"),
+        body=fields.markup("body"),
+        attachments=_attachments(fields),
+        raw=etree.tostring(item, encoding="utf-8", with_tail=False),
+        notes=(Say("guid 写了 {n} 次", n=len(ids)),) if len(ids) > len({*ids}) else (),
+        topic=fields.text("topic"),
+        index_number=fields.text("index_number"),
+        document_number=fields.text("document_number"),
+        formed=fields.texts("formed"),
     )
 
 
-def _rss_links(item: Element, fields: Fields) -> tuple[str, ...]:
-    """FeedBurner's own addresses come after those that they stand for."""
-    permalinks = [
-        *(e.text or "" for e in fields.all("guid") if e.get("isPermaLink", "").lower() != "false"),
-        item.get(_ABOUT, ""),
+def _rss_links(fields: Fields, about: str) -> tuple[str, ...]:
+    """FeedBurner's own addresses come after those that they stand for, identifiers last."""
+    links = fields.texts("origin") or fields.texts("address")
+    if links and is_address(links[0]):
+        return links
+    named = [
+        e.text or "" for e in fields.all("id") if e.get("isPermaLink") not in ("false", "False")
     ]
     return (
-        *fields.texts("feedburner:origlink", "link"),
-        *(e.get("href", "") for e in fields.all("link")),
-        *_hrefs(fields, "atom:link"),
-        *filter(is_address, map(str.strip, permalinks)),
+        *links,
+        *[href for e in fields.all("address") if (href := e.get("href"))],
+        *_hrefs(fields),
+        *[name for name in (*named, about) if is_address(name.strip())],
     )
 
 
 # ---------------------------------------------------------------- Atom
 
-_ATOM_PUBLISHED = (
-    *("gk:published", "published", "issued", "dcterms:issued", "dc:date", "created"),
-    *("updated", "modified"),
-)
-
 
 def atom(tree: Tree) -> Channel:
     """Atom 1.0 (RFC 4287) and 0.3. An entry without a date of publication has that of its update."""
-    names = Names(tree)
-    head = Fields(tree.head, names)
-    hrefs = _hrefs(head, "link")
+    roles = Roles(_ATOM, tree)
+    head = Fields(tree.head, roles)
+    hrefs = _hrefs(head)
     return Channel(
-        tuple(_atom_draft(entry, names) for entry in tree.items),
-        title=line(_construct(head.get("title"))),
+        tuple(_atom_draft(Fields(entry, roles), tree.scoped) for entry in tree.items),
+        title=line(_construct(head.all("title"))),
         link=urljoin(tree.head.base or "", hrefs[0]) if hrefs else "",
-        publisher=head.text("gk:publisher", "dc:publisher") or _author(head, "author"),
-        language=head.text("dc:language") or _language(tree.head),
+        publisher=head.text("publisher") or _author(head),
+        language=head.text("language") or _language(tree.head),
         problems=tree.problems,
     )
 
 
-def _atom_draft(entry: Element, names: Names) -> Draft:
-    fields = Fields(entry, names)
+def _atom_draft(fields: Fields, scoped: bool) -> Draft:
+    entry, ids = fields.element, fields.texts("id")
     return Draft(
-        title=line(_construct(fields.get("title"))),
-        ids=fields.texts("id"),
+        title=line(_construct(fields.all("title"))),
+        ids=ids,
         links=(
-            *fields.texts("feedburner:origlink"),
-            *_hrefs(fields, "link"),
-            *(e.get("src", "") for e in fields.all("content")),
-            *filter(is_address, fields.texts("id")),
+            *fields.texts("origin"),
+            *_hrefs(fields),
+            *[e.get("src", "") for e in fields.all("body")],
+            *filter(is_address, ids),
         ),
-        base=entry.base or "",
-        published=fields.texts(*_ATOM_PUBLISHED),
-        publisher=_atom_publisher(fields, names),
-        column=_column(fields, "category"),
-        language=fields.text("gk:language", "dc:language") or _language(entry),
-        summary=_construct(fields.get("summary")),
-        body=_construct(fields.get("content")) or fields.markup("content:encoded"),
-        attachments=(
-            *_attachments(_related(fields, "link", "enclosure"), "href"),
-            *_attachments(entry.iter(_MEDIA), "url"),
-        ),
-        raw=etree.tostring(entry, with_tail=False),
-        **_ours(fields),
+        base=(scoped and entry.base) or "",
+        published=fields.texts("published"),
+        publisher=_atom_publisher(fields),
+        column=_column(fields),
+        language=fields.text("language") or (_language(entry) if scoped else ""),
+        summary=_construct(fields.all("summary")),
+        body=_construct(fields.all("body")) or fields.markup("encoded"),
+        attachments=_attachments(fields),
+        raw=etree.tostring(entry, encoding="utf-8", with_tail=False),
+        topic=fields.text("topic"),
+        index_number=fields.text("index_number"),
+        document_number=fields.text("document_number"),
+        formed=fields.texts("formed"),
     )
 
 
-def _atom_publisher(fields: Fields, names: Names) -> str:
+def _publisher(fields: Fields) -> str:
+    for text in fields.texts("publisher"):
+        if name := _person(text):
+            return name
+    return _author(fields) if "author" in fields else ""
+
+
+def _atom_publisher(fields: Fields) -> str:
     """Whose it is: the author, else the feed it was taken from."""
-    sources = [Fields(element, names) for element in fields.all("source")]
+    sources = [Fields(element, fields.roles) for element in fields.all("source")]
     return first(
         (
-            fields.text("gk:publisher", "dc:publisher"),
-            _author(fields, "author"),
-            *(_author(source, "author") or source.text("title") for source in sources),
-            _person(fields.text("dc:creator")),
+            fields.text("publisher"),
+            _author(fields),
+            *(_author(source) or source.text("title") for source in sources),
+            _person(fields.text("creator")),
         )
     )
 
 
-def _construct(elements: list[Element] | None) -> str:
+def _construct(elements: list[Element]) -> str:
     """The first Atom text construct (RFC 4287 §3.1; 0.3 has `mode` besides) as markup.
 
     Where no type is given and the text is evidently HTML, it is read as HTML.
@@ -276,20 +340,12 @@ def _space(tag: str) -> str:
 
 
 def _inner(element: Element) -> str:
-    """What stands between an element's tags, as markup."""
+    """What stands between an element's tags, as markup without namespaces."""
     text = element.text or ""
     if not len(element):
         return str(text)
-    children = (etree.tostring(child, encoding="unicode") for child in element)
-    return escape(text, quote=False) + "".join(children)
-
-
-def _ours(fields: Fields) -> dict[str, Any]:
-    """The fields that only our namespace and Dublin Core's terms have, in every format."""
-    values: dict[str, Any] = {
-        name: fields.text(f"gk:{name}") for name in ("index_number", "document_number", "topic")
-    }
-    return {**values, "formed": fields.texts("gk:formed", "dcterms:created")}
+    children = "".join(etree.tostring(child, encoding="unicode") for child in element)
+    return escape(text, quote=False) + _PREFIX.sub(r"\1", children)
 
 
 def _language(element: Element) -> str:
@@ -301,41 +357,53 @@ def _language(element: Element) -> str:
     return ""
 
 
-def _column(fields: Fields, name: str) -> str:
+def _column(fields: Fields) -> str:
     """The first category; an address is a scheme, not a name."""
-    named = fields.texts("gk:column", "category", "dc:subject", "media:category")
-    terms = (e.get("label") or e.get("term") or "" for e in fields.all(name))
-    return first(term for term in (*named, *map(words, terms)) if not is_address(term))
+    for category in fields.texts("column"):
+        if not is_address(category):
+            return category
+    for element in fields.all("term"):
+        term = words(element.get("label") or element.get("term") or "")
+        if term and not is_address(term):
+            return term
+    return ""
 
 
 def _person(text: str) -> str:
     """A name out of `a@b.cn (Name)` or `Name <a@b.cn>`; an address alone is nobody's name."""
+    if "@" not in text:
+        return text
     named = re.fullmatch(r"\S+@\S+\s*\((.+)\)", text)
     name = named[1] if named else re.sub(r"\s*<\S+@\S+>", "", text)
     return "" if re.fullmatch(r"\S*@\S*", name) else name.strip()
 
 
-def _author(fields: Fields, name: str) -> str:
-    names = (child for author in fields.all(name) for child in author if local(child) == "name")
+def _author(fields: Fields) -> str:
+    names = (child for author in fields.all("author") for child in author if local(child) == "name")
     return first(_person(words(child.text or "")) for child in names)
 
 
-def _hrefs(fields: Fields, name: str) -> list[str]:
+def _hrefs(fields: Fields) -> list[str]:
     """Addresses of the alternates, pages before other kinds of file."""
-    found = [e for e in _related(fields, name, "alternate") if e.get("href")]
+    if "link" not in fields:
+        return []
+    found = [e for e in fields.all("link") if e.get("rel", "alternate") == "alternate"]
     found.sort(key=lambda e: not re.match(r"text/|application/xhtml|$", e.get("type", "")))
-    return [e.get("href") for e in found]
+    return [href for e in found if (href := e.get("href"))]
 
 
-def _related(fields: Fields, name: str, rel: str) -> Iterator[Element]:
-    return (e for e in fields.all(name) if e.get("rel", "alternate") == rel)
+def _attachments(fields: Fields) -> tuple[Attachment, ...]:
+    if not fields.keys() & _ATTACHED:
+        return ()
+    media = fields.element.iter(_MEDIA) if "media" in fields else ()
+    named = [(e, e.get("url")) for e in (*fields.all("enclosure"), *media)]
+    named += [(e, e.get("href")) for e in fields.all("link") if e.get("rel") == "enclosure"]
+    return tuple([_attachment(e, url) for e, url in named if url])
 
 
-def _attachments(elements: Iterator[Element], address: str) -> Iterator[Attachment]:
-    for element in elements:
-        if url := element.get(address):
-            size = element.get("length") or element.get("fileSize") or ""
-            yield Attachment(url, element.get("title", ""), element.get("type", ""), as_size(size))
+def _attachment(element: Element, url: str) -> Attachment:
+    size = element.get("length") or element.get("fileSize") or ""
+    return Attachment(url, element.get("title", ""), element.get("type", ""), as_size(size))
 
 
 def as_size(text: str) -> int | None:

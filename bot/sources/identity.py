@@ -3,8 +3,7 @@
 An entry's own identifier (guid, atom:id, else its link) is its key only while it is its own. Real
 catalogues give the address of a column page to ten notices at once, so:
 
-- An identifier that two different entries of a reading bear (different by title, date or text) is nobody's
-  key, nor is the address of the catalogue or a bare site. The next candidate is the link; where that
+- An identifier that two different entries of a reading bear (by title or date) is nobody's key, nor is the address of the catalogue or a bare site. The next candidate is the link; where that
   is shared too, the key is a digest of identifier, title and date. Title alone would not do (the same
   title comes again months later), nor would the date (ten notices of one day).
 - A key must not change when *other* entries come or go: an entry whose guid is its own today and
@@ -23,33 +22,27 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from bot.model import digest_of
 
 LONGEST = 200  # characters of a key; a longer identifier stands as its digest
 REMEMBERED = 2000  # shared identifiers kept, newest last
 
-_SCHEME = re.compile(r"^https?://", re.I)
-_BARE_SITE = re.compile(r"[^/?#]+\.[^/?#]+/?$")
+_BARE_SITE = re.compile(r"\s*https?://[^/?#]+/?\s*", re.I)
+_SCHEME = re.compile(r"https?://", re.I)
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(NamedTuple):
     """What an entry calls itself: identifiers, best first, and what tells it from its likes."""
 
     ids: tuple[str, ...]
     title: str
-    published: str
-    content: str  # a digest of what it says
-
-    @property
-    def face(self) -> str:
-        """What an entry is recognised by where its identifier is not enough."""
-        return _short(f"{self.title}\n{self.published}")
+    published: datetime | None
+    content: str  # what it says
 
 
 @dataclass
@@ -76,48 +69,62 @@ def keys(
     twice has the same key twice.
     """
     memo = Memo.of(stored)
-    claims = [_unschemed(claim) for claim in claims]
-    _note_shared(claims, {_bare(place) for place in places}, memo)
+    bearers = [(_ids(claim), _face(claim), claim) for claim in claims]
+    _note_shared(bearers, {_bare(place) for place in places}, memo)
     owners = {name: face for name, face in memo.owners.items() if name in memo.shared}
     taken: dict[str, str] = {}
     # The newest usually stand first: from the last on, so that an old entry keeps its key.
-    found = [_key(claim, memo, owners, taken) for claim in reversed(claims)]
+    found = [_key(bearer, memo, owners, taken) for bearer in reversed(bearers)]
     memo.owners = owners
     return found[::-1], memo.json()
 
 
-def _note_shared(claims: Iterable[Claim], places: Collection[str], memo: Memo) -> None:
-    bearers: dict[str, set[tuple[str, str]]] = defaultdict(set)
-    for claim in claims:
-        for name in claim.ids:
-            bearers[name].add((claim.face, claim.content))
-    for name, who in bearers.items():
-        if len(who) > 1 or name in places or _BARE_SITE.fullmatch(name):
-            memo.shared.setdefault(_short(name))
+Bearer = tuple[tuple[str, ...], str, Claim]  # bare identifiers, face, claim
 
 
-def _key(claim: Claim, memo: Memo, owners: dict[str, str], taken: dict[str, str]) -> str:
-    """`taken` is who has which key already: two entries may be alike but for what they say."""
-    for name in claim.ids:
+def _note_shared(bearers: Sequence[Bearer], places: Collection[str], memo: Memo) -> None:
+    said: dict[str, str] = {}
+    shared: list[str] = []
+    for ids, face, claim in bearers:
+        shared += [name for name in ids if said.setdefault(name, face) != face]
+        shared += [_bare(name) for name in claim.ids if _is_bare_site(name)]
+    shared += said.keys() & places
+    memo.shared |= dict.fromkeys(map(_short, sorted(shared)))
+
+
+def _is_bare_site(name: str) -> bool:
+    return name.count("/") in (2, 3) and bool(_BARE_SITE.fullmatch(name))
+
+
+def _key(bearer: Bearer, memo: Memo, owners: dict[str, str], taken: dict[str, str]) -> str:
+    """`taken` is who has which digest: where nobody's identifier is his own, two entries may have
+    one title and date and be two all the same."""
+    ids, face, claim = bearer
+    for name in ids:
         short = _short(name)
-        own = short not in memo.shared or memo.owners.get(short) == claim.face
-        if own and taken.setdefault(short, claim.content) == claim.content:
-            owners[short] = claim.face
+        if short not in memo.shared or memo.owners.get(short) == face:
+            owners[short] = face
             return name if len(name) <= LONGEST else digest_of([name])
-    key = digest_of([*claim.ids[:1], claim.title, claim.published])
+    key = digest_of([*ids[:1], face])
     if taken.setdefault(key, claim.content) == claim.content:
         return key
     return digest_of([key, claim.content])
 
 
-def _unschemed(claim: Claim) -> Claim:
-    ids = tuple(dict.fromkeys(_bare(name) for name in claim.ids if name))
-    return Claim(ids, claim.title, claim.published, claim.content)
+def _ids(claim: Claim) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([_bare(name) for name in dict.fromkeys(claim.ids) if name]))
+
+
+def _face(claim: Claim) -> str:
+    """What an entry is recognised by beside its identifiers."""
+    at = claim.published.timestamp() if claim.published else ""
+    return _short(f"{claim.title}\n{at}")
 
 
 def _bare(name: str) -> str:
-    return _SCHEME.sub("", name.strip())
+    name = name.strip()
+    return name.partition("//")[2] if _SCHEME.match(name) else name
 
 
 def _short(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

@@ -8,79 +8,193 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from itertools import pairwise
 
-_BLOCKS = (
-    "address|article|aside|blockquote|br|center|dd|div|dl|dt|fieldset|figcaption|figure|footer|"
-    "form|h[1-6]|header|hr|li|main|nav|ol|option|p|pre|section|table|tbody|tfoot|thead|tr|ul"
+_BLOCKS = frozenset(
+    [
+        "address",
+        "article",
+        "aside",
+        "blockquote",
+        "br",
+        "center",
+        "dd",
+        "div",
+        "dl",
+        "dt",
+        "fieldset",
+        "figcaption",
+        "figure",
+        "footer",
+        "form",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "header",
+        "hr",
+        "li",
+        "main",
+        "nav",
+        "ol",
+        "option",
+        "p",
+        "pre",
+        "section",
+        "table",
+        "tbody",
+        "tfoot",
+        "thead",
+        "tr",
+        "ul",
+    ]
 )
-_INLINE = (
-    "a|abbr|acronym|b|bdo|big|cite|code|del|dfn|em|font|i|img|ins|kbd|label|mark|q|s|samp|small|"
-    "span|strike|strong|sub|sup|td|th|tt|u|var|wbr"
+_INLINE = frozenset(
+    [
+        "a",
+        "abbr",
+        "acronym",
+        "applet",
+        "area",
+        "audio",
+        "b",
+        "base",
+        "basefont",
+        "bdo",
+        "big",
+        "blink",
+        "body",
+        "button",
+        "canvas",
+        "caption",
+        "cite",
+        "code",
+        "col",
+        "colgroup",
+        "data",
+        "del",
+        "details",
+        "dfn",
+        "em",
+        "embed",
+        "font",
+        "frame",
+        "frameset",
+        "head",
+        "html",
+        "i",
+        "iframe",
+        "img",
+        "input",
+        "ins",
+        "kbd",
+        "label",
+        "legend",
+        "link",
+        "map",
+        "mark",
+        "marquee",
+        "meta",
+        "nobr",
+        "object",
+        "param",
+        "q",
+        "rp",
+        "rt",
+        "ruby",
+        "s",
+        "samp",
+        "script",
+        "select",
+        "small",
+        "source",
+        "span",
+        "strike",
+        "strong",
+        "style",
+        "sub",
+        "summary",
+        "sup",
+        "svg",
+        "td",
+        "textarea",
+        "th",
+        "time",
+        "title",
+        "tt",
+        "u",
+        "var",
+        "video",
+        "wbr",
+    ]
 )
-_REST = r"""(?:(?:[^<>"']|"[^"<]*"|'[^'<]*')*+>|[^<>]*>)"""
-_PREFIX = r"(?:[a-z][\w.-]*:)?"
+_REST = r"""(?:[^<>"']*+(?:(?:"[^"<]*"|'[^'<]*')[^<>"']*+)*+>|[^<>]*>)"""
+# Spelled out in each case: three times as quick as a pattern that ignores case.
+_CASES = "|".join(case(name) for case in (str.lower, str.upper, str.title) for name in _BLOCKS)
+_BREAK = re.compile(rf"</?(?:{_CASES})(?![\w:-]){_REST}")
+_CELL = re.compile(r"</[tT][dDhH]\s*>")
+_TAG = re.compile(rf"<[A-Za-z/!?]{_REST}")
+_NAMED_TAG = re.compile(rf"</?([A-Za-z][\w:-]*){_REST}|<[/!?]{_REST}")
 _HIDDEN = re.compile(
-    r"<!--.*?(?:-->|\Z)|<(script|style|noscript|iframe|object|textarea|template)\b[^<>]*(?<!/)>"
-    r".*?(?:</\1\s*>|\Z)",
-    re.S | re.I,
+    r"<!--.*?(?:-->|\Z)|<(script|style)\b[^<>]*(?<!/)>.*?(?:</\1\s*>|\Z)", re.S | re.I
 )
-_BREAK = re.compile(rf"</?{_PREFIX}(?:{_BLOCKS})(?![\w:-]){_REST}", re.I)
-_CELL = re.compile(r"</t[dh]\s*>", re.I)
-_TAG = re.compile(rf"<[a-zA-Z/!?]{_REST}")
-_KNOWN_TAG = re.compile(rf"</?(?:{_BLOCKS}|{_INLINE})(?![\w:-]){_REST}", re.I)
+_MAY_HIDE = re.compile("<(?:!--|[sS][cCtT][rRyY])")
 _CUT_TAG = re.compile(r"<(?:/[a-zA-Z]*|[a-zA-Z]+\s[^<>]*=[^<>]*)\Z")
 _WIDE = "\u2e80-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60"
-_WRAP = re.compile(rf"(?<=[{_WIDE}])[ \t]*\n\s*(?=[{_WIDE}])")
+_IS_WIDE = re.compile(f"[{_WIDE}]")
 # Joiners are kept where they belong (emoji, Arabic), taken out beside Chinese.
 _UNSEEN = re.compile(
-    "[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]"
+    "[\x80-\x9f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]"
     f"|(?<=[{_WIDE}])[\u200c\u200d]|[\u200c\u200d](?=[{_WIDE}])"
 )
 _SPACE = re.compile(r"[^\S\u3000]+")
-_MARKUP = re.compile(
-    rf"</(?:{_BLOCKS}|{_INLINE})\s*>|<(?:br|hr|img|p)\b[^<>]*>|&(?:#\d+|nbsp);", re.I
-)
+_MARKUP = re.compile(r"</(\w+)\s*>|<(br|hr|img|p)\b[^<>]*>|&(?:#\d+|nbsp);", re.I)
 
 
 def plain(markup: str) -> str:
     """An HTML fragment as text; a line is a paragraph. Text without markup keeps its lines."""
     if "<" not in markup:
-        return lines(unescape(markup) if "&" in markup else markup)
-    if "<!--" in markup or _HIDDEN.search(markup):
+        text = _characters(markup)
+        return _lines((text.replace("\r", "\n") if "\r" in text else text).split("\n"))
+    if _MAY_HIDE.search(markup):
         markup = _HIDDEN.sub("", markup)
-    text = _CUT_TAG.sub("", _TAG.sub("", _CELL.sub(" ", _BREAK.sub("\x1e", markup))))
-    if "\n" in text:
-        text = _WRAP.sub("", text).replace("\n", " ")
-    text = text.replace("\x1e", "\n")
-    return lines(unescape(text) if "&" in text else text)
+    if "</t" in markup or "</T" in markup:
+        markup = _CELL.sub(" ", markup)
+    text = _TAG.sub("", _BREAK.sub("\x1e", markup))
+    if "<" in text:
+        text = _CUT_TAG.sub("", text)
+    return _lines(_characters(text).split("\x1e"))
 
 
 def line(markup: str) -> str:
-    """HTML as one line, for titles. `<某某办法>` and the like are words, not tags, and stay."""
+    """HTML as one line, for titles. `<某某办法>` and `<CRS>` are words, not tags, and stay."""
     if "<" in markup:
-        markup = _KNOWN_TAG.sub("", _HIDDEN.sub("", markup))
-    return words(unescape(markup) if "&" in markup else markup)
+        markup = _NAMED_TAG.sub(_nothing_if_known, _HIDDEN.sub("", markup))
+    return words(_characters(markup))
 
 
 def words(text: str) -> str:
-    """Plain text as one line: single spaces, nothing invisible; a wrap inside Chinese is none."""
-    if text.isascii():
-        return " ".join(text.split())
-    if "\n" in text:
-        text = _WRAP.sub("", text.strip())
-    return _clean(text)
+    """Plain text as one line: single spaces, nothing invisible; a wrap inside Chinese is none.
+
+    `isprintable` tells quickly that there is nothing but words and single spaces to think of.
+    """
+    text = text.strip()
+    if text.isprintable() and "  " not in text:
+        return text
+    text = _UNSEEN.sub(_shown, _unwrapped(text))
+    return (_SPACE.sub(" ", text) if "\u3000" in text else " ".join(text.split())).strip()
 
 
-def lines(text: str) -> str:
-    """Plain text, each line trimmed, empty ones left out."""
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return "\n".join(clean for part in text.split("\n") if (clean := _clean(part)))
+def _lines(parts: list[str]) -> str:
+    return "\n".join([clean for part in parts if (clean := words(part))])
 
 
 def looks_marked_up(text: str) -> bool:
     """Whether text that calls itself plain holds HTML all the same."""
-    return ("<" in text or "&" in text) and bool(_MARKUP.search(text))
+    found = _MARKUP.search(text) if "<" in text or "&" in text else None
+    return found is not None and (found[1] or "p").lower() in _BLOCKS | _INLINE
 
 
 def is_chinese(text: str) -> bool:
@@ -90,9 +204,30 @@ def is_chinese(text: str) -> bool:
 _HAN = re.compile("[\u3400-\u9fff]")
 
 
-def _clean(text: str) -> str:
-    if not text.isascii():
-        text = _UNSEEN.sub("", text)
-    if "\u3000" in text:
-        return _SPACE.sub(" ", text).strip()
-    return " ".join(text.split())
+def _nothing_if_known(tag: re.Match[str]) -> str:
+    name = (tag[1] or "").lower()
+    return "" if name in _INLINE or name in _BLOCKS or not name else tag[0]
+
+
+def _characters(text: str) -> str:
+    """With entities as the characters they are."""
+    if "&" not in text:
+        return text
+    return unescape(text.replace("&nbsp;", " "))
+
+
+def _unwrapped(text: str) -> str:
+    """Line breaks as spaces; between two Chinese characters they stand for nothing."""
+    if "\n" not in text:
+        return text
+    parts = [bare for part in text.split("\n") if (bare := part.strip(" \t\r"))]
+    joined = parts[:1]
+    for left, right in pairwise(parts):
+        chinese = _IS_WIDE.match(left[-1]) and _IS_WIDE.match(right)
+        joined += ("" if chinese else " ", right)
+    return "".join(joined)
+
+
+def _shown(match: re.Match[str]) -> str:
+    """Nothing; but where C1 controls stand, windows-1252 was meant (a dash, a quotation mark)."""
+    return bytes([ord(match[0])]).decode("cp1252", "ignore") if match[0] < "\xa0" else ""

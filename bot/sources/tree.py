@@ -52,12 +52,16 @@ _XML_ENTITIES = ("lt", "gt", "amp", "quot", "apos")
 
 @dataclass(frozen=True)
 class Tree:
-    """`head` is the channel or feed; `items` stand in the catalogue's own order."""
+    """`head` is the channel or feed; `items` stand in the catalogue's own order.
+
+    `scoped`: xml:base or xml:lang may stand somewhere; looking for them is not cheap.
+    """
 
     root: Element
     head: Element
     items: tuple[Element, ...]
     problems: tuple[Problem, ...] = ()
+    scoped: bool = True
 
 
 def local(element: Element) -> str:
@@ -72,7 +76,7 @@ def read_tree(text: str) -> Tree:
     body = "\n" * text.count("\n", 0, start) + _expand(text[:start], text[start:])
     root, errors = _parse(body)
     if not errors:
-        return _whole(root, problems)
+        return _whole(root, problems, "xml:" in body)
     return _piecewise(_close_cdata(body), (*problems, *_told(errors)))
 
 
@@ -158,12 +162,12 @@ def _parse(body: str) -> tuple[Element, list[Any]]:
     return root, log if root is not None else log or [None]
 
 
-def _whole(root: Element, problems: tuple[Problem, ...]) -> Tree:
+def _whole(root: Element, problems: tuple[Problem, ...], scoped: bool) -> Tree:
     items, empty = _items(root)
     if empty:
         said = Say("条目里套有 {n} 个空条目，已略去", n=empty)
         problems = (*problems, Problem(str(Say("全文")), str(said)))
-    return Tree(root, _head(root), items, problems)
+    return Tree(root, _head(root), items, problems, scoped)
 
 
 def _head(root: Element) -> Element:
@@ -271,17 +275,23 @@ def _reference(match: re.Match[str]) -> str:
     """An entity that XML knows, or its character, or a plain ampersand."""
     number, name = match[1], match[2]
     if number:
-        code = int(f"0{number}", 16) if number[0] in "xX" else int(number)
-        return (
-            match[0]
-            if code in (9, 10, 13) or 32 <= code < 0xD800 or 0xDFFF < code < 0x110000
-            else ""
-        )
+        code = int(number[1:], 16) if number[0] in "xX" else int(number)
+        return f"&#{code};" if _is_character(code) else ""
     if name in _XML_ENTITIES:
         return match[0]
     if name and f"{name};" in html5:
         return _escape(html5[f"{name};"])
     return "&amp;" + match[0][1:]
+
+
+def _is_character(code: int) -> bool:
+    """XML 1.0 §2.2."""
+    return (
+        code in (9, 10, 13)
+        or 32 <= code < 0xD800
+        or 0xE000 <= code < 0xFFFE
+        or 0xFFFF < code < 0x110000
+    )
 
 
 def _escape_tags(text: str) -> str:
