@@ -397,7 +397,7 @@ class Entry:
     """A catalogue entry as a source gives it. A missing date stays None, never today's.
 
     `key` is the identity within the source: the entry's own where it is one, else a digest.
-    `digest` is of the normalised fields, so that a change of markup alone is no change.
+    `digest` is of the normalised fields, so that a change of markup or spacing alone is no change.
     """
 
     key: str
@@ -418,7 +418,10 @@ class Entry:
 
     @property
     def digest(self) -> str:
-        return digest_of({k: v for k, v in self.json().items() if k not in ("key", "raw_digest")})
+        said = {k: v for k, v in self.json().items() if k not in ("key", "raw_digest")}
+        return digest_of(
+            {k: "".join(v.split()) if isinstance(v, str) else v for k, v in said.items()}
+        )
 
     def json(self) -> dict[str, Any]:
         values = asdict(self)
