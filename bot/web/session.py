@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, delete, func, inse
 
 from bot import audit, people
 from bot.config import Config
-from bot.db import EPOCH, insert_id, logins, sessions
+from bot.db import insert_id, logins, sessions
 from bot.db import people as persons
 from bot.errors import GongkaiError, Invalid, NotAllowed
 from bot.model import Actor
@@ -93,11 +93,12 @@ def waiting(conn: Connection, now: datetime, login: str, origin: str) -> int:
     A login's failures count since its last success, an address's all (its owner could otherwise
     forgive himself with an account of his own).
     """
-    good = select(func.max(logins.c.at)).where(logins.c.login == login[:100], logins.c.ok)
-    since = max(now - RECENT, conn.execute(good).scalar() or EPOCH)
+    recent = logins.c.at > now - RECENT
+    good = select(func.max(logins.c.id)).where(logins.c.login == login[:100], logins.c.ok)
+    since = conn.execute(good).scalar() or 0
     return max(
-        _wait(conn, now, 5, logins.c.login == login[:100], logins.c.at > since),
-        _wait(conn, now, 20, logins.c.origin == origin, logins.c.at > now - RECENT),
+        _wait(conn, now, 5, recent, logins.c.login == login[:100], logins.c.id > since),
+        _wait(conn, now, 20, recent, logins.c.origin == origin),
     )
 
 
