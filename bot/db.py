@@ -740,16 +740,11 @@ def insert_id(conn: Connection, table: Table, values: Mapping[str, Any]) -> int:
 
 def insert_missing(conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert the rows whose unique keys do not stand yet; the others are left as they are."""
-    if rows:
-        conn.execute(missing(conn, table), rows)
-
-
-def missing(conn: Connection, table: Table) -> Any:
-    """The statement of `insert_missing`, to be given a `returning`: only what was inserted returns."""
     from sqlalchemy.dialects import postgresql, sqlite
 
-    kind = sqlite if conn.dialect.name == "sqlite" else postgresql
-    return kind.insert(table).on_conflict_do_nothing()
+    if rows:
+        kind = sqlite if conn.dialect.name == "sqlite" else postgresql
+        conn.execute(kind.insert(table).on_conflict_do_nothing(), rows)
 
 
 def write_over(conn: Connection) -> None:

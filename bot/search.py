@@ -12,7 +12,7 @@ A text is searched to its 16,000th character: PostgreSQL counts positions to 16,
 from __future__ import annotations
 
 import string
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -84,29 +84,31 @@ def owns(name: str | None) -> bool:
 
 def add(conn: Connection, texts: Sequence[tuple[int, str]]) -> None:
     """Index texts under their replies' ids, none of which is indexed yet."""
+    if not texts:
+        return
     if conn.dialect.name == "sqlite":
-        _many(conn, "insert into reply_words(rowid, words) values(?, ?)", texts)
-    else:
-        many = [(i, _positions(text)) for i, text in texts]
-        _run(conn, "insert into reply_words(id, words) values(%s, %s::tsvector)", many)
+        _each(conn, "insert into reply_words(rowid, words) values(?, ?)", texts)
+        return
+    words = [_positions(text) for _, text in texts]
+    many = (
+        "insert into reply_words select id, words::tsvector from unnest(%s::bigint[], %s::text[])"
+    )
+    conn.exec_driver_sql(many + " as new(id, words)", ([i for i, _ in texts], words))
 
 
 def remove(conn: Connection, texts: Sequence[tuple[int, str]]) -> None:
     """Forget texts: each must be what was indexed under its id."""
+    if not texts:
+        return
     if conn.dialect.name == "sqlite":
         forget = "insert into reply_words(reply_words, rowid, words) values('delete', ?, ?)"
-        _many(conn, forget, texts)
-    else:
-        _run(conn, "delete from reply_words where id = %s", [(i,) for i, _ in texts])
+        _each(conn, forget, texts)
+        return
+    conn.exec_driver_sql("delete from reply_words where id = any(%s)", ([i for i, _ in texts],))
 
 
-def _many(conn: Connection, statement: str, texts: Iterable[tuple[int, str]]) -> None:
-    _run(conn, statement, [(i, " ".join(bigrams(text))) for i, text in texts])
-
-
-def _run(conn: Connection, statement: str, many: list[Any]) -> None:
-    if many:
-        conn.exec_driver_sql(statement, many)
+def _each(conn: Connection, statement: str, texts: Sequence[tuple[int, str]]) -> None:
+    conn.exec_driver_sql(statement, [(i, " ".join(bigrams(text))) for i, text in texts])
 
 
 def bigrams(text: str) -> list[str]:
@@ -155,4 +157,4 @@ def _by_tsvector(query: Select[Any], phrases: list[list[str]], before: int | Non
     asked = " & ".join("(" + " <-> ".join(f"'{p}'" for p in pairs) + ")" for pairs in phrases)
     found = _INDEX.c.words.op("@@")(cast(asked, TSQUERY))
     hits = select(_INDEX.c.id).where(found).cte("hits").prefix_with("materialized")
-    return _from(query.join(hits, hits.c.id == replies.c.id), replies.c.id, before)
+    return _from(query.join(hits, hits.c.id == replies.c.id), hits.c.id, before)

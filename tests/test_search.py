@@ -138,7 +138,7 @@ def plan(database: Database, query: Any) -> str:
 
 def narrow(words: str) -> Callable[[Database], Any]:
     def made(database: Database) -> Any:
-        wanted = log.query().where(log.OWNER.in_({1}), replies.c.account_id + 0 == 1)
+        wanted = log.query().where(log.of_units({1}), replies.c.account_id + 0 == 1)
         with database.read() as conn:
             return search.narrowed(conn, wanted, words, 99).limit(50)
 

@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 
 from bot import audit, search
-from bot.db import deliveries, missing, posts, replies, reply_versions
+from bot.db import deliveries, insert_missing, posts, replies, reply_versions
 from bot.model import MACHINE, Act, RemoteReply, ReplyState
 
 S = ReplyState
@@ -205,11 +205,21 @@ def _add(
         }
         for n, reply in enumerate(fresh)
     ]
-    new = missing(conn, replies).returning(replies.c.remote_id, replies.c.id)
-    made = conn.execute(new, rows)
-    ids = dict(made.all())
+    insert_missing(conn, replies, rows)
+    ids = _made(conn, scope, {str(row["remote_id"]): str(row["salt"]) for row in rows})
     search.add(conn, [(ids[r.remote_id], r.text) for r in fresh if r.remote_id in ids])
     return set(ids)
+
+
+def _made(conn: Connection, scope: Scope, salts: Mapping[str, str]) -> dict[str, int]:
+    """The ids of rows just inserted; by its salt is told who inserted one."""
+    mine = select(replies.c.remote_id, replies.c.id, replies.c.salt).where(
+        replies.c.account_id == scope.account_id
+    )
+    found = (
+        conn.execute(mine.where(replies.c.remote_id.in_(some))) for some in _chunks(list(salts))
+    )
+    return {at: one for rows in found for at, one, salt in rows if salts[at] == salt}
 
 
 # ---------------------------------------------------------------- what is seen again

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, case, func, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, case, func, or_, select
 
 from bot import search
 from bot.collect.polling import SILENT
@@ -37,6 +37,14 @@ def query() -> Select[Any]:
     )
 
 
+def of_units(unit_ids: Collection[int]) -> ColumnElement[bool]:
+    """As OWNER says, but asked row by row: so PostgreSQL, too, reads from the newest on and stops."""
+    mine = select(posts.c.id).where(posts.c.id == replies.c.post_id, posts.c.unit_id.in_(unit_ids))
+    theirs = accounts.c.id == replies.c.account_id, accounts.c.unit_id.in_(unit_ids)
+    at_account = select(accounts.c.id).where(*theirs).correlate(replies).exists()
+    return or_(mine.correlate(replies).exists(), and_(replies.c.post_id.is_(None), at_account))
+
+
 def one(conn: Connection, reply_id: int) -> RowMapping:
     """Raises NotFound."""
     row = conn.execute(query().where(replies.c.id == reply_id)).mappings().first()
@@ -61,7 +69,7 @@ def listing(
 
     `words`: all must occur, blanks between them. `before`: the id the page before ended with.
     """
-    wanted = query().where(OWNER.in_(unit_ids))
+    wanted = query().where(of_units(unit_ids))
     if post is not None:
         wanted = wanted.where(replies.c.post_id == post)
     if account is not None:
