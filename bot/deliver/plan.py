@@ -1,7 +1,8 @@
 """From an approved revision to deliveries: one act for one part of a post on one account.
 
 Publish is unique per (post, account, part) across revisions: a later revision re-points what is
-unsent and edits what is sent. The idempotency key belongs to the delivery and never changes.
+unsent and edits what is sent. The idempotency key belongs to the delivery and never changes. An
+account where the outcome of something is not known waits; the others do not wait for it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, select, update
 
 from bot import lease
-from bot.db import accounts, approvals, deliveries, insert_id, posts, renditions
+from bot.db import accounts, approvals, deliveries, insert_id, lock, posts, renditions
 from bot.language import Say
 from bot.model import Act, DeliveryState, PostKind, PostState
 from bot.notices import close_notice, open_notice
@@ -88,25 +89,43 @@ def _plan_publish(
     wanted: Sequence[RowMapping],
     times: dict[str, Any],
 ) -> datetime | None:
-    stand = {
-        (r["account_id"], r["part"]): r
-        for r in conn.execute(
-            select(deliveries).where(
-                deliveries.c.post_id == post["id"], deliveries.c.act == Act.PUBLISH
-            )
-        ).mappings()
-    }
-    if any(row["state"] in UNCLEAR for row in stand.values()):
-        return now + office.config.deliver.looks[0]
+    published, edits = _stand(conn, post["id"])
+    unclear = {r["account_id"] for r in [*published.values(), *edits] if r["state"] in UNCLEAR}
+    outdated = [r for r in edits if r["revision_id"] != post["revision_id"]]
+    _drop(conn, now, outdated, Say("已有更新的版本，这次修改不再做"))
     before: dict[int, int] = {}
     for rendition in wanted:
-        row = stand.pop((rendition["account_id"], rendition["part"]), None)
-        after = before.get(rendition["account_id"])
-        due = _first_due(office, rendition, times["go_at"])
-        values = _pointed(now, post, rendition, times, after) | {"due_at": due}
-        before[rendition["account_id"]] = _publish(conn, now, row, rendition, values)
-    _drop(conn, now, [r for r in stand.values() if r["state"] in UNSENT])
-    return None
+        account = rendition["account_id"]
+        row = published.pop((account, rendition["part"]), None)
+        if account not in unclear:
+            due = _first_due(office, rendition, times["go_at"])
+            values = _pointed(now, post, rendition, times, before.get(account)) | {"due_at": due}
+            before[account] = _publish(conn, now, row, rendition, values)
+    left = [row for row in published.values() if row["account_id"] not in unclear]
+    _drop(conn, now, left, Say("新版本不再包含这一条"))
+    _still_there(conn, now, post, left)
+    return now + office.config.deliver.looks[0] if unclear else None
+
+
+def _stand(
+    conn: Connection, post_id: int
+) -> tuple[dict[tuple[int, int], RowMapping], list[RowMapping]]:
+    """A post's publishing deliveries by (account, part), and its edits that were not made yet."""
+    found = conn.execute(select(deliveries).where(deliveries.c.post_id == post_id)).mappings().all()
+    published = {(r["account_id"], r["part"]): r for r in found if r["act"] == Act.PUBLISH}
+    over = (S.SENT, S.CANCELLED)
+    return published, [r for r in found if r["act"] == Act.EDIT and r["state"] not in over]
+
+
+def _still_there(
+    conn: Connection, now: datetime, post: RowMapping, left: Sequence[RowMapping]
+) -> None:
+    """A new revision takes nothing down: whoever left it out is told that it stands."""
+    said = Say("新版本不再包含这一条，但它已经发出、仍在平台上；要撤下须另办撤回")
+    for row in left:
+        if row["state"] == S.SENT and row["revision_id"] != post["revision_id"]:
+            link = f"/queue/{row['id']}"
+            open_notice(conn, now, f"delivery:{row['id']}", said, post["unit_id"], link)
 
 
 def _first_due(office: Office, rendition: RowMapping, go_at: datetime) -> datetime:
@@ -133,6 +152,10 @@ def _pointed(
         "staged": None,
         "reason": None,
         "was_held": False,
+        "tries": 0,
+        "waits": 0,
+        "looks": 0,
+        "absents": 0,
         "changed_at": now,
         "lease": None,  # an upload of what stood here before ends unheard
         "leased_until": None,
@@ -147,13 +170,18 @@ def _publish(
     rendition: RowMapping,
     values: dict[str, Any],
 ) -> int:
-    """New, re-pointed, or an edit of what is sent; give the publishing delivery's id."""
+    """New, re-pointed, or an edit of what is sent; give the publishing delivery's id.
+
+    What was pointed at this revision before, while another account was not clear, is left alone.
+    """
     if row is None:
         return _insert(conn, Act.PUBLISH, values)
+    if row["revision_id"] == rendition["revision_id"]:
+        return int(row["id"])
     if row["state"] in UNSENT:
         conn.execute(update(deliveries).where(deliveries.c.id == row["id"]).values(**values))
         close_notice(conn, now, f"delivery:{row['id']}")
-    elif row["state"] == S.SENT and row["revision_id"] != rendition["revision_id"]:
+    elif row["state"] == S.SENT:
         _edit(conn, now, row, rendition, values)
     return int(row["id"])
 
@@ -162,7 +190,7 @@ def _edit(
     conn: Connection, now: datetime, row: RowMapping, rendition: RowMapping, values: dict[str, Any]
 ) -> None:
     """What is sent already is edited, where it differs and the platform can."""
-    if _standing_digest(conn, row) == rendition["digest"]:
+    if _edited_to(conn, row, rendition) or _standing_digest(conn, row) == rendition["digest"]:
         return
     able = conn.execute(
         select(accounts.c.capabilities).where(accounts.c.id == row["account_id"])
@@ -172,6 +200,12 @@ def _edit(
         said = Say("平台不支持修改已发内容；请另发更正，或撤回后重发")
         edit |= {"state": S.FAILED, "due_at": None, "reason": said.json()}
     _insert(conn, Act.EDIT, edit)
+
+
+def _edited_to(conn: Connection, row: RowMapping, rendition: RowMapping) -> bool:
+    """An edit to this very revision was asked for already."""
+    mine = deliveries.c.target_id == row["id"], deliveries.c.rendition_id == rendition["id"]
+    return conn.execute(select(deliveries.c.id).where(*mine)).first() is not None
 
 
 def _standing_digest(conn: Connection, row: RowMapping) -> str:
@@ -195,13 +229,15 @@ def _insert(conn: Connection, act: Act, values: dict[str, Any]) -> int:
     return insert_id(conn, deliveries, {**values, "act": act, "key": secrets.token_hex(16)})
 
 
-def _drop(conn: Connection, now: datetime, rows: Sequence[RowMapping]) -> None:
-    """Parts and accounts the new revision no longer has."""
+def _drop(conn: Connection, now: datetime, rows: Sequence[RowMapping], said: Say) -> None:
+    """Call off those of the rows that have not gone."""
+    values = {"state": S.CANCELLED, "due_at": None, "reason": said.json(), "changed_at": now}
+    free = {"lease": None, "leased_until": None}
     for row in rows:
-        said = Say("新版本不再包含这一条")
-        values = {"state": S.CANCELLED, "due_at": None, "reason": said.json(), "changed_at": now}
-        values |= {"lease": None, "leased_until": None}
-        conn.execute(update(deliveries).where(deliveries.c.id == row["id"]).values(**values))
+        if row["state"] in UNSENT and row["state"] != S.CANCELLED:
+            mine = deliveries.c.id == row["id"]
+            conn.execute(update(deliveries).where(mine).values(**values, **free))
+            close_notice(conn, now, f"delivery:{row['id']}")
 
 
 def _plan_withdrawal(
@@ -213,14 +249,8 @@ def _plan_withdrawal(
     times: dict[str, Any],
 ) -> datetime | None:
     """Take down what stands, call off what has not gone, come back for what is not clear yet."""
-    published = {
-        (r["account_id"], r["part"]): r
-        for r in conn.execute(
-            select(deliveries).where(
-                deliveries.c.post_id == post["about_id"], deliveries.c.act == Act.PUBLISH
-            )
-        ).mappings()
-    }
+    lock(conn, posts, [post["about_id"]])
+    published, edits = _stand(conn, post["about_id"])
     mine = deliveries.c.post_id == post["id"], deliveries.c.act == Act.WITHDRAW
     asked = set(conn.execute(select(deliveries.c.target_id).where(*mine)).scalars())
     for rendition in wanted:
@@ -229,9 +259,10 @@ def _plan_withdrawal(
             values = _pointed(now, post, rendition, times, None)
             due = {"due_at": times["go_at"], "target_id": row["id"]}
             _insert(conn, Act.WITHDRAW, values | due)
-    _drop(conn, now, [r for r in published.values() if r["state"] in UNSENT])
+    rows = [*published.values(), *edits]
+    _drop(conn, now, rows, Say("已决定撤回，不再发"))
     # Closed, it is neither planned again nor sent when an unclear one turns out not to have gone.
     over = {"state": PostState.CLOSED, "due_at": None, "changed_at": now}
     conn.execute(update(posts).where(posts.c.id == post["about_id"]).values(**over))
-    unclear = any(row["state"] in UNCLEAR for row in published.values())
+    unclear = any(row["state"] in UNCLEAR for row in rows)
     return now + office.config.deliver.looks[0] if unclear else None
