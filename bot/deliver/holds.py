@@ -43,16 +43,16 @@ _TABLES = {
 
 
 @dataclass(frozen=True)
-class Standing:
-    """The holds that stand, as sets: cheap to ask of any delivery."""
+class Group:
+    """Holds that let the same posts through, as sets: cheap to ask of any delivery."""
 
-    everything: bool
-    units: frozenset[int]  # with those below them
-    accounts: frozenset[int]
-    sources: frozenset[int]
-    items: frozenset[int]
-    posts: frozenset[int]
-    passes: frozenset[int]  # posts let through by name
+    everything: bool = False
+    units: frozenset[int] = frozenset()  # with those below them
+    accounts: frozenset[int] = frozenset()
+    sources: frozenset[int] = frozenset()
+    items: frozenset[int] = frozenset()
+    posts: frozenset[int] = frozenset()
+    passes: frozenset[int] = frozenset()  # posts let through by name
 
     def stops(self, delivery: RowMapping) -> bool:
         """Asked of a row with post_id, account_id, unit_id, post_unit_id, source_id, item_id."""
@@ -86,22 +86,39 @@ class Standing:
         return and_(stopped, posts.c.id.not_in(self.passes)) if self.passes else stopped
 
 
+@dataclass(frozen=True)
+class Standing:
+    """Every hold that stands. What one lets through by name another may still stop."""
+
+    groups: tuple[Group, ...] = ()
+
+    def stops(self, delivery: RowMapping) -> bool:
+        return any(group.stops(delivery) for group in self.groups)
+
+    def clause(self) -> ColumnElement[bool]:
+        return or_(false(), *(group.clause() for group in self.groups))
+
+
 def standing(conn: Connection) -> Standing:
     """Every hold that stands now."""
-    rows = conn.execute(select(holds).where(stands())).mappings().all()
-    sets: dict[str, set[int]] = {scope: set() for scope in HoldScope}
+    by_passes: dict[frozenset[int], list[RowMapping]] = {}
+    for row in conn.execute(select(holds).where(stands()).order_by(holds.c.id)).mappings():
+        by_passes.setdefault(frozenset(row["passes"] or ()), []).append(row)
+    return Standing(tuple(_group(conn, rows, passes) for passes, rows in by_passes.items()))
+
+
+def _group(conn: Connection, rows: Sequence[RowMapping], passes: frozenset[int]) -> Group:
+    targets: dict[str, set[int]] = {scope: set() for scope in HoldScope}
     for row in rows:
-        sets[row["scope"]].add(row["target_id"])
-    below = {u for unit in sets[HoldScope.UNIT] for u in people.below(conn, unit)}
-    passes = {post for row in rows for post in row["passes"] or ()}
-    return Standing(
-        bool(sets[HoldScope.ALL]),
-        frozenset(below),
-        frozenset(sets[HoldScope.ACCOUNT]),
-        frozenset(sets[HoldScope.SOURCE]),
-        frozenset(sets[HoldScope.ITEM]),
-        frozenset(sets[HoldScope.POST]),
-        frozenset(passes),
+        targets[row["scope"]].add(row["target_id"])
+    return Group(
+        everything=bool(targets[HoldScope.ALL]),
+        units=frozenset(u for unit in targets[HoldScope.UNIT] for u in people.below(conn, unit)),
+        accounts=frozenset(targets[HoldScope.ACCOUNT]),
+        sources=frozenset(targets[HoldScope.SOURCE]),
+        items=frozenset(targets[HoldScope.ITEM]),
+        posts=frozenset(targets[HoldScope.POST]),
+        passes=passes,
     )
 
 
@@ -126,6 +143,10 @@ def hold(
     """Stop, at once. `target` is None for all. Raises Invalid, NotFound, NotAllowed."""
     if not reason.strip():
         raise Invalid("请写明停发事由")
+    if until is not None and until <= now:
+        raise Invalid("停发的截止时间须在现在之后")
+    if (target is None) != (scope is HoldScope.ALL):
+        raise Invalid("停发须指明对象；全部停发不指对象")
     _require(conn, actor, scope, target)
     row_id = target if target is not None else 1
     lock(conn, _TABLES[scope], [row_id])
@@ -219,22 +240,13 @@ def stopped_by(
     conn: Connection, now: datetime, hold_row: RowMapping, *, due: bool = False
 ) -> list[int]:
     """The unsent deliveries one hold stops; `due`: only those whose hour has passed."""
-    empty: frozenset[int] = frozenset()
-    scope, target = hold_row["scope"], frozenset({hold_row["target_id"]})
-    alone = Standing(
-        scope == HoldScope.ALL,
-        frozenset(people.below(conn, hold_row["target_id"])) if scope == HoldScope.UNIT else empty,
-        target if scope == HoldScope.ACCOUNT else empty,
-        target if scope == HoldScope.SOURCE else empty,
-        target if scope == HoldScope.ITEM else empty,
-        target if scope == HoldScope.POST else empty,
-        frozenset(hold_row["passes"] or ()),
-    )
+    alone = _group(conn, [hold_row], frozenset(hold_row["passes"] or ()))
     query = joined(select(deliveries.c.id)).where(
         deliveries.c.state == DeliveryState.READY, alone.clause()
     )
-    if due:
-        query = query.where(deliveries.c.go_at <= now, deliveries.c.was_held.is_(False))
+    if due:  # what waits for a person already keeps the reason it has
+        waiting = deliveries.c.was_held.is_(False), deliveries.c.due_at.is_not(None)
+        query = query.where(deliveries.c.go_at <= now, *waiting)
     return list(conn.execute(query).scalars())
 
 

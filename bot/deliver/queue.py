@@ -25,7 +25,7 @@ from bot.deliver import holds
 from bot.deliver.watching import open_watches
 from bot.errors import Conflict, Invalid, NotFound
 from bot.language import Say
-from bot.model import AccountState, Actor, DeliveryState, Outcome, Right
+from bot.model import AccountState, Act, Actor, DeliveryState, Outcome, PostState, Right
 from bot.notices import close_notice
 from bot.office import Office
 
@@ -139,6 +139,8 @@ def why(conn: Connection, now: datetime, row: RowMapping) -> Say | None:
         return Say("已停发；解除后由人决定是否补发")
     if stored is not None and row["due_at"] is None:
         return stored
+    if row["post_state"] != PostState.APPROVED:
+        return Say("稿件改过或撤了签，重新签发后才发")
     return _account_waits(conn, now, row) or _row_waits(conn, now, row) or stored
 
 
@@ -294,9 +296,13 @@ def remote_id_in(link: str, row: RowMapping) -> str:
 
 
 def _refuse_taken(conn: Connection, row: RowMapping, remote: str) -> None:
+    """An edit or a withdrawal happens where the post stands; each post stands at its own place."""
+    if row["act"] != Act.PUBLISH:
+        return
     taken = select(deliveries.c.post_id).where(
         deliveries.c.account_id == row["account_id"],
         deliveries.c.remote_id == remote,
+        deliveries.c.act == Act.PUBLISH,
         deliveries.c.id != row["id"],
     )
     if (post := conn.execute(taken).scalar()) is not None:
