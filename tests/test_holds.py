@@ -18,7 +18,7 @@ from bot.db import holds as hold_rows
 from bot.deliver import holds, ledger, plan, queue
 from bot.errors import Invalid, NotAllowed, NotFound
 from bot.language import Say
-from bot.model import Actor, DeliveryState, HoldScope, ItemState, Role
+from bot.model import Actor, DeliveryState, HoldScope, ItemState, Right, Role
 from bot.notices import open_notice
 from bot.office import Office
 from bot.workdays import FixedClock
@@ -60,9 +60,7 @@ class Matrix:
         with self.office.db.write() as conn:
             zhou = builders.actor(conn, "zhou")
             for there in ("county", "fire"):
-                if not people.may(
-                    conn, zhou, people.Right.WRITE, people.unit_of(conn, there)["id"]
-                ):
+                if not people.may(conn, zhou, Right.WRITE, people.unit_of(conn, there)["id"]):
                     builders.grant(conn, zhou.person or 0, Role.EDITOR, there)
                     builders.grant(
                         conn, builders.actor(conn, "lin").person or 0, Role.SIGNER, there
