@@ -17,11 +17,13 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from sqlalchemy import Connection
 
 from bot.adapters.mastodon import Mastodon
 from bot.config import load
@@ -42,6 +44,7 @@ class Order:
     after: int = 1  # at the so-manieth time it gets there
     slow: float = 0.0  # seconds it stands still now and then, at once with all it does
     host: str = ""  # as if on another machine: nobody there knows that it died
+    synced: str = ""  # a file that gets the size of SQLite's log after each commit, one a line
 
 
 # ---------------------------------------------------------------- dying at a named point
@@ -101,6 +104,20 @@ def _slow(seconds: float) -> None:
     Engine._called = crawl  # type: ignore[method-assign]
 
 
+def _record(file: str, database: Database) -> None:
+    """After each commit, which SQLite ends with an fsync, how long its log is then."""
+    log, write = Path(f"{database.url.database}-wal"), database.write
+    out = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+    @contextmanager
+    def recorded() -> Iterator[Connection]:
+        with write() as conn:
+            yield conn
+        os.write(out, b"%d\n" % log.stat().st_size)
+
+    database.write = recorded  # type: ignore[method-assign]
+
+
 # ---------------------------------------------------------------- living
 
 
@@ -115,6 +132,8 @@ def work(order: Order) -> None:
     Mastodon.client_options = {"headers": {"X-Process": str(os.getpid())}}
     config = load(Path(order.config))
     with closing(Database(config.database_url)) as database:
+        if order.synced:
+            _record(order.synced, database)
         asyncio.run(_run(Office(config, database)))
 
 
