@@ -12,7 +12,7 @@ from bot.db import accounts, renditions, revisions
 from bot.errors import NotFound
 from bot.language import Say
 from bot.model import PREVIOUS_PART, Capabilities, Unit
-from bot.web.lists import Account, Row, account
+from bot.web.lists import Row, account
 from bot.web.marks import differences, marked
 
 UNIT_WORDS = {
@@ -138,9 +138,3 @@ def revision_of(conn: Connection, revision_id: int) -> RowMapping:
     if row is None:
         raise NotFound("没有编号 {id} 的版本", id=revision_id)
     return row
-
-
-def going_to(conn: Connection, ids: Iterable[int]) -> list[Account]:
-    """The accounts with these ids."""
-    query = select(accounts).where(accounts.c.id.in_(list(ids))).order_by(accounts.c.id)
-    return [account(row) for row in conn.execute(query).mappings()]

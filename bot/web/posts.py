@@ -19,7 +19,7 @@ from bot.language import Say
 from bot.model import Act, Actor, DeliveryState, PostState, Right
 from bot.office import Office
 from bot.web import content
-from bot.web.lists import SIZE, Row, page_of
+from bot.web.lists import SIZE, Row, page_of, squares
 from bot.web.queue import View
 from bot.web.review import author_name, post_for, source_of
 from bot.web.visit import Id, Signed, Visit, go
@@ -40,13 +40,15 @@ DONE = {
 
 
 def data_for_posts(office: Office, actor: Actor, params: Mapping[str, str]) -> dict[str, Any]:
-    """Posts of the reader's units, the newest first; filters: state, q (in the title), page."""
+    """Posts of the reader's units, the newest first; filters: state, q, mine, page."""
     with office.db.read() as conn:
         scope = people.unit_ids(conn, actor)
         mine: ColumnElement[bool] = posts.c.unit_id.in_(scope)
         words = params.get("q", "").strip()
         if words:
             mine = and_(mine, posts.c.title.contains(words, autoescape=True))
+        if params.get("mine"):
+            mine = and_(mine, posts.c.author_id == actor.person)
         clauses = _states()
         state = params.get("state", "") if params.get("state") in clauses else ""
         counts = {name: _count(conn, mine, clause) for name, clause in clauses.items()}
@@ -56,6 +58,7 @@ def data_for_posts(office: Office, actor: Actor, params: Mapping[str, str]) -> d
             "posts": _rows(conn, and_(mine, clauses[state]) if state else mine, page.offset),
             "state": state,
             "q": words,
+            "mine": bool(params.get("mine")),
             "counts": counts,
             "page": page,
             "may_write": bool(people.unit_ids(conn, actor, Right.WRITE)),
@@ -85,11 +88,11 @@ def _rows(conn: Connection, where: ColumnElement[bool], offset: int) -> list[dic
         .offset(offset)
     )
     rows = conn.execute(query).mappings().all()
-    states = delivered(conn, [row["id"] for row in rows])
+    states, shown = delivered(conn, [row["id"] for row in rows]), squares(conn)
     return [
         {
             **row,
-            "accounts": content.going_to(conn, row["accounts"] or ()),
+            "accounts": [shown[one] for one in row["accounts"] or ()],
             "shown": shown_state(row, states.get(row["id"], {})),
         }
         for row in rows
@@ -98,20 +101,19 @@ def _rows(conn: Connection, where: ColumnElement[bool], offset: int) -> list[dic
 
 def delivered(conn: Connection, ids: list[int]) -> dict[int, dict[str, int]]:
     """For each post how many of its deliveries are in each state; "withdrawn" among them."""
-    taken = deliveries.alias("taken")
-    gone = select(taken.c.id).where(
-        taken.c.target_id == deliveries.c.id, taken.c.act == Act.WITHDRAW, taken.c.state == D.SENT
+    mine = select(deliveries.c.id, deliveries.c.post_id, deliveries.c.state)
+    rows = conn.execute(mine.where(deliveries.c.post_id.in_(ids))).all()
+    taken = select(deliveries.c.target_id).where(
+        deliveries.c.act == Act.WITHDRAW,
+        deliveries.c.state == D.SENT,
+        deliveries.c.target_id.in_([row.id for row in rows]),
     )
-    rows = conn.execute(
-        select(deliveries.c.post_id, deliveries.c.state, gone.exists(), func.count())
-        .where(deliveries.c.post_id.in_(ids))
-        .group_by(deliveries.c.post_id, deliveries.c.state, gone.exists())
-    )
+    withdrawn = set(conn.execute(taken).scalars())
     found: dict[int, dict[str, int]] = {}
-    for post, state, withdrawn, count in rows:
-        states = found.setdefault(post, {})
-        name = "withdrawn" if withdrawn else state
-        states[name] = states.get(name, 0) + count
+    for row in rows:
+        states = found.setdefault(row.post_id, {})
+        name = "withdrawn" if row.id in withdrawn else row.state
+        states[name] = states.get(name, 0) + 1
     return found
 
 
@@ -178,14 +180,11 @@ def _deliveries(
     return sorted((view.row(row, True) for row in rows), key=lambda r: int(r["id"]))
 
 
-def _replies(conn: Connection, post_id: int) -> dict[str, Any]:
+def _replies(conn: Connection, post_id: int) -> list[RowMapping]:
+    """The replies taken in last, our own left out."""
     mine = and_(replies_table.c.post_id == post_id, replies_table.c.own.is_(False))
-    total = select(func.count()).select_from(replies_table).where(mine)
-    newest = select(replies_table).where(mine).order_by(replies_table.c.at.desc()).limit(5)
-    return {
-        "total": conn.execute(total).scalar_one(),
-        "newest": list(conn.execute(newest).mappings()),
-    }
+    newest = select(replies_table).where(mine).order_by(replies_table.c.id.desc()).limit(5)
+    return list(conn.execute(newest).mappings())
 
 
 # ---------------------------------------------------------------- pages and acts

@@ -24,7 +24,8 @@ from bot.web.marks import hits
 from bot.web.visit import Id, Signed, go
 
 router = APIRouter()
-CAP = 10_000  # beyond this many the exact figure helps nobody and costs a scan
+# Beyond so many the exact figure helps nobody and costs a scan.
+CAP, CAP_SEARCHED = 10_000, 1_000
 THREAD = 100  # answers shown in place
 STATES = tuple(ReplyState)
 
@@ -41,7 +42,8 @@ def data_for_replies(office: Office, actor: Actor, params: Mapping[str, str]) ->
         scope = people.unit_ids(conn, actor)
         filters = filters_of(params)
         wanted = chosen_replies(conn, scope, filters)
-        page = page_of(params, _total(conn, wanted))
+        cap = CAP_SEARCHED if filters["q"] else CAP
+        page = page_of(params, _total(conn, wanted, cap))
         rows = conn.execute(wanted.limit(SIZE).offset(page.offset)).mappings().all()
         shown = squares(conn)
         return {
@@ -49,7 +51,7 @@ def data_for_replies(office: Office, actor: Actor, params: Mapping[str, str]) ->
             "thread": _thread(conn, shown, scope, chosen(params, "thread"), filters["q"]),
             "filters": filters,
             "page": page,
-            "capped": page.total >= CAP,
+            "capped": page.total >= cap,
             "accounts": list(squares(conn, scope).values()),
             "post": _post(conn, filters["post"]),
             "coverage": coverage(conn, scope, filters["post"]),
@@ -79,8 +81,8 @@ def chosen_replies(conn: Connection, scope: set[int], filters: Mapping[str, Any]
     return search.narrowed(conn, query, filters["q"])
 
 
-def _total(conn: Connection, query: Select[Any]) -> int:
-    some = query.with_only_columns(replies.c.id).order_by(None).limit(CAP).subquery()
+def _total(conn: Connection, query: Select[Any], cap: int) -> int:
+    some = query.with_only_columns(replies.c.id).order_by(None).limit(cap).subquery()
     return int(conn.execute(select(func.count()).select_from(some)).scalar_one())
 
 
@@ -118,7 +120,10 @@ def _quoted(conn: Connection, rows: Sequence[RowMapping]) -> dict[tuple[int, str
 def _children(conn: Connection, rows: Sequence[RowMapping]) -> dict[tuple[int, str], int]:
     """How many replies answer each of these."""
     key = (replies.c.account_id, replies.c.parent)
-    query = select(*key, func.count()).where(replies.c.parent.in_([r["remote_id"] for r in rows]))
+    query = select(*key, func.count()).where(
+        replies.c.account_id.in_({row["account_id"] for row in rows}),
+        replies.c.parent.in_([row["remote_id"] for row in rows]),
+    )
     return {(a, parent): n for a, parent, n in conn.execute(query.group_by(*key))}
 
 
@@ -200,8 +205,6 @@ def _part(of: log.Coverage) -> int:
 
 @router.get("/replies")
 def replies_page(visit: Signed) -> Response:
-    if visit.params.get("view") == "board":
-        return go("/replies/board")
     return visit.page("replies.html", **data_for_replies(visit.office, visit.actor, visit.params))
 
 

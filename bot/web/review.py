@@ -17,7 +17,7 @@ from bot.language import Say
 from bot.model import Actor, PostState, Right, Verdict, Window
 from bot.office import Office
 from bot.web import content, counts
-from bot.web.lists import SIZE, instant, page_of
+from bot.web.lists import SIZE, Account, instant, page_of, squares
 from bot.web.visit import Id, Signed, Visit, go
 
 router = APIRouter()
@@ -72,16 +72,19 @@ def lines(office: Office, conn: Connection, ids: list[int]) -> list[dict[str, An
         .join(units, units.c.id == posts.c.unit_id)
         .where(posts.c.id.in_(ids))
     ).mappings()
-    lines = {row["id"]: _line(office, conn, row) for row in rows}
+    shown = squares(conn)
+    lines = {row["id"]: _line(office, conn, row, shown) for row in rows}
     return [lines[one] for one in ids if one in lines]
 
 
-def _line(office: Office, conn: Connection, row: RowMapping) -> dict[str, Any]:
+def _line(
+    office: Office, conn: Connection, row: RowMapping, shown: Mapping[int, Account]
+) -> dict[str, Any]:
     steps = review.steps_of(office, conn, row)
     severities = [f["severity"] for f in row["findings"] or ()]
     return {
         **row,
-        "accounts": content.going_to(conn, row["accounts"] or ()),
+        "accounts": [shown[one] for one in row["accounts"] or ()],
         "step_name": steps[min(row["step"], len(steps) - 1)].name,
         "severities": {
             s: severities.count(s) for s in ("block", "warn", "note") if s in severities

@@ -67,9 +67,9 @@ def _undecided(
 
 
 def _new_replies(conn: Connection, now: datetime, scope: set[int]) -> int:
-    """Replies first seen in the last day, our own left out."""
+    """Replies of the last day, our own left out."""
     query = select(func.count()).select_from(replies).join(accounts)
-    since = (replies.c.seen_at > now - timedelta(days=1), replies.c.own.is_(False))
+    since = (replies.c.at > now - timedelta(days=1), replies.c.own.is_(False))
     return int(conn.execute(query.where(accounts.c.unit_id.in_(scope), *since)).scalar_one())
 
 

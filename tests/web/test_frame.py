@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+from contextlib import ExitStack, closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,18 @@ from sqlalchemy import create_engine, insert
 from sqlalchemy.exc import OperationalError
 
 from bot import db
+from bot.config import load
+from bot.db import Database
 from bot.deliver import holds
-from bot.model import HoldScope
+from bot.model import HoldScope, Role
 from bot.office import Office
 from bot.web import render, words
+from bot.web.app import build
 from bot.web.render import HERE
 from bot.web.shield import fault_status
 from bot.workdays import FixedClock
-from tests import builders
-from tests.web import scene
+from tests import builders, postgres
+from tests.web import scene, serving
 from tests.web.conftest import Enter
 
 ROLES = ("zhou", "shen", "lin", "he", "xu", "gu")
@@ -30,6 +34,10 @@ ROLES = ("zhou", "shen", "lin", "he", "xu", "gu")
 @pytest.fixture
 def full(staffed: Office) -> Office:
     """An office with a row for every page."""
+    return filled(staffed)
+
+
+def filled(staffed: Office) -> Office:
     scene.worker(staffed)
     entry = scene.item(staffed)
     unclear = scene.signed(staffed, title="城区停水", keys=("masto", "board"), item_id=entry)
@@ -78,6 +86,33 @@ def test_every_page_answers_every_role_or_says_who_may(
         assert page.status in (200, 403), (path, page.text[-300:])
         if page.status == 403:
             assert "由" in page.words(), path
+
+
+@pytest.mark.postgres
+def test_every_page_reads_from_postgresql_too(tmp_path: Path, clock: FixedClock) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(builders.CONFIG, "utf-8")
+    with ExitStack() as stack:
+        try:
+            address = stack.enter_context(postgres.database())
+        except postgres.Unavailable as why:
+            pytest.skip(f"no PostgreSQL: {why}")
+        database = stack.enter_context(closing(Database(address, clock)))
+        office = Office(load(file), database)
+        with database.write() as conn:
+            builders.unit(conn, "county")
+            for login, role in (("zhou", "editor"), ("lin", "signer"), ("he", "responder")):
+                builders.person(conn, login, login, Role(role))
+        scene.accounts(office)
+        filled(office)
+        taken = stack.enter_context(serving.listening())
+        stack.enter_context(serving.serving(build(office), taken))
+        reader = stack.enter_context(closing(scene.Reader(serving.address(taken), "lin")))
+        for path in (*PAGES, "/replies?q=望江", "/replies?thread=1", "/queue?account=1&state=held"):
+            assert reader.get(path).status in (200, 403), path
+        assert "望江桥" in reader.get("/replies/export.csv").text
+        page = reader.post("/stop", scope="account", account="1", reason="核实")
+        assert "公开栏" in page.words("//section[starts-with(@id, 'hold-')]")
 
 
 def test_every_page_is_whole_without_scripts_and_says_where_it_is(

@@ -37,6 +37,8 @@ def test_every_sentence_has_its_english_and_none_is_in_doubt(english: Catalog) -
 
 def test_the_english_has_the_same_holes_as_the_chinese(english: Catalog) -> None:
     for message in messages(english):
+        if not message.string:
+            continue
         chinese, said = (set(HOLES.findall(str(text))) for text in (message.id, message.string))
         assert chinese == said or message.id in DATES, message.id
 

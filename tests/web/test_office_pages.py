@@ -34,6 +34,7 @@ def test_every_figure_of_today_leads_to_that_many_rows(staffed: Office, enter: E
     assert tiles["/review"] == 1 == len(reader.get("/review").all("//a[@class='it']"))
     assert tiles["/queue?state=person"] == 2
     assert len(reader.get("/queue?state=person").all("//tr[@data-row]")) == 2
+    assert tiles["/replies/board"] == 0
     assert "结果不明 1，已错过 1" in page.words("//nav[contains(@class, 'wait')]")
 
 

@@ -153,7 +153,11 @@ def test_a_returned_post_tells_its_author_why(staffed: Office, enter: Enter) -> 
     reader = enter("zhou")
     assert "林岚退回：写明电话" in reader.get(f"/posts/{post}").words()
     assert "已退回" in reader.get("/posts?state=returned").words()
-    assert "1 退回给我" in reader.get("/").words("//nav[contains(@class, 'wait')]")
+    page = reader.get("/")
+    assert "1 退回给我" in page.words("//nav[contains(@class, 'wait')]")
+    listed = page.all("//nav[contains(@class, 'wait')]//a[contains(., '退回给我')]/@href")[0]
+    assert len(reader.get(listed).all("//tr[@data-row]")) == 1
+    assert not enter("lin").get(listed).all("//tr[@data-row]"), "his own only"
 
 
 def test_what_was_typed_stays_when_another_was_quicker(staffed: Office, enter: Enter) -> None:
