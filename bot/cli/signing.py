@@ -1,0 +1,174 @@
+"""sign: review and sign-off."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bot.cli.base import acting, as_json, instant, say, show, writing
+
+if TYPE_CHECKING:
+    from bot.model import Actor
+    from bot.office import Office
+
+
+@click.group()
+def sign() -> None:
+    """审签 review and sign-off."""
+
+
+@sign.command("list")
+@as_json
+@acting
+def sign_list(office: Office, actor: Actor, json_: bool) -> None:
+    """待我审签 what waits for me (--as)."""
+    from bot import review
+
+    with office.db.read() as conn:
+        rows = review.waiting_for(office, conn, actor)
+    show(
+        rows,
+        json_,
+        {"id": "编号", "step": "审次", "number": "版本", "go_at": "计划", "title": "标题"},
+    )
+
+
+def _decide(
+    office: Office, actor: Actor, post_id: int, verdict: str, note: str, digest: str
+) -> None:
+    from bot import compose, review
+    from bot.model import Verdict
+
+    with writing(office) as (conn, now):
+        row = compose.locked(conn, post_id)
+        seen = digest or compose.current(conn, row)["digest"]
+        word = review.Decision(Verdict(verdict), seen, note)
+        state = review.decide(office, conn, now, actor, post_id, word)
+    click.echo(state)
+
+
+_digest = click.option("--digest", default="", help="所见版本的摘要；不给则指当前版本")
+
+
+@sign.command("pass")
+@click.argument("post_id", type=int)
+@click.option("--note", default="")
+@_digest
+@acting
+def sign_pass(office: Office, actor: Actor, post_id: int, note: str, digest: str) -> None:
+    """通过当前审次 pass the step that waits."""
+    _decide(office, actor, post_id, "pass", note, digest)
+
+
+@sign.command("return")
+@click.argument("post_id", type=int)
+@click.option("--note", required=True)
+@_digest
+@acting
+def sign_return(office: Office, actor: Actor, post_id: int, note: str, digest: str) -> None:
+    """退回."""
+    _decide(office, actor, post_id, "return", note, digest)
+
+
+@sign.command("refer")
+@click.argument("post_id", type=int)
+@click.option("--note", required=True)
+@_digest
+@acting
+def sign_refer(office: Office, actor: Actor, post_id: int, note: str, digest: str) -> None:
+    """报请确定."""
+    _decide(office, actor, post_id, "refer", note, digest)
+
+
+@sign.command("offline")
+@click.argument("post_id", type=int)
+@click.option("--signed-by", required=True, help="签批单上签字的人")
+@click.option("--sheet", required=True, type=click.Path(exists=True, dir_okay=False))
+@acting
+def sign_offline(office: Office, actor: Actor, post_id: int, signed_by: str, sheet: str) -> None:
+    """登记线下签批 record a sheet signed on paper."""
+    from bot import compose, review
+
+    with writing(office) as (conn, now):
+        digest = compose.current(conn, compose.locked(conn, post_id))["digest"]
+        content, name = Path(sheet).read_bytes(), Path(sheet).name
+        review.record_offline(office, conn, now, actor, post_id, digest, signed_by, content, name)
+
+
+@sign.command("standing")
+@click.argument("source")
+@click.option("--until", required=True, help="截止 2026-12-31 18:00")
+@click.option("--daily-max", type=int, required=True)
+@click.option("--column", "columns", multiple=True)
+@click.option("--note", default="")
+@as_json
+@acting
+def sign_standing(
+    office: Office,
+    actor: Actor,
+    source: str,
+    until: str,
+    daily_max: int,
+    columns: tuple[str, ...],
+    note: str,
+    json_: bool,
+) -> None:
+    """常设签发：对可信来源 a standing sign-off for a trusted source."""
+    from bot import review
+    from bot.errors import Invalid
+
+    ends = instant(office, until)
+    if ends is None:
+        raise Invalid("请写明截止时间")
+    with writing(office) as (conn, now):
+        made = review.grant_standing(
+            office,
+            conn,
+            now,
+            actor,
+            source,
+            ends=ends,
+            daily_max=daily_max,
+            columns=columns,
+            note=note,
+        )
+    say({"standing": made}, json_, f"#{made}")
+
+
+@sign.command("wake")
+@click.argument("standing_id", type=int)
+@acting
+def sign_wake(office: Office, actor: Actor, standing_id: int) -> None:
+    """恢复备份后唤醒常设签发 after a restore."""
+    from bot import review
+
+    with writing(office) as (conn, now):
+        review.wake_standing(conn, now, actor, standing_id)
+
+
+@sign.command("end")
+@click.argument("standing_id", type=int)
+@acting
+def sign_end(office: Office, actor: Actor, standing_id: int) -> None:
+    """终止常设签发 end a standing sign-off."""
+    from bot import review
+
+    with writing(office) as (conn, now):
+        review.end_standing(conn, now, actor, standing_id)
+
+
+@sign.command("revoke")
+@click.argument("post_id", type=int)
+@click.option("--reason", required=True)
+@acting
+def sign_revoke(office: Office, actor: Actor, post_id: int, reason: str) -> None:
+    """撤销签发（未发的不再发） take a sign-off back."""
+    from bot import review
+
+    with writing(office) as (conn, now):
+        review.revoke(office, conn, now, actor, post_id, reason)
+
+
+COMMANDS = [sign]
