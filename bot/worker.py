@@ -11,6 +11,7 @@ import logging
 import os
 import secrets
 import socket
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
@@ -40,6 +41,7 @@ from bot.office import Office
 
 log = logging.getLogger("gongkai")
 BEAT = 5
+QUIET = 5
 _LIVING: set[str] = set()  # the workers of this very process
 
 
@@ -52,6 +54,7 @@ class Worker:
         lease.holder = self.id
         self.engine = Engine(office, self.id)
         self._wakes: list[asyncio.Event] = [self.engine.wake]
+        self._troubles: set[str] = set()  # the notices we opened and have not ended
 
     # ------------------------------------------------------------ for ever
 
@@ -88,26 +91,50 @@ class Worker:
         wake = self.engine.wake if tables == [deliveries] else asyncio.Event()
         self._wakes.append(wake)
         while not stop.is_set():
-            try:
-                done = await act()
-            except Exception as error:  # one bad turn never ends the loop
-                await self._trouble(error)
-                done = 0
-            if done:
+            if await self._turn(act):
                 self._wake_all()
             else:
-                await self._sleep(wake, tables)
+                await self._sleep(stop, wake, tables)
+
+    async def _turn(self, act: Callable[[], Awaitable[int]]) -> int:
+        """One bad turn never ends the loop."""
+        try:
+            done = await act()
+            if self._troubles:
+                await self._thread(self._trouble_is_over)
+            return done
+        except Exception as error:
+            await self._trouble(error)
+            return 0
 
     def _wake_all(self) -> None:
         for wake in self._wakes:
             wake.set()
 
-    async def _sleep(self, wake: asyncio.Event, tables: Sequence[Table]) -> None:
+    async def _sleep(
+        self, stop: asyncio.Event, wake: asyncio.Event, tables: Sequence[Table]
+    ) -> None:
+        """To the next due time, with a look every second for what others made due meanwhile.
+
+        Looking is a read; a turn writes. After QUIET seconds there is a turn all the same: it sweeps.
+        """
+        quiet = time.monotonic() + QUIET
         try:
-            now, due = await self._thread(self._next, tables)
-            await sleep_until(wake, due, now, longest=1)
+            while time.monotonic() < quiet and not stop.is_set():
+                now, due = await self._thread(self._next, tables)
+                await sleep_until(wake, due, now, longest=1)
+                if await self._thread(self._anything, tables):
+                    return
         except Exception as error:
             await self._trouble(error)
+
+    def _anything(self, tables: Sequence[Table]) -> bool:
+        with self.office.db.read() as conn:
+            now = self.office.db.now(conn)
+            return any(
+                conn.execute(select(t.c.id).where(lease.free(t, now)).limit(1)).first()
+                for t in tables
+            )
 
     def _next(self, tables: Sequence[Table]) -> tuple[Any, Any]:
         with self.office.db.read() as conn:
@@ -132,8 +159,15 @@ class Worker:
         await asyncio.sleep(2)
 
     def _tell(self, said: Say) -> None:
+        key = f"worker:{said.text[:20]}"
         with self.office.db.write() as conn:
-            open_notice(conn, self.office.db.now(conn), f"worker:{said.text[:20]}", said)
+            open_notice(conn, self.office.db.now(conn), key, said)
+        self._troubles.add(key)
+
+    def _trouble_is_over(self) -> None:
+        with self.office.db.write() as conn:
+            close_notice(conn, self.office.db.now(conn), *self._troubles)
+        self._troubles.clear()
 
     async def _thread(self, act: Callable[..., Any], *args: Any) -> Any:
         return await asyncio.to_thread(act, *args)
