@@ -12,7 +12,7 @@ from bot.errors import AdapterError, Conflict, GongkaiError, Invalid, NotAllowed
 from bot.language import Say, _
 from bot.web import kept
 from bot.web.session import Throttled
-from bot.web.visit import PULSE, Elsewhere, NotDone, bare, local
+from bot.web.visit import BY_ITSELF, Elsewhere, NotDone, bare, local
 
 STATUS: tuple[tuple[type[GongkaiError], int], ...] = (
     (NotAllowed, 403),
@@ -63,8 +63,8 @@ def status_of(error: GongkaiError) -> int:
 async def elsewhere(request: Request, error: Exception) -> Response:
     """To the login, or another page; the top bar's own question is answered where it stands."""
     assert isinstance(error, Elsewhere)
-    if request.url.path == PULSE:
-        return bare(request, "expired.html")
+    if request.url.path in BY_ITSELF:
+        return bare(request, "expired.html", 200 if request.url.path == BY_ITSELF[0] else 204)
     return RedirectResponse(error.place, 303)
 
 

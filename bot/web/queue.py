@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from fastapi import APIRouter
@@ -11,12 +11,13 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, select
 from starlette.responses import Response
 
 from bot import people
-from bot.db import deliveries, posts
+from bot.db import EPOCH, deliveries, micros, posts
 from bot.deliver import holds, queue
 from bot.errors import GongkaiError, Invalid, NotFound
 from bot.language import Say
 from bot.model import Actor, DeliveryState, Right
 from bot.office import Office
+from bot.web import render
 from bot.web.lists import SIZE, Row, chosen, instant, page_of, squares
 from bot.web.visit import Id, Signed, Visit, go, whole
 
@@ -73,6 +74,7 @@ def data_for_queue(office: Office, actor: Actor, params: Mapping[str, str]) -> d
             "filters": filters,
             "page": page,
             "accounts": list(squares(conn, scope).values()),
+            "seen": micros(now),
         }
 
 
@@ -182,6 +184,22 @@ def _grouped(rows: list[dict[str, Any]]) -> list[tuple[Say, list[dict[str, Any]]
 def queue_page(visit: Signed) -> Response:
     found = data_for_queue(visit.office, visit.actor, visit.params)
     return visit.page("queue.html", **found, done=DONE.get(visit.params.get("done", "")))
+
+
+@router.get("/queue/news")
+def news(visit: Signed) -> Response:
+    """How many deliveries changed since the list was drawn (`seen`, in microseconds)."""
+    said = chosen(visit.params, "seen") or 0
+    seen = EPOCH + timedelta(microseconds=min(said, 10**16))
+    with visit.office.db.read() as conn:
+        mine = posts.c.unit_id.in_(people.unit_ids(conn, visit.actor))
+        query = holds.joined(select(func.count())).where(mine, deliveries.c.changed_at > seen)
+        return visit.news(conn.execute(query).scalar_one(), f"/queue{query_of(visit.params)}")
+
+
+def query_of(params: Mapping[str, str]) -> str:
+    """The list's own address again, from the beginning."""
+    return render.query(params, seen="", open="", done="")
 
 
 @router.get("/queue/{delivery_id}")

@@ -18,7 +18,7 @@ from bot.export import KINDS
 from bot.language import Say
 from bot.model import Act, Actor, DeliveryState, ReplyState, Right
 from bot.office import Office
-from bot.web import counts
+from bot.web import counts, render
 from bot.web.lists import SIZE, Account, chosen, page_of, squares
 from bot.web.marks import hits
 from bot.web.visit import Id, Signed, go
@@ -56,6 +56,7 @@ def data_for_replies(office: Office, actor: Actor, params: Mapping[str, str]) ->
             "post": _post(conn, filters["post"]),
             "coverage": coverage(conn, scope, filters["post"]),
             "board": counts.waiting_replies(conn),
+            "seen": conn.execute(select(func.max(replies.c.id))).scalar() or 0,
             "may_answer": people.unit_ids(conn, actor, Right.WRITE),
         }
 
@@ -206,6 +207,18 @@ def _part(of: log.Coverage) -> int:
 @router.get("/replies")
 def replies_page(visit: Signed) -> Response:
     return visit.page("replies.html", **data_for_replies(visit.office, visit.actor, visit.params))
+
+
+@router.get("/replies/news")
+def news(visit: Signed) -> Response:
+    """How many replies were taken in since the list was drawn (`seen`: the newest id then)."""
+    with visit.office.db.read() as conn:
+        scope, filters = people.unit_ids(conn, visit.actor), filters_of(visit.params)
+        wanted = chosen_replies(conn, scope, filters)
+        fresh = wanted.where(replies.c.id > (chosen(visit.params, "seen") or 0))
+        return visit.news(
+            _total(conn, fresh, SIZE), f"/replies{render.query(visit.params, seen='', thread='')}"
+        )
 
 
 @router.post("/replies/{reply_id:int}/answer")

@@ -26,7 +26,7 @@ from bot.web.session import Session
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 OPEN_TO_NEW = ("/password", "/logout", "/language")  # while the one-time password stands
-PULSE = "/pulse"  # asked by the page itself: keeps no session alive
+BY_ITSELF = ("/pulse", "/queue/news", "/replies/news")  # a page asks: keeps no session alive
 
 
 class Elsewhere(Exception):
@@ -90,6 +90,10 @@ class Visit:
         )  # fmt: skip
         return HTMLResponse(body, status)
 
+    def news(self, count: int, place: str) -> Response:
+        """“有 3 条新的，显示”, or nothing to say: a list never moves under the reader's eyes."""
+        return bare(self.request, "news.html", 200 if count else 204, count=count, place=place)
+
     def back(self, default: str) -> Response:
         """After an act: the page the form names in `back`, else `default`."""
         return go(local(self.field("back")) or default)
@@ -143,7 +147,7 @@ async def signed(request: Request) -> AsyncIterator[Visit]:
     if request.method not in SAFE and not same_site(request):
         raise NotAllowed("这个请求不是从本系统的页面发出的，没有办理")
     token = request.cookies.get(session.cookie_name(office.config), "")
-    by_person = request.url.path != PULSE
+    by_person = request.url.path not in BY_ITSELF
     found = await run_in_threadpool(session.find, office, token, by_person) if token else None
     if found is None and (request.method in SAFE or too_large(request)):
         raise Elsewhere(f"/login?next={quote(wanted(request))}")
@@ -182,7 +186,7 @@ def bare(request: Request, template: str, status: int = 200, **values: Any) -> H
     """A page outside the frame: login, and errors met before one."""
     env = request.app.state.templates
     body = env.get_template(template).render(path=request.url.path, **values)
-    return HTMLResponse(body, status)
+    return HTMLResponse("" if status == 204 else body, status)
 
 
 def cookie(response: Response, office: Office, value: str) -> Response:

@@ -253,6 +253,7 @@ def test_strange_filters_and_pages_show_a_list_all_the_same(full: Office, enter:
         "/replies?thread=1&page=7",
         "/items?state=zzz&source=none&q='",
         "/review?view=zzz",
+        "/replies?post=999999999999999999",
     ):
         assert reader.get(path).status == 200, path
 

@@ -12,6 +12,7 @@ from bot.deliver import holds
 from bot.language import Say
 from bot.model import DeliveryState, HoldScope
 from bot.office import Office
+from bot.workdays import FixedClock
 from tests import builders
 from tests.web import scene
 from tests.web.conftest import Enter
@@ -193,3 +194,20 @@ def test_fifty_rows_a_page_and_the_address_keeps_the_filter(
     account = page.all("//select[@id='account']/option[2]/@value")[0]
     page = reader.get(f"/queue?account={account}&page=2")
     assert "共 51 条" in page.words("//nav[@class='pager']")
+
+
+def test_what_changed_meanwhile_is_told_and_the_list_stays(
+    staffed: Office, enter: Enter, clock: FixedClock
+) -> None:
+    one = scene.delivery(staffed, scene.signed(staffed))
+    reader = enter("zhou")
+    page = reader.get("/queue?state=ready")
+    asked = page.all("//*[contains(@hx-get, '/queue/news')]/@hx-get")[0]
+    clock.move(5)
+    assert reader.get(asked).status == 204
+    reader.post(f"/queue/{one}", act="cancel")
+    told = reader.get(asked)
+    assert told.words("//a") == "有 1 条新的，显示"
+    assert told.all("//a/@href") == ["/queue?state=ready"]
+    for odd in ("", "x", "9" * 18, "9" * 30):
+        assert reader.get(f"/queue/news?seen={odd}").status in (200, 204)

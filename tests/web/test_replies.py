@@ -142,6 +142,21 @@ def test_the_log_leaves_as_a_file_with_the_same_filters_and_is_on_record(
     assert scene.trail(staffed)[-2:] == ["reply.export", "reply.export"]
 
 
+def test_new_replies_wait_behind_a_link_and_the_list_stays(
+    staffed: Office, enter: Enter, posted: int
+) -> None:
+    scene.reply(staffed, "望江桥", post_id=posted)
+    reader = enter("zhou")
+    page = reader.get("/replies?q=望江")
+    asked = page.all("//*[contains(@hx-get, '/replies/news')]/@hx-get")[0]
+    assert reader.get(asked).status == 204
+    scene.reply(staffed, "望江路", post_id=posted)
+    scene.reply(staffed, "公交", post_id=posted)
+    link = scene.Page(reader.get(asked).answer)
+    assert link.words("//a") == "有 1 条新的，显示"
+    assert len(reader.get(link.all("//a/@href")[0]).all("//article")) == 2
+
+
 # ---------------------------------------------------------------- the board
 
 
