@@ -173,6 +173,10 @@ def test_removed_on_the_platforms_word_at_once_with_the_text_kept(square: Square
     row = square.said()["r1"]
     assert (row["state"], row["removed_why"], row["text"]) == ("removed", "platform", "路灯不亮")
     assert row["version"] == 1
+    square.clock.move(60)
+    square.scan()
+    assert square.said()["r1"]["removed_at"] == row["removed_at"]
+    assert [e["data"]["why"] for e in square.trail("reply.removed")] == ["platform"]
     square.thread.say("p1", "r1", "路灯还是不亮")
     square.poll(60)
     assert square.said()["r1"]["state"] == "edited"
@@ -490,9 +494,10 @@ def test_a_fresh_post_is_read_often_then_less_then_a_last_time(square: Square) -
     assert due(square) == config.fresh
     square.poll(config.fresh_for.total_seconds())
     assert due(square) == config.every
+    square.poll((timedelta(days=config.days) - config.fresh_for).total_seconds() - 3600)
     square.thread.asked.clear()
     square.thread.say("p1", "r1", "最后一刻")
-    square.poll(config.days * 86400)
+    square.poll(3600)
     assert square.thread.asked == [""]
     assert "r1" in square.said()
     assert (square.watched()["state"], square.watched()["due_at"]) == ("closed", None)
@@ -523,8 +528,11 @@ def test_the_watch_of_an_account_has_no_end(village: Village) -> None:
 def test_a_platform_that_says_later_is_left_alone_with_all_of_the_account(square: Square) -> None:
     for name in ("p1", "p2", "p3"):
         square.post(name)
+    with square.office.db.write() as conn:
+        soon = square.clock.now() + timedelta(seconds=30)
+        conn.execute(update(watches).where(watches.c.id == 3).values(due_at=soon))
     square.server.faults.script(limited("seconds", 900), path="replies")
-    assert square.poll() == 3
+    assert square.poll() == 2
     assert square.server.requests == 1
     with square.office.db.read() as conn:
         times = set(conn.execute(select(watches.c.due_at)).scalars())
@@ -656,6 +664,25 @@ def test_one_reply_in_two_pages_at_once_is_one_row(office: Office, clock: FixedC
     assert made.found("第7条") == {"r7"}
 
 
+def test_a_page_that_had_to_wait_for_another_still_keeps_its_own_wording(
+    office: Office, clock: FixedClock
+) -> None:
+    made = scene(office, clock, "board", "http://127.0.0.1:1")
+
+    def take(text: str) -> None:
+        with office.db.write() as conn:
+            take_in(conn, clock.now(), Scope(made.account, ""), [said("r", text, clock.now())])
+
+    with office.db.write() as conn:
+        take_in(conn, clock.now(), Scope(made.account, ""), [said("r", "先", clock.now())])
+        second = threading.Thread(target=take, args=("后",))
+        second.start()
+        second.join(0.5)
+        assert second.is_alive(), "it waits for the first"
+    second.join()
+    assert made.wordings("r") == ["先", "后"]
+
+
 def test_a_worker_that_lost_its_lease_writes_nothing(square: Square) -> None:
     square.post("p1")
     square.thread.say("p1", "r1", "路灯不亮")
@@ -729,6 +756,20 @@ def test_mentions_find_their_post_by_what_they_answer(village: Village) -> None:
         more: post,
     }
     assert rows[thanks]["post_id"] is None, "what it answers was never collected"
+
+
+@once
+def test_a_mention_that_names_its_root_belongs_there_whatever_it_answers(square: Square) -> None:
+    post, at = square.post("p1"), square.clock.now()
+    page = [said("r1", "路灯不亮", at, root_id="p1", parent_id="never seen")]
+    page += [said("r2", "同问", at, parent_id="r1"), said("r3", "别处", at, root_id="p9")]
+    with square.office.db.write() as conn:
+        take_in(conn, at, Scope(square.account, "x"), page)
+    assert {name: r["post_id"] for name, r in square.said().items()} == {
+        "r1": post,
+        "r2": post,
+        "r3": None,
+    }
 
 
 @once

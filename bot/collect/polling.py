@@ -67,7 +67,10 @@ async def collect_due(office: Office, adapters: Adapters, n: int = 50) -> int:
     of_account = defaultdict(list)
     for row in rows:
         of_account[row["account_id"]].append(row)
-    await asyncio.gather(*(turn.poll(mine, now) for mine in of_account.values()))
+    polls = (turn.poll(mine, now) for mine in of_account.values())
+    for end in await asyncio.gather(*polls, return_exceptions=True):
+        if isinstance(end, BaseException):
+            raise end
     return len(rows)
 
 
