@@ -226,7 +226,8 @@ def _require_signer(
     """The step that waits, if this person may pass it."""
     steps = steps_of(office, conn, post)
     number = min(post["step"], len(steps) - 1)
-    people.require(conn, actor, steps[number].right, post["unit_id"])
+    for unit in _units_of(conn, post):
+        people.require(conn, actor, steps[number].right, unit)
     author = conn.execute(
         select(revisions.c.author_id).where(revisions.c.id == post["revision_id"])
     ).scalar()
@@ -236,6 +237,12 @@ def _require_signer(
     if conn.execute(signed).first():
         raise NotAllowed("您已审过这一版的前一步，下一步须由他人办理")
     return number, steps[number]
+
+
+def _units_of(conn: Connection, post: RowMapping) -> set[int]:
+    """The post's unit and those whose accounts would speak: nobody signs for another unit's account."""
+    owners = select(accounts.c.unit_id).where(accounts.c.id.in_(post["accounts"] or []))
+    return {post["unit_id"], *conn.execute(owners).scalars()}
 
 
 def _passes(revision_id: int) -> Any:
@@ -425,7 +432,8 @@ def record_offline(
     """
     post = _locked(conn, post_id)
     revision = _revision(conn, post)
-    people.require(conn, actor, Right.RECORD, post["unit_id"])
+    for unit in _units_of(conn, post):
+        people.require(conn, actor, Right.RECORD, unit)
     if post["state"] != PostState.IN_REVIEW or revision["digest"] != digest:
         raise Conflict("签批单对应的不是当前送审的版本")
     if revision["author_id"] == actor.person:
@@ -595,8 +603,9 @@ def _not_covered(
     )
     signer = Actor(row["signer_id"], "", "standing")
     day = office_day(now, office.config.tz).isoformat()
+    may = all(people.may(conn, signer, Right.SIGN, unit) for unit in _units_of(conn, post))
     checks = [
-        (people.may(conn, signer, Right.SIGN, post["unit_id"]), Say("签发人已无签发权")),
+        (may, Say("签发人已无签发权")),
         (revision["template_digest"] == row["template_digest"], Say("模板已改动")),
         (keys == row["accounts"], Say("账号已变动")),
         (not row["columns"] or item["column"] in row["columns"], Say("栏目不在范围内")),

@@ -180,6 +180,27 @@ def test_rights_reach_down_the_tree_and_not_across(office: Office) -> None:
     assert decide(made, post, "lin") is PostState.APPROVED
 
 
+def test_nobody_signs_for_the_account_of_a_unit_he_does_not_sign_for(office: Office) -> None:
+    """卫健局 drafts for the county's account: the county's signer lets it out, not its own."""
+    units = builders.CONFIG + '[units.health]\nname="卫健局"\nparent="county"\n'
+    made = offices.declared(office, HAND, units)
+    with made.db.write() as conn:
+        builders.person(conn, "wei", "卫编", Role.EDITOR, "health")
+        builders.person(conn, "jian", "卫签", Role.SIGNER, "health")
+        builders.person(conn, "guan", "卫管", Role.ADMINISTRATOR, "health")
+        now, unit = made.db.now(conn), people.unit_of(conn, "health")["id"]
+        wei = builders.actor(conn, "wei")
+        body = Body("疫苗接种通知。")
+        post = compose.create(made, conn, now, wei, unit_id=unit, keys=["hand"], body=body)
+        review.submit(made, conn, now, wei, post)
+        assert review.waiting_for(made, conn, builders.actor(conn, "jian")) == []
+    with pytest.raises(NotAllowed):
+        decide(made, post, "jian")
+    with pytest.raises(NotAllowed):
+        record(made, post, by="guan")
+    assert decide(made, post, "lin") is PostState.APPROVED
+
+
 def test_who_is_barred_signs_nothing(one_step: Office) -> None:
     post = submitted(one_step)
     with one_step.db.write() as conn:

@@ -1,0 +1,300 @@
+"""Every act of the stages asks for its right: each function by each role, at each place."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from PIL import Image
+from sqlalchemy import Connection, select, update
+
+from bot import catalog, compose, people, review
+from bot.compose import Body
+from bot.db import deliveries, insert_id, items, posts, replies, revisions, sources
+from bot.db import people as persons
+from bot.deliver import accounts, holds, plan, queue
+from bot.errors import NotAllowed
+from bot.model import (
+    Actor,
+    DeliveryState,
+    Entry,
+    HoldScope,
+    ItemState,
+    Right,
+    Role,
+    Verdict,
+)
+from bot.office import Office
+from tests import builders, offices
+from tests.offices import url  # noqa: F401
+
+R = Right
+UNITS = """
+[units.county]
+name = "县府办"
+steps = [{ name = "初审", right = "review" }, { name = "签发", right = "sign" }]
+[units.health]
+name = "卫健局"
+parent = "county"
+steps = [{ name = "初审", right = "review" }, { name = "签发", right = "sign" }]
+[units.fire]
+name = "消防"
+"""
+MORE = """
+[sources.notices]
+unit = "health"
+url = "feed.xml"
+accounts = ["hand"]
+""" + offices.HAND.format(key="hand").replace('"county"', '"health"')
+
+
+@dataclass
+class World:
+    """One of everything at the unit `health`, each in the state in which acts on it are possible."""
+
+    office: Office
+    conn: Connection
+    now: datetime
+    who: Actor
+    draft: int
+    waiting: int
+    last_step: int
+    signed: int
+    failed: int
+    unclear: int
+    item: int
+    reply: int
+    standing: int
+    hold: int
+    unit: int
+
+    @property
+    def first(self) -> tuple[Any, ...]:
+        return self.conn, self.now, self.who
+
+    def digest(self, post: int) -> str:
+        query = select(revisions.c.digest).join(posts, posts.c.revision_id == revisions.c.id)
+        return str(self.conn.execute(query.where(posts.c.id == post)).scalar_one())
+
+    def decide(self, post: int) -> Any:
+        word = review.Decision(Verdict.PASS, self.digest(post))
+        return review.decide(self.office, *self.first, post, word)
+
+
+def _sheet() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (1, 1)).save(out, "PNG")
+    return out.getvalue()
+
+
+WEB = "https://weibo.example/1/AbC"
+ACTS: dict[str, tuple[Right, Callable[[World], Any]]] = {
+    "catalog.take": (R.WRITE, lambda w: catalog.take(*w.first, w.item)),
+    "catalog.skip": (R.WRITE, lambda w: catalog.skip(*w.first, w.item)),
+    "catalog.poll_now": (R.WRITE, lambda w: catalog.poll_now(*w.first, "notices")),
+    "catalog.pause": (R.ADMIN, lambda w: catalog.pause(*w.first, "notices", True)),
+    "compose.create": (
+        R.WRITE,
+        lambda w: compose.create(
+            w.office, *w.first, unit_id=w.unit, keys=["hand"], body=Body("文")
+        ),
+    ),
+    "compose.revise": (
+        R.WRITE,
+        lambda w: compose.revise(w.office, *w.first, w.draft, 1, Body("改"), ["hand"]),
+    ),
+    "compose.close": (R.WRITE, lambda w: compose.close(*w.first, w.draft)),
+    "compose.from_item": (R.WRITE, lambda w: compose.from_item(w.office, *w.first, w.item)),
+    "compose.answer": (R.WRITE, lambda w: compose.answer(w.office, *w.first, w.reply, "答")),
+    "compose.withdrawal": (
+        R.WRITE,
+        lambda w: compose.withdrawal(w.office, *w.first, w.signed, "误"),
+    ),
+    "review.submit": (R.WRITE, lambda w: review.submit(w.office, *w.first, w.draft)),
+    "review.decide, first step": (R.REVIEW, lambda w: w.decide(w.waiting)),
+    "review.decide, last step": (R.SIGN, lambda w: w.decide(w.last_step)),
+    "review.revoke": (R.SIGN, lambda w: review.revoke(w.office, *w.first, w.signed, "误")),
+    "review.record_offline": (
+        R.RECORD,
+        lambda w: review.record_offline(
+            w.office, *w.first, w.waiting, w.digest(w.waiting), "李明", _sheet(), "a.png"
+        ),
+    ),
+    "review.grant_standing": (
+        R.SIGN,
+        lambda w: review.grant_standing(
+            w.office, *w.first, "notices", ends=w.now + timedelta(1), daily_max=1, note="已审"
+        ),
+    ),
+    "review.end_standing": (R.SIGN, lambda w: review.end_standing(*w.first, w.standing)),
+    "review.wake_standing": (R.SIGN, lambda w: review.wake_standing(*w.first, w.standing)),
+    "queue.cancel": (R.SCHEDULE, lambda w: queue.cancel(*w.first, w.failed)),
+    "queue.retry": (R.SCHEDULE, lambda w: queue.retry(w.office, *w.first, w.failed)),
+    "queue.look_again": (R.SCHEDULE, lambda w: queue.look_again(*w.first, w.unclear)),
+    "queue.confirm_sent": (R.SCHEDULE, lambda w: queue.confirm_sent(*w.first, w.unclear, WEB)),
+    "queue.confirm_absent": (
+        R.SCHEDULE,
+        lambda w: queue.confirm_absent(w.office, *w.first, w.unclear),
+    ),
+    "queue.drop": (R.SCHEDULE, lambda w: queue.drop(*w.first, w.unclear)),
+    "holds.hold": (R.STOP, lambda w: holds.hold(*w.first, HoldScope.UNIT, w.unit, "核实")),
+    "holds.resume": (R.STOP, lambda w: holds.resume(*w.first, w.hold)),
+    "accounts.pause": (R.ADMIN, lambda w: accounts.pause(*w.first, "hand", True)),
+    "people.add": (
+        R.ADMIN,
+        lambda w: people.add(*w.first, "new", "新人", "health", Role.EDITOR),
+    ),
+    "people.grant": (R.ADMIN, lambda w: people.grant(*w.first, "zhou", "health", Role.EDITOR)),
+    "people.revoke": (R.ADMIN, lambda w: people.revoke(*w.first, "wei", "health", Role.EDITOR)),
+    "people.disable": (R.ADMIN, lambda w: people.disable(*w.first, "wei")),
+}
+
+
+@pytest.fixture
+def world(office: Office) -> World:
+    made = offices.declared(office, MORE, UNITS)
+    with made.db.write() as conn:
+        now, unit = made.db.now(conn), people.unit_of(conn, "health")["id"]
+        builders.person(conn, "wei", "卫编", Role.EDITOR, "health")
+        builders.person(conn, "shen", "沈棠", Role.REVIEWER, "health")
+        for role in Role:
+            for place in ("health", "county", "fire"):
+                builders.person(conn, f"{role}@{place}", f"{role}在{place}", role, place)
+        wei, shen, lin = (builders.actor(conn, who) for who in ("wei", "shen", "lin"))
+        w = World(made, conn, now, wei, *[0] * 10, unit)
+        w.draft, w.waiting, w.last_step, w.signed = (_post(w) for _ in range(4))
+        for post in (w.waiting, w.last_step, w.signed):
+            review.submit(made, *w.first, post)
+        w.who = shen
+        for post in (w.last_step, w.signed):
+            w.decide(post)
+        w.who = lin
+        w.decide(w.signed)
+        w.standing = review.grant_standing(
+            made, *w.first, "notices", ends=now + timedelta(1), daily_max=1, note="已审"
+        )
+        w.hold = holds.hold(*w.first, HoldScope.POST, w.draft, "核实")
+        w.item = _item(w)
+    plan.plan_due(made)
+    with made.db.write() as conn:
+        row = conn.execute(select(deliveries)).mappings().one()
+        w.failed = row["id"]
+        conn.execute(update(deliveries).values(state=DeliveryState.FAILED))
+        copy = {k: v for k, v in row.items() if k != "id"}
+        more = {"part": 1, "key": "k", "state": DeliveryState.UNCERTAIN, "due_at": None}
+        w.unclear = insert_id(conn, deliveries, {**copy, **more})
+        reply = {
+            "account_id": row["account_id"],
+            "remote_id": "r",
+            "text": "问",
+            "state": "visible",
+        }
+        times = {"at": now, "seen_at": now, "last_seen": now}
+        w.reply = insert_id(conn, replies, {**reply, **times})
+    return w
+
+
+def _post(w: World) -> int:
+    return compose.create(w.office, *w.first, unit_id=w.unit, keys=["hand"], body=Body("通知。"))
+
+
+def _item(w: World) -> int:
+    entry = Entry(key="1", title="停水")
+    source = w.conn.execute(select(sources.c.id)).scalar_one()
+    row = {"source_id": source, "key": "1", "state": ItemState.NEW, "title": "停水"}
+    stored = {"digest": entry.digest, "entry": entry.json(), "revision": 1, "seen_at": w.now}
+    return insert_id(w.conn, items, {**row, **stored})
+
+
+class _Undo(Exception):
+    pass
+
+
+def allowed(world: World, act: Callable[[World], Any], login: str) -> bool:
+    """Does it go through? Whatever it did is undone."""
+    try:
+        with world.office.db.write() as world.conn:
+            world.who = builders.actor(world.conn, login)
+            act(world)
+            raise _Undo
+    except NotAllowed:
+        return False
+    except _Undo:
+        return True
+
+
+@pytest.mark.parametrize("name", ACTS)
+def test_each_act_is_for_those_who_have_its_right_there(world: World, name: str) -> None:
+    right, act = ACTS[name]
+    may = {role for role in Role if right in people.RIGHTS[role]}
+    assert may
+    assert may != set(Role)
+    for place in ("health", "county"):
+        got = {role for role in Role if allowed(world, act, f"{role}@{place}")}
+        assert got == may, f"a role at {place}"
+    assert not any(allowed(world, act, f"{role}@fire") for role in Role), "elsewhere it is nothing"
+    some = f"{next(iter(may))}@health"
+    with world.office.db.write() as conn:
+        conn.execute(update(persons).values(disabled=True))
+    assert not allowed(world, act, some), "who is barred may nothing"
+
+
+def test_the_machine_s_own_shell_does_only_what_says_so(world: World) -> None:
+    """The machine's own shell runs the machine: it writes, signs and sends nothing."""
+    shell = Actor(None, "shell:root", "cli")
+    may = set()
+    for name, (_, act) in ACTS.items():
+        try:
+            with world.office.db.write() as world.conn:
+                world.who = shell
+                act(world)
+                raise _Undo
+        except NotAllowed:
+            pass
+        except _Undo:
+            may.add(name)
+    assert may == {
+        "catalog.pause",
+        "catalog.poll_now",
+        "holds.hold",
+        "holds.resume",
+        "accounts.pause",
+        "people.add",
+        "people.grant",
+        "people.revoke",
+        "people.disable",
+    }
+
+
+def test_connecting_is_for_administrators(world: World) -> None:
+    async def _connect(login: str) -> bool:
+        with world.office.db.read() as conn:
+            who = builders.actor(conn, login)
+        try:
+            await accounts.connect(world.office, who, "hand", "")
+        except NotAllowed:
+            return False
+        return True
+
+    async def _all() -> set[Role]:
+        return {role for role in Role if await _connect(f"{role}@health")}
+
+    assert asyncio.run(_all()) == {Role.ADMINISTRATOR}
+
+
+def test_a_post_of_another_unit_is_not_seen_to_by_way_of_its_account(world: World) -> None:
+    """An account of health, a post of the county on it: health's people do not write there."""
+    with world.office.db.write() as world.conn:
+        builders.person(world.conn, "bian", "县编", Role.EDITOR, "county")
+        world.who = builders.actor(world.conn, "bian")
+        unit = people.unit_of(world.conn, "county")["id"]
+        post = compose.create(
+            world.office, *world.first, unit_id=unit, keys=["hand"], body=Body("通知。")
+        )
+    assert not allowed(world, lambda w: review.submit(w.office, *w.first, post), "editor@health")
+    assert allowed(world, lambda w: review.submit(w.office, *w.first, post), "editor@county")
