@@ -61,20 +61,20 @@ class World:
     conn: Connection
     now: datetime
     who: Actor
-    draft: int
-    waiting: int
-    last_step: int
-    signed: int
-    failed: int
-    unclear: int
-    item: int
-    reply: int
-    standing: int
-    hold: int
     unit: int
+    draft: int = 0
+    waiting: int = 0
+    last_step: int = 0
+    signed: int = 0
+    failed: int = 0
+    unclear: int = 0
+    item: int = 0
+    reply: int = 0
+    standing: int = 0
+    hold: int = 0
 
     @property
-    def first(self) -> tuple[Any, ...]:
+    def first(self) -> tuple[Connection, datetime, Actor]:
         return self.conn, self.now, self.who
 
     def digest(self, post: int) -> str:
@@ -166,7 +166,7 @@ def world(office: Office) -> World:
             for place in ("health", "county", "fire"):
                 builders.person(conn, f"{role}@{place}", f"{role}在{place}", role, place)
         wei, shen, lin = (builders.actor(conn, who) for who in ("wei", "shen", "lin"))
-        w = World(made, conn, now, wei, *[0] * 10, unit)
+        w = World(made, conn, now, wei, unit)
         w.draft, w.waiting, w.last_step, w.signed = (_post(w) for _ in range(4))
         for post in (w.waiting, w.last_step, w.signed):
             review.submit(made, *w.first, post)
