@@ -120,6 +120,11 @@ def see_to(
     return left
 
 
+def anything(conn: Connection, table: Table, now: datetime) -> bool:
+    """Is any row due and free?"""
+    return conn.execute(select(table.c.id).where(free(table, now)).limit(1)).first() is not None
+
+
 def next_due(conn: Connection, now: datetime, tables: Sequence[Table]) -> datetime | None:
     """The earliest time after `now` at which any row falls due or its lease ends.
 

@@ -7,12 +7,15 @@ is due, follow-on work included, and ends.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import secrets
 import socket
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Table, func, select, update
@@ -33,7 +36,7 @@ from bot.db import (
 )
 from bot.deliver import accounts as account_stage
 from bot.deliver import ledger, plan
-from bot.deliver.engine import Engine, sleep_until
+from bot.deliver.engine import Engine
 from bot.errors import GongkaiError
 from bot.language import Say
 from bot.notices import close_notice, open_notice
@@ -45,6 +48,15 @@ QUIET = 5
 _LIVING: set[str] = set()  # the workers of this very process
 
 
+@dataclass(frozen=True)
+class Stage:
+    """One kind of work: its turn (gives how much it did), and the tables whose rows ask for one."""
+
+    act: Callable[[], Awaitable[int]]
+    tables: set[Table]
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 class Worker:
     """Everything that happens in time."""
 
@@ -53,8 +65,9 @@ class Worker:
         self.id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         lease.holder = self.id
         self.engine = Engine(office, self.id)
-        self._wakes: list[asyncio.Event] = [self.engine.wake]
-        self._troubles: set[str] = set()  # the notices we opened and have not ended
+        self._every = self._stages()
+        self._troubles: dict[Any, str] = {}  # whose turn fails: the notice of it, not ended yet
+        self._schedules_told = True  # a notice of an earlier worker's may stand
 
     # ------------------------------------------------------------ for ever
 
@@ -63,89 +76,85 @@ class Worker:
         await self._thread(self._after_silence)
         await self._thread(self._enter)
         ticks = self._ticks()
-        loops = [asyncio.create_task(loop) for loop in self._loops(stop)]
+        loops = [self._loop(stop, stage) for stage in self._every]
+        tasks = [asyncio.create_task(loop) for loop in (*loops, self._watch(stop))]
         try:
             await stop.wait()
         finally:
-            for wake in self._wakes:
-                wake.set()
-            await asyncio.gather(*loops)
+            self._wake_all()
+            await asyncio.gather(*tasks)
             ticks.shutdown(wait=False)
             await self.engine.aclose()
             await self._thread(self._leave)
 
-    def _loops(self, stop: asyncio.Event) -> list[Coroutine[Any, Any, None]]:
+    def _stages(self) -> list[Stage]:
         n = 50
-        stages: list[tuple[Callable[[], Awaitable[int]], Sequence[Table]]] = [
-            (self.engine.start_due, [deliveries]),
-            (lambda: catalog.poll_due(self.office), [sources]),
-            (self._flow, [items, posts, occurrences]),
-            (lambda: collect.collect_due(self.office, self.engine.adapters, n), [watches]),
-            (self._check_accounts, [accounts]),
+        return [
+            Stage(self.engine.start_due, {deliveries, accounts}, self.engine.wake),
+            Stage(lambda: catalog.poll_due(self.office), {sources}),
+            Stage(self._flow, {items, posts, occurrences}),
+            Stage(lambda: collect.collect_due(self.office, self.engine.adapters, n), {watches}),
+            Stage(self._check_accounts, {accounts}),
         ]
-        return [self._loop(stop, act, tables) for act, tables in stages]
 
-    async def _loop(
-        self, stop: asyncio.Event, act: Callable[[], Awaitable[int]], tables: Sequence[Table]
-    ) -> None:
-        wake = self.engine.wake if tables == [deliveries] else asyncio.Event()
-        self._wakes.append(wake)
+    async def _loop(self, stop: asyncio.Event, stage: Stage) -> None:
+        """Turns while there is work; then asleep until the watch or another stage wakes it."""
         while not stop.is_set():
-            if await self._turn(act):
+            if await self._turn(stage.act):
                 self._wake_all()
             else:
-                await self._sleep(stop, wake, tables)
+                await stage.wake.wait()
+            stage.wake.clear()
+
+    async def _watch(self, stop: asyncio.Event) -> None:
+        """Wakes the stages whose rows fall due, to the moment; every second it looks for what other
+        processes made due; after QUIET seconds every stage has a turn all the same: it sweeps.
+
+        Looking is one read; turns write.
+        """
+        quiet = 0.0
+        while not stop.is_set():
+            try:
+                now, due, busy = await self._thread(self._look)
+                await self._over(self._look)
+            except Exception as error:
+                await self._trouble(self._look, error)
+                continue
+            rested = time.monotonic() >= quiet
+            quiet = time.monotonic() + QUIET if rested else quiet
+            for stage in self._every:
+                if rested or stage.tables & busy:
+                    stage.wake.set()
+            wait = 1.0 if due is None else min(1.0, max(0.0, (due - now).total_seconds()))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), wait)
+
+    def _look(self) -> tuple[datetime, datetime | None, set[Table]]:
+        """Now, when the next row falls due, and the tables that have one due already."""
+        with self.office.db.read() as conn:
+            now = self.office.db.now(conn)
+            tables = {table for stage in self._every for table in stage.tables}
+            due = [lease.next_due(conn, now, list(tables))]
+            pace = select(func.min(accounts.c.free_at)).where(accounts.c.free_at > now)
+            due.append(conn.execute(pace).scalar())
+            busy = {table for table in tables if lease.anything(conn, table, now)}
+        return now, min((at for at in due if at), default=None), busy
 
     async def _turn(self, act: Callable[[], Awaitable[int]]) -> int:
         """One bad turn never ends the loop."""
         try:
             done = await act()
-            if self._troubles:
-                await self._thread(self._trouble_is_over)
+            await self._over(act)
             return done
         except Exception as error:
-            await self._trouble(error)
+            await self._trouble(act, error)
             return 0
 
     def _wake_all(self) -> None:
-        for wake in self._wakes:
-            wake.set()
+        for stage in self._every:
+            stage.wake.set()
 
-    async def _sleep(
-        self, stop: asyncio.Event, wake: asyncio.Event, tables: Sequence[Table]
-    ) -> None:
-        """To the next due time, with a look every second for what others made due meanwhile.
-
-        Looking is a read; a turn writes. After QUIET seconds there is a turn all the same: it sweeps.
-        """
-        quiet = time.monotonic() + QUIET
-        try:
-            while time.monotonic() < quiet and not stop.is_set():
-                now, due = await self._thread(self._next, tables)
-                await sleep_until(wake, due, now, longest=1)
-                if await self._thread(self._anything, tables):
-                    return
-        except Exception as error:
-            await self._trouble(error)
-
-    def _anything(self, tables: Sequence[Table]) -> bool:
-        with self.office.db.read() as conn:
-            now = self.office.db.now(conn)
-            return any(
-                conn.execute(select(t.c.id).where(lease.free(t, now)).limit(1)).first()
-                for t in tables
-            )
-
-    def _next(self, tables: Sequence[Table]) -> tuple[Any, Any]:
-        with self.office.db.read() as conn:
-            now = self.office.db.now(conn)
-            due = lease.next_due(conn, now, tables)
-            if deliveries in tables:
-                pace = select(func.min(accounts.c.free_at)).where(accounts.c.free_at > now)
-                due = min((t for t in (due, conn.execute(pace).scalar()) if t), default=None)
-        return now, due
-
-    async def _trouble(self, error: Exception) -> None:
+    async def _trouble(self, whose: Any, error: Exception) -> None:
         """Say it once where people look, wait a little, go on."""
         if isinstance(error, GongkaiError):
             log.warning("%s", error)
@@ -153,21 +162,27 @@ class Worker:
             log.error("turn failed", exc_info=None if disk_full(error) else error)
         said = error.say if isinstance(error, GongkaiError) else _explained(error)
         try:
-            await self._thread(self._tell, said)
+            await self._thread(self._tell, whose, said)
         except Exception:
             log.warning("%s", said)
         await asyncio.sleep(2)
 
-    def _tell(self, said: Say) -> None:
+    def _tell(self, whose: Any, said: Say) -> None:
         key = f"worker:{said.text[:20]}"
         with self.office.db.write() as conn:
             open_notice(conn, self.office.db.now(conn), key, said)
-        self._troubles.add(key)
+        self._troubles[whose] = key
 
-    def _trouble_is_over(self) -> None:
+    async def _over(self, whose: Any) -> None:
+        """What failed goes well again: its notice ends, unless another fails of the same."""
+        key = self._troubles.get(whose)
+        if key is not None and list(self._troubles.values()).count(key) == 1:
+            await self._thread(self._close, key)
+        self._troubles.pop(whose, None)
+
+    def _close(self, key: str) -> None:
         with self.office.db.write() as conn:
-            close_notice(conn, self.office.db.now(conn), *self._troubles)
-        self._troubles.clear()
+            close_notice(conn, self.office.db.now(conn), key)
 
     async def _thread(self, act: Callable[..., Any], *args: Any) -> Any:
         return await asyncio.to_thread(act, *args)
@@ -175,9 +190,20 @@ class Worker:
     # ------------------------------------------------------------ the stages' turns
 
     async def _flow(self) -> int:
-        """Rows that need no network: occurrences, drafts, standing sign-offs, plans."""
+        """Rows that need no network: occurrences, drafts, standing sign-offs, plans.
+
+        Each has its turn, whatever became of the one before.
+        """
         acts = (schedule.fire_due, compose.compose_due, review.take_drafts, plan.plan_due)
-        return sum([await self._thread(act, self.office) for act in acts])
+        done, wrong = 0, None
+        for act in acts:
+            try:
+                done += await self._thread(act, self.office)
+            except Exception as error:
+                wrong = wrong or error
+        if wrong is not None:
+            raise wrong
+        return done
 
     async def _check_accounts(self) -> int:
         return await account_stage.check_due(self.office, self.engine.adapters)
@@ -199,8 +225,9 @@ class Worker:
     async def _tick(self, act: Callable[[], None]) -> None:
         try:
             await self._thread(act)
+            await self._over(act)
         except Exception as error:
-            await self._trouble(error)
+            await self._trouble(act, error)
 
     def _beat(self) -> None:
         with self.office.db.write() as conn:
@@ -221,12 +248,15 @@ class Worker:
 
     def _plan_schedules(self) -> None:
         wrong = schedule.plan_ahead(self.office)
+        if not wrong and not self._schedules_told:
+            return
         with self.office.db.write() as conn:
             now = self.office.db.now(conn)
             for error in wrong:
                 open_notice(conn, now, "schedules", error.say, None, "/today")
             if not wrong:
                 close_notice(conn, now, "schedules")
+        self._schedules_told = bool(wrong)
 
     # ------------------------------------------------------------ coming and going
 
@@ -269,7 +299,7 @@ class Worker:
             lambda: collect.collect_due(self.office, self.engine.adapters, 100),
         ]
         try:
-            while sum([await act() for act in acts]):
+            while sum([await self._turn(act) for act in acts]):
                 pass
         finally:
             await self.engine.aclose()

@@ -7,7 +7,6 @@ time. Settlements are gathered for a few milliseconds and committed together.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -495,13 +494,3 @@ def _found(
 
 def _backoff(waits: int) -> timedelta:
     return WAITS[min(waits, len(WAITS) - 1)]
-
-
-async def sleep_until(
-    wake: asyncio.Event, at: datetime | None, now: datetime, longest: float
-) -> None:
-    """Sleep to `at`, or until woken, at most `longest` seconds."""
-    wait = longest if at is None else min(longest, max(0.0, (at - now).total_seconds()))
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(wake.wait(), wait)
-    wake.clear()
