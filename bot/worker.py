@@ -28,6 +28,7 @@ from bot.db import (
     insert_missing,
     items,
     metadata,
+    notices,
     occurrences,
     posts,
     sources,
@@ -140,21 +141,21 @@ class Worker:
             busy = {table for table in tables if lease.anything(conn, table, now)}
         return now, min((at for at in due if at), default=None), busy
 
-    async def _turn(self, act: Callable[[], Awaitable[int]]) -> int:
-        """One bad turn never ends the loop."""
+    async def _turn(self, act: Callable[[], Awaitable[int]], pause: float = 2) -> int:
+        """One bad turn never ends the loop; there is a pause after it."""
         try:
             done = await act()
             await self._over(act)
             return done
         except Exception as error:
-            await self._trouble(act, error)
+            await self._trouble(act, error, pause)
             return 0
 
     def _wake_all(self) -> None:
         for stage in self._every:
             stage.wake.set()
 
-    async def _trouble(self, whose: Any, error: Exception) -> None:
+    async def _trouble(self, whose: Any, error: Exception, pause: float = 2) -> None:
         """Say it once where people look, wait a little, go on."""
         if isinstance(error, GongkaiError):
             log.warning("%s", error)
@@ -165,7 +166,7 @@ class Worker:
             await self._thread(self._tell, whose, said)
         except Exception:
             log.warning("%s", said)
-        await asyncio.sleep(2)
+        await asyncio.sleep(pause)
 
     def _tell(self, whose: Any, said: Say) -> None:
         key = f"worker:{said.text[:20]}"
@@ -274,6 +275,10 @@ class Worker:
             ledger.recover(conn, now, dead)
             lease.let_go(conn, [t for t in metadata.tables.values() if "lease" in t.c], now, dead)
             conn.execute(update(workers).where(workers.c.id.in_(dead)).values(stopped_at=now))
+            old = notices.c.key.startswith("worker:"), notices.c.closed_at.is_(None)
+            conn.execute(
+                update(notices).where(*old).values(closed_at=now)
+            )  # told anew, if it lasts
             row = {"id": self.id, "host": socket.gethostname(), "pid": os.getpid()}
             insert_missing(conn, workers, [{**row, "started_at": now, "beat_at": now}])
         self._plan_schedules()
@@ -299,7 +304,7 @@ class Worker:
             lambda: collect.collect_due(self.office, self.engine.adapters, 100),
         ]
         try:
-            while sum([await self._turn(act) for act in acts]):
+            while sum([await self._turn(act, 0) for act in acts]):
                 pass
         finally:
             await self.engine.aclose()
