@@ -31,26 +31,49 @@ def badges(conn: Connection, office: Office, actor: Actor, scope: set[int]) -> d
 
 def mine_to_sign(conn: Connection, office: Office, actor: Actor, scope: set[int]) -> list[int]:
     """The posts bot.review.waiting_for gives, in its order, without asking the store row by row."""
+    names = ("id", "unit_id", "step", "emergency", "revision_id", "accounts")
     rows = conn.execute(
-        select(*(posts.c[name] for name in ("id", "unit_id", "step", "emergency", "revision_id")))
+        select(*(posts.c[name] for name in names))
         .add_columns(units.c.key, revisions.c.author_id)
         .join(units, units.c.id == posts.c.unit_id)
         .join(revisions, revisions.c.id == posts.c.revision_id)
         .where(posts.c.state == PostState.IN_REVIEW, posts.c.unit_id.in_(scope))
         .order_by(posts.c.emergency.desc(), func.coalesce(posts.c.go_at, posts.c.changed_at))
     ).mappings()
-    passed = select(signoffs.c.revision_id).where(
-        signoffs.c.person_id == actor.person, signoffs.c.verdict == Verdict.PASS
-    )
-    signed = set(conn.execute(passed).scalars())
-    rights = {unit: people.rights(conn, actor, unit) for unit in scope}
+    owners = {
+        row.id: row.unit_id for row in conn.execute(select(accounts.c.id, accounts.c.unit_id))
+    }
+    signed = _passed(conn, actor)
+    rights = {unit: people.rights(conn, actor, unit) for unit in {*scope, *owners.values()}}
     return [
         row["id"]
         for row in rows
         if row["author_id"] != actor.person
         and row["revision_id"] not in signed
-        and _step_right(office, row) in rights[row["unit_id"]]
+        and all(_step_right(office, row) in rights[unit] for unit in _speaks_for(row, owners))
     ]
+
+
+def _passed(conn: Connection, actor: Actor) -> set[int]:
+    """Revisions this person passed a step of since they were last returned."""
+    returned = signoffs.alias("returned")
+    since = select(func.coalesce(func.max(returned.c.id), 0)).where(
+        returned.c.revision_id == signoffs.c.revision_id, returned.c.verdict == Verdict.RETURN
+    )
+    passes = select(signoffs.c.revision_id).where(
+        signoffs.c.person_id == actor.person,
+        signoffs.c.verdict == Verdict.PASS,
+        signoffs.c.revision_id.in_(
+            select(posts.c.revision_id).where(posts.c.state == PostState.IN_REVIEW)
+        ),
+        signoffs.c.id > since.scalar_subquery(),
+    )
+    return set(conn.execute(passes).scalars())
+
+
+def _speaks_for(row: RowMapping, owners: dict[int, int]) -> set[int]:
+    """The post's unit, and those whose accounts it goes to."""
+    return {row["unit_id"], *(owners[one] for one in row["accounts"] or () if one in owners)}
 
 
 def _step_right(office: Office, row: RowMapping) -> Right:

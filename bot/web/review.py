@@ -10,7 +10,7 @@ from sqlalchemy import Connection, RowMapping, func, select
 from starlette.responses import Response
 
 from bot import compose, people, review
-from bot.db import items, posts, revisions, signoffs, sources, units
+from bot.db import accounts, items, posts, revisions, signoffs, sources, units
 from bot.db import people as persons
 from bot.errors import GongkaiError, Invalid, NotAllowed, NotFound
 from bot.language import Say
@@ -169,8 +169,10 @@ def _refusal(office: Office, conn: Connection, actor: Actor, post: RowMapping) -
         return ""
     steps = review.steps_of(office, conn, post)
     step = steps[min(post["step"], len(steps) - 1)]
+    owners = select(accounts.c.unit_id).where(accounts.c.id.in_(post["accounts"] or []))
     try:
-        people.require(conn, actor, step.right, post["unit_id"])
+        for unit in {post["unit_id"], *conn.execute(owners).scalars()}:
+            people.require(conn, actor, step.right, unit)
     except NotAllowed as error:
         return str(error)
     return str(Say("您是拟稿人，或已审过这一版的前一步；“{step}”须由他人办理", step=step.name))

@@ -8,7 +8,7 @@ from datetime import timedelta
 from PIL import Image
 from sqlalchemy import select, update
 
-from bot import compose, db, media, review
+from bot import compose, db, media, people, review
 from bot.compose import Body
 from bot.model import Media, Verdict
 from bot.office import Office
@@ -54,13 +54,25 @@ def test_the_figure_agrees_with_the_stages_own_list_for_everybody(staffed: Offic
     for n in range(3):
         scene.submitted(staffed, title=f"普通 {n}", go_at=builders.NOW + timedelta(hours=3 - n))
     scene.submitted(staffed, title="紧急", emergency=True)
+    returned = scene.submitted(staffed, title="退过的", emergency=True)
+    for login, verdict in (("shen", Verdict.PASS), ("lin", Verdict.RETURN)):
+        with staffed.db.write() as conn:
+            word = review.Decision(verdict, scene.digest(conn, returned), "请核对")
+            review.decide(staffed, conn, builders.NOW, builders.actor(conn, login), returned, word)
+    with staffed.db.write() as conn:
+        review.submit(staffed, conn, builders.NOW, builders.actor(conn, "zhou"), returned)
+        other = builders.unit(conn, "health")
+        scene.account(conn, "clinic", "mastodon", unit_id=other)
+    scene.submitted(staffed, title="借别处账号", keys=("board", "clinic"))
+    seen = 0
     with staffed.db.read() as conn:
         for login in ("zhou", "shen", "lin", "gu", "xu", "he"):
             who = builders.actor(conn, login)
-            rows = review.waiting_for(staffed, conn, who)
-            theirs = [row["id"] for row in rows]
-            units = {row["unit_id"] for row in rows} | {1}
-            assert counts.mine_to_sign(conn, staffed, who, units) == theirs, login
+            theirs = [row["id"] for row in review.waiting_for(staffed, conn, who)]
+            scope = people.unit_ids(conn, who)
+            assert counts.mine_to_sign(conn, staffed, who, scope) == theirs, login
+            seen += len(theirs)
+    assert seen > 5
 
 
 def test_what_is_signed_stands_there_to_the_byte_with_its_figures(
