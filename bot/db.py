@@ -520,6 +520,7 @@ replies = Table(
     _text("salt"),
     UniqueConstraint("account_id", "remote_id"),
     Index("ix_replies_at", "at"),
+    Index("ix_replies_parent", "account_id", "parent"),
 )
 reply_versions = Table(
     "reply_versions",
@@ -704,7 +705,9 @@ _PG_NOW = text("select (extract(epoch from clock_timestamp()) * 1000000)::bigint
 def _sqlite_engine(url: URL) -> Engine:
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": 30, "isolation_level": None})
+    engine = create_engine(
+        url, hide_parameters=True, connect_args={"timeout": 30, "isolation_level": None}
+    )
 
     @event.listens_for(engine, "connect")
     def _pragmas(conn: DBAPIConnection, _: Any) -> None:
@@ -729,7 +732,9 @@ def _sqlite_engine(url: URL) -> Engine:
 
 
 def _postgres_engine(url: URL) -> Engine:
-    return create_engine(url, pool_size=5, max_overflow=10, pool_pre_ping=True)
+    return create_engine(
+        url, hide_parameters=True, pool_size=5, max_overflow=10, pool_pre_ping=True
+    )
 
 
 def insert_id(conn: Connection, table: Table, values: Mapping[str, Any]) -> int:

@@ -12,8 +12,7 @@ from zoneinfo import ZoneInfo
 
 from lxml import etree
 
-from bot.sources.feed_xml import NAMESPACE
-
+NAMESPACE = "https://gongkai.example/ns/1"  # bot.sources.feed's own extension
 _GK = f"{{{NAMESPACE}}}"
 _SITE = "https://www.yunlan.example"
 
