@@ -406,6 +406,11 @@ def _rendition(revision_id: int, part: Rendered) -> dict[str, Any]:
 def locked(conn: Connection, post_id: int) -> RowMapping:
     """The post, locked against sign-offs, edits and attempts. Raises NotFound."""
     lock(conn, posts, [post_id])
+    return one(conn, post_id)
+
+
+def one(conn: Connection, post_id: int) -> RowMapping:
+    """The post, as it is read. Raises NotFound."""
     row = conn.execute(select(posts).where(posts.c.id == post_id)).mappings().first()
     if row is None:
         raise NotFound("没有编号 {id} 的稿件", id=post_id)

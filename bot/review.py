@@ -139,6 +139,22 @@ def trail(conn: Connection, post_id: int) -> list[RowMapping]:
     return list(conn.execute(query.order_by(signoffs.c.id)).mappings())
 
 
+def why(office: Office, conn: Connection, post: RowMapping) -> Say | None:
+    """Why a post of which no delivery stands has not gone yet; None for one that is put away."""
+    if post["state"] == PostState.DRAFT:
+        return Say.of(post["returned"]) if post["returned"] else Say("草稿，还没有送审")
+    if post["state"] == PostState.IN_REVIEW:
+        steps = steps_of(office, conn, post)
+        return Say("等待审次：{step}", step=steps[min(post["step"], len(steps) - 1)].name)
+    if post["state"] == PostState.APPROVED and post["slot"]:
+        return Say("已签发，等日程 {key} 的下一个时段", key=post["slot"])
+    if post["state"] == PostState.APPROVED:
+        return (
+            Say("已签发，正在排入队列") if post["due_at"] else Say("没能排入队列，请管理员查看日志")
+        )
+    return None
+
+
 # ---------------------------------------------------------------- submitting
 
 

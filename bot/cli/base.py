@@ -6,6 +6,7 @@ import functools
 import getpass
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from bot.model import Actor
     from bot.office import Office
+
+_HARMFUL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # a terminal obeys some of these
 
 as_json = click.option("--json", "json_", is_flag=True, help="以 JSON 输出 as JSON")
 
@@ -125,10 +128,11 @@ def show(rows: Iterable[Mapping[Any, Any]], json_: bool, columns: Mapping[str, s
         return
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text  # as it stands: what people write is no markup
 
     table = Table(*(_(heading) for heading in columns.values()), box=None, pad_edge=False)
     for row in rows:
-        table.add_row(*(cell(row.get(name)) for name in columns))
+        table.add_row(*(Text(cell(row.get(name))) for name in columns))
     Console(soft_wrap=False).print(table)
 
 
@@ -157,7 +161,7 @@ def cell(value: Any) -> str:
         from bot.language import Say
 
         return str(Say.of(value))
-    return str(value)
+    return _HARMFUL.sub("\ufffd", str(value))
 
 
 def instant(office: Office, value: str | None) -> datetime | None:

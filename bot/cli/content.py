@@ -13,6 +13,7 @@ from bot.cli.base import acting, as_json, instant, reading_units, say, show, wit
 if TYPE_CHECKING:
     from sqlalchemy import Connection, RowMapping
 
+    from bot.language import Say
     from bot.model import Actor
     from bot.office import Office
 
@@ -51,43 +52,48 @@ def post_list(office: Office, state: str, limit: int, json_: bool) -> None:
 def post_show(office: Office, post_id: int, json_: bool) -> None:
     """一篇稿件：各账号将发的原文、审签、投递 one post, as it will be sent."""
     with office.db.read() as conn:
-        found = _whole(conn, post_id)
+        found = _whole(office, conn, post_id)
     if json_:
         say(found, True, "")
         return
     click.echo(f"#{post_id} [{found['state']}] {found['title']}  digest {found['digest'][:16]}")
+    if found["why"]:
+        click.echo(found["why"])
     for part in found["renditions"]:
         click.echo(f"\n— {part['account']} ({part['part'] + 1})\n{part['payload']['text']}")
     for finding in found["findings"]:
         click.echo(f"! {finding['severity']} {finding['rule']}: {finding['message']}")
     for row in found["deliveries"]:
-        click.echo(f"> {row['account_key']} {row['act']} {row['state']} {row['url'] or ''}")
+        more = row["url"] or row["why"]
+        click.echo(f"> {row['account_key']} {row['act']} {row['state']} {more}")
 
 
-def _whole(conn: Connection, post_id: int) -> dict[str, Any]:
+def _whole(office: Office, conn: Connection, post_id: int) -> dict[str, Any]:
     from bot import compose, review
     from bot.deliver import queue
 
-    row = compose.locked(conn, post_id)
+    row = compose.one(conn, post_id)
     revision = compose.current(conn, row)
     names = dict(zip(sorted(row["accounts"]), compose.account_keys(conn, row), strict=False))
     parts = [dict(r) | {"account": names.get(r["account_id"])} for r in review.shown(conn, row)]
+    now = office.db.now(conn)
     deliveries = queue.listing(conn, {row["unit_id"]}, post=post_id, limit=500)
     return {
         **row,
+        "why": "" if deliveries else str(review.why(office, conn, row) or ""),
         "digest": revision["digest"],
         "number": revision["number"],
         "body": revision["body"],
         "findings": revision["findings"],
         "renditions": parts,
         "signoffs": [dict(r) for r in review.trail(conn, post_id)],
-        "deliveries": [_brief(r) for r in deliveries],
+        "deliveries": [_brief(r, queue.why(conn, now, r)) for r in deliveries],
     }
 
 
-def _brief(row: RowMapping) -> dict[str, Any]:
-    keep = "id account_key act part state go_at latest_at sent_at remote_id url reason visible"
-    return {name: row[name] for name in keep.split()}
+def _brief(row: RowMapping, why: Say | None) -> dict[str, Any]:
+    keep = "id account_key act part state go_at latest_at sent_at remote_id url visible"
+    return {name: row[name] for name in keep.split()} | {"why": str(why or "")}
 
 
 @post.command("new")
@@ -101,6 +107,7 @@ def _brief(row: RowMapping) -> dict[str, Any]:
 )
 @click.option("--at", default=None, help="计划时间 2026-11-25 09:30")
 @click.option("--latest", default=None, help="最迟时间")
+@click.option("--slot", default="", help="签发后等这个日程的下一个时段")
 @click.option("--emergency", is_flag=True, help="应急，走两人应急审签")
 @as_json
 @acting
@@ -127,8 +134,22 @@ def post_new(office: Office, actor: Actor, **asked: Any) -> None:
             go_at=instant(office, asked["at"]),
             latest_at=instant(office, asked["latest"]),
             emergency=asked["emergency"],
+            slot=_slot(office, asked["slot"], asked["unit"]),
         )
     say({"post": made}, asked["json_"], f"#{made}")
+
+
+def _slot(office: Office, key: str, unit: str) -> str:
+    """The key of a schedule of the unit's that gives slots; empty for none. Raises ConfigError, Invalid."""
+    from bot import schedule
+    from bot.errors import Invalid
+
+    if key:
+        file = office.config.place(office.config.schedules) / f"{key}.toml"
+        made = schedule.load(office, file) if file.exists() else None
+        if made is None or made.items or made.unit != unit:
+            raise Invalid("单位 {unit} 没有叫 {key} 的时段日程", unit=unit, key=key)
+    return key
 
 
 @post.command("compose")

@@ -38,7 +38,7 @@ def init(folder: str) -> None:
 @as_json
 @click.pass_context
 def check(context: click.Context, json_: bool) -> None:
-    """检查配置、模板、日程和审次 config, templates, schedules, steps; no change but schema."""
+    """检查配置、模板、日程和审次 config, templates, schedules, steps; takes config.toml in."""
     from bot.cli.running import examine
 
     office = opened(context)

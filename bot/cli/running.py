@@ -18,7 +18,7 @@ from sqlalchemy import select, update
 from bot import catalog, review, schedule, templates
 from bot.config import Config
 from bot.db import accounts as account_rows
-from bot.db import units
+from bot.db import notices, units
 from bot.deliver import accounts, queue
 from bot.errors import GongkaiError
 from bot.language import Say
@@ -218,10 +218,17 @@ async def run_once(office: Office) -> int:
         if office.config.demo.enabled:
             await asyncio.to_thread(_welcome, office, False)
         await Worker(office).once()
+    return await asyncio.to_thread(_needs_person, office)
+
+
+def _needs_person(office: Office) -> bool:
+    """A delivery waits for somebody's decision, or an incident lasts: an account broken, say."""
     with office.db.read() as conn:
         everyone = set(conn.execute(select(units.c.id)).scalars())
-        needed = queue.counts(conn, everyone)["person"]
-    return 1 if needed else 0
+        lasts = select(notices.c.id).where(
+            notices.c.closed_at.is_(None), notices.c.key.not_like("baseline:%")
+        )
+        return bool(queue.counts(conn, everyone)["person"] or conn.execute(lasts.limit(1)).first())
 
 
 def _answers(office: Office) -> bool:

@@ -1,0 +1,441 @@
+"""gongkai: a door. What it shows, what it refuses, and how it ends (0, 1 or 2)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+from sqlalchemy import update
+
+from bot.cli import main
+from bot.db import deliveries, insert_id, replies
+from bot.deliver import plan
+from bot.language import use
+from bot.model import DeliveryState
+from bot.office import Office
+from bot.workdays import FixedClock
+from tests import builders, offices
+from tests.fakes import mastodon
+from tests.fakes.server import Server
+from tests.offices import url  # noqa: F401
+
+S = DeliveryState
+Run = Callable[..., Result]
+AS = ("--as", "zhou")
+
+
+@pytest.fixture
+def desk(office: Office) -> Office:
+    return offices.declared(office, offices.HAND.format(key="hand"))
+
+
+@pytest.fixture
+def run(desk: Office, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    """A command on the office, with the people's password in the environment."""
+    monkeypatch.setenv("GONGKAI_PASSWORD", builders.PASSWORD)
+    path = str(desk.config.path)
+
+    def _run(*words: object, code: int = 0, given: str | None = None) -> Result:
+        found = CliRunner().invoke(main, ["--config", path, *map(str, words)], input=given)
+        assert found.exit_code == code, found.output
+        return found
+
+    yield _run
+    use("zh")
+
+
+def said(result: Result) -> Any:
+    return json.loads(result.stdout)
+
+
+# ---------------------------------------------------------------- how it ends
+
+
+def test_help_and_version_need_no_office(tmp_path: Path) -> None:
+    for words in (["--help"], ["queue", "--help"], ["--version"]):
+        assert CliRunner().invoke(main, words).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "init",
+        "check",
+        "run",
+        "worker",
+        "web",
+        "read",
+        "item",
+        "post",
+        "sign",
+        "queue",
+        "hold",
+        "resume",
+        "replies",
+        "account",
+        "user",
+        "audit",
+        "backup",
+        "restore",
+    ],
+)
+def test_every_command_explains_itself(name: str) -> None:
+    found = CliRunner().invoke(main, [name, "--help"])
+    assert found.exit_code == 0
+    assert len(found.output.splitlines()) > 3
+
+
+def test_an_error_is_one_sentence_and_exit_2(run: Run) -> None:
+    found = run("post", "show", 99, code=2)
+    assert found.stdout == ""
+    assert found.stderr == "没有编号 99 的稿件\n"
+    assert "no such option" in run("post", "list", "--nonsense", code=2).stderr.lower()
+
+
+def test_a_fault_of_ours_is_told_without_a_traceback(run: Run, desk: Office) -> None:
+    with desk.db.write() as conn:
+        conn.exec_driver_sql("drop table holds")
+    found = run("resume", code=2)
+    assert found.stderr.startswith("内部错误 OperationalError")
+    assert "Traceback" not in found.output
+
+
+def test_without_an_office_it_says_how_to_make_one(tmp_path: Path) -> None:
+    found = CliRunner().invoke(main, ["--config", str(tmp_path / "config.toml"), "queue"])
+    assert found.exit_code == 2
+    assert "gongkai init" in found.stderr
+
+
+def test_it_speaks_english_when_asked(run: Run) -> None:
+    assert "没有编号" not in run("--lang", "en", "post", "show", 99, code=2).stderr
+
+
+# ---------------------------------------------------------------- who acts
+
+
+def test_who_acts_gives_his_password(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    new = ("post", "new", "--unit", "county", "--account", "hand", "--text", "停水。")
+    file = tmp_path / "password"
+    file.write_text("wrong-password\n", "utf-8")
+    assert "密码不对" in run(*new, *AS, "--password-file", file, code=2).stderr
+    assert run(*new, *AS).stdout == "#1\n"
+    monkeypatch.delenv("GONGKAI_PASSWORD")
+    assert run(*new, *AS, given=builders.PASSWORD + "\n").stdout.endswith("#2\n")
+    file.write_text(builders.PASSWORD + "\n", "utf-8")
+    assert run(*new, *AS, "--password-file", file).stdout == "#3\n"
+    assert "没有“拟稿”的权限" in run(*new, code=2).stderr
+
+
+def test_who_is_barred_does_not_act(run: Run) -> None:
+    run("user", "disable", "zhou", "--as", "gu")
+    assert "密码不对" in run("post", "submit", 1, *AS, code=2).stderr
+
+
+def test_a_password_is_never_shown(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = run("user", "list", "--json")
+    assert builders.PASSWORD not in found.output
+    assert "argon2" not in found.output
+
+
+# ---------------------------------------------------------------- from draft to delivery
+
+
+def drafted(run: Run, *more: str) -> int:
+    words = ("post", "new", "--unit", "county", "--account", "hand", "--text", "停水通知。")
+    return int(said(run(*words, "--title", "停水", *more, "--json", *AS))["post"])
+
+
+def signed(run: Run, *more: str) -> int:
+    post = drafted(run, *more)
+    run("post", "submit", post, *AS)
+    assert run("sign", "pass", post, "--as", "lin").stdout == "approved\n"
+    return post
+
+
+def test_a_post_is_written_shown_handed_in_and_signed(run: Run) -> None:
+    post = drafted(run, "--at", "2099-11-25 09:30", "--latest", "2099-11-25T12:00")
+    shown = said(run("post", "show", post, "--json"))
+    assert shown["go_at"] == "2099-11-25T01:30:00+00:00", "written on the office's clock"
+    assert shown["latest_at"] == "2099-11-25T04:00:00+00:00"
+    assert shown["renditions"][0]["payload"]["text"] == "停水通知。"
+    assert (shown["state"], shown["why"]) == ("draft", "草稿，还没有送审")
+    run("post", "submit", post, *AS)
+    assert said(run("post", "show", post, "--json"))["why"] == "等待审次：签发"
+    assert [row["id"] for row in said(run("sign", "list", "--json", "--as", "lin"))] == [post]
+    assert "内容" not in run("sign", "list", "--json", *AS).stdout
+    old = shown["digest"]
+    run("post", "edit", post, "--text", "-", *AS, given="改过的通知。\n")
+    run("post", "submit", post, *AS)
+    assert "新版本" in run("sign", "pass", post, "--digest", old, "--as", "lin", code=2).stderr
+    run("sign", "pass", post, "--as", "lin")
+    text = run("post", "show", post).stdout
+    assert "改过的通知。" in text
+    assert "正在排入队列" in text
+
+
+def test_a_time_that_is_none_is_refused_with_an_example(run: Run) -> None:
+    words = ("post", "new", "--unit", "county", "--account", "hand", "--text", "x", *AS)
+    assert "2026-11-25 09:30" in run(*words, "--at", "明天", code=2).stderr
+
+
+def test_returned_and_referred_need_their_note(run: Run) -> None:
+    post = drafted(run)
+    run("post", "submit", post, *AS)
+    run("sign", "refer", post, "--note", "报保密局", "--as", "lin")
+    assert "报请确定" in run("sign", "pass", post, "--as", "lin", code=2).stderr
+    assert run("sign", "return", post, "--note", "请核时间", "--as", "lin").stdout == "draft\n"
+    assert "请核时间" in said(run("post", "show", post, "--json"))["why"]
+    assert run("post", "close", post, *AS)
+    assert said(run("post", "list", "--state", "closed", "--json"))[0]["id"] == post
+
+
+def test_a_picture_goes_with_its_words(run: Run, tmp_path: Path) -> None:
+    Image.new("RGB", (2, 2)).save(tmp_path / "a.png")
+    post = drafted(run, "--image", str(tmp_path / "a.png"), "停水范围图")
+    (media,) = said(run("post", "show", post, "--json"))["renditions"][0]["payload"]["media"]
+    assert (media["alt"], media["kind"]) == ("停水范围图", "image/png")
+
+
+def test_a_sheet_signed_on_paper_is_recorded(run: Run, tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.pdf"
+    sheet.write_bytes(b"%PDF-1.4\n%%EOF")
+    post = drafted(run)
+    run("post", "submit", post, *AS)
+    words = ("sign", "offline", post, "--signed-by", "李明", "--sheet", sheet)
+    run(*words, *AS, code=2)
+    run(*words, "--as", "gu")
+    shown = said(run("post", "show", post, "--json"))
+    assert (shown["state"], shown["signoffs"][0]["kind"]) == ("approved", "offline")
+
+
+def test_a_post_may_wait_for_a_slot_that_is_there(run: Run, desk: Office) -> None:
+    words = ("post", "new", "--unit", "county", "--account", "hand", "--text", "x", *AS)
+    assert "没有叫 morning" in run(*words, "--slot", "morning", code=2).stderr
+    folder = desk.config.path.parent / "schedules"
+    folder.mkdir()
+    schedule = 'name = "晨间"\nunit = "county"\naccounts = ["hand"]\n[[when]]\nhour = "8"\n'
+    (folder / "morning.toml").write_text(schedule, "utf-8")
+    post = signed(run, "--slot", "morning")
+    assert "morning" in said(run("post", "show", post, "--json"))["why"]
+
+
+# ---------------------------------------------------------------- queue, stop
+
+
+def queued(run: Run, desk: Office) -> int:
+    """A delivery of a signed post."""
+    post = signed(run)
+    clock = desk.db.clock
+    assert isinstance(clock, FixedClock)
+    clock.set(datetime.now(UTC))  # a command looks at the machine's
+    plan.plan_due(desk)
+    return int(builders.only(desk, post)["id"])
+
+
+def test_the_queue_says_why(run: Run, desk: Office) -> None:
+    delivery = queued(run, desk)
+    (row,) = said(run("queue", "--json"))
+    assert (row["id"], row["account"], row["state"]) == (delivery, "hand", "ready")
+    assert "gongkai run" in row["why"], "no worker runs"
+    run("queue", "cancel", delivery, *AS)
+    assert said(run("queue", "--state", "ready", "--json")) == []
+    at = (desk.db.now() + timedelta(minutes=30)).replace(second=0, microsecond=0)
+    here = f"{at.astimezone(desk.config.tz):%F %H:%M}"
+    run("queue", "retry", delivery, "--at", here, *AS)
+    (row,) = said(run("queue", "--post", 1, "--json"))
+    assert (row["state"], row["go_at"]) == ("ready", at.isoformat())
+    assert "时段" in run("queue", "retry", delivery, "--at", "2099-01-01", *AS, code=2).stderr
+
+
+def test_what_is_unclear_is_resolved_in_one_way(run: Run, desk: Office) -> None:
+    delivery = queued(run, desk)
+    with desk.db.write() as conn:
+        conn.execute(update(deliveries).values(state=S.UNCERTAIN, due_at=None))
+    for words in ((), ("--drop", "--absent"), ("--sent", "https://x.example/1", "--drop")):
+        assert "选一个" in run("queue", "resolve", delivery, *words, *AS, code=2).stderr
+    run("queue", "look", delivery, *AS)
+    run("queue", "resolve", delivery, "--sent", "https://x.example/1", *AS)
+    (row,) = said(run("queue", "--json"))
+    assert (row["state"], row["url"]) == ("sent", "https://x.example/1")
+    assert said(run("queue", "attempts", delivery, "--json")) == []
+
+
+def test_stop_and_lift(run: Run, desk: Office) -> None:
+    queued(run, desk)
+    made = said(run("hold", "all", "--reason", "核实", "--json", "--as", "lin"))
+    assert made == {"hold": 1, "in_flight": 0}
+    (row,) = said(run("queue", "--state", "held", "--json"))
+    assert "已停发" in row["why"]
+    (held,) = said(run("resume", "--json"))
+    assert (held["reason"], held["stops"]) == ("核实", 1)
+    assert said(run("resume", 1, "--json", "--as", "lin")) == {"waiting": 1}
+    assert "已解除" in run("resume", 1, "--as", "lin", code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("scope", "target"),
+    [("unit", "county"), ("account", "hand"), ("post", "1")],
+)
+def test_a_stop_names_its_target_by_key_or_number(
+    run: Run, desk: Office, scope: str, target: str
+) -> None:
+    queued(run, desk)
+    run("hold", scope, target, "--reason", "核实")
+    assert len(said(run("queue", "--state", "held", "--json"))) == 1
+    assert run("hold", scope, "nosuch", "--reason", "核实", code=2).stderr
+
+
+# ---------------------------------------------------------------- people, accounts, the trail
+
+
+def test_the_first_person_is_made_by_the_shell_and_gets_a_one_time_password(run: Run) -> None:
+    words = ("user", "add", "wang", "--name", "王", "--unit", "county", "--role", "editor")
+    password = said(run(*words, "--json"))["password"]
+    assert len(password) >= 10
+    assert "已经有人用" in run(*words, code=2).stderr
+    run("user", "grant", "wang", "--unit", "county", "--role", "signer", "--as", "gu")
+    run("user", "revoke", "wang", "--unit", "county", "--role", "editor", "--as", "gu")
+    mine = [row for row in said(run("user", "list", "--json")) if row["login"] == "wang"]
+    assert [(row["role"], row["unit"]) for row in mine] == [("signer", "county")]
+    assert "权限" in run("user", "disable", "wang", *AS, code=2).stderr
+
+
+def test_a_password_is_set_from_a_file(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "new"
+    file.write_text("a-better-password\n", "utf-8")
+    run("user", "password", "zhou", "--password-file", file)
+    words = ("post", "new", "--unit", "county", "--account", "hand", "--text", "x", *AS)
+    run(*words, code=2)
+    run(*words, "--password-file", file)
+
+
+def test_an_account_is_connected_checked_paused_and_never_tells_its_secret(
+    run: Run, desk: Office, tmp_path: Path
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("token-1\n", "utf-8")
+    with mastodon.running() as (_, server):
+        desk = offices.declared(desk, _microblog(server))
+        found = run("account", "connect", "m", "--token-file", token, "--as", "gu")
+        assert "已连接" in found.stdout
+        run("account", "check", "m")
+        token.write_text("token-2", "utf-8")
+        assert "office2" in run("account", "connect", "m", "--token-file", token, code=2).stderr
+        token.write_text("nonsense", "utf-8")
+        run("account", "connect", "m", "--token-file", token, code=2)
+        run("account", "check", "m")
+        (row,) = (r for r in said(run("account", "list", "--json")) if r["key"] == "m")
+        assert row["state"] == "active"
+        assert "credential" not in row
+        assert "token" not in json.dumps({k: v for k, v in row.items() if k != "token_ends"})
+    run("account", "pause", "m", "--as", "gu")
+    assert {r["state"] for r in said(run("account", "list", "--json"))} == {"paused"}
+    run("account", "activate", "m", "--as", "gu")
+    run("account", "pause", "m", *AS, code=2)
+
+
+def _microblog(server: Server) -> str:
+    head = '[accounts.m]\nunit = "county"\nadapter = "mastodon"\n'
+    return f'{head}[accounts.m.options]\nurl = "{server.url}"\n'
+
+
+def test_the_trail_is_shown_and_verified(run: Run, desk: Office) -> None:
+    post = signed(run)
+    verbs = [
+        row["verb"] for row in said(run("audit", "list", "--subject", f"post:{post}", "--json"))
+    ]
+    assert verbs == ["post.pass", "post.submit", "post.create"]
+    found = said(run("audit", "verify", "--json"))
+    assert (found["faults"], found["unsealed"]) == ([], 0)
+    with desk.db.write() as conn:
+        conn.exec_driver_sql("update audits set actor = '他人' where verb = 'post.pass'")
+    assert "与链不符" in run("audit", "verify", code=1).stdout
+
+
+# ---------------------------------------------------------------- shown as it stands
+
+
+@pytest.mark.parametrize(
+    "words", ["[doge]哈哈[/doge]", "[bold]粗[/]", "[红头]文件", "a\x1b[2Jb\x07"]
+)
+def test_what_the_public_wrote_is_shown_as_it_stands_and_commands_no_terminal(
+    run: Run, desk: Office, words: str
+) -> None:
+    account = builders.account(desk, "a1", "http://x.example")
+    with desk.db.write() as conn:
+        now = desk.db.now(conn)
+        row = {"account_id": account, "remote_id": "1", "author_name": "路人", "text": words}
+        times = {"at": now, "seen_at": now, "last_seen": now, "state": "visible"}
+        insert_id(conn, replies, {**row, **times})
+    shown = run("replies").stdout
+    assert words.translate({0x1B: "\ufffd", 0x07: "\ufffd"}) in shown
+    assert "\x1b[2J" not in shown
+
+
+def test_times_are_shown_on_the_office_s_clock(run: Run) -> None:
+    drafted(run, "--at", "2099-11-25 09:30")
+    assert "11-25 09:30" in run("post", "list").stdout
+
+
+def test_nothing_is_said_to_be_nothing(run: Run) -> None:
+    assert run("queue").stdout == "没有可显示的内容\n"
+    assert said(run("queue", "--json")) == []
+
+
+# ---------------------------------------------------------------- reading, checking
+
+
+def test_a_catalogue_is_read_without_being_stored(run: Run, tmp_path: Path) -> None:
+    feed = tmp_path / "feed.xml"
+    feed.write_text(offices.rss([offices.Notice("停水", builders.NOW)]), "utf-8")
+    (item,) = said(run("read", feed, "--json"))["items"]
+    assert (item["title"], item["published"][:10]) == ("停水", "2026-11-24")
+    assert said(run("item", "list", "--json")) == []
+    feed.write_text("<html>404</html>", "utf-8")
+    found = run("read", feed, "--json", code=2)
+    assert found.stdout == ""
+    assert found.stderr
+
+
+def test_check_lists_what_was_read_and_ends_1_where_people_are_lacking(
+    run: Run, desk: Office
+) -> None:
+    folder = desk.config.path.parent / "schedules"
+    folder.mkdir()
+    file = folder / "morning.toml"
+    file.write_text(
+        'name = "晨"\nunit = "county"\naccounts = ["hand"]\n[[when]]\nhour = "8"\n', "utf-8"
+    )
+    found = said(run("check", "--json"))
+    assert found["faults"] == []
+    assert found["schedules"][0]["schedule"] == "morning"
+    assert len(found["schedules"][0]["next"]) == 5
+    with desk.db.write() as conn:
+        conn.exec_driver_sql("delete from grants")
+    assert "配不齐人" in run("check", code=1).stdout
+    file.write_text("hour = 8", "utf-8")
+    assert "morning.toml" in run("check", code=2).stderr
+
+
+def test_an_office_is_made_once(tmp_path: Path) -> None:
+    folder = tmp_path / "office"
+    assert CliRunner().invoke(main, ["init", str(folder)]).exit_code == 0
+    assert (folder / "config.toml").exists()
+    assert list((folder / "templates").glob("*.txt"))
+    again = CliRunner().invoke(main, ["init", str(folder)])
+    assert again.exit_code == 2
+    assert "已有" in again.stderr
+
+
+def test_a_backup_is_made(run: Run, tmp_path: Path) -> None:
+    target = tmp_path / "backup.tar.gz"
+    run("backup", target, "--json")
+    assert target.stat().st_size > 0
