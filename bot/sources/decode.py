@@ -17,6 +17,7 @@ from bot.language import Say
 from bot.model import Problem
 
 LIMIT = 20_000_000  # bytes of a catalogue, unpacked
+ITEMS = 10_000  # entries of a catalogue
 LAYERS = 3  # a .gz file sent with Content-Encoding: gzip has two
 
 _GZIP = b"\x1f\x8b\x08"

@@ -15,10 +15,12 @@ from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urljoin
 
+from bot.errors import SourceError
 from bot.language import Say
 from bot.model import Attachment, Entry, Problem, Reading
 from bot.sources.base import Origin
 from bot.sources.dates import read_date
+from bot.sources.decode import ITEMS
 from bot.sources.identity import Claim, keys
 from bot.sources.plain import is_chinese, plain, words
 
@@ -70,27 +72,30 @@ def is_address(text: str) -> bool:
 
 
 def reading_of(channel: Channel, origin: Origin) -> Reading:
-    """The whole catalogue as a reading, entries in its own order, the same entry only once."""
+    """The whole catalogue as a reading, entries in its own order, the same entry only once.
+
+    Raises SourceError for a catalogue of more entries than any office's.
+    """
+    if len(channel.drafts) > ITEMS:
+        raise SourceError("目录超过 {n} 条，不予读取", n=ITEMS)
     setting = _Setting.of(channel, origin)
     made: list[dict[str, Any]] = []
     claims: list[Claim] = []
-    problems = [*channel.problems]
+    odd: list[tuple[int, Say]] = []
     for n, draft in enumerate(channel.drafts, 1):
         said: list[Say] = []
         if values := _entry(draft, setting, said):
             made.append(values)
             claims.append(_claim(draft, values))
-        if said:
-            where = str(Say("第 {n} 条", n=n))
-            problems += [Problem(where, str(say)) for say in said]
+        odd += [(n, say) for say in said]
     names, memo = keys(claims, {channel.link, origin.url} - {""}, origin.memo)
     entries: dict[str, Entry] = {}
     for key, values in zip(names, made, strict=True):
         if key not in entries:
             entries[key] = Entry(key=key, **values)
-    problems += _overall(len(made), entries.values())
+    problems = (*channel.problems, *_told(odd), *_overall(len(made), entries.values()))
     about = {"title": channel.title, "link": channel.link, "language": channel.language}
-    return Reading(tuple(entries.values()), tuple(_shortened(problems)), meta=about, memo=memo)
+    return Reading(tuple(entries.values()), problems, meta=about, memo=memo)
 
 
 def _overall(made: int, entries: Collection[Entry]) -> Iterator[Problem]:
@@ -106,11 +111,11 @@ def _overall(made: int, entries: Collection[Entry]) -> Iterator[Problem]:
             yield Problem(str(Say("全文")), str(Say(text, n=n)))
 
 
-def _shortened(problems: list[Problem]) -> list[Problem]:
-    if len(problems) <= TOLD:
-        return problems
-    rest = Say("另有 {n} 个问题", n=len(problems) - TOLD)
-    return [*problems[:TOLD], Problem(str(Say("全文")), str(rest))]
+def _told(odd: Sequence[tuple[int, Say]]) -> Iterator[Problem]:
+    for n, say in odd[:TOLD]:
+        yield Problem(str(Say("第 {n} 条", n=n)), str(say))
+    if len(odd) > TOLD:
+        yield Problem(str(Say("全文")), str(Say("条目里另有 {n} 个问题", n=len(odd) - TOLD)))
 
 
 # ---------------------------------------------------------------- one entry

@@ -14,6 +14,7 @@ What is read whole or not at all is decided in tree.py, what an entry's key is i
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import replace
 from typing import ClassVar
@@ -53,7 +54,8 @@ class Feed(Source):
                 last_modified=body.last_modified or origin.last_modified,
                 memo=origin.memo,
             )
-        reading = self.parse(body.data, body.content_type, replace(origin, url=body.url))
+        found = replace(origin, url=body.url)
+        reading = await asyncio.to_thread(self.parse, body.data, body.content_type, found)
         return replace(reading, etag=body.etag, last_modified=body.last_modified)
 
     def parse(self, body: bytes, content_type: str, origin: Origin) -> Reading:

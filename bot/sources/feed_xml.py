@@ -48,6 +48,7 @@ OUR_NAMES = {
 }
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _ABOUT = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}about"
+_LONGEST_NAME = 120  # characters of a publisher
 _ATTACHED = {"enclosure", "link", "media"}
 _PREFIX = re.compile(r"(</?)[\w.-]+:")
 _MEDIA = "{http://search.yahoo.com/mrss/}content"
@@ -371,8 +372,8 @@ def _column(fields: Fields) -> str:
 
 def _person(text: str) -> str:
     """A name out of `a@b.cn (Name)` or `Name <a@b.cn>`; an address alone is nobody's name."""
-    if "@" not in text:
-        return text
+    if "@" not in text or len(text) > _LONGEST_NAME:
+        return text[:_LONGEST_NAME]
     named = re.fullmatch(r"\S+@\S+\s*\((.+)\)", text)
     name = named[1] if named else re.sub(r"\s*<\S+@\S+>", "", text)
     return "" if re.fullmatch(r"\S*@\S*", name) else name.strip()

@@ -22,7 +22,7 @@ from lxml import etree
 from bot.errors import SourceError
 from bot.language import Say
 from bot.model import Problem
-from bot.sources.decode import LIMIT
+from bot.sources.decode import ITEMS, LIMIT
 
 Element = Any  # lxml.etree._Element, which has no types of its own
 
@@ -157,8 +157,6 @@ def _parse(body: str) -> tuple[Element, list[Any]]:
     except etree.XMLSyntaxError:
         root = None
     log = [e for e in parser.error_log if e.level >= 2 and e.domain_name != "NAMESPACE"]
-    if any("RESOURCE_LIMIT" in e.type_name or "depth" in e.message for e in log):
-        raise SourceError("目录嵌套过深或单个字段过大，不予读取（{raw}）", raw=log[-1].message)
     return root, log if root is not None else log or [None]
 
 
@@ -215,6 +213,8 @@ def _pieces(body: str) -> list[tuple[int, int]]:
             if begun is not None:
                 spans.append((begun, token.start() if opens else token.end()))
             begun = token.start() if opens else None
+        if len(spans) > ITEMS:
+            raise SourceError("目录超过 {n} 条，不予读取", n=ITEMS)
     last = begun if begun is not None else max((end for _, end in spans), default=0)
     if closed < last or closed < 0:
         raise SourceError(_cut(body, len(spans), begun is not None))
@@ -222,10 +222,14 @@ def _pieces(body: str) -> list[tuple[int, int]]:
 
 
 def _cut(body: str, count: int, inside: bool) -> Say:
-    place = {"line": body.count("\n") + 1, "size": len(body.encode()), "n": count + inside}
+    place = {
+        "line": body.rstrip().count("\n") + 1,
+        "n": count + inside,
+        "tail": " ".join(body[-200:].split())[-30:],
+    }
     if inside:
-        return Say("目录不完整：第 {line} 行（{size} 字节处）在第 {n} 条中间断开", **place)
-    return Say("目录不完整：第 {line} 行（{size} 字节处）在第 {n} 条之后断开，没有结尾", **place)
+        return Say("目录不完整：到第 {line} 行在第 {n} 条中间断开，末尾是“{tail}”", **place)
+    return Say("目录不完整：到第 {line} 行在第 {n} 条之后断开，没有结尾，末尾是“{tail}”", **place)
 
 
 def _piecewise(body: str, problems: tuple[Problem, ...]) -> Tree:
@@ -247,7 +251,9 @@ def _piece(piece: str, scope: str) -> Element:
         piece += f"</{name[1]}>"
     root, errors = _parse(f"<x {scope}>{piece}</x>")
     if errors:
-        root = _parse(f"<x {scope}>{_mended(piece, scope)}</x>")[0]
+        root, errors = _parse(f"<x {scope}>{_mended(piece, scope)}</x>")
+    if any("RESOURCE_LIMIT" in error.type_name for error in errors if error):
+        raise SourceError("有条目嵌套过深或字段过长，不予读取（{raw}）", raw=errors[-1].message)
     return root[0] if root is not None and len(root) else None
 
 
