@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import statistics
 import subprocess
 import sys
@@ -49,6 +50,27 @@ def an_office(more: str = "") -> Iterator[Office]:
             with db.write() as conn:
                 builders.unit(conn, "county")
             yield Office(config, db)
+
+
+# ---------------------------------------------------------------- reading and screening
+
+
+def bench_reading() -> None:
+    from tests import bench_reading as reading
+
+    for name, value in reading.bench().items():
+        row(f"reading a 100-item GBK feed: {name}", f"{value}", "", "", "≥ 10× feedparser")
+
+
+def bench_screening(times: int = 2000) -> None:
+    from bot.screen import screen
+
+    text = ("云澜县水务局通告：因管网检修，城区部分路段计划停水，请市民提前储水。" * 10)[:300]
+    began = time.perf_counter()
+    for _ in range(times):
+        screen(text)
+    took = (time.perf_counter() - began) / times
+    row("screening a 300-character post, three rules", f"{took * 1e6:.0f} µs", "", "", "≤ 80 µs")
 
 
 # ---------------------------------------------------------------- delivery
@@ -204,16 +226,70 @@ def bench_start() -> None:
     took = []
     for _ in range(5):
         began = time.perf_counter()
-        subprocess.run(command, check=True, capture_output=True)  # noqa: S603
+        subprocess.run(command, check=True, capture_output=True)
         took.append(time.perf_counter() - began)
     row("gongkai --help", f"{statistics.median(took) * 1e3:.0f} ms", "", "", "≤ 200 ms")
+    with tempfile.TemporaryDirectory() as folder:
+        _bench_whole(Path(folder))
+
+
+def _bench_whole(folder: Path) -> None:
+    """The whole office in one process: when it answers, and what it weighs when idle."""
+    subprocess.run([sys.executable, "-m", "bot", "init", str(folder)], check=True)
+    port = _free_port()
+    command = [sys.executable, "-m", "bot", "--config", str(folder / "config.toml"), "run"]
+    for first, budget in ((True, ""), (False, "≤ 2 s")):
+        began = time.perf_counter()
+        with subprocess.Popen(
+            [*command, "--port", str(port)], stdout=subprocess.DEVNULL
+        ) as process:
+            try:
+                took = _until_answered(f"http://127.0.0.1:{port}", began)
+                what = (
+                    "first start, schema and demo made" if first else "console answers after start"
+                )
+                row(what, f"{took:.2f} s", "" if first else "rival 1.33 s", "", budget)
+                time.sleep(15)
+                mib = _resident(process.pid)
+            finally:
+                process.terminate()
+                process.wait(30)
+    row(
+        "resident, everything in one process, idle",
+        f"{mib:.0f} MiB",
+        "rival 306 + PG",
+        "",
+        "≤ 130 MiB",
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _until_answered(base: str, began: float) -> float:
+    while True:
+        try:
+            httpx.get(f"{base}/login", trust_env=False).raise_for_status()
+            return time.perf_counter() - began
+        except httpx.TransportError:
+            time.sleep(0.02)
+
+
+def _resident(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text()
+    line = next(x for x in status.splitlines() if x.startswith("VmRSS"))
+    return int(line.split()[1]) / 1024
 
 
 def main() -> None:
     row("what", "ours", "peer or floor", "ratio", "budget")
-    from tests import bench_reading, bench_replies
+    from tests import bench_replies
 
-    bench_reading.main()
+    bench_reading()
+    bench_screening()
     bench_delivery()
     bench_lateness()
     bench_single()
