@@ -7,6 +7,8 @@ credential until the new one has worked, and refuses another identity unless tha
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,8 +18,8 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 from bot import audit, config, lease, people
 from bot.adapters.base import Adapter, adapter_class, names
 from bot.config import AccountPart
-from bot.db import accounts, insert_missing, standings, units, watches
-from bot.errors import AccountBroken, AdapterError, ConfigError, Conflict, NotFound
+from bot.db import accounts, disk_full, insert_missing, standings, units, watches
+from bot.errors import AccountBroken, AdapterError, Conflict, GongkaiError, NotFound
 from bot.language import Say
 from bot.model import (
     AccountState,
@@ -31,6 +33,8 @@ from bot.office import Office
 from bot.speaking import Adapters, build, by_id, mark_broken
 
 CHECK_EVERY = timedelta(hours=6)
+SOON = timedelta(minutes=10)  # after one that failed
+log = logging.getLogger("gongkai.accounts")
 
 
 def by_key(conn: Connection, key: str) -> RowMapping:
@@ -77,6 +81,8 @@ def _moved(
         part.options.get("url", ""),  # our own board moves with our own address
     )
     if elsewhere and row["credential"]:
+        forgotten = update(accounts).where(accounts.c.id == row["id"])
+        conn.execute(forgotten.values(credential=""))
         mark_broken(conn, now, row["id"], Say("config.toml 里换了平台或主机，须重新连接"))
 
 
@@ -189,50 +195,70 @@ async def check(office: Office, adapter: Adapter, account_id: int) -> Say | None
     An identity that changed by itself (a token of another account) breaks the account.
     """
     try:
-        checked = await adapter.check()
+        found: Checked | AdapterError = await adapter.check()
     except AdapterError as error:
-        return _check_failed(office, account_id, error)
+        found = error
+    return await asyncio.to_thread(_checked, office, adapter, account_id, found)
+
+
+def _checked(
+    office: Office, adapter: Adapter, account_id: int, found: Checked | AdapterError
+) -> Say | None:
     with office.db.write() as conn:
         now, row = office.db.now(conn), by_id(conn, account_id)
-        if row["identity"] and row["identity"] != checked.identity.id:
-            said = Say("凭据属于另一身份 {name}", name=checked.identity.name)
+        if office.secrets.open(row["credential"]) != adapter.credential:
+            return None  # connected anew meanwhile: what was found is of the old credential
+        if isinstance(found, AdapterError):
+            return _check_failed(conn, now, account_id, found)
+        if row["identity"] and row["identity"] != found.identity.id:
+            said = Say("凭据属于另一身份 {name}", name=found.identity.name)
             mark_broken(conn, now, account_id, said)
             return said
-        _keep(conn, now, row, checked)
+        _keep(conn, now, row, found)
     return None
 
 
-def _check_failed(office: Office, account_id: int, error: AdapterError) -> Say:
-    with office.db.write() as conn:
-        now = office.db.now(conn)
-        if isinstance(error, AccountBroken):
-            mark_broken(conn, now, account_id, error.say)
-        later = now + timedelta(minutes=10)
-        conn.execute(update(accounts).where(accounts.c.id == account_id).values(due_at=later))
+def _check_failed(conn: Connection, now: datetime, account_id: int, error: AdapterError) -> Say:
+    if isinstance(error, AccountBroken):
+        mark_broken(conn, now, account_id, error.say)
+    conn.execute(update(accounts).where(accounts.c.id == account_id).values(due_at=now + SOON))
     return error.say
 
 
 async def check_due(office: Office, adapters: Adapters) -> int:
-    """Check the accounts whose time has come; give how many."""
-    with office.db.write() as conn:
-        now = office.db.now(conn)
-        rows = lease.claim(conn, accounts, now, 5, accounts.c.state != AccountState.PAUSED)
-    for row in rows:
-        try:
-            await check(office, await adapters.of(row["id"]), row["id"])
-        except ConfigError as error:
-            _note_config(office, row, error)
-        with office.db.write() as conn:
-            mine = accounts.c.id == row["id"], accounts.c.lease == row["lease"]
-            conn.execute(update(accounts).where(*mine).values(lease=None, leased_until=None))
+    """Check the accounts whose time has come, side by side; give how many."""
+    rows = await asyncio.to_thread(_claim, office)
+    await asyncio.gather(*(_check_claimed(office, adapters, row) for row in rows))
     return len(rows)
 
 
-def _note_config(office: Office, row: RowMapping, error: ConfigError) -> None:
+def _claim(office: Office) -> list[RowMapping]:
     with office.db.write() as conn:
-        later = office.db.now(conn) + timedelta(minutes=10)
-        values = {"broken": error.say.json(), "due_at": later}
-        conn.execute(update(accounts).where(accounts.c.id == row["id"]).values(**values))
+        now = office.db.now(conn)
+        return lease.claim(conn, accounts, now, 5, accounts.c.state != AccountState.PAUSED)
+
+
+async def _check_claimed(office: Office, adapters: Adapters, row: RowMapping) -> None:
+    """One that cannot be asked, for whatever cause, keeps no other waiting."""
+    wrong = None
+    try:
+        await check(office, await adapters.of(row["id"]), row["id"])
+    except GongkaiError as error:
+        wrong = error.say
+    except Exception as error:
+        if disk_full(error):
+            raise
+        log.exception("account %s", row["key"])
+        wrong = Say("检查时内部出错（{kind}），请管理员查看日志", kind=type(error).__name__)
+    await asyncio.to_thread(_let_go, office, row, wrong)
+
+
+def _let_go(office: Office, row: RowMapping, wrong: Say | None) -> None:
+    with office.db.write() as conn:
+        later = office.db.now(conn) + SOON
+        noted = {} if wrong is None else {"broken": wrong.json(), "due_at": later}
+        mine = accounts.c.id == row["id"], accounts.c.lease == row["lease"]
+        conn.execute(update(accounts).where(*mine).values(lease=None, leased_until=None, **noted))
 
 
 def pause(conn: Connection, now: datetime, actor: Actor, key: str, paused: bool) -> None:
