@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    RowMapping,
     Select,
     cast,
     column,
@@ -31,6 +32,7 @@ from sqlalchemy.dialects.postgresql import TSQUERY
 from bot.db import replies
 
 DEPTH = 16_000
+NEWEST = 5_000
 _INDEX = table("reply_words", column("id"), column("words"))
 _FTS = table("reply_words", column("rowid"), column("words"))
 
@@ -124,19 +126,45 @@ def _positions(text: str) -> str:
 # ---------------------------------------------------------------- asking
 
 
+def find(
+    conn: Connection, query: Select[Any], words: str, limit: int, before: int | None = None
+) -> list[RowMapping]:
+    """Of a select over replies, those with every one of `words`: newest first, older than `before`.
+
+    PostgreSQL's index knows no order, so a common word would fetch thousands of rows to show fifty:
+    there the newest are looked through first, and nearly always hold enough of a common word.
+    """
+    if conn.dialect.name != "sqlite" and (asked := _tsquery(words.split())):
+        newest = _from(select(_INDEX.c.id, _INDEX.c.words), _INDEX.c.id, before).limit(NEWEST)
+        some = newest.subquery()
+        quick = query.join(some, some.c.id == replies.c.id).where(_holds(some.c.words, asked))
+        rows = _rows(conn, _one_by_one(quick, words).order_by(some.c.id.desc()).limit(limit))
+        if len(rows) == limit:
+            return rows
+    return _rows(conn, narrowed(conn, query, words, before).limit(limit))
+
+
 def narrowed(
     conn: Connection, query: Select[Any], words: str, before: int | None = None
 ) -> Select[Any]:
     """Of a select over replies, those with every one of `words`, newest first, older than `before`."""
-    terms = words.split()
-    phrases = [pairs for term in terms if (pairs := bigrams(term))]
-    for term in terms:
-        if not bigrams(term):
-            query = query.where(replies.c.text.icontains(term, autoescape=True))
+    query = _one_by_one(query, words)
+    phrases = [pairs for term in words.split() if (pairs := bigrams(term))]
     if not phrases:
         return _from(query, replies.c.id, before)
-    narrow = _by_fts if conn.dialect.name == "sqlite" else _by_tsvector
-    return narrow(query, phrases, before)
+    if conn.dialect.name == "sqlite":
+        return _by_fts(query, phrases, before)
+    return _by_tsvector(query, _tsquery(words.split()), before)
+
+
+def _one_by_one(query: Select[Any], words: str) -> Select[Any]:
+    """A single character is in no bigram of its own."""
+    short = (term for term in words.split() if not bigrams(term))
+    return query.where(*(replies.c.text.icontains(term, autoescape=True) for term in short))
+
+
+def _rows(conn: Connection, query: Select[Any]) -> list[RowMapping]:
+    return list(conn.execute(query).mappings())
 
 
 def _from(query: Select[Any], number: ColumnElement[int], before: int | None) -> Select[Any]:
@@ -152,9 +180,18 @@ def _by_fts(query: Select[Any], phrases: list[list[str]], before: int | None) ->
     return _from(query.join(_FTS, met).where(found), _FTS.c.rowid, before)
 
 
-def _by_tsvector(query: Select[Any], phrases: list[list[str]], before: int | None) -> Select[Any]:
+def _by_tsvector(query: Select[Any], asked: str, before: int | None) -> Select[Any]:
     """Materialised: else PostgreSQL walks all replies backwards until enough of them match."""
-    asked = " & ".join("(" + " <-> ".join(f"'{p}'" for p in pairs) + ")" for pairs in phrases)
-    found = _INDEX.c.words.op("@@")(cast(asked, TSQUERY))
-    hits = select(_INDEX.c.id).where(found).cte("hits").prefix_with("materialized")
-    return _from(query.join(hits, hits.c.id == replies.c.id), hits.c.id, before)
+    hits = select(_INDEX.c.id).where(_holds(_INDEX.c.words, asked))
+    found = hits.cte("hits").prefix_with("materialized")
+    return _from(query.join(found, found.c.id == replies.c.id), found.c.id, before)
+
+
+def _tsquery(terms: Sequence[str]) -> str:
+    """Empty where no term has two characters."""
+    phrases = (" <-> ".join(f"'{pair}'" for pair in bigrams(term)) for term in terms)
+    return " & ".join(f"({phrase})" for phrase in phrases if phrase)
+
+
+def _holds(words: ColumnElement[Any], asked: str) -> ColumnElement[bool]:
+    return words.op("@@")(cast(asked, TSQUERY))

@@ -79,8 +79,7 @@ def listing(
         wanted = wanted.where(replies.c.state == state)
     if own is not None:
         wanted = wanted.where(replies.c.own.is_(own))
-    found = search.narrowed(conn, wanted, words, before).limit(limit)
-    return list(conn.execute(found).mappings())
+    return search.find(conn, wanted, words, limit, before)
 
 
 def pages(
