@@ -10,7 +10,6 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import insert, update
@@ -130,19 +129,18 @@ def test_once_leaves_the_others_their_turn_when_one_stage_cannot_work(
 
 
 async def running(
-    office: Office, *until: Callable[[], bool], more: Awaitable[Any] | None = None
+    office: Office, *until: Callable[[], bool], then: Callable[[], Awaitable[None]]
 ) -> None:
-    """A worker, until all these are true, fifteen seconds at most."""
+    """A worker, until all these are true in turn, a minute at most; after the first, `then`."""
     stop = asyncio.Event()
     work = asyncio.create_task(Worker(office).run(stop))
     try:
-        async with asyncio.timeout(15):
-            for condition in until:
+        async with asyncio.timeout(60):
+            for n, condition in enumerate(until):
                 while not await asyncio.to_thread(condition):
                     await asyncio.sleep(0.05)
-                if more is not None:
-                    await more
-                    more = None
+                if n == 0:
+                    await then()
     finally:
         stop.set()
         await work
@@ -168,7 +166,7 @@ def test_a_running_worker_takes_up_what_others_write(
             desk,
             lambda: len(fake.posts()) == 2,
             lambda: any(p["text"] == "刚签的。" for p in fake.posts()),
-            more=_sign(),
+            then=_sign,
         )
     )
     assert builders.only(desk, post[0])["state"] == S.SENT
@@ -212,7 +210,7 @@ def test_a_bad_turn_is_told_once_stops_no_other_and_ends_when_it_goes_well(
             await asyncio.to_thread(held.close)
 
         well = (_trouble, lambda: not _trouble(), lambda: len(fake.posts()) == 2)
-        asyncio.run(running(desk, *well, more=_mend()))
+        asyncio.run(running(desk, *well, then=_mend))
     assert len([row for row in rows(desk, notices) if row["key"].startswith("worker:")]) == 1
 
 
