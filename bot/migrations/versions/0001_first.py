@@ -575,7 +575,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
         sa.UniqueConstraint("key", name=op.f("uq_deliveries_key")),
     )
-    op.create_index("ix_deliveries_account", "deliveries", ["account_id", "state"], unique=False)
     op.create_index("ix_deliveries_due", "deliveries", ["state", "due_at"], unique=False)
     op.create_index("ix_deliveries_due_at", "deliveries", ["due_at"], unique=False)
     op.create_index(
@@ -585,6 +584,12 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("leased_until is not null"),
         postgresql_where=sa.text("leased_until is not null"),
+    )
+    op.create_index(
+        "ix_deliveries_next",
+        "deliveries",
+        ["account_id", "state", "emergency", "due_at", "id"],
+        unique=False,
     )
     op.create_index("ix_deliveries_post", "deliveries", ["post_id"], unique=False)
     op.create_index(
