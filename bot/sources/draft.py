@@ -233,7 +233,7 @@ def _address(link: str, base: str) -> str:
         site = _SITE.match(base)
         return f"{site[0]}{link}" if site else ""
     try:
-        whole = urljoin(base or "https:", link)
+        whole = "" if is_address(link) else urljoin(base or "https:", link)
     except ValueError:
         return ""
     return whole if link and _ABSOLUTE.match(whole) else ""

@@ -104,7 +104,7 @@ def _start(text: str) -> tuple[int, tuple[Problem, ...]]:
         name = match["name"].rpartition(":")[2].lower()
         if name in _ROOTS:
             return match.start(), _junk(text[: match.start()])
-        if name in ("html", "head", "body"):
+        if name == "html" or (match["name"] == first and name in ("head", "body")):
             raise SourceError(_page(text))
     if first:
         raise SourceError("不是订阅源：根元素是 <{name}>，应为 rss、RDF 或 feed", name=first)

@@ -143,3 +143,245 @@ class TestJsonFeed(SourceContract):
 
 class TestRssInJson(SourceContract):
     kind = Kind("feed", write_rss_json, "application/json")
+
+
+# ---------------------------------------------------------------- what formats say beyond it
+
+
+def test_our_own_extension_gives_every_field_of_the_catalogue() -> None:
+    entry = one(
+        "<item><title>通知</title><guid>1</guid><gk:index_number>000014349/2018-00222</gk:index_number>"
+        "<gk:document_number>云政办发[2026]12号</gk:document_number><gk:formed>2026年9月1日</gk:formed>"
+        "<gk:publisher>云澜县民政局</gk:publisher><gk:column>通知公告</gk:column>"
+        "<gk:topic>综合政务\\政务公开</gk:topic><gk:language>zh</gk:language></item>",
+        attributes='xmlns:gk="https://gongkai.example/ns/1"',
+    )
+    assert entry.index_number == "000014349/2018-00222"
+    assert entry.document_number == "云政办发〔2026〕12号"
+    assert entry.formed
+    assert entry.formed.astimezone(ZONE).isoformat() == "2026-09-01T00:00:00+08:00"
+    assert (entry.publisher, entry.column) == ("云澜县民政局", "通知公告")
+    assert (entry.topic, entry.language) == ("综合政务\\政务公开", "zh")
+
+
+def test_elements_with_chinese_names_are_read() -> None:
+    entry = one(
+        "<item><title>通知</title><索引号>A1</索引号><发文字号>云政发〔2026〕3号</发文字号></item>"
+    )
+    assert (entry.index_number, entry.document_number) == ("A1", "云政发〔2026〕3号")
+
+
+def test_a_json_feed_has_the_same_extension() -> None:
+    item = {"id": "1", "title": "通知", "_gongkai": {"index_number": "A1", "formed": "2026-09-01"}}
+    (entry,) = parse(json.dumps({"items": [item]})).entries
+    assert entry.index_number == "A1"
+    assert entry.formed
+
+
+@pytest.mark.parametrize(
+    ("title", "text", "number"),
+    [
+        ("关于开展检查的通知（云政办发〔2026〕12号）", "", "云政办发〔2026〕12号"),
+        ("关于开展检查的通知(云政办发[2026]12号)", "", "云政办发〔2026〕12号"),
+        ("中华人民共和国政府信息公开条例（国令第711号）", "", "国令第711号"),
+        ("关于开展检查的通知", "云政办发〔2026〕12号\n各乡镇人民政府：", "云政办发〔2026〕12号"),
+        (
+            "关于开展检查的通知",
+            "发文字号：云政办发〔2026〕12号 成文日期：2026-09-01",
+            "云政办发〔2026〕12号",
+        ),
+        ("关于开展检查的通知", "根据《办法》（工信部企业〔2026〕2号）要求，现通知如下", ""),
+        ("《关于开展检查的通知》解读（云政办发〔2026〕12号）", "", ""),
+        ("批准文号说明", "批准文号：国药准字Z1", ""),
+    ],
+)
+def test_a_document_number_is_the_documents_own_or_none(title: str, text: str, number: str) -> None:
+    entry = one(f"<item><title>{title}</title><description>{text}</description></item>")
+    assert entry.document_number == number
+
+
+def test_labelled_lines_at_the_top_of_a_text_are_fields() -> None:
+    entry = one(
+        "<item><title>通知</title><description>&lt;p&gt;索引号：000014349/2018-00222&lt;/p&gt;"
+        "&lt;p&gt;发文机关：国务院办公厅&lt;/p&gt;&lt;p&gt;成文日期：2018年12月07日&lt;/p&gt;</description></item>"
+    )
+    assert entry.index_number == "000014349/2018-00222"
+    assert entry.publisher == "国务院办公厅"
+    assert entry.formed
+    assert entry.formed.astimezone(ZONE).day == 7
+
+
+def test_gaps_are_filled_from_config_before_the_channels_title() -> None:
+    item = "<item><title>通知</title><author>news@yunlan.example</author></item>"
+    assert one(item).publisher == "云澜县人民政府"
+    (entry,) = parse(rss(item), fill=(("publisher", "云澜县民政局"), ("topic", "其他"))).entries
+    assert (entry.publisher, entry.topic) == ("云澜县民政局", "其他")
+
+
+@pytest.mark.parametrize(
+    ("said", "publisher"),
+    [
+        ("<source>市科技局</source><author>甲</author>", "市科技局"),
+        ("<author>news@x.example (市科技局)</author>", "市科技局"),
+        ("<author>市科技局 &lt;news@x.example&gt;</author>", "市科技局"),
+        ("<dc:creator>市科技局</dc:creator>", "市科技局"),
+    ],
+)
+def test_the_publisher_is_whoever_the_item_names(said: str, publisher: str) -> None:
+    assert one(f"<item><title>通知</title>{said}</item>").publisher == publisher
+
+
+def test_the_title_is_one_line_of_plain_text() -> None:
+    entry = one(
+        "<item><title><![CDATA[\n关于印发\n<b>云澜县</b> 《办法》的&nbsp;通知 ]]></title></item>"
+    )
+    assert entry.title == "关于印发云澜县 《办法》的 通知"
+
+
+def test_half_width_angle_brackets_in_a_title_are_no_tags() -> None:
+    entry = one("<item><title>关于印发&lt;云澜县停车管理办法&gt;及&lt;CRS&gt;的通知</title></item>")
+    assert entry.title == "关于印发<云澜县停车管理办法>及<CRS>的通知"
+
+
+def test_summary_and_body_are_told_apart_and_the_summary_is_never_lost() -> None:
+    both = one(
+        "<item><title>t</title><description>摘要</description>"
+        "<content:encoded><![CDATA[<p>全文一</p><p>全文二</p>]]></content:encoded></item>",
+        attributes='xmlns:content="http://purl.org/rss/1.0/modules/content/"',
+    )
+    assert (both.summary, both.body) == ("摘要", "全文一\n全文二")
+    (only,) = parse(write_atom03([Notice("t", text="全文")])).entries
+    assert (only.summary, only.body) == ("全文", "全文")
+
+
+@pytest.mark.parametrize(
+    ("link", "whole"),
+    [
+        ("/zwgk/1.html", "http://www.yunlan.example/zwgk/1.html"),
+        ("./t2026.html", "http://www.yunlan.example/t2026.html"),
+        ("//other.example/1.html", "http://other.example/1.html"),
+        (" http://a.example/中文 1.html\n", "http://a.example/中文%201.html"),
+        (
+            "https://www.google.com/url?sa=t&amp;url=https://a.example/1%3Fb&amp;ct=ga",
+            "https://a.example/1?b",
+        ),
+    ],
+)
+def test_links_are_whole(link: str, whole: str) -> None:
+    assert one(f"<item><title>t</title><link>{link}</link></item>").link == whole
+
+
+@pytest.mark.parametrize("link", ["javascript:alert(1)", "http://", "http://a[.example/"])
+def test_what_is_no_web_address_is_left_out_and_told(link: str) -> None:
+    reading = parse(rss(f"<item><title>t</title><link>{link}</link></item>"))
+    assert reading.entries[0].link == ""
+    assert any("网址" in problem.what for problem in reading.problems)
+
+
+def test_xml_base_goes_before_the_channels_page() -> None:
+    feed = (
+        '<feed xmlns="http://www.w3.org/2005/Atom" xml:base="http://a.example/x/" xml:lang="de">'
+        '<link href="http://b.example/"/><entry><title>t</title><link href="1.html"/></entry></feed>'
+    )
+    (entry,) = parse(feed).entries
+    assert (entry.link, entry.language) == ("http://a.example/x/1.html", "de")
+
+
+def test_the_guid_is_the_link_where_none_is_given_unless_it_says_it_is_none() -> None:
+    item = "<item><title>t</title><guid {}>http://a.example/1</guid></item>"
+    assert one(item.format("")).link == "http://a.example/1"
+    assert one(item.format('isPermaLink="false"')).link == ""
+
+
+def test_attachments_are_enclosures_and_documents_the_text_links_to() -> None:
+    entry = one(
+        '<item><title>t</title><enclosure url="/a.pdf" length="9" type="application/pdf"/>'
+        "<description><![CDATA[<p><a class='x' href='/b.docx'>附件<b>2</b></a> <a href=\"/a.pdf\">附件1</a>"
+        '<a href="/page.html">别的</a></p>]]></description></item>'
+    )
+    assert entry.attachments == (
+        Attachment("http://www.yunlan.example/a.pdf", "", "application/pdf", 9),
+        Attachment("http://www.yunlan.example/b.docx", "附件2"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "title"),
+    [
+        ('type="html"', "a &lt;b&gt;b&lt;/b&gt; &amp;amp; c", "a b & c"),
+        ('type="text"', "a &lt;b&gt;b&lt;/b&gt;", "a <b>b</b>"),
+        ('type="xhtml"', '<div xmlns="http://www.w3.org/1999/xhtml">a <b>b</b></div>', "a b"),
+        ("", "a &lt;b&gt;b&lt;/b&gt;", "a b"),
+        ("", "1 &lt; 2", "1 < 2"),
+        ('mode="base64" type="text/html"', "YSA8Yj5iPC9iPg==", "a b"),
+    ],
+)
+def test_atom_says_what_its_texts_are(kind: str, text: str, title: str) -> None:
+    feed = f'<feed xmlns="http://www.w3.org/2005/Atom"><entry><title {kind}>{text}</title></entry></feed>'
+    assert parse(feed).entries[0].title == title
+
+
+def test_an_atom_entry_without_a_publication_date_has_that_of_its_update() -> None:
+    feed = '<feed xmlns="http://www.w3.org/2005/Atom"><entry><title>t</title><updated>{}</updated></entry></feed>'
+    assert parse(feed.format("2026-09-22T00:00:00Z")).entries[0].published
+
+
+def test_a_prefix_or_a_namespace_of_its_own_changes_nothing() -> None:
+    plain = one("<item><title>t</title><link>http://a.example/1</link></item>")
+    prefixed = parse(
+        '<r:rss xmlns:r="http://backend.userland.com/rss2"><r:channel><r:item><r:title>t</r:title>'
+        "<r:link>http://a.example/1</r:link></r:item></r:channel></r:rss>"
+    ).entries[0]
+    assert (prefixed.title, prefixed.link) == (plain.title, plain.link)
+
+
+def test_a_strangers_element_is_not_the_items_own() -> None:
+    entry = one(
+        "<item><media:title>图</media:title><x:title>别的</x:title><title>通知</title></item>",
+        attributes='xmlns:media="http://search.yahoo.com/mrss/" xmlns:x="http://x.example/"',
+    )
+    assert entry.title == "通知"
+
+
+def test_markup_alone_is_no_change() -> None:
+    item = "<item><title>t</title><guid>1</guid><description><![CDATA[{}]]></description></item>"
+    first = one(item.format("<p>第一段</p>\n<p>第二段&nbsp;</p>"))
+    again = one(item.format('<div style="a">第一<b>段</b></div><!-- x --><div>第二段</div>'))
+    assert first.raw_digest != again.raw_digest
+    assert first.digest == again.digest
+
+
+def test_odd_members_of_a_json_feed_do_no_harm() -> None:
+    feed = {
+        "items": [
+            {"id": 7, "title": "a\x00b\ud800", "authors": "x", "tags": [1], "attachments": {}},
+            "stray",
+            {"id": None, "url": ["x"], "title": None, "content_html": "<p>正文</p>"},
+        ]
+    }
+    reading = parse(json.dumps(feed))
+    first, second = reading.entries
+    assert (first.key, first.title, first.summary) == ("7", "ab", "")
+    assert second.summary == "正文"
+    assert any("不是条目" in problem.what for problem in reading.problems)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("<!DOCTYPE html><html><body>x</body></html>", "这是网页"),
+        (
+            '<html><head><link rel="alternate" type="application/rss+xml" href="/rss.xml"></head></html>',
+            "/rss.xml",
+        ),
+        ("<opml><body/></opml>", "opml"),
+        ("BEGIN:VCALENDAR", "BEGIN:VCALENDAR"),
+        ('{"docs": []}', "items"),
+        ('{"items": [', "第 1 行"),
+        ("", "空"),
+    ],
+)
+def test_what_is_no_feed_is_refused_in_words_that_help(body: str, words: str) -> None:
+    with pytest.raises(SourceError) as caught:
+        parse(body)
+    assert words in str(caught.value)
