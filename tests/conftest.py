@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from bot.migrations import upgrade
 from bot.model import Role
 from bot.office import Office
 from bot.workdays import FixedClock
-from tests import builders, postgres
+from tests import builders, offices, postgres
 from tests.fakes import mastodon
 from tests.fakes.server import Server
 
@@ -68,15 +68,7 @@ def url(request: pytest.FixtureRequest) -> Iterator[str]:
     """The address of a new, migrated store. One database only:
     `@pytest.mark.parametrize("url", ["sqlite"], indirect=True)`.
     """
-    if request.param == "sqlite":
-        yield request.getfixturevalue("sqlite")
-        return
-    with ExitStack() as stack:
-        try:
-            address = stack.enter_context(postgres.database())
-        except postgres.Unavailable as why:
-            pytest.skip(f"no PostgreSQL: {why}")
-        yield address
+    yield from offices.store(request, request.param)
 
 
 @pytest.fixture

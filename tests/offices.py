@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 from html import escape
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 from sqlalchemy import RowMapping, Table, select
@@ -19,7 +21,7 @@ from bot.db import notices
 from bot.deliver import accounts
 from bot.language import Say
 from bot.office import Office
-from tests import builders
+from tests import builders, postgres
 
 ROOT = Path(__file__).parents[1]
 HAND = """
@@ -34,19 +36,47 @@ over_limit = "shorten"
 """
 
 
+T = TypeVar("T", bound=Callable[..., Any])
+
+
+def both(test: T) -> T:
+    """A test whose SQL, locks or order of rows matter: on PostgreSQL too."""
+    test.both = True  # type: ignore[attr-defined]
+    return test
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """For modules that import this and `url`: on SQLite alone, but for the tests marked `both`."""
+    if "url" in metafunc.fixturenames and hasattr(metafunc.function, "both"):
+        other = pytest.param("postgres", marks=pytest.mark.postgres)
+        metafunc.parametrize("url", ["sqlite", other], indirect=True)
+
+
 @pytest.fixture
-def url(migrated: Path, tmp_path: Path) -> str:
-    """For tests on SQLite alone; tests/test_on_postgres.py asks what matters of the other once more."""
-    file = tmp_path / "data" / "gongkai.db"
-    file.parent.mkdir()
-    shutil.copy(migrated, file)
-    return f"sqlite:///{file}"
+def url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a new, migrated store."""
+    yield from store(request, getattr(request, "param", "sqlite"))
+
+
+def store(request: pytest.FixtureRequest, kind: str) -> Iterator[str]:
+    """The address of a new, migrated store of one kind; skips where it cannot be had."""
+    if kind == "sqlite":
+        yield request.getfixturevalue("sqlite")
+        return
+    with ExitStack() as stack:
+        try:
+            address = stack.enter_context(postgres.database())
+        except postgres.Unavailable as why:
+            pytest.skip(f"no PostgreSQL: {why}")
+        yield address
 
 
 def declared(office: Office, more: str, units: str = builders.CONFIG) -> Office:
     """The same office with `more` in its config.toml, taken in, and the shipped templates."""
     file = office.config.path
-    file.write_text(units + more, "utf-8")
+    there = office.db.url.render_as_string(hide_password=False)
+    store = "" if office.db.sqlite else f'[database]\nurl = "{there}"\n'
+    file.write_text(units + store + more, "utf-8")
     shutil.copytree(ROOT / "templates", file.parent / "templates", dirs_exist_ok=True)
     made = Office(load(file), office.db)
     with made.db.write() as conn:

@@ -21,7 +21,7 @@ from tests import builders, offices
 from tests.fakes.mastodon import Mastodon
 from tests.fakes.mastodon import running as microblog
 from tests.fakes.server import Fault, Request, Response, Server, limited, named
-from tests.offices import rows, told, url  # noqa: F401
+from tests.offices import both, pytest_generate_tests, rows, told, url  # noqa: F401
 
 S = DeliveryState
 PART = """
@@ -87,6 +87,7 @@ def test_what_the_file_says_is_taken_in(desk: Desk) -> None:
     assert row["capabilities"]["text_limit"] == 500
 
 
+@both
 def test_what_the_platform_said_of_itself_outlives_the_next_start(desk: Desk) -> None:
     desk.fake.manners.limit = 1234
     desk.connect()
@@ -194,6 +195,7 @@ def test_another_identity_sends_nothing_signed_for_the_old_and_ends_trust_in_it(
     assert rows(desk.office, standings)[0]["ended_at"] == clock.now()
 
 
+@both
 def test_a_broken_account_works_again_and_its_queue_with_it(desk: Desk) -> None:
     desk.connect()
     post = builders.signed(desk.office, ["m"])
@@ -275,6 +277,7 @@ def test_a_check_under_way_while_another_credential_is_connected_breaks_nothing(
     assert (desk.row["state"], desk.row["identity_name"]) == (AccountState.ACTIVE, "office2")
 
 
+@both
 def test_an_account_that_cannot_even_be_asked_keeps_no_other_waiting(
     desk: Desk, clock: FixedClock
 ) -> None:

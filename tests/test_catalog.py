@@ -20,7 +20,7 @@ from bot.sources.base import SOURCES, Origin, Source
 from bot.workdays import FixedClock
 from tests import builders, offices
 from tests.fakes.server import Request, Response, Server
-from tests.offices import Notice, told, url  # noqa: F401
+from tests.offices import Notice, both, pytest_generate_tests, told, url  # noqa: F401
 
 SOURCE = """
 [sources.notices]
@@ -139,6 +139,7 @@ def test_a_first_poll_that_fails_is_no_baseline(desk: Desk) -> None:
 # ---------------------------------------------------------------- later polls
 
 
+@both
 def test_the_same_feed_twice_adds_nothing(desk: Desk) -> None:
     desk.reads(*numbered(desk, 1, 3))
     before = desk.items
@@ -206,6 +207,7 @@ def test_more_than_max_new_wait_for_a_person(
     assert [f"多出 {more} 条" in said for said in told(desk.office)] == [True] * bool(waiting)
 
 
+@both
 def test_a_flood_is_over_when_a_person_has_been_through_it(
     office: Office, clock: FixedClock
 ) -> None:
@@ -296,6 +298,7 @@ def signed(desk: Desk, *notices: Notice) -> list[int]:
     return made
 
 
+@both
 @pytest.mark.parametrize("stage", [drafted, signed], ids=["in review", "queued"])
 def test_a_changed_entry_holds_what_came_of_it_and_has_not_gone(desk: Desk, stage: Any) -> None:
     one, other = desk.notice("停水通知", 1), desk.notice("停电通知", 1)
@@ -354,6 +357,7 @@ def test_an_entry_that_comes_back_is_not_gone(desk: Desk) -> None:
     assert desk.gone == set()
 
 
+@both
 @pytest.mark.parametrize("dated", [True, False], ids=["dated", "undated"])
 @pytest.mark.parametrize("newest_first", [True, False], ids=["newest first", "oldest first"])
 def test_a_feed_that_moves_on_takes_nothing_down(
@@ -474,6 +478,7 @@ def test_an_unchanged_catalogue_is_asked_for_conditionally(
     assert source["ok_at"] == clock.now() - timedelta(hours=1)
 
 
+@both
 def test_a_reading_whose_lease_was_lost_is_not_taken_in(desk: Desk) -> None:
     """A worker slower than its lease: another has read meanwhile."""
     desk.shows(desk.notice("通知"))
@@ -570,6 +575,7 @@ def test_each_act_is_on_the_trail(desk: Desk) -> None:
     assert verbs == ["item.take", "item.skip", "source.pause", "source.activate"]
 
 
+@both
 def test_items_are_found_by_state_source_and_words(desk: Desk) -> None:
     desk.reads(desk.notice("停水 50% 通知", 1), desk.notice("停电通知", 2), Notice("无日期"))
     with desk.office.db.read() as conn:

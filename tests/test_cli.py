@@ -23,7 +23,7 @@ from bot.workdays import FixedClock
 from tests import builders, offices
 from tests.fakes import mastodon
 from tests.fakes.server import Server
-from tests.offices import url  # noqa: F401
+from tests.offices import both, pytest_generate_tests, url  # noqa: F401
 
 S = DeliveryState
 Run = Callable[..., Result]
@@ -160,6 +160,7 @@ def signed(run: Run, *more: str) -> int:
     return post
 
 
+@both
 def test_a_post_is_written_shown_handed_in_and_signed(run: Run) -> None:
     post = drafted(run, "--at", "2099-11-25 09:30", "--latest", "2099-11-25T12:00")
     shown = said(run("post", "show", post, "--json"))
@@ -240,6 +241,7 @@ def queued(run: Run, desk: Office) -> int:
     return int(builders.only(desk, post)["id"])
 
 
+@both
 def test_the_queue_says_why(run: Run, desk: Office) -> None:
     delivery = queued(run, desk)
     (row,) = said(run("queue", "--json"))
@@ -347,6 +349,7 @@ def _microblog(server: Server) -> str:
     return f'{head}[accounts.m.options]\nurl = "{server.url}"\n'
 
 
+@both
 def test_the_trail_is_shown_and_verified(run: Run, desk: Office) -> None:
     post = signed(run)
     verbs = [

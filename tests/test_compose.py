@@ -46,7 +46,7 @@ from bot.workdays import FixedClock
 from tests import builders, offices
 from tests.fakes.mastodon import Mastodon
 from tests.fakes.server import Server
-from tests.offices import Notice, rows, told, url  # noqa: F401
+from tests.offices import Notice, both, pytest_generate_tests, rows, told, url  # noqa: F401
 
 S = DeliveryState
 LINK = "https://yunlan.example.cn/zwgk/2026/11/25/content_10086.html"
@@ -339,6 +339,7 @@ def test_of_two_editors_the_slower_is_told(furnished: Office) -> None:
         _revise(furnished, post, "吴的。", version=1)
 
 
+@both
 def test_a_post_that_is_put_away_calls_off_what_has_not_gone(furnished: Office) -> None:
     post = builders.signed(furnished, ["hand"], "一稿。")
     with furnished.db.write() as conn, pytest.raises(Conflict, match="队列"):
@@ -454,6 +455,7 @@ def test_a_mistake_in_a_template_waits_with_its_line_and_stops_no_other(
     assert {row["state"] for row in rows(made, items)} == {ItemState.COMPOSED}
 
 
+@both
 def test_a_source_without_accounts_leaves_no_half_post(office: Office) -> None:
     made = sourced(office, accounts="[]")
     entered(made, ENTRY)
@@ -462,6 +464,7 @@ def test_a_source_without_accounts_leaves_no_half_post(office: Office) -> None:
     assert "账号" in told(made)[0]
 
 
+@both
 def test_an_entry_waits_until_its_accounts_are_connected(office: Office, clock: FixedClock) -> None:
     more = '[accounts.m]\nunit = "county"\nadapter = "mastodon"\noptions.url = "http://x.example"\n'
     part = SOURCE.format(template="notice", accounts='["m"]')
@@ -481,6 +484,7 @@ def test_an_entry_waits_until_its_accounts_are_connected(office: Office, clock: 
     assert rows(made, items)[0]["waits"] is None
 
 
+@both
 def test_what_a_person_takes_while_the_machine_composes_becomes_one_post(
     office: Office, clock: FixedClock
 ) -> None:
@@ -598,6 +602,7 @@ def test_a_withdrawal_takes_down_what_was_sent_whatever_screening_says_of_it_now
     assert [part[-1] for part in revision["manifest"]["renditions"]] == [Act.WITHDRAW]
 
 
+@both
 def test_a_withdrawal_reaches_the_account_a_later_revision_left_out(furnished: Office) -> None:
     builders.account(furnished, "a1", "http://x.example")
     post = builders.signed(furnished, ["hand", "a1"], "一稿。")

@@ -23,7 +23,7 @@ from bot.notices import open_notice
 from bot.office import Office
 from bot.workdays import FixedClock
 from tests import builders, offices
-from tests.offices import rows, told, url  # noqa: F401
+from tests.offices import both, pytest_generate_tests, rows, told, url  # noqa: F401
 
 S = DeliveryState
 SHELL = Actor(None, "shell", "cli")
@@ -166,6 +166,7 @@ def test_an_account_and_a_post_stop_alone(matrix: Matrix) -> None:
     assert matrix.stopped() == {"clinic", "fire"}
 
 
+@both
 def test_a_source_and_an_item_stop_what_came_of_them(matrix: Matrix) -> None:
     source, item = entry(matrix)
     with matrix.office.db.write() as conn:
@@ -192,6 +193,7 @@ def entry(matrix: Matrix) -> tuple[int, int]:
         return source, insert_id(conn, items, row)
 
 
+@both
 def test_a_post_let_through_by_name_passes_that_hold_and_no_other(matrix: Matrix) -> None:
     matrix.hold(HoldScope.ALL, passes=[matrix.posts["fire"], matrix.posts["clinic"]])
     assert matrix.stopped() == {"county", "health"}
@@ -258,6 +260,7 @@ def test_pressing_and_lifting_are_on_the_trail_with_the_reason_s_hold(matrix: Ma
 # ---------------------------------------------------------------- lifting
 
 
+@both
 def test_what_fell_due_under_a_hold_waits_for_a_person_and_the_rest_goes_on(
     matrix: Matrix, clock: FixedClock
 ) -> None:
@@ -299,6 +302,7 @@ def test_what_passed_by_name_is_not_touched_by_the_lifting(matrix: Matrix) -> No
     assert builders.only(matrix.office, matrix.posts["fire"])["due_at"] is not None
 
 
+@both
 def test_a_hold_ends_by_itself_at_its_end_and_releases_nothing_by_that(
     matrix: Matrix, clock: FixedClock
 ) -> None:

@@ -17,7 +17,7 @@ from bot.model import Act, DeliveryState, OverLimit, PostState, Window
 from bot.office import Office
 from bot.workdays import FixedClock
 from tests import builders, offices
-from tests.offices import rows, told, url  # noqa: F401
+from tests.offices import both, pytest_generate_tests, rows, told, url  # noqa: F401
 
 S = DeliveryState
 HOUR = timedelta(hours=1)
@@ -202,6 +202,7 @@ def test_where_a_platform_cannot_edit_a_person_is_told(desk: Office) -> None:
     assert "不支持修改" in reason(rows(desk, deliveries)[-1])
 
 
+@both
 def test_an_edit_that_was_not_made_yet_gives_way_to_a_newer_one(desk: Office) -> None:
     post = signed(desk, "一稿。", "a1")
     sent(desk)
@@ -225,6 +226,7 @@ def test_going_back_before_the_edit_was_made_needs_no_edit(desk: Office) -> None
     ]
 
 
+@both
 @pytest.mark.parametrize("state", [S.SENDING, S.UNCERTAIN])
 def test_an_account_where_something_is_not_clear_waits_and_no_other(
     desk: Office, clock: FixedClock, state: S
@@ -341,6 +343,7 @@ def test_a_withdrawal_calls_off_an_edit_that_was_not_made_yet(desk: Office) -> N
     assert [state for *_, state, _ in shown(desk, post)] == [S.SENT, S.CANCELLED]
 
 
+@both
 def test_a_withdrawal_comes_back_for_what_was_not_clear(desk: Office, clock: FixedClock) -> None:
     post = signed(desk)
     sent(desk, "a1")
@@ -361,6 +364,7 @@ def test_a_withdrawal_comes_back_for_what_was_not_clear(desk: Office, clock: Fix
     assert [account for account, *_ in shown(desk, made)] == ["a1", "a2"]
 
 
+@both
 def test_one_post_that_cannot_be_planned_stops_no_other(desk: Office) -> None:
     bad, good = (builders.draft(desk, ["a1"]) for _ in range(2))
     for post in (bad, good):

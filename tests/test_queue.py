@@ -19,7 +19,7 @@ from bot.model import Act, Actor, DeliveryState, HoldScope, Outcome, OverLimit, 
 from bot.office import Office
 from bot.workdays import FixedClock
 from tests import builders, offices
-from tests.offices import rows, told, url  # noqa: F401
+from tests.offices import both, pytest_generate_tests, rows, told, url  # noqa: F401
 
 S = DeliveryState
 HOUR = timedelta(hours=1)
@@ -147,6 +147,7 @@ def test_every_delivery_says_why_it_has_not_gone(desk: Office, stage: Stage, sai
     assert bool(why(desk, delivery)) is bool(said)
 
 
+@both
 def test_it_waits_for_its_hour_for_the_part_before_and_for_an_unclear_neighbour(
     desk: Office,
 ) -> None:
@@ -167,6 +168,7 @@ def test_it_waits_for_its_hour_for_the_part_before_and_for_an_unclear_neighbour(
     assert why(desk, ordinary) == "即将发送"
 
 
+@both
 def test_what_a_person_must_do_comes_first_in_the_queue(desk: Office, clock: FixedClock) -> None:
     ready, failed, stuck, missed, task, unclear, sent = (signed(desk)[0] for _ in range(7))
     change(desk, failed, state=S.FAILED)
@@ -293,6 +295,7 @@ def test_a_decision_on_what_changed_meanwhile_is_refused(desk: Office) -> None:
             queue._set(conn, now, zhou, seen, "delivery.cancel", due_at=None)
 
 
+@both
 def test_a_worker_s_late_result_does_not_undo_a_decision(desk: Office) -> None:
     """Its pictures were being uploaded when a person cancelled it."""
     (delivery,) = signed(desk)
@@ -327,6 +330,7 @@ def attempt(office: Office) -> RowMapping:
     return row
 
 
+@both
 def test_a_person_vouches_that_it_stands(desk: Office, unclear: int) -> None:
     act(desk, queue.confirm_sent, unclear, "https://x.example/@office1/4711?lang=zh#top")
     row = one(desk, unclear)
@@ -436,6 +440,7 @@ def test_a_task_past_its_latest_moment_is_unclear(
     assert told(desk) == []
 
 
+@both
 def test_an_edit_and_a_withdrawal_by_hand_happen_where_the_post_stands(
     desk: Office, task: int
 ) -> None:

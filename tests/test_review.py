@@ -46,7 +46,7 @@ from bot.office import Office
 from bot.review import Decision
 from bot.workdays import FixedClock
 from tests import builders, offices
-from tests.offices import rows, told, url  # noqa: F401
+from tests.offices import both, pytest_generate_tests, rows, told, url  # noqa: F401
 
 TWO_STEPS = """
 [units.county]
@@ -135,6 +135,7 @@ def decide_on(office: Office, post: int) -> None:
         review.decide(office, conn, now, lin, post, Decision(Verdict.PASS, "x"))
 
 
+@both
 def test_what_waits_is_shown_to_whoever_may_sign_it_most_urgent_first(
     two_steps: Office, clock: FixedClock
 ) -> None:
@@ -180,6 +181,7 @@ def test_rights_reach_down_the_tree_and_not_across(office: Office) -> None:
     assert decide(made, post, "lin") is PostState.APPROVED
 
 
+@both
 def test_nobody_signs_for_the_account_of_a_unit_he_does_not_sign_for(office: Office) -> None:
     """卫健局 drafts for the county's account: the county's signer lets it out, not its own."""
     units = builders.CONFIG + '[units.health]\nname="卫健局"\nparent="county"\n'
@@ -269,6 +271,7 @@ def test_without_a_word_on_it_a_post_may_go_within_the_lateness_from_its_hour(
     assert approval(one_step) == Window(at, at + timedelta(hours=2))
 
 
+@both
 def test_steps_a_day_apart_still_leave_the_lateness(two_steps: Office, clock: FixedClock) -> None:
     post = submitted(two_steps)
     decide(two_steps, post, "shen")
@@ -338,6 +341,7 @@ def test_an_emergency_takes_two_people_beside_its_author_whatever_the_unit_s_ste
 # ---------------------------------------------------------------- taken back
 
 
+@both
 def test_a_sign_off_taken_back_in_the_middle_lets_the_steps_begin_anew(two_steps: Office) -> None:
     post = submitted(two_steps)
     decide(two_steps, post, "shen")
@@ -582,6 +586,7 @@ def test_an_entry_that_moved_on_is_not_signed_by_trust(trusting: Office) -> None
     assert state(trusting, post) == PostState.IN_REVIEW
 
 
+@both
 def test_the_daily_maximum_is_of_the_office_s_day(trusting: Office, clock: FixedClock) -> None:
     made = [composed(trusting, str(n)) for n in range(3)]
     review.take_drafts(trusting)

@@ -31,7 +31,7 @@ from bot.model import (
 )
 from bot.office import Office
 from tests import builders, offices
-from tests.offices import url  # noqa: F401
+from tests.offices import both, pytest_generate_tests, url  # noqa: F401
 
 R = Right
 UNITS = """
@@ -244,6 +244,7 @@ def test_each_act_is_for_those_who_have_its_right_there(world: World, name: str)
     assert not allowed(world, act, some), "who is barred may nothing"
 
 
+@both
 def test_the_machine_s_own_shell_does_only_what_says_so(world: World) -> None:
     """The machine's own shell runs the machine: it writes, signs and sends nothing."""
     shell = Actor(None, "shell:root", "cli")

@@ -30,7 +30,7 @@ from bot.office import Office
 from bot.schedule import DONE, EMPTY, MISSED, PLANNED, SKIPPED
 from bot.workdays import FixedClock, UnknownYear
 from tests import builders, offices
-from tests.offices import rows, told, url  # noqa: F401
+from tests.offices import both, pytest_generate_tests, rows, told, url  # noqa: F401
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 MORE = """
@@ -365,6 +365,7 @@ def test_a_changed_lead_moves_what_is_due(desk: Desk) -> None:
     assert {row["at"] - row["due_at"] for row in desk.rows()} == {3 * HOUR}
 
 
+@both
 def test_paused_and_going_on_again_skips_nothing_to_come(desk: Desk) -> None:
     desk.write("slots", SLOTS)
     desk.plan()
@@ -377,6 +378,7 @@ def test_paused_and_going_on_again_skips_nothing_to_come(desk: Desk) -> None:
     assert all(row["due_at"] == row["at"] for row in desk.rows())
 
 
+@both
 def test_a_file_that_was_taken_away_asks_for_nothing(desk: Desk, clock: FixedClock) -> None:
     file = desk.write("slots", SLOTS)
     desk.plan()
@@ -500,6 +502,7 @@ def test_only_its_columns_and_the_newest_of_them(desk: Desk) -> None:
     assert [by_id[n] for n in post["from_items"]] == ["第3号", "第2号"]
 
 
+@both
 def test_an_entry_stands_in_one_digest_of_a_schedule_even_when_one_was_late(desk: Desk) -> None:
     digested(desk, "甲")
     _move(desk, "2026-11-24T17:00")  # the worker was down until half an hour before
@@ -550,6 +553,7 @@ def test_an_entry_that_changes_holds_the_digest_it_stands_in(desk: Desk) -> None
     assert (hold["scope"], hold["target_id"]) == (HoldScope.POST, post["id"])
 
 
+@both
 def test_an_occurrence_in_an_outage_is_missed_and_told_of_once(desk: Desk) -> None:
     desk.write("hourly", SLOTS.replace('hour = "8"', 'minute = "0"'))
     desk.plan()
@@ -609,6 +613,7 @@ def waiting(desk: Desk, text: str = "云澜县今日供水正常。") -> int:
     return post
 
 
+@both
 def test_an_approved_post_waits_for_its_slot_and_goes_then(desk: Desk) -> None:
     desk.write("slots", SLOTS)
     desk.plan()
@@ -639,6 +644,7 @@ def test_a_slot_nobody_waits_for_is_empty(desk: Desk) -> None:
 # ---------------------------------------------------------------- two workers
 
 
+@both
 def test_two_workers_plan_and_fire_an_occurrence_once(desk: Desk) -> None:
     digested(desk, "甲")
     with desk.office.db.write() as conn:

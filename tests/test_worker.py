@@ -37,7 +37,7 @@ from bot.worker import Worker
 from tests import builders, offices
 from tests.fakes.mastodon import Mastodon
 from tests.fakes.server import Server
-from tests.offices import Notice, rows, told, url  # noqa: F401
+from tests.offices import Notice, both, pytest_generate_tests, rows, told, url  # noqa: F401
 
 S = DeliveryState
 MORE = """
@@ -89,6 +89,7 @@ def stuck(office: Office, *tables: str) -> Iterator[None]:
 # ---------------------------------------------------------------- once
 
 
+@both
 def test_once_does_all_that_is_due_and_what_follows_from_it(
     desk: Office, platform: tuple[Mastodon, Server]
 ) -> None:
@@ -146,6 +147,7 @@ async def running(
         await work
 
 
+@both
 def test_a_running_worker_takes_up_what_others_write(
     desk: Office, platform: tuple[Mastodon, Server]
 ) -> None:
@@ -266,6 +268,7 @@ def _sending(office: Office, worker: str, until: datetime) -> int:
     return delivery
 
 
+@both
 def test_what_a_dead_worker_of_this_machine_had_begun_is_let_go_at_once(
     desk: Office, clock: FixedClock
 ) -> None:
