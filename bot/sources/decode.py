@@ -194,7 +194,7 @@ def _settled(body: bytes, name: str) -> Text:
 
 def _strictly(body: bytes, name: str) -> str | None:
     try:
-        return body.decode(name)
+        return _segments(body, name, "strict")
     except UnicodeDecodeError:
         return None
 
