@@ -628,7 +628,7 @@ def answer(
         "text": words,
         "title": "",
         "author": reply["author_name"],
-        "mention": reply["author"],
+        "mention": reply["handle"],
     }
     body = Body(
         text=template.render(fields | {"account": _facts(account)}),

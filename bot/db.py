@@ -505,6 +505,7 @@ replies = Table(
     _text("parent"),  # remote id of what it answers
     _text("author"),
     _text("author_name"),
+    _text("handle"),
     Column("text", Text, nullable=False),
     _text("url"),
     _at("at", null=False),

@@ -360,6 +360,7 @@ class RemoteReply:
     parent_id: str = ""  # what it answers: a reply's or the post's remote id
     root_id: str = ""  # the post it stands under, where the platform says; needed for mentions
     url: str = ""
+    handle: str = ""  # what its author is addressed by there, without the @; empty: by nothing
     edited: bool = False
     removed: bool = False  # the platform's own word
     raw: str = ""

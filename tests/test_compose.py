@@ -561,6 +561,20 @@ def test_an_answer_hangs_under_the_reply_and_is_signed_like_any_post(furnished: 
     assert "几点来水" in post["title"]
 
 
+@pytest.mark.parametrize(
+    ("handle", "text"), [("wang@m.example", "@wang@m.example 18 时来水。"), ("", "18 时来水。")]
+)
+def test_an_answer_addresses_its_asker_by_his_handle_and_never_by_a_number(
+    furnished: Office, handle: str, text: str
+) -> None:
+    account = builders.account(furnished, "a1", "http://x.example")
+    reply = heard(furnished, account, author="x.example/900001", handle=handle)
+    with furnished.db.write() as conn:
+        zhou, now = builders.actor(conn, "zhou"), furnished.db.now(conn)
+        compose.answer(furnished, conn, now, zhou, reply, "18 时来水。")
+    assert rows(furnished, renditions)[0]["payload"]["text"] == text
+
+
 def test_an_answer_is_as_visible_as_its_template_says(furnished: Office) -> None:
     file = furnished.config.path.parent / "templates" / "response.txt"
     file.write_text('+++\nname = "答复"\nvisibility = "unlisted"\n+++\n{{ text }}', "utf-8")

@@ -413,6 +413,7 @@ class Mastodon(Adapter):
             parent_id=str(status.get("in_reply_to_id") or ""),
             root_id=root_id,
             url=str(status.get("url") or status.get("uri") or ""),
+            handle=str(author.get("acct") or ""),
             edited=bool(status.get("edited_at")),
             raw=canonical({**status, "account": about}),
         )

@@ -21,7 +21,14 @@ from bot.errors import Invalid
 from bot.model import MACHINE, Actor, ReplyState, Right
 from bot.office import Office
 
-BLANK: Mapping[str, Any] = {"text": "", "author": "", "author_name": "", "url": "", "salt": ""}
+BLANK: Mapping[str, Any] = {
+    "text": "",
+    "author": "",
+    "author_name": "",
+    "handle": "",
+    "url": "",
+    "salt": "",
+}
 
 
 def erase(

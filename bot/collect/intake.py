@@ -35,7 +35,7 @@ from bot.model import MACHINE, Act, RemoteReply, ReplyState
 S = ReplyState
 PLATFORM, ABSENT, ERASED = "platform", "absent", "erased"  # why a reply is removed
 CHUNK = 5000  # ids in one statement
-_TEXTS = ("text", "author_name", "remote_id", "parent_id", "author_id", "root_id")
+_TEXTS = ("text", "author_name", "remote_id", "parent_id", "author_id", "root_id", "handle")
 _texts = attrgetter(*_TEXTS)
 _UNFIT = re.compile("[\0\ud800-\udfff]")  # what neither database keeps in a text
 
@@ -191,6 +191,7 @@ def _add(
             "parent": reply.parent_id,
             "author": reply.author_id,
             "author_name": reply.author_name,
+            "handle": reply.handle,
             "text": reply.text,
             "url": reply.url,
             "at": reply.at,

@@ -645,6 +645,7 @@ def upgrade() -> None:
         sa.Column("parent", sa.Text(), server_default="", nullable=False),
         sa.Column("author", sa.Text(), server_default="", nullable=False),
         sa.Column("author_name", sa.Text(), server_default="", nullable=False),
+        sa.Column("handle", sa.Text(), server_default="", nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("url", sa.Text(), server_default="", nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
