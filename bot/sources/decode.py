@@ -185,7 +185,7 @@ def _undeclared(name: str, named: list[str]) -> tuple[Problem, ...]:
 
 
 def _settled(body: bytes, name: str) -> Text:
-    text = _segments(body, name, "replace")
+    text = _segments(body, name)
     spoiled = text.count("\ufffd")
     said = Say("有 {n} 处字节不合 {name} 编码，以 � 代替", n=spoiled, name=name)
     problems = (_problem(said),) if spoiled else ()
@@ -193,18 +193,20 @@ def _settled(body: bytes, name: str) -> Text:
 
 
 def _strictly(body: bytes, name: str) -> str | None:
+    """None too where a character cut in half has swallowed a bracket: see `_segments`."""
     try:
-        return _segments(body, name, "strict")
+        text = body.decode(name)
     except UnicodeDecodeError:
         return None
+    return text if text.count("]]>") == body.count(b"]]>") else None
 
 
-def _segments(body: bytes, name: str, errors: str) -> str:
+def _segments(body: bytes, name: str) -> str:
     """Decode between CDATA ends, so that a character cut in half before `]]>` cannot swallow its
     first bracket (0x5D is a second byte in GBK and Big5) and with it the rest of the document."""
     if name.startswith("utf"):
-        return body.decode(name, errors)
-    return "]]>".join(part.decode(name, errors) for part in body.split(b"]]>"))
+        return body.decode(name, "replace")
+    return "]]>".join(part.decode(name, "replace") for part in body.split(b"]]>"))
 
 
 def _clean(text: str) -> str:

@@ -22,7 +22,7 @@ from bot.sources.base import Origin
 from bot.sources.dates import read_date
 from bot.sources.decode import ITEMS
 from bot.sources.identity import Claim, keys
-from bot.sources.plain import is_chinese, plain, words
+from bot.sources.plain import is_address, is_chinese, plain, words
 
 TOLD = 20  # problems told one by one; of the rest only the number
 
@@ -65,10 +65,6 @@ class Channel:
 def first(values: Iterable[str]) -> str:
     """The first that is not empty."""
     return next((value for value in values if value), "")
-
-
-def is_address(text: str) -> bool:
-    return text[:4] in ("http", "HTTP", "Http") and "://" in text[4:8]
 
 
 def reading_of(channel: Channel, origin: Origin) -> Reading:

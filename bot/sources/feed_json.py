@@ -13,9 +13,9 @@ from lxml import etree
 from bot.errors import SourceError
 from bot.language import Say
 from bot.model import Attachment, Problem, canonical
-from bot.sources.draft import Channel, Draft, first, is_address
+from bot.sources.draft import Channel, Draft, first
 from bot.sources.feed_xml import OUR_NAMES, PREFIXES, as_size, rss
-from bot.sources.plain import words
+from bot.sources.plain import is_address, words
 from bot.sources.tree import Element, Tree
 
 _OURS = frozenset(OUR_NAMES.values()) - {"summary"} | {"language"}

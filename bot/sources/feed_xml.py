@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
+from collections import Counter
 from collections.abc import Mapping
 from html import escape
 from urllib.parse import urljoin
@@ -12,8 +13,8 @@ from lxml import etree
 
 from bot.language import Say
 from bot.model import Attachment
-from bot.sources.draft import Channel, Draft, first, is_address
-from bot.sources.plain import line, looks_marked_up, words
+from bot.sources.draft import Channel, Draft, first
+from bot.sources.plain import is_address, line, looks_marked_up, words
 from bot.sources.tree import Element, Tree, local
 
 NAMESPACE = "https://gongkai.example/ns/1"
@@ -49,7 +50,6 @@ OUR_NAMES = {
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _ABOUT = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}about"
 _LONGEST_NAME = 120  # characters of a publisher
-_ATTACHED = {"enclosure", "link", "media"}
 _PREFIX = re.compile(r"(</?)[\w.-]+:")
 _MEDIA = "{http://search.yahoo.com/mrss/}content"
 
@@ -219,12 +219,16 @@ def _rss_draft(fields: Fields, scoped: bool) -> Draft:
         body=fields.markup("body"),
         attachments=_attachments(fields),
         raw=etree.tostring(item, encoding="utf-8", with_tail=False),
-        notes=(Say("guid 写了 {n} 次", n=len(ids)),) if len(ids) > len({*ids}) else (),
+        notes=_twice(ids) if len(ids) > 1 else (),
         topic=fields.text("topic"),
         index_number=fields.text("index_number"),
         document_number=fields.text("document_number"),
         formed=fields.texts("formed"),
     )
+
+
+def _twice(ids: tuple[str, ...]) -> tuple[Say, ...]:
+    return tuple(Say("guid 写了 {n} 次", n=n) for n in Counter(ids).values() if n > 1)
 
 
 def _rss_links(fields: Fields, about: str) -> tuple[str, ...]:
@@ -394,7 +398,7 @@ def _hrefs(fields: Fields) -> list[str]:
 
 
 def _attachments(fields: Fields) -> tuple[Attachment, ...]:
-    if not fields.keys() & _ATTACHED:
+    if not ("enclosure" in fields or "link" in fields or "media" in fields):
         return ()
     media = fields.element.iter(_MEDIA) if "media" in fields else ()
     named = [(e, e.get("url")) for e in (*fields.all("enclosure"), *media)]

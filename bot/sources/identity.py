@@ -28,12 +28,12 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from bot.model import digest_of
+from bot.sources.plain import is_address
 
 LONGEST = 200  # characters of a key; a longer identifier stands as its digest
 REMEMBERED = 2000  # shared identifiers kept, newest last
 
 _BARE_SITE = re.compile(r"\s*https?://[^/?#]+/?\s*", re.I)
-_SCHEME = re.compile(r"https?://", re.I)
 
 
 class Claim(NamedTuple):
@@ -84,11 +84,13 @@ Bearer = tuple[tuple[str, ...], str, Claim]  # bare identifiers, face, claim
 
 def _note_shared(bearers: Sequence[Bearer], places: Collection[str], memo: Memo) -> None:
     said: dict[str, str] = {}
-    shared: list[str] = []
+    shared = set()
     for ids, face, claim in bearers:
-        shared += [name for name in ids if said.setdefault(name, face) != face]
-        shared += [_bare(name) for name in claim.ids if _is_bare_site(name)]
-    shared += said.keys() & places
+        for name in ids:
+            if said.setdefault(name, face) != face:
+                shared.add(name)
+        shared |= {_bare(name) for name in claim.ids if _is_bare_site(name)}
+    shared |= said.keys() & places
     memo.shared |= dict.fromkeys(map(_short, sorted(shared)))
 
 
@@ -112,7 +114,7 @@ def _key(bearer: Bearer, memo: Memo, owners: dict[str, str], taken: dict[str, st
 
 
 def _ids(claim: Claim) -> tuple[str, ...]:
-    return tuple(dict.fromkeys([_bare(name) for name in dict.fromkeys(claim.ids) if name]))
+    return tuple({_bare(name): None for name in claim.ids if name})
 
 
 def _face(claim: Claim) -> str:
@@ -123,7 +125,7 @@ def _face(claim: Claim) -> str:
 
 def _bare(name: str) -> str:
     name = name.strip()
-    return name.partition("//")[2] if _SCHEME.match(name) else name
+    return name.partition("//")[2] if is_address(name) else name
 
 
 def _short(text: str) -> str:

@@ -197,6 +197,10 @@ def looks_marked_up(text: str) -> bool:
     return found is not None and (found[1] or "p").lower() in _BLOCKS | _INLINE
 
 
+def is_address(text: str) -> bool:
+    return text[:4] in ("http", "HTTP", "Http") and "://" in text[4:8]
+
+
 def is_chinese(text: str) -> bool:
     return bool(_HAN.search(text))
 
