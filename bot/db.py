@@ -38,6 +38,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
+from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
 from bot.workdays import Clock, FixedClock
 
@@ -703,6 +704,17 @@ class Database:
 _PG_NOW = text("select (extract(epoch from clock_timestamp()) * 1000000)::bigint")
 
 
+@retry(
+    retry=retry_if_exception(lambda error: "locked" in str(error)),
+    stop=stop_after_delay(30),
+    wait=wait_random(0.01, 0.1),
+    reraise=True,
+)
+def _use_wal(cursor: Any) -> None:
+    """Programs that start at once on a new file are refused the switch, not made to wait for it."""
+    cursor.execute("pragma journal_mode=wal")
+
+
 def _sqlite_engine(url: URL) -> Engine:
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
@@ -713,8 +725,8 @@ def _sqlite_engine(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def _pragmas(conn: DBAPIConnection, _: Any) -> None:
         cursor = conn.cursor()
+        _use_wal(cursor)
         for pragma in (
-            "journal_mode=wal",
             "synchronous=full",  # a committed attempt survives a power cut
             "foreign_keys=on",
             "wal_autocheckpoint=4000",

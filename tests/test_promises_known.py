@@ -43,7 +43,7 @@ def test_every_reply_edit_and_removal_is_known_in_the_end(tmp_path: Path) -> Non
         nursery = Nursery()
         try:
             _answer_and_kill(office, fake, nursery, dice)
-            _until(lambda: _known(office) == _shown(fake), 60)
+            _until(lambda: _known(office) == _shown(fake), 150)
             _hold_against_each_other(office, fake, weather)
         finally:
             nursery.close()
