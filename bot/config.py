@@ -121,7 +121,7 @@ class AccountPart(Part):
     name: str = ""
     gap: Span = timedelta(0)  # least time between two writes
     options: Mapping[str, Any] = Field(default_factory=dict)
-    token_file: str = ""  # a credential kept outside the store
+    token_file: str = ""  # its credential stands in this file; read at every start
 
 
 class WebPart(Part):

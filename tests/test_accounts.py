@@ -127,6 +127,24 @@ def test_a_mistake_in_an_account_is_named_with_its_line(
     assert "config.toml 第" in str(caught.value)
 
 
+def test_a_token_in_a_file_is_the_account_s_credential(desk: Desk) -> None:
+    file = desk.office.config.path.parent / "token"
+    part = PART.format(key="m", url=desk.server.url)
+    part = part.replace('gap = "2s"', 'token_file = "token"')
+    with pytest.raises(ConfigError, match=r"第 \d+ 行：读不到凭据文件 token"):
+        offices.declared(desk.office, part)
+    file.write_text("token-1\n", "utf-8")
+    desk.office = offices.declared(desk.office, part)
+    assert desk.check() == 1
+    assert (desk.row["identity_name"], desk.secret) == ("office1", "token-1")
+    desk.office = offices.declared(desk.office, part)
+    assert desk.check() == 0, "nothing new"
+    file.write_text("token-2\n", "utf-8")
+    desk.office = offices.declared(desk.office, part)
+    desk.check()
+    assert desk.row["state"] == AccountState.BROKEN, "another identity is a person's to confirm"
+
+
 # ---------------------------------------------------------------- connecting
 
 

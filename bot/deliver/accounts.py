@@ -19,7 +19,7 @@ from bot import audit, config, lease, people
 from bot.adapters.base import Adapter, adapter_class, names
 from bot.config import AccountPart
 from bot.db import accounts, disk_full, insert_missing, standings, units, watches
-from bot.errors import AccountBroken, AdapterError, Conflict, GongkaiError, NotFound
+from bot.errors import AccountBroken, AdapterError, ConfigError, Conflict, GongkaiError, NotFound
 from bot.language import Say
 from bot.model import (
     AccountState,
@@ -48,7 +48,10 @@ def by_key(conn: Connection, key: str) -> RowMapping:
 
 
 def sync(office: Office, conn: Connection, now: datetime) -> None:
-    """Take the accounts the file declares. Raises ConfigError for an option that is wrong."""
+    """Take the accounts the file declares.
+
+    Raises ConfigError for an option that is wrong or a token's file that cannot be read.
+    """
     unit_ids = dict(conn.execute(select(units.c.key, units.c.id)).all())
     stand = {r["key"]: r for r in conn.execute(select(accounts)).mappings()}
     for key, part in office.config.accounts.items():
@@ -70,6 +73,28 @@ def sync(office: Office, conn: Connection, now: datetime) -> None:
         .where(accounts.c.key.in_(gone), accounts.c.state == AccountState.ACTIVE)
         .values(state=AccountState.PAUSED)
     )
+
+    for key, part in office.config.accounts.items():
+        if part.token_file:
+            _take_token(office, conn, now, key, part)
+
+
+def _take_token(
+    office: Office, conn: Connection, now: datetime, key: str, part: AccountPart
+) -> None:
+    """What stands in its file is the account's credential; a new one is checked at once."""
+    try:
+        token = office.config.place(part.token_file).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        line = config.line_of(
+            office.config.path.read_text("utf-8"), ["accounts", key, "token_file"]
+        )
+        where = {"file": office.config.path.name, "line": line, "token": part.token_file}
+        raise ConfigError("{file} 第 {line} 行：读不到凭据文件 {token}", **where) from None
+    row = by_key(conn, key)
+    if not row["credential"] or office.secrets.open(row["credential"]) != token:
+        values = {"credential": office.secrets.seal(token), "due_at": now}
+        conn.execute(update(accounts).where(accounts.c.id == row["id"]).values(**values))
 
 
 def _moved(
