@@ -91,7 +91,7 @@ def test_a_bomb_is_refused() -> None:
         get(served.url(), limits=Limits(size=1_000_000))
 
 
-@pytest.mark.parametrize("body", [b"<rss>", gzip.compress(b"<rss>" * 9)])
+@pytest.mark.parametrize("body", [b"<rss>", gzip.compress(b"<rss>" * 9)], ids=["plain", "packed"])
 def test_an_answer_cut_short_is_refused(body: bytes) -> None:
     with (
         serving(always(Answer(body, cut=100))) as served,
