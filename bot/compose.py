@@ -197,6 +197,8 @@ def _platform_findings(
 
 # ---------------------------------------------------------------- posts
 
+MADE_OF = ("template_digest", "item_revision")  # what a revision remembers beside its template
+
 
 def create(
     office: Office,
@@ -223,27 +225,18 @@ def create(
     if not keys:
         raise Invalid("请至少选一个账号")
     _sensible_times(now, go_at, latest_at)
-    made_of: dict[str, Any] = {
-        k: links.pop(k) for k in ("template_digest", "item_revision") if k in links
-    }
+    made_of: dict[str, Any] = {name: links.pop(name) for name in MADE_OF if name in links}
     made_of["template"] = links.get("template", "")
-    post_id = insert_id(
-        conn,
-        posts,
-        {
-            "unit_id": unit_id,
-            "kind": PostKind.EMERGENCY if emergency else kind,
-            "title": body.title,
-            "state": PostState.DRAFT,
-            "author_id": actor.person,
-            "go_at": go_at,
-            "latest_at": latest_at,
-            "emergency": emergency,
-            "created_at": now,
-            "changed_at": now,
-            **links,
-        },
-    )
+    row = {
+        "unit_id": unit_id,
+        "kind": PostKind.EMERGENCY if emergency else kind,
+        "title": body.title,
+        "state": PostState.DRAFT,
+        "author_id": actor.person,
+        "emergency": emergency,
+    }
+    times = {"go_at": go_at, "latest_at": latest_at, "created_at": now, "changed_at": now}
+    post_id = insert_id(conn, posts, {**row, **times, **links})
     _revision(office, conn, now, actor, post_id, body, keys, 1, **made_of)
     if actor == MACHINE:  # review looks at it next
         conn.execute(update(posts).where(posts.c.id == post_id).values(due_at=now))
@@ -282,25 +275,15 @@ def revise(
         raise Conflict("这篇稿件已结束，请另起一篇")
     _sensible_times(now, go_at, latest_at)
     before = current(conn, post)
+    number = before["number"] + 1
     values: dict[str, Any] = {"go_at": go_at, "latest_at": latest_at, "title": body.title}
     if emergency is not None:
         values["emergency"] = emergency
     conn.execute(update(posts).where(posts.c.id == post_id).values(**values))
-    _void(conn, now, post_id, Say("稿件改到第 {n} 版", n=before["number"] + 1))
-    _revision(
-        office,
-        conn,
-        now,
-        actor,
-        post_id,
-        body,
-        keys,
-        before["number"] + 1,
-        template=before["template"],
-        template_digest=before["template_digest"],
-        item_revision=before["item_revision"],
-    )
-    audit.write(conn, now, actor, "post.revise", f"post:{post_id}", number=before["number"] + 1)
+    _void(conn, now, post_id, Say("稿件改到第 {n} 版", n=number))
+    made_of = {name: before[name] for name in ("template", *MADE_OF)}
+    _revision(office, conn, now, actor, post_id, body, keys, number, **made_of)
+    audit.write(conn, now, actor, "post.revise", f"post:{post_id}", number=number)
     return version + 1
 
 
@@ -326,37 +309,22 @@ def _revision(
     post = locked(conn, post_id)
     parts = _taken_down(conn, post) or preview(office, conn, body, keys)
     manifest = manifest_of(post, parts)
-    revision_id = insert_id(
-        conn,
-        revisions,
-        {
-            "post_id": post_id,
-            "number": number,
-            "author_id": actor.person,
-            "at": now,
-            "manifest": manifest,
-            "digest": digest_of(manifest),
-            "body": body.json(),
-            "findings": [_finding(p, f) for p in parts for f in p.findings],
-            **made_of,
-        },
-    )
+    row = {
+        "post_id": post_id,
+        "number": number,
+        "author_id": actor.person,
+        "at": now,
+        "manifest": manifest,
+        "digest": digest_of(manifest),
+        "body": body.json(),
+        "findings": [_finding(p, f) for p in parts for f in p.findings],
+    }
+    revision_id = insert_id(conn, revisions, {**row, **made_of})
     conn.execute(insert(renditions), [_rendition(revision_id, part) for part in parts])
-    conn.execute(
-        update(posts)
-        .where(posts.c.id == post_id)
-        .values(
-            revision_id=revision_id,
-            state=PostState.DRAFT,
-            step=0,
-            accounts=sorted({p.account["id"] for p in parts}),
-            version=posts.c.version + 1,
-            changed_at=now,
-            due_at=None,
-            lease=None,
-            leased_until=None,
-        )
-    )
+    anew = {"revision_id": revision_id, "state": PostState.DRAFT, "step": 0, "changed_at": now}
+    to = {"accounts": sorted({p.account["id"] for p in parts}), "version": posts.c.version + 1}
+    free = {"due_at": None, "lease": None, "leased_until": None}
+    conn.execute(update(posts).where(posts.c.id == post_id).values(**anew, **to, **free))
 
 
 def _taken_down(conn: Connection, post: RowMapping) -> list[Rendered]:

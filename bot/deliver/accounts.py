@@ -151,28 +151,26 @@ async def connect(
         checked = await adapter.check()
     finally:
         await adapter.client.aclose()
-    with office.db.write() as conn:
-        now = office.db.now(conn)
-        row = by_key(conn, key)
-        if row["identity"] and row["identity"] != checked.identity.id and not another:
-            raise Conflict(
-                "凭据属于 {new}，账号原是 {old}；确要更换请注明，已签发未发的稿件须重新审签",
-                new=checked.identity.name,
-                old=row["identity_name"],
-            )
-        if row["identity"] and row["identity"] != checked.identity.id:
-            _end_trust(conn, now, actor, key)
-        sealed = office.secrets.seal(credential)
-        _keep(conn, now, row, checked, credential=sealed)
-        audit.write(
-            conn,
-            now,
-            actor,
-            "account.connect",
-            f"account:{row['id']}",
-            identity=checked.identity.id,
-        )
+    await asyncio.to_thread(_connected, office, actor, key, credential, checked, another)
     return checked
+
+
+def _connected(
+    office: Office, actor: Actor, key: str, credential: str, checked: Checked, another: bool
+) -> None:
+    with office.db.write() as conn:
+        now, row = office.db.now(conn), by_key(conn, key)
+        if row["identity"] not in ("", checked.identity.id):
+            if not another:
+                raise Conflict(
+                    "凭据属于 {new}，账号原是 {old}；确要更换请注明，已签发未发的稿件须重新审签",
+                    new=checked.identity.name,
+                    old=row["identity_name"],
+                )
+            _end_trust(conn, now, actor, key)
+        _keep(conn, now, row, checked, credential=office.secrets.seal(credential))
+        proven = {"identity": checked.identity.id}
+        audit.write(conn, now, actor, "account.connect", f"account:{row['id']}", **proven)
 
 
 def _end_trust(conn: Connection, now: datetime, actor: Actor, key: str) -> None:
