@@ -49,6 +49,18 @@ class Draft:
     raw: bytes = b""
     notes: tuple[Say, ...] = ()  # what was odd about it
 
+    def says_anything(self) -> bool:
+        plain_fields = (
+            self.title,
+            self.summary,
+            self.body,
+            self.publisher,
+            self.column,
+            self.topic,
+        )
+        more = (self.published, self.formed, self.attachments, self.index_number)
+        return any((*plain_fields, *self.links, *self.ids, *more, self.document_number))
+
 
 @dataclass(frozen=True)
 class Channel:
@@ -97,14 +109,15 @@ def reading_of(channel: Channel, origin: Origin) -> Reading:
 def _overall(made: int, entries: Collection[Entry]) -> Iterator[Problem]:
     undated = sum(entry.published is None for entry in entries)
     untitled = sum(not entry.title for entry in entries)
-    for n, text in (
-        (undated, "有 {n} 条没有发布日期"),
-        (untitled, "有 {n} 条没有标题"),
-        (made - len(entries), "有 {n} 条与别的条目完全相同，只取一条"),
-        (not made, "目录里没有条目"),
+    twins = made - len(entries)
+    for n, say in (
+        (undated, Say("有 {n} 条没有发布日期", n=undated)),
+        (untitled, Say("有 {n} 条没有标题", n=untitled)),
+        (twins, Say("有 {n} 条重复，已略去", n=twins)),
+        (not made, Say("目录里没有条目")),
     ):
         if n:
-            yield Problem(str(Say("全文")), str(Say(text, n=n)))
+            yield Problem(str(Say("全文")), str(say))
 
 
 def _told(odd: Sequence[tuple[int, Say]]) -> Iterator[Problem]:
@@ -135,7 +148,7 @@ class _Setting:
 def _entry(draft: Draft, setting: _Setting, said: list[Say]) -> dict[str, Any]:
     """An Entry's values but its key; empty where the draft says nothing at all."""
     said += draft.notes
-    if not (draft.title or draft.summary or draft.body or any(draft.links) or any(draft.ids)):
+    if not draft.says_anything():
         said.append(Say("条目是空的，已略去"))
         return {}
     base = urljoin(setting.start, draft.base) if draft.base else setting.start

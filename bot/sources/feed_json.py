@@ -19,6 +19,7 @@ from bot.sources.plain import is_address, words
 from bot.sources.tree import Element, Tree
 
 _OURS = frozenset(OUR_NAMES.values()) - {"summary"} | {"language"}
+_MEMBERS = {"id", "url", "title", "content_html", "content_text", "summary", "external_url"}
 _SPACES = {prefix: space for space, prefix in PREFIXES.items()}
 _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
@@ -28,9 +29,17 @@ def read_json(text: str) -> Channel:
     feed = _loaded(text)
     if isinstance(feed, dict) and isinstance(feed.get("rss"), dict):
         return rss(_tree_of(feed["rss"]))
-    if isinstance(feed, dict) and isinstance(feed.get("items"), list):
+    if isinstance(feed, dict) and _is_json_feed(feed.get("items")):
         return _json_feed(feed)
     raise SourceError("是 JSON，但不是 JSON Feed（没有 items），也不是 RSS-in-JSON（没有 rss）")
+
+
+def _is_json_feed(items: Any) -> bool:
+    """Many an API answers with `items`; those of a JSON Feed say something that it knows."""
+    if not isinstance(items, list):
+        return False
+    named: set[str] = set().union(*(item for item in items if isinstance(item, dict)))
+    return not items or bool(named & _MEMBERS)
 
 
 def _loaded(text: str) -> Any:

@@ -241,7 +241,9 @@ def _piecewise(body: str, problems: tuple[Problem, ...]) -> Tree:
     if root is None:
         raise SourceError("目录开头的标签已损坏，无法读取")
     items = [_piece(body[begin:end].rstrip(), scope) for begin, end in pieces]
-    return Tree(root, _head(root), tuple(i for i in items if i is not None), problems)
+    if None in items:
+        raise SourceError("第 {n} 条已损坏，无法读取", n=items.index(None) + 1)
+    return Tree(root, _head(root), tuple(items), problems)
 
 
 def _piece(piece: str, scope: str) -> Element:

@@ -377,6 +377,7 @@ def test_odd_members_of_a_json_feed_do_no_harm() -> None:
         ("<opml><body/></opml>", "opml"),
         ("BEGIN:VCALENDAR", "BEGIN:VCALENDAR"),
         ('{"docs": []}', "items"),
+        ('{"items": [{"name": "x"}]}', "items"),
         ('{"items": [', "第 1 行"),
         ("", "空"),
     ],
