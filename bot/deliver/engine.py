@@ -195,8 +195,15 @@ class Engine:
         """The one outward change, then what it brought."""
         try:
             adapter = await self.adapters.speaking(begun.row["account_id"], begun.row)
-        except Exception as error:
+        except (GongkaiError, ValueError, KeyError) as error:  # its secret, options, adapter
             settled = _broken(begun.row, begun.attempt, error)
+        except Exception as error:
+            log.exception("adapter of delivery %s", begun.row["id"])
+            said = Say(
+                "系统一时打不开账号（{kind}），没有发出，稍后再发", kind=type(error).__name__
+            )
+            at = self.now() + _backoff(begun.row["waits"])
+            settled = self._later(begun, Later(said, scope="delivery"), at)
         else:
             settled = await self._called(adapter, begun)
         await self._settling.submit(settled)
