@@ -45,6 +45,7 @@ from bot.deliver import holds, queue
 from bot.errors import Conflict
 from bot.migrations import upgrade
 from bot.model import (
+    AccountState,
     Act,
     DeliveryState,
     HoldScope,
@@ -319,7 +320,7 @@ class Storm:
             if scenes and self._went() > scenes[0][0]:
                 scenes.pop(0)[1]()
             time.sleep(0.05 + 0.1 * self.dice.random())
-            if not scenes and not self._settle_by_hand() and not self._open():
+            if not self._settle_by_hand() and not scenes and not self._open():
                 return
         self.tally.faults.append(f"not over after {self.spec.limit:.0f} s: {dict(self._states())}")
 
@@ -509,6 +510,8 @@ class Reckoning:
         self._an_attempt_before_each_call()
         self._nothing_began_while_stopped()
         self._the_trail_holds()
+        self._no_account_broke()
+        self._no_worker_stumbled()
 
     def _fault(self, words: str) -> None:
         self.tally.faults.append(words)
@@ -589,6 +592,26 @@ class Reckoning:
         with self.storm.office.db.read() as conn:
             for fault in audit.verify(conn).faults:
                 self._fault(f"trail: {fault}")
+
+    def _no_account_broke(self) -> None:
+        with self.storm.office.db.read() as conn:
+            query = select(accounts.c.key, accounts.c.state, accounts.c.broken)
+            for key, state, broken in conn.execute(query).all():
+                if state != AccountState.ACTIVE:
+                    self._fault(f"account {key} is {state}: {broken}")
+
+    def _no_worker_stumbled(self) -> None:
+        """Faults of ours, as they stand at the end of each trace in the workers' log."""
+        log = self.storm.office.config.path.with_name("workers.log").read_text()
+        last = [trace.strip().splitlines() for trace in log.split("Traceback (most recent")[1:]]
+        errors = Counter(_error(lines) for lines in last)
+        for error, n in errors.items():
+            self._fault(f"{n} times in a worker: {error}")
+
+
+def _error(trace: Sequence[str]) -> str:
+    """The line of a trace that names its error: the first that is not indented after it began."""
+    return next((line for line in trace[1:] if not line.startswith(" ")), "?")[:200]
 
 
 def _by_key(arrivals: Sequence[Arrival]) -> dict[str, list[float]]:
