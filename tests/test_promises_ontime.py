@@ -11,13 +11,15 @@ from PIL import Image
 from sqlalchemy import insert, select, update
 
 from bot import media
+from bot.adapters.byhand import ByHand
 from bot.compose import Body
+from bot.config import duration
 from bot.db import accounts, deliveries, hosts, notices, workers
 from bot.deliver import ledger, plan, queue
 from bot.deliver.ledger import ClockBehind
 from bot.errors import Conflict
 from bot.language import Say
-from bot.model import DeliveryState, PostState, Role, Window
+from bot.model import DeliveryState, Outcome, PostState, Role, Window
 from bot.office import Office
 from bot.workdays import FixedClock
 from bot.worker import Worker
@@ -436,3 +438,50 @@ def test_windows_that_do_not_meet_are_told_to_the_last_signer(
     clock.move(2 * 3600)
     with pytest.raises(Conflict, match="共同"):
         builders.sign(office, post, by="he")
+
+
+# ---------------------------------------------------------------- by hand
+
+
+@pytest.fixture
+def by_hand(office: Office, fake: Mastodon, clock: FixedClock) -> int:
+    """A signed post whose account is served by a person, begun; its latest moment in an hour."""
+    with office.db.write() as conn:
+        able = {**ByHand.capabilities.json(), "by_hand": True}
+        values = {"adapter": "byhand", "options": {"platform": "微博"}, "capabilities": able}
+        conn.execute(update(accounts).where(accounts.c.key == "a1").values(identity="", **values))
+    post = builders.signed(office, ["a1"], "人工发布。", latest_at=clock.now() + timedelta(hours=1))
+    builders.work(office)
+    return post
+
+
+@here
+def test_what_a_person_must_do_by_hand_is_told_and_counted_at_once(
+    office: Office, by_hand: int, clock: FixedClock
+) -> None:
+    row = builders.only(office, by_hand)
+    assert (row["state"], row["lease"]) == (S.SENDING, None)
+    assert any("人工发布" in words for words in told(office))
+    with office.db.write() as conn:
+        assert queue.counts(conn, {1})["person"] == 1
+        lin, link = builders.actor(conn, "lin"), "https://weibo.example/1"
+        queue.confirm_sent(conn, clock.now(), lin, row["id"], link)
+        assert queue.counts(conn, {1})["person"] == 0
+    assert told(office) == []
+    (attempt,) = builders.attempts_at(office, row["id"])
+    assert attempt["outcome"] == Outcome.SENT
+
+
+@here
+def test_a_task_nobody_did_in_time_is_uncertain_and_goes_to_no_machine(
+    office: Office, by_hand: int, clock: FixedClock
+) -> None:
+    on(office, clock, 2 * 3600, 600)
+    row = builders.only(office, by_hand)
+    assert (row["state"], row["due_at"]) == (S.UNCERTAIN, None)
+    assert len(builders.attempts_at(office, row["id"])) == 1
+    assert told(office)
+
+
+def test_a_duration_may_be_told_in_milliseconds() -> None:
+    assert duration("200ms") == timedelta(milliseconds=200)

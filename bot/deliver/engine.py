@@ -451,16 +451,16 @@ async def _find(
 def _sent(begun: Begun, brought: Receipt | Task, now: datetime) -> Settled:
     row = begun.row
     if isinstance(brought, Task):
-        remind = min(now + timedelta(hours=1), row["latest_at"] or now + timedelta(hours=1))
         said = Say("请在平台上人工发布，再登记链接")
         return Settled(
             row,
             begun.attempt,
             Outcome.SENT,
             S.SENDING,
-            remind,
+            row["latest_at"],
             said,
             keep_attempt_open=True,
+            tell=True,
         )
     return _found(row, begun.attempt, brought, None, now)
 
