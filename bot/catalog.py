@@ -21,7 +21,6 @@ from bot import audit, config, lease, people
 from bot.config import SourcePart
 from bot.db import (
     deliveries,
-    disk_full,
     holds,
     insert_id,
     item_revisions,
@@ -29,6 +28,7 @@ from bot.db import (
     lock,
     posts,
     sources,
+    store_away,
     units,
 )
 from bot.errors import Conflict, GongkaiError, NotFound, SourceError
@@ -131,7 +131,7 @@ async def _poll(office: Office, row: RowMapping, part: SourcePart) -> None:
     except GongkaiError as error:
         await asyncio.to_thread(_failed, office, row, part, error)
     except Exception as error:
-        if disk_full(error):
+        if store_away(error):
             raise
         log.exception("source %s", row["key"])
         said = Say("读取时内部出错（{kind}），请管理员查看日志", kind=type(error).__name__)

@@ -37,7 +37,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
 from bot.workdays import Clock, FixedClock
@@ -781,6 +781,13 @@ def lock(conn: Connection, table: Table, ids: Sequence[int], *, share: bool = Fa
     if ids and not one_writer(conn):
         rows = select(table.c.id).where(table.c.id.in_(sorted(set(ids)))).order_by(table.c.id)
         conn.execute(rows.with_for_update(read=share))
+
+
+def store_away(error: BaseException) -> bool:
+    """Is the store not to be had for now: its disk full, its server down or restarting?"""
+    lost = isinstance(error, OperationalError) and error.connection_invalidated
+    down = isinstance(error, OperationalError) and "connection" in str(error.orig).lower()
+    return lost or down or disk_full(error)
 
 
 def disk_full(error: BaseException) -> bool:

@@ -32,6 +32,7 @@ from bot.db import (
     occurrences,
     posts,
     sources,
+    store_away,
     watches,
     workers,
 )
@@ -160,7 +161,7 @@ class Worker:
         if isinstance(error, GongkaiError):
             log.warning("%s", error)
         else:
-            log.error("turn failed", exc_info=None if disk_full(error) else error)
+            log.error("turn failed", exc_info=None if store_away(error) else error)
         said = error.say if isinstance(error, GongkaiError) else _explained(error)
         try:
             await self._thread(self._tell, whose, said)
@@ -228,7 +229,7 @@ class Worker:
             await self._thread(act)
             await self._over(act)
         except Exception as error:
-            await self._trouble(act, error)
+            await self._trouble(act, error, pause=0)  # a tick comes again by itself
 
     def _beat(self) -> None:
         with self.office.db.write() as conn:
@@ -314,6 +315,8 @@ class Worker:
 def _explained(error: Exception) -> Say:
     if disk_full(error):
         return Say("磁盘已满，暂停工作；腾出空间后自动恢复，什么都没有丢")
+    if store_away(error):
+        return Say("数据库连不上，暂停工作；恢复后自动继续，什么都没有丢")
     return Say("工作进程遇到内部错误（{kind}），已跳过这一轮并会重试", kind=type(error).__name__)
 
 

@@ -23,7 +23,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, select, upda
 from bot import lease
 from bot.collect.intake import Scope, miss, take_in
 from bot.config import CollectPart
-from bot.db import accounts, deliveries, disk_full, posts, replies, watches
+from bot.db import accounts, deliveries, posts, replies, store_away, watches
 from bot.errors import AccountBroken, AdapterError, GongkaiError, Later, Refused, Unsupported
 from bot.language import Say
 from bot.model import AccountState, Receipt, ReplyPage, WatchState
@@ -140,8 +140,8 @@ class _Turn:
             log.warning("watch %s: its lease was lost, nothing written", row["id"])
         except Exception as error:
             if not isinstance(error, AdapterError | TimeoutError):
-                log.error("watch %s", row["id"], exc_info=None if disk_full(error) else error)
-            if not disk_full(error):  # else its lease runs out, and it goes on
+                log.error("watch %s", row["id"], exc_info=None if store_away(error) else error)
+            if not store_away(error):  # else its lease runs out, and it goes on
                 return await self.store(self._failed, row, error)
         return None
 

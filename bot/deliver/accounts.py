@@ -18,7 +18,7 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 from bot import audit, config, lease, people
 from bot.adapters.base import Adapter, adapter_class, names
 from bot.config import AccountPart
-from bot.db import accounts, disk_full, insert_missing, standings, units, watches
+from bot.db import accounts, insert_missing, standings, store_away, units, watches
 from bot.errors import AccountBroken, AdapterError, ConfigError, Conflict, GongkaiError, NotFound
 from bot.language import Say
 from bot.model import (
@@ -269,7 +269,7 @@ async def _check_claimed(office: Office, adapters: Adapters, row: RowMapping) ->
     except GongkaiError as error:
         wrong = error.say
     except Exception as error:
-        if disk_full(error):
+        if store_away(error):
             raise
         log.exception("account %s", row["key"])
         wrong = Say("检查时内部出错（{kind}），请管理员查看日志", kind=type(error).__name__)

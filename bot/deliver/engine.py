@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from bot import lease
 from bot.adapters.base import Adapter
-from bot.db import EPOCH, deliveries, disk_full
+from bot.db import EPOCH, deliveries, store_away
 from bot.deliver import ledger
 from bot.deliver.ledger import Begun, Ready, Settled
 from bot.errors import (
@@ -174,8 +174,8 @@ class Engine:
             await job
         except Exception as error:
             row = about.row if isinstance(about, Begun | Ready) else about
-            log.exception("delivery %s", row["id"])
-            if not disk_full(error):
+            log.error("delivery %s", row["id"], exc_info=None if store_away(error) else error)
+            if not store_away(error):
                 await self._in_store(self._postpone, row, isinstance(about, Begun))
 
     def _postpone(self, row: RowMapping, was_begun: bool) -> None:

@@ -792,6 +792,7 @@ def _hand_over(conn: Connection, now: datetime) -> None:
     why = Say("已过最迟时限，没有人工发布的回执；请核对是否已发")
     rows = _become(conn, now, overdue, S.UNCERTAIN, due_at=None, reason=why.json())
     _unknown(conn, now, rows, why)
+    close_notice(conn, now, *(f"delivery:{row['id']}" for row in rows))  # of what was to be done
     tell(conn, now, [(row, why) for row in rows])
 
 
