@@ -429,7 +429,7 @@ deliveries = Table(
         sqlite_where=text("act = 'publish' and remote_id is not null"),
         postgresql_where=text("act = 'publish' and remote_id is not null"),
     ),
-    Index("ix_deliveries_due", "state", "due_at"),
+    Index("ix_deliveries_due", "state", "due_at", "account_id"),
     Index("ix_deliveries_next", "account_id", "state", "emergency", "due_at", "id"),
     Index("ix_deliveries_post", "post_id"),
 )

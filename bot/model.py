@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 # ---------------------------------------------------------------- states
@@ -323,6 +324,12 @@ class Capabilities:
 
     def json(self) -> dict[str, Any]:
         return asdict(self)
+
+    @classmethod
+    @lru_cache(maxsize=1000)
+    def parse(cls, stored: str) -> Capabilities:
+        """Of JSON as text: the same for all rows of an account, and asked for with each."""
+        return cls.of(json.loads(stored))
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Capabilities:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, bindparam, update
 
-from bot.db import insert_missing, notices
+from bot.db import Instant, insert_missing, notices
 from bot.language import Say
 
 
@@ -34,5 +36,10 @@ def open_notices(
 
 def close_notice(conn: Connection, now: datetime, *keys: str) -> None:
     """The incidents are over."""
-    standing = notices.c.key.in_(keys), notices.c.closed_at.is_(None)
-    conn.execute(update(notices).where(*standing).values(closed_at=now))
+    conn.execute(_closing(), {"keys": list(keys), "now": now})
+
+
+@lru_cache(maxsize=1)
+def _closing() -> Any:
+    standing = notices.c.key.in_(bindparam("keys", expanding=True)), notices.c.closed_at.is_(None)
+    return update(notices).where(*standing).values(closed_at=bindparam("now", type_=Instant()))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import secrets
@@ -15,7 +16,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Table, func, select, update
@@ -37,7 +38,7 @@ from bot.db import (
     workers,
 )
 from bot.deliver import accounts as account_stage
-from bot.deliver import ledger, plan
+from bot.deliver import plan, sweeping
 from bot.deliver.engine import Engine
 from bot.errors import GongkaiError
 from bot.language import Say
@@ -46,6 +47,7 @@ from bot.office import Office
 
 log = logging.getLogger("gongkai")
 BEAT = 5
+AHEAD = timedelta(seconds=3)  # how early deliveries are claimed and checked
 QUIET = 5
 _LIVING: set[str] = set()  # the workers of this very process
 
@@ -56,6 +58,7 @@ class Stage:
 
     act: Callable[[], Awaitable[int]]
     tables: set[Table]
+    feeds: bool = True  # what it does makes work for others
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -66,7 +69,7 @@ class Worker:
         self.office = office
         self.id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         lease.holder = self.id
-        self.engine = Engine(office, self.id)
+        self.engine = Engine(office, self.id, AHEAD)
         self._every = self._stages()
         self._troubles: dict[Any, str] = {}  # whose turn fails: the notice of it, not ended yet
         self._schedules_told = True  # a notice of an earlier worker's may stand
@@ -77,6 +80,7 @@ class Worker:
         """Work until `stop`; then let calls under way end."""
         await self._thread(self._after_silence)
         await self._thread(self._enter)
+        gc.freeze()  # what starting left stays: looking through it again stops all calls for 0.1 s
         ticks = self._ticks()
         loops = [self._loop(stop, stage) for stage in self._every]
         tasks = [asyncio.create_task(loop) for loop in (*loops, self._watch(stop))]
@@ -92,7 +96,7 @@ class Worker:
     def _stages(self) -> list[Stage]:
         n = 50
         return [
-            Stage(self.engine.start_due, {deliveries, accounts}, self.engine.wake),
+            Stage(self.engine.start_due, {deliveries, accounts}, False, self.engine.wake),
             Stage(lambda: catalog.poll_due(self.office), {sources}),
             Stage(self._flow, {items, posts, occurrences}),
             Stage(lambda: collect.collect_due(self.office, self.engine.adapters, n), {watches}),
@@ -102,10 +106,10 @@ class Worker:
     async def _loop(self, stop: asyncio.Event, stage: Stage) -> None:
         """Turns while there is work; then asleep until the watch or another stage wakes it."""
         while not stop.is_set():
-            if await self._turn(stage.act):
-                self._wake_all()
-            else:
+            if not await self._turn(stage.act):
                 await stage.wake.wait()
+            elif stage.feeds:
+                self._wake_all()
             stage.wake.clear()
 
     async def _watch(self, stop: asyncio.Event) -> None:
@@ -139,7 +143,9 @@ class Worker:
             due = [lease.next_due(conn, now, list(tables))]
             pace = select(func.min(accounts.c.free_at)).where(accounts.c.free_at > now)
             due.append(conn.execute(pace).scalar())
-            busy = {table for table in tables if lease.anything(conn, table, now)}
+            # Deliveries are claimed ahead of their second.
+            by = {table: now + AHEAD if table is deliveries else now for table in tables}
+            busy = {table for table in tables if lease.anything(conn, table, by[table])}
         return now, min((at for at in due if at), default=None), busy
 
     async def _turn(self, act: Callable[[], Awaitable[int]], pause: float = 2) -> int:
@@ -228,6 +234,8 @@ class Worker:
         try:
             await self._thread(act)
             await self._over(act)
+        except asyncio.CancelledError:
+            return  # we are leaving; its thread sees its transaction through
         except Exception as error:
             await self._trouble(act, error, pause=0)  # a tick comes again by itself
 
@@ -265,7 +273,9 @@ class Worker:
     def _after_silence(self) -> None:
         """What fell due while nobody worked does not go in one burst; `once` is meant to be rare."""
         with self.office.db.write() as conn:
-            ledger.after_silence(conn, self.office.db.now(conn), self.office.config.deliver.outage)
+            sweeping.after_silence(
+                conn, self.office.db.now(conn), self.office.config.deliver.outage
+            )
 
     def _enter(self) -> None:
         """Say we are here, and let go what a dead worker of this machine had begun."""
@@ -273,7 +283,7 @@ class Worker:
         with self.office.db.write() as conn:
             now = self.office.db.now(conn)
             dead = _dead(conn)
-            ledger.recover(conn, now, dead)
+            sweeping.recover(conn, now, dead)
             lease.let_go(conn, [t for t in metadata.tables.values() if "lease" in t.c], now, dead)
             conn.execute(update(workers).where(workers.c.id.in_(dead)).values(stopped_at=now))
             old = notices.c.key.startswith("worker:"), notices.c.closed_at.is_(None)

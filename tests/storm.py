@@ -338,7 +338,7 @@ class Storm:
                 Order(
                     str(self.office.config.path),
                     die=point,
-                    after=self.dice.randint(1, 12),
+                    after=self.dice.randint(1, 4),
                     slow=4.0 if self.spec.slow and n % self.spec.workers < self.spec.slow else 0.0,
                     host=f"machine-{n}" if self.spec.apart else "",
                 )

@@ -28,9 +28,10 @@ from sqlalchemy import Connection
 from bot.adapters.mastodon import Mastodon
 from bot.config import load
 from bot.db import Database
-from bot.deliver import ledger
+from bot.deliver import settling, taking
 from bot.deliver.engine import Engine
-from bot.deliver.ledger import Begun, Settled
+from bot.deliver.ledger import Begun
+from bot.deliver.settling import Settled
 from bot.office import Office
 from bot.worker import Worker
 
@@ -79,11 +80,11 @@ def _count(left: list[int]) -> None:
 
 
 POINTS: dict[str, Callable[[int], None]] = {
-    "before the attempt's commit": _at(ledger, "take", then=True, worth=lambda r: r[1]),
-    "after the attempt's commit": _at(Engine, "_take", then=True),
-    "before settle": _at(Engine, "_write_settled", then=False),
-    "before settle's commit": _at(ledger, "settle", then=True, worth=lambda _: True),
-    "after settle": _at(Engine, "_write_settled", then=True, worth=lambda _: True),
+    "before the attempt's commit": _at(taking, "_begin", then=True),
+    "after the attempt's commit": _at(Engine, "_turn", then=True, worth=lambda turn: turn.jobs),
+    "before settle": _at(settling, "settle", then=False),
+    "before settle's commit": _at(settling, "settle", then=True, worth=lambda _: True),
+    "after settle": _at(Engine, "_turn", then=True, worth=lambda turn: turn.written),
     "before the look-up's result": _at(Engine, "_looked", then=True),
 }
 

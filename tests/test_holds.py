@@ -15,7 +15,7 @@ from bot import compose, people
 from bot.compose import Body
 from bot.db import accounts, audits, deliveries, insert_id, items, posts, sources, units
 from bot.db import holds as hold_rows
-from bot.deliver import holds, ledger, plan, queue
+from bot.deliver import holds, plan, queue, taking
 from bot.errors import Invalid, NotAllowed, NotFound
 from bot.language import Say
 from bot.model import Actor, DeliveryState, HoldScope, ItemState, Right, Role
@@ -343,5 +343,5 @@ def test_the_holds_that_stand_are_listed_with_what_each_stops(matrix: Matrix) ->
 
 def test_what_is_in_flight_when_the_switch_is_pressed_is_counted(matrix: Matrix) -> None:
     with matrix.office.db.write() as conn:
-        ledger.take(conn, matrix.office.db.now(conn), 2, "w")
+        taking.take(conn, matrix.office.db.now(conn), 2, "w")
         assert holds.in_flight(conn) == 2

@@ -15,8 +15,8 @@ from bot.adapters.byhand import ByHand
 from bot.compose import Body
 from bot.config import duration
 from bot.db import accounts, deliveries, hosts, notices, workers
-from bot.deliver import ledger, plan, queue
-from bot.deliver.ledger import ClockBehind
+from bot.deliver import plan, queue, settling, taking
+from bot.deliver.taking import ClockBehind
 from bot.errors import Conflict
 from bot.language import Say
 from bot.model import DeliveryState, Outcome, PostState, Role, Window
@@ -280,8 +280,8 @@ def test_a_shorter_wait_of_the_host_does_not_cut_a_longer_one(
 ) -> None:
     with office.db.write() as conn:
         now = clock.now()
-        ledger._free_host(conn, "m.example", now + timedelta(seconds=300))
-        ledger._free_host(conn, "m.example", now + timedelta(seconds=5))
+        settling._free_host(conn, "m.example", now + timedelta(seconds=300))
+        settling._free_host(conn, "m.example", now + timedelta(seconds=5))
         stands = conn.execute(select(hosts.c.free_at)).scalar_one()
     assert stands == now + timedelta(seconds=300)
 
@@ -332,11 +332,11 @@ def test_two_calls_of_one_account_never_overlap(
     for n in range(2):
         builders.signed(office, ["a1"], f"第 {n} 条。")
     with office.db.write() as conn:
-        _, begun = ledger.take(conn, now, 10, "one")
+        _, begun = taking.take(conn, now, 10, "one")
         assert len(begun) == 1
     clock.move(100)
     with office.db.write() as conn:
-        _, begun = ledger.take(conn, clock.now(), 10, "two")
+        _, begun = taking.take(conn, clock.now(), 10, "two")
         assert begun == []
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import insert, select, update
 from bot import compose, media, review
 from bot.compose import Body
 from bot.db import accounts, approvals, deliveries, posts, renditions, revisions
-from bot.deliver import ledger, plan
+from bot.deliver import plan, taking
 from bot.deliver.engine import Engine
 from bot.errors import Conflict, Invalid, NotAllowed
 from bot.language import Say
@@ -236,14 +236,14 @@ def _claimed_for_staging(office: Office) -> Any:
     """As a worker claims a delivery whose pictures must be uploaded first."""
     with office.db.write() as conn:
         now = office.db.now(conn)
-        rows = ledger._claim(conn, now, 10)
-        (ready,) = ledger._checked(conn, now, rows)
+        rows = taking._claim(conn, now, 10, now, taking.STAGING)
+        (ready,) = taking._checked(conn, now, rows)
         return ready.row
 
 
 def _begun_after_staging(office: Office, row: Any) -> list[Any]:
     with office.db.write() as conn:
-        return ledger.begin_staged(conn, office.db.now(conn), [(row, Staged())], "test")
+        return taking.begin_staged(conn, office.db.now(conn), [(row, Staged())], "test")
 
 
 @both
@@ -429,7 +429,7 @@ def test_a_credential_changed_after_the_attempt_began_is_not_used(
 
     async def scene() -> None:
         engine = Engine(office, "test")
-        jobs = await engine._in_store(engine._take, 10)
+        jobs = (await engine._in_store(engine._turn, (), 10)).jobs
         with office.db.write() as conn:
             values = {"identity": "fake/100003", "credential": office.secrets.seal("token-3")}
             conn.execute(update(accounts).where(accounts.c.key == "a1").values(**values))

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from bot import catalog, people
 from bot.db import accounts, attempts, deliveries, insert_id, items, posts, sources, units
-from bot.deliver import holds, ledger, queue
+from bot.deliver import holds, queue, taking
 from bot.errors import Invalid, NotAllowed
 from bot.language import Say
 from bot.model import DeliveryState, HoldScope, ItemState, Role, SourceState, Staged
@@ -190,7 +190,7 @@ def test_what_is_in_flight_is_listed_and_seen_through(
 ) -> None:
     builders.signed(office, ["a1"], "已在途。")
     with office.db.write() as conn:
-        _, begun = ledger.take(conn, clock.now(), 10, "one")
+        _, begun = taking.take(conn, clock.now(), 10, "one")
         assert len(begun) == 1
     _press_all(office)
     with office.db.read() as conn:
@@ -240,13 +240,13 @@ def test_an_upload_under_way_over_press_and_lifting_is_not_followed_by_a_post(
 def _claimed(office: Office) -> Any:
     with office.db.write() as conn:
         now = office.db.now(conn)
-        (ready,) = ledger._checked(conn, now, ledger._claim(conn, now, 10))
+        (ready,) = taking._checked(conn, now, taking._claim(conn, now, 10, now, taking.STAGING))
         return ready.row
 
 
 def _begun(office: Office, row: Any) -> list[Any]:
     with office.db.write() as conn:
-        return ledger.begin_staged(conn, office.db.now(conn), [(row, Staged())], "test")
+        return taking.begin_staged(conn, office.db.now(conn), [(row, Staged())], "test")
 
 
 @here
@@ -271,7 +271,7 @@ def test_a_switch_waits_for_the_attempt_that_was_first(
     """An attempt not yet committed: the switch's commit comes after it, so it shows in flight."""
     pressed = threading.Thread(target=press, args=(office, scope, post))
     with office.db.write() as conn:
-        _, begun = ledger.take(conn, office.db.now(conn), 10, "one")
+        _, begun = taking.take(conn, office.db.now(conn), 10, "one")
         assert len(begun) == 1
         pressed.start()
         pressed.join(0.3)
@@ -302,7 +302,7 @@ def test_an_attempt_waits_for_the_switch_that_was_first(
 
 def _taken(office: Office) -> list[Any]:
     with office.db.write() as conn:
-        return ledger.take(conn, office.db.now(conn), 10, "one")[1]
+        return taking.take(conn, office.db.now(conn), 10, "one")[1]
 
 
 @there
@@ -345,7 +345,7 @@ class _Undone(Exception):
 
 def _claim_and_undo(office: Office) -> None:
     with suppress(_Undone), office.db.write() as conn:
-        ledger.take(conn, office.db.now(conn), 10, "one")
+        taking.take(conn, office.db.now(conn), 10, "one")
         raise _Undone
 
 

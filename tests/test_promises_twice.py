@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from bot import compose
 from bot.compose import Body
 from bot.db import accounts, attempts, deliveries, notices, posts, renditions, revisions
-from bot.deliver import ledger, plan, queue
+from bot.deliver import plan, queue, sweeping, taking
 from bot.deliver.engine import Engine
 from bot.errors import Conflict, Invalid
 from bot.language import Say
@@ -225,19 +225,15 @@ def _killed_after_the_call(office: Office) -> None:
 
     async def scene() -> None:
         engine = Engine(office, "dead")
-        (job,) = await engine._in_store(engine._take, 10)
-        engine._settling.submit = _never  # type: ignore[method-assign,assignment]
-        task = asyncio.create_task(job)
-        await asyncio.sleep(0.5)
-        task.cancel()
+        await engine.start_due()
+        await asyncio.wait(engine._running)
+        assert engine._results, "the platform has answered"
+        engine._results.clear()
         await engine.aclose()
-
-    async def _never(_: Any) -> None:
-        await asyncio.sleep(60)
 
     asyncio.run(scene())
     with office.db.write() as conn:
-        ledger.recover(conn, office.db.now(conn), ["dead"])
+        sweeping.recover(conn, office.db.now(conn), ["dead"])
 
 
 # ---------------------------------------------------------------- workers that die or fall asleep
@@ -257,10 +253,10 @@ def test_a_worker_killed_before_the_call_leaves_one_post(
 
 def _begin_and_die(office: Office) -> None:
     with office.db.write() as conn:
-        _, begun = ledger.take(conn, office.db.now(conn), 10, "dead")
+        _, begun = taking.take(conn, office.db.now(conn), 10, "dead")
         assert begun
     with office.db.write() as conn:
-        ledger.recover(conn, office.db.now(conn), ["dead"])
+        sweeping.recover(conn, office.db.now(conn), ["dead"])
 
 
 @both
@@ -274,7 +270,7 @@ def test_a_worker_stopped_before_its_call_does_not_call_any_more(
 
     async def scene() -> None:
         engine = Engine(office, "slow")
-        (job,) = await engine._in_store(engine._take, 10)
+        (job,) = (await engine._in_store(engine._turn, (), 10)).jobs
         time.sleep(0.1)
         await job
         await engine.aclose()
@@ -292,7 +288,7 @@ def test_a_result_that_comes_after_the_lease_is_not_written(
 
     async def scene() -> None:
         slow = Engine(office, "slow")
-        (job,) = await slow._in_store(slow._take, 10)
+        (job,) = (await slow._in_store(slow._turn, (), 10)).jobs
         clock.move(10)  # beyond three times the two seconds of a call
         await slow._in_store(_swept, office)
         await job  # the call is made and answered all the same
@@ -308,7 +304,7 @@ def test_a_result_that_comes_after_the_lease_is_not_written(
 def _swept(office: Office) -> None:
     with office.db.write() as conn:
         rules = office.config.deliver
-        ledger.sweep(conn, office.db.now(conn), rules.looks[0], rules.outage)
+        sweeping.sweep(conn, office.db.now(conn), rules.looks[0], rules.outage)
 
 
 # ---------------------------------------------------------------- receipts
@@ -591,7 +587,7 @@ def test_while_one_is_uncertain_a_shallow_account_sends_only_emergencies(
 def test_no_delivery_has_two_open_attempts(office: Office, fake: Mastodon) -> None:
     post = builders.signed(office, ["a1"])
     with office.db.write() as conn:
-        ledger.take(conn, office.db.now(conn), 10, "one")
+        taking.take(conn, office.db.now(conn), 10, "one")
     row = builders.only(office, post)
     values = {"delivery_id": row["id"], "begun_at": office.db.now()}
     with office.db.write() as conn:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 from bot import compose, review
 from bot.compose import Body
 from bot.db import accounts, attempts, audits, deliveries, hosts, posts, watches, workers
-from bot.deliver import holds, ledger, plan, queue
+from bot.deliver import holds, ledger, plan, queue, settling
 from bot.errors import Conflict, Invalid, NotAllowed, NotFound
 from bot.language import Say
 from bot.model import Act, Actor, DeliveryState, HoldScope, Outcome, OverLimit, Role, Window
@@ -303,8 +303,8 @@ def test_a_worker_s_late_result_does_not_undo_a_decision(desk: Office) -> None:
     held = one(desk, delivery)
     act(desk, queue.cancel, delivery)
     with desk.db.write() as conn:
-        late = ledger.Settled(held, None, Outcome.LATER, S.READY, desk.db.now(conn))
-        assert ledger.settle(conn, desk.db.now(conn), [late]) == [late]
+        late = settling.Settled(held, None, Outcome.LATER, S.READY, desk.db.now(conn))
+        assert settling.settle(conn, desk.db.now(conn), [late]) == [late]
     assert one(desk, delivery)["state"] == S.CANCELLED
 
 

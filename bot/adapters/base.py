@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from functools import cache
+from functools import cache, cached_property
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -223,7 +223,7 @@ def ssl_context() -> ssl.SSLContext:
 
 _until_connected = retry(
     retry=retry_if_exception_type(NotSent),
-    stop=stop_after_attempt(3),
+    stop=stop_after_attempt(2),
     wait=wait_random_exponential(multiplier=0.1, max=1),
     reraise=True,
 )
@@ -247,20 +247,30 @@ class Client:
         limit: int = 16 * 1024 * 1024,
     ) -> None:
         self.limit, self.secret = limit, ""
-        options: dict[str, Any] = {
-            "timeout": httpx.Timeout(timeout, connect=min(10, timeout)),
-            "headers": {"User-Agent": "gongkai", **(headers or {})},
-            "verify": ssl_context(),
-            "trust_env": trust_env,
-            "follow_redirects": False,
-            "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # an outsider has none
-        }
-        self._reads = httpx.AsyncClient(**options)
-        self._writes = (
-            self._reads
-            if keep_alive_writes
-            else httpx.AsyncClient(**options, limits=httpx.Limits(max_keepalive_connections=0))
+        self._calls, self._retired = 0, False
+        self._timeout, self._trust_env, self._headers = timeout, trust_env, headers or {}
+        self._keep_alive_writes = keep_alive_writes
+
+    def _made(self, **more: Any) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            timeout=httpx.Timeout(self._timeout, connect=min(10, self._timeout)),
+            headers={"User-Agent": "gongkai", **self._headers},
+            verify=ssl_context(),
+            trust_env=self._trust_env,
+            follow_redirects=False,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # an outsider has none
+            **more,
         )
+
+    @cached_property
+    def _reads(self) -> httpx.AsyncClient:
+        return self._made()
+
+    @cached_property
+    def _writes(self) -> httpx.AsyncClient:
+        if self._keep_alive_writes:
+            return self._reads
+        return self._made(limits=httpx.Limits(max_keepalive_connections=0))
 
     async def read(self, url: str, *, method: str = "GET", **request: Any) -> Answer:
         """A call that changes nothing. Raises Later when no whole answer came.
@@ -284,8 +294,26 @@ class Client:
         except MaybeSent as error:
             raise Uncertain("请求已送出，平台没有回音：{why}", why=str(error)) from error
 
-    @_until_connected
     async def _call(
+        self, client: httpx.AsyncClient, method: str, url: str, request: dict[str, Any]
+    ) -> Answer:
+        self._calls += 1
+        try:
+            return await self._once(client, method, url, request)
+        except NotSent:
+            return await self._again(client, method, url, request)
+        finally:
+            self._calls -= 1
+            if self._retired:
+                await self.retire()
+
+    @_until_connected
+    async def _again(
+        self, client: httpx.AsyncClient, method: str, url: str, request: dict[str, Any]
+    ) -> Answer:
+        return await self._once(client, method, url, request)
+
+    async def _once(
         self, client: httpx.AsyncClient, method: str, url: str, request: dict[str, Any]
     ) -> Answer:
         with _told_apart():
@@ -298,9 +326,17 @@ class Client:
                 url, status = str(response.url), response.status_code
                 return Answer(status, response.headers, bytes(body), url, self.secret)
 
+    async def retire(self) -> None:
+        """Close it when the calls under way are over."""
+        self._retired = True
+        if not self._calls:
+            await self.aclose()
+
     async def aclose(self) -> None:
-        await self._reads.aclose()
-        await self._writes.aclose()
+        made: list[Any] = [self.__dict__.get("_reads"), self.__dict__.get("_writes")]
+        for client in made:
+            if client is not None:
+                await client.aclose()
 
 
 # requests that could not even be written down

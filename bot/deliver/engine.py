@@ -1,26 +1,30 @@
 """The calls between the transactions, side by side: one coroutine a delivery, one thread for the store.
 
-`step` does everything that is due now and ends; `run` does it for ever, sleeping to the next due
-time. Settlements are gathered for a few milliseconds and committed together.
+`start_due` is one turn, a transaction: results written, what may start begun. `step` does everything
+that is due now and ends.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+import time
+from bisect import bisect_right
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import RowMapping
+from sqlalchemy import Connection, RowMapping
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from bot import lease
 from bot.adapters.base import Adapter
 from bot.db import EPOCH, deliveries, store_away
-from bot.deliver import ledger
-from bot.deliver.ledger import Begun, Ready, Settled
+from bot.deliver import ledger, looking, settling, sweeping, taking
+from bot.deliver.ledger import Begun, Ready
+from bot.deliver.settling import Settled
 from bot.errors import (
     AccountBroken,
     AdapterError,
@@ -50,62 +54,66 @@ from bot.office import Office
 from bot.speaking import Adapters
 
 S = DeliveryState
-T = TypeVar("T")
 R = TypeVar("R")
 log = logging.getLogger("gongkai.deliver")
-SWEEP = timedelta(milliseconds=200)  # while busy; idle turns always look
+SWEEP = timedelta(milliseconds=500)  # while busy; idle turns always look
 VIEWS = 10
-SETTLING = (0.1, 0.3, 1, 3, 5, 10, 10, 10)  # seconds between tries to write a result
+MOST = 500  # results, or deliveries armed, in one transaction: it must not hold others up
+GATHER = (0.005, 0.025)  # seconds results are let gather while calls are under way
+SOON = timedelta(milliseconds=50)  # armed deliveries due within this go before all else,
+SELDOM = 1.0  # seconds; and others are looked for less often
+PATIENCE = 1.0  # seconds; results wait no longer for them
+SETTLING = (0.1, 0.3, 1, 3, 5, 10, 10, 10)  # seconds between tries to write results at the end
 WAITS = [timedelta(seconds=s) for s in (15, 60, 300, 900, 1800)]
 
 
-class Group(Generic[T]):
-    """Gathers what comes within a few milliseconds and hands it over as one list."""
+@dataclass(frozen=True)
+class Turn:
+    """What one transaction gave: calls to start, how many results it wrote."""
 
-    def __init__(self, act: Callable[[list[T]], Awaitable[None]], pause: float = 0.005) -> None:
-        self._act, self._pause = act, pause
-        self._waiting: list[tuple[T, asyncio.Future[None]]] = []
-        self._task: asyncio.Task[None] | None = None
-
-    async def submit(self, one: T) -> None:
-        """Returns when `one` was handed over with the others; raises what the act raised."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((one, done))
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._drain())
-        await done
-
-    async def _drain(self) -> None:
-        while self._waiting:
-            await asyncio.sleep(self._pause)
-            batch, self._waiting = self._waiting, []
-            try:
-                await self._act([one for one, _ in batch])
-            except Exception as error:
-                for _, done in batch:
-                    done.set_exception(error)
-            else:
-                for _, done in batch:
-                    done.set_result(None)
+    jobs: list[Coroutine[Any, Any, None]]
+    written: int
+    alarm: float | None = None  # seconds until the next armed delivery's second
+    more: bool = False  # to be armed
 
 
 class Engine:
-    """Sends. Any number of these may run on PostgreSQL, one on SQLite."""
+    """Sends. Any number of these may run on PostgreSQL, one on SQLite.
 
-    def __init__(self, office: Office, worker: str) -> None:
-        self.office, self.worker = office, worker
+    Its turns are transactions in one thread: results written, what may start now begun. `ahead`: how
+    long before its second a delivery is claimed and checked, so that then only its attempt is left
+    to commit; 0 for turns that end when nothing is due.
+    """
+
+    def __init__(self, office: Office, worker: str, ahead: timedelta = timedelta(0)) -> None:
+        self.office, self.worker, self.ahead = office, worker, ahead
         self.adapters = Adapters(office)
         self.wake = asyncio.Event()
         self._store = ThreadPoolExecutor(1, "gongkai-store")
-        self._settling = Group(self._settle)
         self._running: set[asyncio.Task[None]] = set()
-        self._swept = EPOCH
-        self._ahead = timedelta(0)
+        self._results: list[Settled] = []
+        self._oldest = 0.0  # since when the first of them waits
+        self._armed: list[Ready] = []  # by their second
+        self._swept, self._taken = EPOCH, 0.0
+        self._ours_behind = timedelta(0)  # this machine's clock, behind the store's
+        self._alarm: asyncio.TimerHandle | None = None
+        self._last_turn = 0.0
 
     async def aclose(self) -> None:
-        """Lets calls under way end, then closes the clients."""
-        if self._running:
-            await asyncio.wait(self._running)
+        """Lets calls under way end, writes what they brought, then closes the clients."""
+        if self._armed:
+            await self._in_store(self._disarm)
+        while self._running or self._results:
+            if self._running:
+                await asyncio.wait(self._running)
+            for wait in SETTLING:
+                try:
+                    await self._in_store(self._settle, self._results)
+                    break
+                except DBAPIError as error:
+                    log.warning("results wait for the store: %s", type(error).__name__)
+                    await asyncio.sleep(wait)
+            self._results = []
         await self.adapters.aclose()
         self._store.shutdown()
 
@@ -114,23 +122,46 @@ class Engine:
     async def step(self) -> int:
         """Start everything that may start now and see it through; give how many were started."""
         done = 0
-        while started := await self.start_due():
+        while (started := await self.start_due()) or self._running or self._results:
             done += started
-            if self._running:
-                await asyncio.wait(self._running)
+            self.wake.clear()
+            if not started and not self._results:
+                await self.wake.wait()
         return done
 
     async def start_due(self) -> int:
-        """Start what may start now, as far as there is room; give how many."""
+        """One turn: start what may start now, as far as there is room; give how many."""
+        await self._gather()
+        done = self._results[:MOST]
         room = self.office.config.deliver.concurrency - len(self._running)
-        if room <= 0:
-            return 0
-        jobs = await self._in_store(self._take, room)
-        for job in jobs:
+        began = time.monotonic()
+        turn = await self._in_store(self._turn, done, room)
+        self._last_turn = time.monotonic() - began
+        self._written(turn.written)
+        self._set_alarm(turn.alarm)
+        if turn.more or (turn.written and self._results):
+            self.wake.set()
+        for job in turn.jobs:
             task = asyncio.create_task(job)
             self._running.add(task)
             task.add_done_callback(self._ended)
-        return len(jobs)
+        return len(turn.jobs)
+
+    def _written(self, n: int) -> None:
+        if n:
+            self._results, self._oldest = self._results[n:], time.monotonic()
+
+    def _set_alarm(self, seconds: float | None) -> None:
+        """Wake for the next armed delivery, to the moment."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+        at = asyncio.get_running_loop()
+        self._alarm = None if seconds is None else at.call_later(max(0.0, seconds), self.wake.set)
+
+    async def _gather(self) -> None:
+        """While calls are under way their results are let gather, so that turns stay few."""
+        if self._running:
+            await asyncio.sleep(min(max(self._last_turn * 3, GATHER[0]), GATHER[1]))
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
@@ -141,30 +172,110 @@ class Engine:
     async def _in_store(self, act: Callable[..., R], *args: Any) -> R:
         return await asyncio.get_running_loop().run_in_executor(self._store, act, *args)
 
-    def _take(self, room: int) -> list[Coroutine[Any, Any, None]]:
-        """One transaction: what may start now, as coroutines not yet running."""
-        db = self.office.db
-        lookups: list[Any] = []
+    def _brought(self, settled: Settled) -> None:
+        """To be written with the next turn. Until then its lease stands: nobody repeats it."""
+        if not self._results:
+            self._oldest = time.monotonic()
+        self._results.append(settled)
+        self.wake.set()
+
+    # ------------------------------------------------------------ a turn
+
+    def _turn(self, done: Sequence[Settled], room: int) -> Turn:
+        """A fault in one result, or in taking, keeps no other result from being written."""
+        try:
+            return self._together(done, room)
+        except Exception as error:
+            if not done or (
+                isinstance(error, DBAPIError) and not isinstance(error, IntegrityError)
+            ):
+                raise
+        self._settle(done)
+        return Turn([], len(done))
+
+    def _together(self, done: Sequence[Settled], room: int) -> Turn:
+        """One transaction: results written, what is due begun, what is due soon armed."""
+        ready: list[Ready] = []
+        soon: list[Ready] = []
+        with self.office.db.write() as conn:
+            now = self.office.db.now(conn)
+            self._ours_behind = now - self.office.db.clock.now()
+            armed = bisect_right(self._armed, now, key=_second)
+            due, later = self._armed[: min(armed, room)], self._armed[min(armed, room) :]
+            pressed = bool(self._armed) and _second(self._armed[0]) <= now + SOON
+            if pressed and time.monotonic() - self._oldest < PATIENCE:
+                done = ()  # what is due goes first
+            lost = settling.settle(conn, now, done) if done else []
+            begun = taking.begin_armed(conn, now, due, self.worker)
+            if not pressed or time.monotonic() - self._taken > SELDOM:
+                ready, more, soon = self._take(conn, now, room - len(due))
+                begun, later, self._taken = begun + more, later + soon, time.monotonic()
+            looks, views = self._lookups(conn, now, room, bool(begun))
+        self._armed = sorted(later, key=_second)
+        for one in lost:
+            log.warning("delivery %s: its lease was lost, nothing written", one.row["id"])
+        alarm = (_second(self._armed[0]) - now).total_seconds() if self._armed else None
+        return Turn(self._jobs(ready, begun, looks, views), len(done), alarm, len(soon) == MOST)
+
+    def _take(
+        self, conn: Connection, now: datetime, room: int
+    ) -> tuple[list[Ready], list[Begun], list[Ready]]:
+        """To upload for, begun, and armed: the latter only when nothing more is due.
+
+        At most half of what may run at once, so that the calls of one half go on while the store
+        sees to the other.
+        """
+        n = min(room, (self.office.config.deliver.concurrency + 1) // 2)
+        ready, begun = taking.take(conn, now, n, self.worker) if n > 0 else ([], [])
+        if not self.ahead or len(ready) + len(begun) >= n:
+            return ready, begun, []
+        soon = taking.arm(conn, now, MOST, now + self.ahead)
+        self.adapters.prepare([r.row for r in soon])
+        ready += [r for r in soon if taking.needs_staging(r.row, now)]
+        return ready, begun, [r for r in soon if not taking.needs_staging(r.row, now)]
+
+    def _lookups(
+        self, conn: Connection, now: datetime, room: int, begun: bool
+    ) -> tuple[list[Any], list[Any]]:
+        """Sweep now and then; what is to be looked up, and what to be read back."""
+        looks: list[Any] = []
         views: list[Any] = []
-        with db.write() as conn:
-            now = db.now(conn)
-            self._ahead = now - db.clock.now()
-            sweeping = abs(now - self._swept) >= SWEEP
-            if sweeping:
-                self._swept = now
-                rules = self.office.config.deliver
-                ledger.sweep(conn, now, rules.looks[0], rules.outage)
-            ready, begun = ledger.take(conn, now, room, self.worker)
-            if sweeping or not begun:
-                lookups = ledger.take_lookups(conn, now, room, S.UNCERTAIN)
-            if not begun and len(self._running) < VIEWS:  # reading back never delays a sending
-                views = ledger.take_lookups(conn, now, VIEWS, S.SENT)
+        at_it = abs(now - self._swept) >= SWEEP
+        if at_it:
+            self._swept = now
+            rules = self.office.config.deliver
+            sweeping.sweep(conn, now, rules.looks[0], rules.outage)
+        if (at_it or not begun) and room > 0:
+            looks = looking.take_lookups(conn, now, room, S.UNCERTAIN)
+        if not begun and len(self._running) < VIEWS:  # reading back never delays a sending
+            views = looking.take_lookups(conn, now, VIEWS, S.SENT)
+        return looks, views
+
+    def _jobs(
+        self, ready: list[Ready], begun: list[Begun], looks: list[Any], views: list[Any]
+    ) -> list[Coroutine[Any, Any, None]]:
         return [
             *(self._guarded(self._send(b), b) for b in begun),
             *(self._guarded(self._stage(r), r) for r in ready),
-            *(self._guarded(self._look(*one), one[0]) for one in lookups),
+            *(self._guarded(self._look(*one), one[0]) for one in looks),
             *(self._guarded(self._view(row), row) for row, _, _ in views),
         ]
+
+    def _settle(self, done: Sequence[Settled]) -> None:
+        """Each by itself: one that cannot be written stays open, and is looked up."""
+        for one in done:
+            try:
+                with self.office.db.write() as conn:
+                    settling.settle(conn, self.office.db.now(conn), [one])
+            except Exception as error:
+                if store_away(error):
+                    raise
+                log.exception("result of delivery %s", one.row["id"])
+
+    def _disarm(self) -> None:
+        with self.office.db.write() as conn:
+            taking.disarm(conn, self._armed)
+        self._armed = []
 
     async def _guarded(
         self, job: Coroutine[Any, Any, None], about: Begun | Ready | RowMapping
@@ -206,7 +317,7 @@ class Engine:
             settled = self._later(begun, Later(said, scope="delivery"), at)
         else:
             settled = await self._called(adapter, begun)
-        await self._settling.submit(settled)
+        self._brought(settled)
 
     async def _called(self, adapter: Adapter, begun: Begun) -> Settled:
         timeout = begun.capabilities.timeout_seconds
@@ -229,7 +340,7 @@ class Engine:
 
     def now(self) -> datetime:
         """The store's clock: on PostgreSQL the database's, which this machine's may differ from."""
-        return self.office.db.clock.now() + self._ahead
+        return self.office.db.clock.now() + self._ours_behind
 
     def _failed(self, begun: Begun, error: AdapterError) -> Settled:
         """What each of the adapter's errors makes of the row."""
@@ -273,29 +384,6 @@ class Engine:
             extra=extra,
         )
 
-    async def _settle(self, done: list[Settled]) -> None:
-        """A result is kept while the store cannot be written (restarting, full), as leases last."""
-        for wait in SETTLING:
-            try:
-                return await self._in_store(self._write_settled, done)
-            except DBAPIError as error:
-                log.warning("results wait for the store: %s", type(error).__name__)
-                await asyncio.sleep(wait)
-        await self._in_store(self._write_settled, done)
-
-    def _write_settled(self, done: Sequence[Settled]) -> None:
-        try:
-            self._write_together(done)
-        except IntegrityError:  # another worker took a receipt since ours were looked at
-            for one in done:
-                self._write_together([one])
-
-    def _write_together(self, done: Sequence[Settled]) -> None:
-        with self.office.db.write() as conn:
-            lost = ledger.settle(conn, self.office.db.now(conn), done)
-        for one in lost:
-            log.warning("delivery %s: its lease was lost, nothing written", one.row["id"])
-
     # ------------------------------------------------------------ staging
 
     async def _stage(self, ready: Ready) -> None:
@@ -307,7 +395,7 @@ class Engine:
             async with asyncio.timeout(ready.capabilities.timeout_seconds):
                 staged = await adapter.stage(ready.outgoing, files)
         except (GongkaiError, TimeoutError) as error:
-            await self._settling.submit(self._not_staged(row, error))
+            self._brought(self._not_staged(row, error))
             return
         for begun in await self._in_store(self._begin_staged, row, staged):
             await self._send(begun)
@@ -330,7 +418,7 @@ class Engine:
     def _begin_staged(self, row: RowMapping, staged: Staged) -> list[Begun]:
         with self.office.db.write() as conn:
             now = self.office.db.now(conn)
-            return ledger.begin_staged(conn, now, [(row, staged)], self.worker)
+            return taking.begin_staged(conn, now, [(row, staged)], self.worker)
 
     # ------------------------------------------------------------ looking up
 
@@ -338,12 +426,12 @@ class Engine:
         """Did the uncertain one arrive?"""
         adapter = await self.adapters.speaking(row["account_id"], row)
         try:
-            async with asyncio.timeout(row["capabilities"]["timeout_seconds"]):
+            async with asyncio.timeout(ledger.able(row).timeout_seconds):
                 looked = await _find(adapter, row, began, taken)
             settled = await self._in_store(self._looked, row, looked)
         except (AdapterError, TimeoutError) as error:
             settled = self._not_looked(row, error)
-        await self._settling.submit(settled)
+        self._brought(settled)
 
     def _looked(self, row: RowMapping, looked: Looked) -> Settled:
         with self.office.db.read() as conn:
@@ -357,7 +445,7 @@ class Engine:
 
     def _absent(self, row: RowMapping, attempt: int | None) -> Settled:
         """Twice not there, a while apart, is not there; where we chose the id once is enough."""
-        enough = 1 if row["capabilities"]["idempotency"] == Idempotency.CLIENT_ID else 2
+        enough = 1 if ledger.able(row).idempotency == Idempotency.CLIENT_ID else 2
         count = row["absents"] + 1
         if count >= enough:
             said = Say("回查确认平台没有收到，再发")
@@ -408,7 +496,7 @@ class Engine:
         adapter = await self.adapters.speaking(row["account_id"], row)
         receipt = Receipt(row["remote_id"] or "", row["url"])
         try:
-            async with asyncio.timeout(row["capabilities"]["timeout_seconds"]):
+            async with asyncio.timeout(ledger.able(row).timeout_seconds):
                 seen = await adapter.visible(receipt)
         except (AdapterError, TimeoutError):
             seen = Visible.CANNOT_TELL
@@ -484,7 +572,7 @@ def _found(
     row: RowMapping, attempt: int | None, receipt: Receipt, said: Say | None, now: datetime
 ) -> Settled:
     """It stands. Read back a while later; the account's pace begins now."""
-    lag = row["capabilities"]["listing_lag_seconds"]
+    lag = ledger.able(row).listing_lag_seconds
     return Settled(
         row,
         attempt,
@@ -501,3 +589,8 @@ def _found(
 
 def _backoff(waits: int) -> timedelta:
     return WAITS[min(waits, len(WAITS) - 1)]
+
+
+def _second(ready: Ready) -> datetime:
+    at: datetime = ready.row["due_at"]
+    return at

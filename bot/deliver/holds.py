@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, false, func, or_, select, update
@@ -102,9 +103,14 @@ class Standing:
 def standing(conn: Connection) -> Standing:
     """Every hold that stands now."""
     by_passes: dict[frozenset[int], list[RowMapping]] = {}
-    for row in conn.execute(select(holds).where(stands()).order_by(holds.c.id)).mappings():
+    for row in conn.execute(_all_standing()).mappings():
         by_passes.setdefault(frozenset(row["passes"] or ()), []).append(row)
     return Standing(tuple(_group(conn, rows, passes) for passes, rows in by_passes.items()))
+
+
+@lru_cache(maxsize=1)
+def _all_standing() -> Any:
+    return select(holds).where(stands()).order_by(holds.c.id)
 
 
 def _group(conn: Connection, rows: Sequence[RowMapping], passes: frozenset[int]) -> Group:

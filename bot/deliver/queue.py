@@ -22,10 +22,19 @@ from bot.db import (
     workers,
 )
 from bot.deliver import holds
-from bot.deliver.watching import open_watches
+from bot.deliver.watching import open_watches, worth_watching
 from bot.errors import Conflict, Invalid, NotFound
 from bot.language import Say
-from bot.model import AccountState, Act, Actor, DeliveryState, Outcome, PostState, Right
+from bot.model import (
+    AccountState,
+    Act,
+    Actor,
+    Capabilities,
+    DeliveryState,
+    Outcome,
+    PostState,
+    Right,
+)
 from bot.notices import close_notice
 from bot.office import Office
 
@@ -285,7 +294,8 @@ def confirm_sent(
     said = Say("{who}核对确认已发出", who=actor.name)
     _set(conn, now, actor, row, "delivery.confirm", reason=said.json(), **values)
     _end_open(conn, now, row, Outcome.SENT, said, remote)
-    open_watches(conn, now, [row])
+    if worth_watching(row["act"], Capabilities.of(row["capabilities"])):
+        open_watches(conn, now, [row])
 
 
 def remote_id_in(link: str, row: RowMapping) -> str:

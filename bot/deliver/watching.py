@@ -5,35 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping
 
-from bot.db import accounts, insert_missing, watches
-from bot.model import Act, RepliesBy, WatchState
+from bot.db import insert_missing, watches
+from bot.model import Act, Capabilities, RepliesBy, WatchState
+
+
+def worth_watching(act: str, capabilities: Capabilities) -> bool:
+    """Is it a post, on a platform whose replies can be read?"""
+    return act == Act.PUBLISH and capabilities.replies is not RepliesBy.NONE
 
 
 def open_watches(conn: Connection, now: datetime, sent: Sequence[RowMapping]) -> None:
-    """Open a watch under each published delivery whose platform has replies to read."""
-    published = [row for row in sent if row["act"] == Act.PUBLISH]
-    if not published:
-        return
-    stored = conn.execute(
-        select(accounts.c.id, accounts.c.capabilities).where(
-            accounts.c.id.in_({row["account_id"] for row in published})
-        )
-    )
-    pollable = {a for a, c in stored if c and c["replies"] != RepliesBy.NONE}
-    insert_missing(
-        conn,
-        watches,
-        [
-            {
-                "account_id": row["account_id"],
-                "delivery_id": row["id"],
-                "state": WatchState.OPEN,
-                "opened_at": now,
-                "due_at": now,
-            }
-            for row in published
-            if row["account_id"] in pollable
-        ],
-    )
+    """Open a watch under each of these deliveries."""
+    rows = [
+        {
+            "account_id": row["account_id"],
+            "delivery_id": row["id"],
+            "state": WatchState.OPEN,
+            "opened_at": now,
+            "due_at": now,
+        }
+        for row in sent
+    ]
+    insert_missing(conn, watches, rows)
