@@ -79,10 +79,10 @@ def seal(conn: Connection, limit: int = 1000) -> int:
 
 def unsealed(conn: Connection) -> bool:
     """Is there an entry to seal?"""
-    return (
-        conn.execute(select(audits.c.id).where(audits.c.number.is_(None)).limit(1)).first()
-        is not None
-    )
+    return conn.execute(_UNSEALED).first() is not None
+
+
+_UNSEALED = select(audits.c.id).where(audits.c.number.is_(None)).limit(1)
 
 
 def chained(previous: str, number: int, row: RowMapping) -> str:

@@ -11,11 +11,27 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Table, and_, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Table,
+    and_,
+    bindparam,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+    update,
+)
+
+from bot.db import Instant
 
 log = logging.getLogger("gongkai")
 holder = ""  # the worker of this process: what it held is let go at once when it is known dead
@@ -120,20 +136,33 @@ def see_to(
     return left
 
 
-def anything(conn: Connection, table: Table, now: datetime) -> bool:
-    """Is any row due and free?"""
-    return conn.execute(select(table.c.id).where(free(table, now)).limit(1)).first() is not None
+def look(
+    conn: Connection, now: datetime, tables: Mapping[Table, datetime]
+) -> tuple[datetime | None, set[Table]]:
+    """The earliest time after `now` at which any row falls due or its lease ends; and the tables
+    that have a row due, by the time given with each, and free.
 
-
-def next_due(conn: Connection, now: datetime, tables: Sequence[Table]) -> datetime | None:
-    """The earliest time after `now` at which any row falls due or its lease ends.
-
-    What was due already and could not start waits for something else than the clock.
+    What was due already and could not start waits for something else than the clock. One statement:
+    it is asked every second.
     """
-    found = []
+    asked = {"now": now, **{f"by_{table.name}": by for table, by in tables.items()}}
+    found = conn.execute(_looking(tuple(tables)), asked).all()
+    times = [at for _, due, ends, _ in found for at in (due, ends) if at is not None]
+    busy = {name for name, _, _, anything in found if anything is not None}
+    return min(times, default=None), {table for table in tables if table.name in busy}
+
+
+@lru_cache(maxsize=8)
+def _looking(tables: tuple[Table, ...]) -> Any:
+    now = bindparam("now", type_=Instant())
+    parts = []
     for table in tables:
         waiting = select(table.c.due_at).where(table.c.due_at > now, table.c.lease.is_(None))
-        found.append(conn.execute(waiting.order_by(table.c.due_at).limit(1)).scalar())
         held = select(func.min(table.c.leased_until)).where(table.c.leased_until > now)
-        found.append(conn.execute(held).scalar())
-    return min((at for at in found if at is not None), default=None)
+        anything = select(table.c.id).where(
+            free(table, bindparam(f"by_{table.name}", type_=Instant()))
+        )
+        first = waiting.order_by(table.c.due_at).limit(1).scalar_subquery()
+        ends, any_id = held.scalar_subquery(), anything.limit(1).scalar_subquery()
+        parts.append(select(literal(table.name), first, ends, any_id))
+    return union_all(*parts)

@@ -19,10 +19,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, select, update
+from sqlalchemy import Connection, Table, bindparam, func, select, update
 
 from bot import audit, catalog, collect, compose, lease, review, schedule
 from bot.db import (
+    Instant,
     accounts,
     deliveries,
     disk_full,
@@ -48,7 +49,7 @@ from bot.office import Office
 log = logging.getLogger("gongkai")
 BEAT = 5
 AHEAD = timedelta(seconds=3)  # how early deliveries are claimed and checked
-QUIET = 5
+QUIET = 10
 _LIVING: set[str] = set()  # the workers of this very process
 
 
@@ -139,14 +140,12 @@ class Worker:
         """Now, when the next row falls due, and the tables that have one due already."""
         with self.office.db.read() as conn:
             now = self.office.db.now(conn)
-            tables = {table for stage in self._every for table in stage.tables}
-            due = [lease.next_due(conn, now, list(tables))]
-            pace = select(func.min(accounts.c.free_at)).where(accounts.c.free_at > now)
-            due.append(conn.execute(pace).scalar())
+            tables = [table for stage in self._every for table in stage.tables]
             # Deliveries are claimed ahead of their second.
             by = {table: now + AHEAD if table is deliveries else now for table in tables}
-            busy = {table for table in tables if lease.anything(conn, table, by[table])}
-        return now, min((at for at in due if at), default=None), busy
+            due, busy = lease.look(conn, now, by)
+            pace = conn.execute(_PACE, {"now": now}).scalar()
+        return now, min((at for at in (due, pace) if at), default=None), busy
 
     async def _turn(self, act: Callable[[], Awaitable[int]], pause: float = 2) -> int:
         """One bad turn never ends the loop; there is a pause after it."""
@@ -320,6 +319,11 @@ class Worker:
         finally:
             await self.engine.aclose()
             await self._thread(self._leave)
+
+
+_PACE = select(func.min(accounts.c.free_at)).where(
+    accounts.c.free_at > bindparam("now", type_=Instant())
+)
 
 
 def _explained(error: Exception) -> Say:

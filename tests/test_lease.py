@@ -189,7 +189,7 @@ def test_postponing_a_lost_row_does_nothing(database: Database) -> None:
 
 def next_due(database: Database, now: datetime = NOW) -> datetime | None:
     with database.read() as conn:
-        return lease.next_due(conn, now, [occurrences, items])
+        return lease.look(conn, now, {occurrences: now, items: now})[0]
 
 
 def test_a_worker_sleeps_until_the_next_row_or_the_end_of_a_lease(database: Database) -> None:

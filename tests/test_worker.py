@@ -140,6 +140,7 @@ async def running(
             for n, condition in enumerate(until):
                 while not await asyncio.to_thread(condition):
                     await asyncio.sleep(0.05)
+                    office.db.clock.move(0.2)  # type: ignore[attr-defined]
                 if n == 0:
                     await then()
     finally:
