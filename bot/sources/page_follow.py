@@ -1,0 +1,254 @@
+"""Following a list's links, politely: what robots.txt forbids is left, requests to one host keep a
+pace, a page is fetched when its entry is new or its row changed, a few others are asked whether they
+changed, and no poll takes longer than it may hold its lease.
+
+What an article's page said is kept in the memo, so that an entry says the same from poll to poll. A
+page that fails leaves its entry what the list says, with a problem, and is tried again. A page that
+says 404 or 410 makes its entry gone. Only pages of the list's own host are read, or of hosts that
+config names; a document or another site's page is a link and nothing more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+from urllib.robotparser import RobotFileParser
+
+from bot.errors import SourceError
+from bot.language import Say
+from bot.model import Entry, Problem, Reading
+from bot.sources.base import Origin
+from bot.sources.decode import decode
+from bot.sources.fetch import Limits, fetch, is_remote
+from bot.sources.page_body import is_document
+
+AGENT = "gongkai"  # as robots.txt would name us
+SECONDS = 45  # of one poll's following; a source is held for two minutes
+LONGEST_PACE = 30.0  # seconds; a Crawl-delay beyond is not waited for
+_ROBOTS = Limits(500_000, 10)  # RFC 9309 §2.5
+
+_free_at: dict[str, float] = {}  # host → when it may be asked next, for all sources of this process
+
+
+class Manners(Protocol):
+    """The options a walk needs."""
+
+    @property
+    def hosts(self) -> tuple[str, ...]: ...
+    @property
+    def pace(self) -> float: ...
+    @property
+    def most(self) -> int: ...
+    @property
+    def recheck(self) -> int: ...
+
+
+ReadPage = Callable[[bytes, str, Origin], Entry | None]
+
+
+@dataclass(frozen=True)
+class _Visit:
+    """What came of one page: its `kept` record, gone, or why it is to be tried again."""
+
+    kept: Mapping[str, Any] | None = None
+    gone: bool = False
+    changed: bool = False
+    problem: Say | None = None
+
+
+@dataclass
+class Walk:
+    """The following of one poll. `read_page` makes an entry of a page, or none."""
+
+    origin: Origin
+    url: str  # where the list was found in the end
+    manners: Manners
+    limits: Limits
+    read_page: ReadPage
+    visits: dict[str, _Visit] = field(default_factory=dict)
+    rules: dict[str, RobotFileParser] = field(default_factory=dict)
+    begun: float = field(default_factory=time.monotonic)
+
+    @property
+    def known(self) -> Mapping[str, Any]:
+        """What earlier polls kept: link → {listing, etag, last_modified, entry}."""
+        pages: Mapping[str, Any] = self.origin.memo.get("pages", {})
+        return pages
+
+    async def finds_change(self) -> bool:
+        """Ask a few pages again where the list says it is unchanged."""
+        await self._visit_all(
+            self._some([link for link, kept in self.known.items() if kept["entry"]])
+        )
+        return any(visit.changed or visit.gone for visit in self.visits.values())
+
+    async def fill(self, reading: Reading) -> Reading:
+        """The list's reading, its entries filled from their pages."""
+        rows = self._rows(reading.entries)
+        fresh = [link for link, entry in rows.items() if self._is_fresh(link, entry)]
+        seen = [link for link in rows if link not in fresh and self.known[link]["entry"]]
+        await self._visit_all([*fresh[: self.manners.most], *self._some(seen)])
+        return self._filled(reading, rows)
+
+    def _some(self, links: Sequence[str]) -> list[str]:
+        """Any few of those not asked yet: in time each has its turn, and nothing is to be kept."""
+        unasked = [link for link in links if link not in self.visits]
+        return random.sample(unasked, min(self.manners.recheck, len(unasked)))
+
+    def _rows(self, entries: Sequence[Entry]) -> dict[str, Entry]:
+        """The entries whose pages may be read, by link; a link that two share is no article's."""
+        times = Counter(entry.link for entry in entries)
+        here = {self.url, self.origin.url}
+        return {
+            entry.link: entry
+            for entry in entries
+            if times[entry.link] == 1 and entry.link not in here and self._is_ours(entry.link)
+        }
+
+    def _is_ours(self, link: str) -> bool:
+        if not is_remote(link) or is_document(link):
+            return False
+        own = {urlsplit(url).netloc.lower() for url in (self.url, self.origin.url)}
+        at = urlsplit(link)
+        return at.netloc.lower() in own or (at.hostname or "") in self.manners.hosts
+
+    def _is_fresh(self, link: str, entry: Entry) -> bool:
+        return link not in self.known or self.known[link]["listing"] != entry.digest[:16]
+
+    # ------------------------------------------------------------ visiting
+
+    async def _visit_all(self, links: Sequence[str]) -> None:
+        for link in links:
+            if time.monotonic() - self.begun > SECONDS:
+                return
+            if link not in self.visits:
+                self.visits[link] = await self._visit(link)
+
+    async def _visit(self, link: str) -> _Visit:
+        """One page, if robots.txt allows it. Raises nothing that has to do with the page."""
+        kept = self.known.get(link, {})
+        at = replace(
+            self._origin(link),
+            etag=kept.get("etag", ""),
+            last_modified=kept.get("last_modified", ""),
+        )
+        try:
+            if not await self._allowed(link):
+                return _Visit(
+                    {"entry": None}, problem=Say("robots.txt 不允许读这一页，只用列表上的内容")
+                )
+            await self._turn(link)
+            body = await fetch(at, self.limits)
+            if body.unchanged:
+                return _Visit({**kept})
+            if not self._is_ours(body.url):
+                raise SourceError("页面转到了别的网站")
+            found = replace(at, url=body.url)
+            entry = await asyncio.to_thread(self.read_page, body.data, body.content_type, found)
+        except SourceError as error:
+            return _Visit(gone=error.gone, problem=None if error.gone else error.say)
+        made = {"etag": body.etag, "last_modified": body.last_modified}
+        stored = entry.json() if entry else None
+        return _Visit({**made, "entry": stored}, changed=stored != kept.get("entry"))
+
+    def _origin(self, url: str) -> Origin:
+        """Only the list's own host may be a private address."""
+        own = urlsplit(url).hostname == urlsplit(self.origin.url).hostname
+        return Origin(url, self.origin.zone, private=self.origin.private and own)
+
+    async def _allowed(self, link: str) -> bool:
+        """RFC 9309: no robots.txt allows all; one that cannot be read now allows nothing now."""
+        at = urlsplit(link)
+        host = f"{at.scheme}://{at.netloc}"
+        if host not in self.rules:
+            self.rules[host] = await self._robots(host)
+        return self.rules[host].can_fetch(AGENT, link)
+
+    async def _robots(self, host: str) -> RobotFileParser:
+        rules = RobotFileParser()
+        try:
+            body = await fetch(self._origin(f"{host}/robots.txt"), _ROBOTS)
+        except SourceError as error:
+            if not 400 <= error.say.values.get("status", 0) < 500:
+                raise SourceError("读不到 robots.txt：{why}", why=error.say) from error
+            rules.parse([])
+            return rules
+        rules.parse(decode(body.data, body.content_type).text.splitlines())
+        return rules
+
+    async def _turn(self, link: str) -> None:
+        """Wait until this host may be asked again."""
+        at = urlsplit(link)
+        asked = self.rules[f"{at.scheme}://{at.netloc}"].crawl_delay(AGENT)
+        pace = max(self.manners.pace, min(float(asked or 0), LONGEST_PACE))
+        now = time.monotonic()
+        start = max(now, _free_at.get(at.netloc, now + pace))
+        _free_at[at.netloc] = start + pace
+        await asyncio.sleep(start - now)
+
+    # ------------------------------------------------------------ what came of it
+
+    def _filled(self, reading: Reading, rows: Mapping[str, Entry]) -> Reading:
+        first = "pages" not in self.origin.memo
+        pages: dict[str, Any] = {}
+        entries: list[Entry] = []
+        gone: list[str] = []
+        problems: list[Problem] = []
+        waiting = left = 0
+        for entry in reading.entries:
+            if rows.get(entry.link) is not entry:
+                entries.append(entry)
+                continue
+            visit, kept = self.visits.get(entry.link), self.known.get(entry.link)
+            if visit and visit.gone:
+                gone.append(entry.key)
+                continue
+            if visit and visit.problem:
+                problems.append(Problem(entry.title[:40] or entry.link, str(visit.problem)))
+            now = self._kept(entry, visit, kept)
+            waiting += now["listing"] != entry.digest[:16]
+            if visit is None and kept is None and not first:
+                left += 1
+                continue
+            pages[entry.link] = now
+            entries.append(_merged(entry, now["entry"]))
+        if left:
+            said = Say("另有 {n} 条的网页下次再读，读到才收", n=left)
+            problems.append(Problem(str(Say("全文")), str(said)))
+        memo = {**reading.memo, "pages": pages, "pending": waiting + left}
+        return replace(
+            reading,
+            entries=tuple(entries),
+            problems=(*reading.problems, *problems),
+            memo=memo,
+            gone=tuple(gone),
+        )
+
+    def _kept(
+        self, entry: Entry, visit: _Visit | None, kept: Mapping[str, Any] | None
+    ) -> dict[str, Any]:
+        """The record for the next poll; `listing` is empty where the page must be read again."""
+        if visit and visit.kept is not None:
+            return {**visit.kept, "listing": entry.digest[:16]}
+        return {**(kept or {"entry": None}), "listing": kept["listing"] if kept else ""}
+
+
+def _merged(entry: Entry, stored: Mapping[str, Any] | None) -> Entry:
+    """The list's entry with what its page says; key, link and the list's own column stay."""
+    if not stored:
+        return entry
+    page = Entry.of(stored)
+    values = {
+        name: getattr(page, name) or getattr(entry, name)
+        for name in (
+            *("title", "published", "formed", "index_number", "document_number", "publisher"),
+            *("topic", "summary", "body", "language", "attachments", "raw_digest"),
+        )
+    }
+    return replace(entry, **values, column=entry.column or page.column)
