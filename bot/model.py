@@ -435,7 +435,7 @@ class Entry:
         values = asdict(self)
         for name in ("published", "formed"):
             values[name] = values[name].isoformat() if values[name] else None
-        return values
+        return {**values, "attachments": list(values["attachments"])}
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Entry:

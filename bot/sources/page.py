@@ -10,6 +10,7 @@ layout hides them. Pages of a list beyond the first are not read: what is new st
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC
@@ -137,6 +138,8 @@ class WebPage(Source):
 
     def _article(self, body: bytes, content_type: str, origin: Origin) -> Entry | None:
         """The entry that a followed page is; None where it is no article."""
+        if not re.search("html|xml|text|^$", content_type):
+            return None
         decoded = decode(unpack(body, self.options.max_bytes), content_type)
         page = open_page(decoded.text, origin.url)
         tags = read_tags(page.markup)

@@ -25,7 +25,7 @@ from bot.language import Say
 from bot.model import Entry, Problem, Reading
 from bot.sources.base import Origin
 from bot.sources.decode import decode
-from bot.sources.fetch import Limits, fetch, is_remote
+from bot.sources.fetch import Body, Limits, fetch, is_remote
 from bot.sources.page_body import is_document
 
 AGENT = "gongkai"  # as robots.txt would name us
@@ -72,7 +72,7 @@ class Walk:
     limits: Limits
     read_page: ReadPage
     visits: dict[str, _Visit] = field(default_factory=dict)
-    rules: dict[str, RobotFileParser] = field(default_factory=dict)
+    rules: dict[str, RobotFileParser | SourceError] = field(default_factory=dict)
     begun: float = field(default_factory=time.monotonic)
 
     @property
@@ -83,9 +83,8 @@ class Walk:
 
     async def finds_change(self) -> bool:
         """Ask a few pages again where the list says it is unchanged."""
-        await self._visit_all(
-            self._some([link for link, kept in self.known.items() if kept["entry"]])
-        )
+        for link in self._some([link for link, kept in self.known.items() if kept["entry"]]):
+            await self._visit_once(link, Entry.of(self.known[link]["entry"]))
         return any(visit.changed or visit.gone for visit in self.visits.values())
 
     async def fill(self, reading: Reading) -> Reading:
@@ -93,7 +92,8 @@ class Walk:
         rows = self._rows(reading.entries)
         fresh = [link for link, entry in rows.items() if self._is_fresh(link, entry)]
         seen = [link for link in rows if link not in fresh and self.known[link]["entry"]]
-        await self._visit_all([*fresh[: self.manners.most], *self._some(seen)])
+        for link in (*fresh[: self.manners.most], *self._some(seen)):
+            await self._visit_once(link, rows[link])
         return self._filled(reading, rows)
 
     def _some(self, links: Sequence[str]) -> list[str]:
@@ -119,124 +119,125 @@ class Walk:
         return at.netloc.lower() in own or (at.hostname or "") in self.manners.hosts
 
     def _is_fresh(self, link: str, entry: Entry) -> bool:
-        return link not in self.known or self.known[link]["listing"] != entry.digest[:16]
+        return link not in self.known or self.known[link]["listing"] != _mark(entry)
 
     # ------------------------------------------------------------ visiting
 
-    async def _visit_all(self, links: Sequence[str]) -> None:
-        for link in links:
-            if time.monotonic() - self.begun > SECONDS:
-                return
-            if link not in self.visits:
-                self.visits[link] = await self._visit(link)
+    async def _visit_once(self, link: str, row: Entry) -> None:
+        if link not in self.visits and time.monotonic() - self.begun < SECONDS:
+            self.visits[link] = await self._visit(link, row)
 
-    async def _visit(self, link: str) -> _Visit:
-        """One page, if robots.txt allows it. Raises nothing that has to do with the page."""
+    async def _visit(self, link: str, row: Entry) -> _Visit:
+        """One page, if robots.txt allows it. `row` is what it should be about."""
         kept = self.known.get(link, {})
-        at = replace(
-            self._origin(link),
-            etag=kept.get("etag", ""),
-            last_modified=kept.get("last_modified", ""),
-        )
+        marks = {name: kept.get(name, "") for name in ("etag", "last_modified")}
         try:
-            if not await self._allowed(link):
-                return _Visit(
-                    {"entry": None}, problem=Say("robots.txt 不允许读这一页，只用列表上的内容")
-                )
-            await self._turn(link)
-            body = await fetch(at, self.limits)
+            rules = await self._allowed(link)
+            if rules is None:
+                said = Say("robots.txt 不允许读这一页，只用列表上的内容")
+                return _Visit({"entry": None}, problem=said)
+            await self._turn(link, rules)
+            body = await fetch(replace(self._origin(link), **marks), self.limits)
             if body.unchanged:
                 return _Visit({**kept})
-            if not self._is_ours(body.url):
-                raise SourceError("页面转到了别的网站")
-            found = replace(at, url=body.url)
-            entry = await asyncio.to_thread(self.read_page, body.data, body.content_type, found)
+            entry = await asyncio.to_thread(self._read, body)
         except SourceError as error:
             return _Visit(gone=error.gone, problem=None if error.gone else error.say)
+        if entry and not _is_of(entry, row):
+            return _Visit(problem=Say("网页说的不是这一条，下次再读"))
         made = {"etag": body.etag, "last_modified": body.last_modified}
         stored = entry.json() if entry else None
         return _Visit({**made, "entry": stored}, changed=stored != kept.get("entry"))
+
+    def _read(self, body: Body) -> Entry | None:
+        if not self._is_ours(body.url):
+            raise SourceError("网页转到了别处")
+        return self.read_page(body.data, body.content_type, self._origin(body.url))
 
     def _origin(self, url: str) -> Origin:
         """Only the list's own host may be a private address."""
         own = urlsplit(url).hostname == urlsplit(self.origin.url).hostname
         return Origin(url, self.origin.zone, private=self.origin.private and own)
 
-    async def _allowed(self, link: str) -> bool:
-        """RFC 9309: no robots.txt allows all; one that cannot be read now allows nothing now."""
+    async def _allowed(self, link: str) -> RobotFileParser | None:
+        """The rules of the link's host, where they allow it. Raises SourceError without rules."""
         at = urlsplit(link)
         host = f"{at.scheme}://{at.netloc}"
         if host not in self.rules:
             self.rules[host] = await self._robots(host)
-        return self.rules[host].can_fetch(AGENT, link)
+        rules = self.rules[host]
+        if isinstance(rules, SourceError):
+            raise rules
+        return rules if rules.can_fetch(AGENT, link) else None
 
-    async def _robots(self, host: str) -> RobotFileParser:
-        rules = RobotFileParser()
+    async def _robots(self, host: str) -> RobotFileParser | SourceError:
+        """RFC 9309: no robots.txt allows all; one that cannot be read now allows nothing now."""
+        rules, lines = RobotFileParser(), []
         try:
             body = await fetch(self._origin(f"{host}/robots.txt"), _ROBOTS)
+            lines = decode(body.data, body.content_type).text.splitlines()
         except SourceError as error:
             if not 400 <= error.say.values.get("status", 0) < 500:
-                raise SourceError("读不到 robots.txt：{why}", why=error.say) from error
-            rules.parse([])
-            return rules
-        rules.parse(decode(body.data, body.content_type).text.splitlines())
+                return SourceError("读不到 robots.txt：{why}", why=error.say)
+        rules.parse(lines)
         return rules
 
-    async def _turn(self, link: str) -> None:
+    async def _turn(self, link: str, rules: RobotFileParser) -> None:
         """Wait until this host may be asked again."""
-        at = urlsplit(link)
-        asked = self.rules[f"{at.scheme}://{at.netloc}"].crawl_delay(AGENT)
-        pace = max(self.manners.pace, min(float(asked or 0), LONGEST_PACE))
+        host, asked = urlsplit(link).netloc, float(rules.crawl_delay(AGENT) or 0)
+        pace = max(self.manners.pace, min(asked, LONGEST_PACE))
         now = time.monotonic()
-        start = max(now, _free_at.get(at.netloc, now + pace))
-        _free_at[at.netloc] = start + pace
+        start = max(now, _free_at.get(host, now + pace))
+        _free_at[host] = start + pace
         await asyncio.sleep(start - now)
 
     # ------------------------------------------------------------ what came of it
 
     def _filled(self, reading: Reading, rows: Mapping[str, Entry]) -> Reading:
-        first = "pages" not in self.origin.memo
+        """Every entry of the list, read or not: more at once than usual must be seen at once."""
         pages: dict[str, Any] = {}
         entries: list[Entry] = []
         gone: list[str] = []
-        problems: list[Problem] = []
-        waiting = left = 0
+        problems = [*reading.problems]
         for entry in reading.entries:
+            visit = self.visits.get(entry.link)
             if rows.get(entry.link) is not entry:
                 entries.append(entry)
-                continue
-            visit, kept = self.visits.get(entry.link), self.known.get(entry.link)
-            if visit and visit.gone:
+            elif visit and visit.gone:
                 gone.append(entry.key)
-                continue
+            else:
+                pages[entry.link] = self._kept(entry, visit)
+                entries.append(_merged(entry, pages[entry.link]["entry"]))
             if visit and visit.problem:
                 problems.append(Problem(entry.title[:40] or entry.link, str(visit.problem)))
-            now = self._kept(entry, visit, kept)
-            waiting += now["listing"] != entry.digest[:16]
-            if visit is None and kept is None and not first:
-                left += 1
-                continue
-            pages[entry.link] = now
-            entries.append(_merged(entry, now["entry"]))
-        if left:
-            said = Say("另有 {n} 条的网页下次再读，读到才收", n=left)
-            problems.append(Problem(str(Say("全文")), str(said)))
-        memo = {**reading.memo, "pages": pages, "pending": waiting + left}
-        return replace(
-            reading,
-            entries=tuple(entries),
-            problems=(*reading.problems, *problems),
-            memo=memo,
-            gone=tuple(gone),
-        )
+        memo = {**reading.memo, "pages": pages, "pending": _waiting(pages, rows)}
+        filled = {"entries": tuple(entries), "problems": tuple(problems), "memo": memo}
+        return replace(reading, **filled, gone=tuple(gone))
 
-    def _kept(
-        self, entry: Entry, visit: _Visit | None, kept: Mapping[str, Any] | None
-    ) -> dict[str, Any]:
-        """The record for the next poll; `listing` is empty where the page must be read again."""
+    def _kept(self, entry: Entry, visit: _Visit | None) -> dict[str, Any]:
+        """The record for the next poll; `listing` is another's where the page is still to be read."""
         if visit and visit.kept is not None:
-            return {**visit.kept, "listing": entry.digest[:16]}
-        return {**(kept or {"entry": None}), "listing": kept["listing"] if kept else ""}
+            return {**visit.kept, "listing": _mark(entry)}
+        return dict(self.known.get(entry.link, {"entry": None, "listing": ""}))
+
+
+def _mark(entry: Entry) -> str:
+    """What the list says of an entry, in short."""
+    return entry.digest[:16]
+
+
+def _waiting(pages: Mapping[str, Any], rows: Mapping[str, Entry]) -> int:
+    """How many pages are still to be read."""
+    return sum(kept["listing"] != _mark(rows[link]) for link, kept in pages.items())
+
+
+def _is_of(page: Entry, row: Entry) -> bool:
+    """Whether a page tells of what the list announced: a site in trouble answers anything with
+    its own excuses. A third of the title's pairs of characters must stand in it."""
+    title = "".join(row.title.split())
+    pairs = {title[n : n + 2] for n in range(len(title) - 1)}
+    told = "".join(f"{page.title}{page.body[:2000]}".split())
+    return not pairs or sum(pair in told for pair in pairs) * 3 >= len(pairs)
 
 
 def _merged(entry: Entry, stored: Mapping[str, Any] | None) -> Entry:
