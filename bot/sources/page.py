@@ -34,7 +34,7 @@ from bot.sources.page_row import Wanted
 from bot.sources.page_tree import Page, looks_like_html, open_page, text_of
 
 ENOUGH = 50  # characters outside links that make an article where no tag says so
-BESIDE_A_LIST = 200  # the same where the page has a list, too
+BESIDE_A_LIST = 200  # the same where the page has a list, too, and names no source
 
 
 def _selector(value: str) -> str:
@@ -128,7 +128,8 @@ class WebPage(Source):
             article = read_article(page, tags, origin.zone, options.body)
             if _is_article(article, tags, listing):
                 return _Found(page, tags, article)
-        if listing.drafts or (tags.of_column() and not origin.memo.get("listed")):
+        empty = tags.of_column() and page.ended and not origin.memo.get("listed")
+        if listing.drafts or empty:
             return _Found(page, tags, listing=listing)
         if origin.memo.get("listed"):
             raise SourceError(
@@ -179,7 +180,8 @@ def _is_article(article: Article, tags: Tags, listing: Listing) -> bool:
         return False
     if tags.of_column() and listing.drafts:
         return False
-    return own >= (BESIDE_A_LIST if listing.drafts else ENOUGH)
+    alone = not listing.drafts or article.meta["source"]
+    return own >= (ENOUGH if alone else BESIDE_A_LIST)
 
 
 def _of_article(found: _Found, article: Article, origin: Origin) -> Reading:
@@ -202,6 +204,6 @@ def _of_list(found: _Found, listing: Listing, origin: Origin) -> Reading:
         said = Say("页面上另有 {n} 处像列表，没有读；可用 rows 选项指明要哪一处", n=listing.others)
         problems.append(Problem(str(Say("全文")), str(said)))
     meta: Mapping[str, Any] = {name: tags.get(name) for name in (*SITE.values(), *COLUMN.values())}
-    meta = {**meta, "as": "list", "rows": listing.rows}
+    meta = {**meta, "as": "list", "options": {"rows": listing.rows} if listing.rows else {}}
     memo = {**reading.memo, "listed": len(reading.entries)}
     return replace(reading, problems=tuple(problems), meta=meta, memo=memo)

@@ -158,7 +158,7 @@ def _fields(page: Page, seen: _Seen) -> Fields:
 def _cells(page: Page) -> Iterator[tuple[str, str]]:
     for row in page.tree.css("tr,dl"):
         cells = [cell for cell in row.iter() if cell.tag in ("td", "th", "dt", "dd")]
-        texts = [text_of(cell) if cell.css_first("td") is None else "" for cell in cells]
+        texts = [text_of(cell) if cell.css_first("table") is None else "" for cell in cells]
         labels = [_bare(text).rstrip(":：") in _LABELS for text in texts]
         for n in range(len(cells) - 1):
             if labels[n] and not labels[n + 1]:
@@ -240,7 +240,8 @@ _META_DATES = (
 def _dates(tags: Tags, fields: Fields, lines: Sequence[str], zone: tzinfo) -> tuple[str, ...]:
     """Every date of publication the page tells, the best first: one with its hour goes before
     the same day without."""
-    said = [*tags.said.get("published", ()), fields.get("published", ""), *_shown(lines)]
+    shown = [text for text in _shown(lines) if text != fields.get("formed")]
+    said = [*tags.said.get("published", ()), fields.get("published", ""), *shown]
     said += [tags.others.get(name, "") for name in _META_DATES]
     dates = [(text, at) for text in said if text and (at := read_date(text, zone, chinese=True))]
     if not dates:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 
 from bot.model import Attachment
-from bot.sources.page_tree import Node, Page, absolute, attribute, text_of
+from bot.sources.page_tree import Node, Page, absolute, ancestors, attribute, text_of
 from bot.sources.plain import plain
 
 # Editors and site builders, the surest first.
@@ -41,10 +42,10 @@ KNOWN = (
     ".xxgk_content",
     ".bt_content",
     ".wzcon",
-    ".article",
-    "#article",
-    "article",
 )
+# Names that hold the title and more besides: inside them most words are looked for.
+WIDE = (".article", "#article", "article", ".content", "#content", "main")
+_SEVERAL = 20  # elements of one name that are looked at
 LEAST = 20  # characters of a text; less is none, unless it shows a picture or a document
 _LEAST_RUN = 8  # characters in a row, outside links, that count when no name tells
 _BLOCKS = {
@@ -76,11 +77,13 @@ class Body:
 
 def find_body(page: Page, selector: str = "") -> Body | None:
     """The main text; None where the page has none. Where one name stands often, the longest."""
-    for name in (selector,) if selector else KNOWN:
-        found = max(page.tree.css(name), key=lambda n: len(text_of(n)), default=None)
+    for name in (selector,) if selector else (*KNOWN, *WIDE):
+        found = max(page.tree.css(name)[:_SEVERAL], key=lambda n: len(text_of(n)), default=None)
+        if found is not None and name in WIDE:
+            found = _densest(found)
         if found is not None and (body := _body(found, name)):
             return body
-    densest = None if selector else _densest(page)
+    densest = None if selector else _densest(page.body)
     return _body(densest, "") if densest is not None else None
 
 
@@ -91,12 +94,12 @@ def _body(node: Node, name: str) -> Body | None:
     return Body(node, name, markup, text) if len(text) >= LEAST or shows else None
 
 
-def _densest(page: Page) -> Node | None:
+def _densest(root: Node) -> Node | None:
     """Where most of the running words are: each run counts for its block's parent, and half for
     the one above, so that a text in two columns is found whole."""
     weights: dict[int, float] = {}
     nodes: dict[int, Node] = {}
-    for node in page.body.traverse(include_text=True):
+    for node in root.traverse(include_text=True):
         if not node.is_text_node:
             continue
         run = len((node.text_content or "").strip())
@@ -113,12 +116,12 @@ def _densest(page: Page) -> Node | None:
 
 def _holder(node: Node) -> Node | None:
     """The block that a run of words belongs to; None inside a link."""
-    up = node.parent
-    while up is not None and up.tag not in _BLOCKS:
+    for up in ancestors(node):
         if up.tag in ("a", "title", "head", "h1"):
             return None
-        up = up.parent
-    return up.parent if up is not None and up.tag in _FLOWING else up
+        if up.tag in _BLOCKS:
+            return up.parent if up.tag in _FLOWING else up
+    return None
 
 
 # ---------------------------------------------------------------- what hangs on it
@@ -164,8 +167,10 @@ def _around(node: Node) -> list[Node]:
 
 
 def _marked(page: Page) -> list[Node]:
-    return [
+    named = page.body.css("div[class],div[id],ul[class],p[class],table[class],dl[class]")
+    marked = (
         node
-        for node in page.body.css("div[class],div[id],ul[class],p[class],table[class],dl[class]")
+        for node in named
         if _ATTACHED.search(f"{attribute(node, 'class')} {attribute(node, 'id')}")
-    ]
+    )
+    return [*islice(marked, _SEVERAL)]

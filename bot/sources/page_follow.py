@@ -211,8 +211,8 @@ class Walk:
             if visit and visit.problem:
                 problems.append(Problem(entry.title[:40] or entry.link, str(visit.problem)))
         memo = {**reading.memo, "pages": pages, "pending": _waiting(pages, rows)}
-        filled = {"entries": tuple(entries), "problems": tuple(problems), "memo": memo}
-        return replace(reading, **filled, gone=tuple(gone))
+        done = replace(reading, entries=tuple(entries), problems=tuple(problems))
+        return replace(done, memo=memo, gone=tuple(gone))
 
     def _kept(self, entry: Entry, visit: _Visit | None) -> dict[str, Any]:
         """The record for the next poll; `listing` is another's where the page is still to be read."""

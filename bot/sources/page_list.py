@@ -162,7 +162,7 @@ def _undated(node: Node) -> Row | None:
 
 
 def _selector(page: Page, rows: Sequence[Row]) -> str:
-    """A selector that finds these rows and hardly another; one with a name in it, if there is one.
+    """A selector that finds these rows and no others; one with a name in it, if there is one.
 
     Empty where nothing tells them from the rest of the page.
     """
@@ -174,12 +174,19 @@ def _selector(page: Page, rows: Sequence[Row]) -> str:
         if up.tag in ("body", "html"):
             break
         path = f"{_step(up)} > {path}"
-        found = {node.mem_id for node in page.tree.css(path)}
-        if wanted <= found and len(found) <= len(wanted) + 2:
+        if _finds(page, path, wanted):
             if "." in path or "#" in path:
                 return path
             short = short or path
     return short
+
+
+def _finds(page: Page, path: str, wanted: set[int]) -> bool:
+    """Whether these are found, and besides only elements without a link."""
+    found = page.tree.css(path)
+    others = [node for node in found if node.mem_id not in wanted]
+    linked = any(is_link(link) for node in others for link in node.css("a[href]"))
+    return len(found) - len(others) == len(wanted) and not linked
 
 
 def _step(node: Node) -> str:

@@ -152,7 +152,7 @@ def _draft(row: Row, wanted: Wanted, heads: Sequence[str]) -> Draft:
         index_number=told.get("index_number", ""),
         document_number=told.get("document_number", ""),
         summary=summary if not is_document(attribute(link, "href")) else "",
-        raw=(row.node.html or "").encode("utf-8", "replace"),
+        raw=((link if row.flat else row.node).html or "").encode("utf-8", "replace"),
     )
 
 

@@ -18,11 +18,16 @@ from bot.sources.plain import line, words
 
 Node = LexborNode
 
+DEEPEST = 100  # elements in one another
+
 _UNSEEN = re.compile(
     r"<!--.*?(?:-->|\Z)"
     r"|<(script|style|noscript|template|textarea)\b[^<>]*(?<!/)>.*?(?:</\1\s*>|\Z)",
     re.S | re.I,
 )
+# 大汉's sites keep a list's rows as XML in a script.
+_DATASTORE = re.compile(r"<script\b[^<>]*text/xml[^<>]*>(.*?)</script\s*>", re.S | re.I)
+_RECORD = re.compile(r"<record>\s*<!\[CDATA\[(.*?)\]\]>\s*</record>", re.S | re.I)
 _DROPPED = ["script", "style", "select", "iframe", "object", "svg", "canvas", "button", "input"]
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.I)
 _HTML = re.compile(r"<(?:!DOCTYPE\s+html|html|head|body|div|table|ul|p|meta|title)\b", re.I)
@@ -40,12 +45,13 @@ _NAMED = (
 @dataclass(frozen=True)
 class Page:
     """`markup` is the source without comments and scripts; `url` is where it came from, empty
-    where that is not known; relative links begin at `start`."""
+    where that is not known; relative links begin at `start`. `ended`: its end tag stands there."""
 
     markup: str
     tree: LexborHTMLParser
     url: str = ""
     start: str = ""
+    ended: bool = True
 
     @property
     def body(self) -> Node:
@@ -65,7 +71,7 @@ def open_page(text: str, url: str) -> Page:
     """
     if not looks_like_html(text):
         raise SourceError("不是网页：开头是“{head}”", head=text.strip()[:40])
-    markup = _UNSEEN.sub("", text)
+    markup = _UNSEEN.sub("", _DATASTORE.sub(_records, text))
     if _is_cut(markup):
         raise SourceError("网页不完整：没有结尾，末尾是“{tail}”", tail=_tail(text))
     tree = LexborHTMLParser(markup)
@@ -73,7 +79,13 @@ def open_page(text: str, url: str) -> Page:
     _hide(tree)
     url = url or _own_address(text, tree)
     base = tree.css_first("base[href]")
-    return Page(markup, tree, url, urljoin(url, attribute(base, "href")) if base else url)
+    start = urljoin(url, attribute(base, "href")) if base else url
+    return Page(markup, tree, url, start, bool(_END.search(markup)))
+
+
+def _records(script: re.Match[str]) -> str:
+    rows = "".join(_RECORD.findall(script[1]))
+    return f'<div class="datastore">{rows}</div>' if rows else ""
 
 
 def is_web(url: str) -> bool:
@@ -95,10 +107,10 @@ def attribute(node: Node, name: str) -> str:
 
 
 def ancestors(node: Node) -> list[Node]:
-    """From its parent up to <html>."""
+    """From its parent up; in a page that is nested without end, not to the end."""
     found: list[Node] = []
     up = node.parent
-    while up is not None and up.is_element_node:
+    while up is not None and up.is_element_node and len(found) < DEEPEST:
         found.append(up)
         up = up.parent
     return found
@@ -132,18 +144,12 @@ def _tail(text: str) -> str:
 
 
 def _hide(tree: LexborHTMLParser) -> None:
-    """Take out what a style or attribute hides; the outermost only, for it takes the rest along."""
-    hidden: dict[int, Node] = {}
-    for node in tree.css("[style],[hidden]"):
+    """Take out what a style or attribute hides; what stands inside another first, for a node that
+    went with its parent may not be touched again."""
+    for node in reversed(tree.css("[style],[hidden]")):
         styled = _HIDDEN.search(node.attributes.get("style") or "")
-        if not styled and "hidden" not in node.attributes:
-            continue
-        if node.tag not in ("html", "body") and not any(
-            up.mem_id in hidden for up in ancestors(node)
-        ):
-            hidden[node.mem_id] = node
-    for node in hidden.values():
-        node.decompose()
+        if (styled or "hidden" in node.attributes) and node.tag not in ("html", "body"):
+            node.decompose()
 
 
 def _own_address(text: str, tree: LexborHTMLParser) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from bot.errors import SourceError
 from bot.model import Reading
 from bot.sources import page_follow
 from bot.sources.base import Origin
@@ -25,7 +26,9 @@ def article(n: int, text: str = "") -> Answer:
     tags = f'<meta name="ArticleTitle" content="{title}"><meta name="PubDate" content="2026-09-0{n} 09:3{n}">'
     body = f'<div id="zoom"><p>{title}</p><p>{text or "现将有关事项通知如下。"}</p></div>'
     head = f"<html><head>{tags}</head><body>"
-    return Answer(page(body, head), headers={"Content-Type": "text/html", "ETag": f'"{n}-{len(text)}"'})
+    return Answer(
+        page(body, head), headers={"Content-Type": "text/html", "ETag": f'"{n}-{len(text)}"'}
+    )
 
 
 @dataclass
@@ -82,7 +85,8 @@ def test_an_articles_page_fills_its_entry(site: Site) -> None:
     assert site.asked == ["/list/", "/robots.txt", "/a/3.html", "/a/2.html", "/a/1.html"]
     first = reading.entries[0]
     assert first.title == "关于第3项工作的通知"
-    assert first.published and first.published.astimezone(ZONE).strftime("%d %H:%M") == "03 09:33"
+    assert first.published
+    assert first.published.astimezone(ZONE).strftime("%d %H:%M") == "03 09:33"
     assert first.body == "关于第3项工作的通知\n现将有关事项通知如下。"
     assert first.column == "通知公告"
     assert first.link == site.served.url("/a/3.html")
@@ -185,7 +189,11 @@ def test_other_hosts_only_where_config_names_them(site: Site) -> None:
 
 
 def test_a_site_in_trouble_does_not_overwrite_its_entries(site: Site) -> None:
-    excuse = "<div id=zoom>" + "系统正在维护，请您稍后再来访问本站，给您带来不便敬请谅解。" * 3 + "</div>"
+    excuse = (
+        "<div id=zoom>"
+        + "系统正在维护，请您稍后再来访问本站，给您带来不便敬请谅解。" * 3
+        + "</div>"
+    )
     site.pages["/a/3.html"] = Answer(page(excuse, "<html><head><title>维护</title></head><body>"))
     reading = site.poll()
     assert reading.entries[0].title == "关于第3项工作的通…"
@@ -206,5 +214,5 @@ def test_links_that_are_documents_or_shared_are_not_followed(site: Site) -> None
 def test_a_redesigned_list_is_an_error_and_not_an_empty_one(site: Site) -> None:
     first = site.poll()
     site.rows = []
-    with pytest.raises(page_follow.SourceError, match="改版"):
+    with pytest.raises(SourceError, match="改版"):
         site.poll(first)
