@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
+from itertools import pairwise
 from typing import Any
 
 from bot.sources.dates import read_date
@@ -73,7 +74,7 @@ def read_article(page: Page, tags: Tags, zone: tzinfo, selector: str = "") -> Ar
     body = find_body(page, selector)
     seen = _Seen.of(page, body)
     fields = _fields(page, seen)
-    title = _title(page, tags, fields, body)
+    title = _title(page, tags, fields, seen, body)
     told = seen.after(title)
     source = _source(tags, told)
     dates = _dates(tags, fields, told, zone)
@@ -137,8 +138,15 @@ class _Seen:
         lines = [*self.before[last[-1] :]] if last else [*self.before]
         return [text for text in (*lines, *self.behind) if not _TODAY.search(text)]
 
+    def above_date(self) -> str:
+        """The line over the first that tells date or source, where it could be a title."""
+        for over, text in pairwise(self.before):
+            if any(told.search(text) for told in (_DATED, _BESIDE_SOURCE, _SOURCE)):
+                return over if 8 <= len(over) <= 100 and not _TODAY.search(over) else ""
+        return ""
 
-_TODAY = re.compile(r"今天是|现在时间|星期[一二三四五六日]|版权所有|ICP备")
+
+_TODAY = re.compile(r"位置[:：]|今天是|现在时间|星期[一二三四五六日]|版权所有|ICP备")
 
 
 def _bare(text: str) -> str:
@@ -182,12 +190,12 @@ _PARTS = re.compile(
     rf"\s*(?:_+|-{{2,}}|\s[-–—－]+\s|[|｜]|[-–－](?=[^-–－_]{{2,30}}{_SITE_END}\s*\Z))\s*"
 )
 _HEADINGS = (
-    "h1,h2,h3,.title,.tit,.bt,.h-title,.article-title,.article_title,.arti_title,.xl-title,"
+    "ucaptitle,h1,h2,h3,.title,.tit,.bt,.h-title,.article-title,.article_title,.arti_title,.xl-title,"
     ".detail-title,.content-title,.news_title,.con_title,#title,#activity-name"
 )
 
 
-def _title(page: Page, tags: Tags, fields: Fields, body: Body | None) -> str:
+def _title(page: Page, tags: Tags, fields: Fields, seen: _Seen, body: Body | None) -> str:
     headings = [text for node in page.body.css(_HEADINGS) if (text := text_of(node))]
     named = tags.get("title") or fields.get("title", "")
     if named:
@@ -197,11 +205,15 @@ def _title(page: Page, tags: Tags, fields: Fields, body: Body | None) -> str:
     parts = [part for part in _PARTS.split(title_of(page)) if part]
     site = _bare(tags.get("site_name"))
     own = [part for part in parts if _bare(part) != site] or parts
-    shown = {_bare(heading) for heading in headings}
-    best = next((part for part in own if _bare(part) in shown), own[0] if own else "")
-    if not best:
-        return headings[0] if headings else ""
-    return _as_shown(best, page, body)
+    shown = {_bare(text) for text in (*headings, *seen.before)}
+    best = next((part for part in own if _bare(part) in shown), "")
+    if best:
+        return _as_shown(best, page, body)
+    guess = own[0] if own else ""
+    above = "" if fields else seen.above_date()
+    if above and (_bare(above) not in _bare(guess) or _bare(guess).startswith(_bare(above))):
+        return above
+    return _as_shown(guess, page, body) if guess else next(iter(headings), "")
 
 
 def _as_shown(title: str, page: Page, body: Body | None) -> str:
@@ -227,7 +239,7 @@ _DATED = re.compile(
 _BARE_DATE = re.compile(rf"\A\W*({_WHEN})\W*\Z")
 _BESIDE_SOURCE = re.compile(rf"({_WHEN}).*来\s*源|来\s*源.*?({_WHEN})")
 _CLOCK = re.compile(r"\d[:：]\d\d")
-_SOURCE = re.compile(r"来\s*源\s*[:：]\s*([^\s【\[（(|｜]+)?")
+_SOURCE = re.compile(r"来\s*源\s*于?\s*[:：]\s*([^\s【\[（(|｜]+)?")
 _NO_SOURCE = re.compile(
     r"(?:作者|编辑|责任编辑|发布|发表|时间|日期|浏览|点击|字体|字号|打印|分享).*"
 )

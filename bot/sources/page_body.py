@@ -17,6 +17,7 @@ from bot.sources.plain import plain
 # Editors and site builders, the surest first.
 KNOWN = (
     "#UCAP-CONTENT",
+    "ucapcontent",
     ".TRS_UEDITOR",
     ".TRS_Editor",
     ".trs_editor_view",

@@ -44,7 +44,7 @@ def read_list(page: Page, wanted: Wanted | None = None) -> Listing:
         rows = [chosen(node, wanted) for node in page.tree.css(wanted.rows)]
         return Listing(drafts_of(page, [row for row in rows if row.links], wanted), wanted.rows)
     groups = sorted(_groups(page).values(), key=_weight, reverse=True)
-    if not groups or _weight(groups[0]) < 2 * LONG_ENOUGH:
+    if not groups or not _is_list(groups[0]):
         return Listing()
     rows = _with_undated(groups[0])
     several = sum(len(group) > 1 for group in groups[1:])
@@ -54,6 +54,11 @@ def read_list(page: Page, wanted: Wanted | None = None) -> Listing:
 def _weight(rows: Sequence[Row]) -> int:
     """How much a list says: long titles count, not long ones over and over."""
     return sum(min(len(label_of(row.links[0])), 30) for row in rows)
+
+
+def _is_list(rows: Sequence[Row]) -> bool:
+    """A single row must at least look like one."""
+    return _weight(rows) >= 2 * LONG_ENOUGH and (len(rows) > 1 or rows[0].node.tag in ROWS)
 
 
 # ---------------------------------------------------------------- finding rows

@@ -36,6 +36,7 @@ _STANDARD = {
     for group in (SITE, COLUMN, ARTICLE, OPTIONAL)
     for name, ours in group.items()
 }
+_OF_THE_SITE = ("keywords", "description")  # in lower case these are HTML's own
 _META = re.compile(r"<meta\b([^<]*)", re.I)
 _NAME = re.compile(
     r"""\b(?:name|property|itemprop)\s*=\s*["']?\s*([^"'<>=]{1,80}?)["'\s/>]""", re.I
@@ -94,8 +95,8 @@ def read_tags(markup: str) -> Tags:
     for lower, found in spelled.items():
         standard, ours = _STANDARD[lower]
         own = [value for name, value in found if name == standard]
-        optional = standard in OPTIONAL
-        tags.said[ours] = own if own and (optional or any(own)) else [v for _, v in found]
+        final = any(own) or (own and lower in _OF_THE_SITE)
+        tags.said[ours] = own if final else [value for _, value in found]
         if not own:
             tags.loose.add(ours)
     return tags
