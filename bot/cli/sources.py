@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,8 @@ def source_try(context: click.Context, /, target: str, json_: bool, **asked: Any
     trying = reading.attempt(target, zone, kind=asked["kind"], private=asked["private"])
     kind, taken = asyncio.run(trying)
     key = asked["key"] or key_for(target)
+    if not re.fullmatch(r"[\w-]+", key, re.A):
+        raise Invalid("来源的名只用字母、数字和连字符，不是 {key}", key=key)
     block = _block(key, kind, taken.meta.get("options", {}), target, file, asked)
     if asked["write"]:
         if not taken.entries:
