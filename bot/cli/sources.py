@@ -12,7 +12,6 @@ import click
 from bot.cli.base import as_json, show
 
 SHOWN = 5
-COLUMNS = {"published": "发布", "publisher": "发布机构", "column": "栏目", "title": "标题"}
 
 
 @click.group()
@@ -92,7 +91,7 @@ def _tell(found: dict[str, Any], written: str) -> None:
         click.echo(str(Say("列表的行：{rows}", rows=options["rows"])))
     if items and (body := " ".join(items[0]["body"].split())):
         click.echo(str(Say("第一条的正文 {n} 字：{start}…", n=len(body), start=body[:40])))
-    show(items[:SHOWN], False, COLUMNS)
+    show(items[:SHOWN], False, {"published": "发布", "column": "栏目", "title": "标题"})
     for problem in found["problems"]:
         click.echo(f"{problem['where']}: {problem['what']}", err=True)
     click.echo(f"\n{found['config']}", nl=False)

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC
+from itertools import pairwise
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field
@@ -21,7 +22,7 @@ from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
 from bot.errors import SourceError
 from bot.language import Say
-from bot.model import Entry, Problem, Reading
+from bot.model import Entry, Problem, Reading, digest_of
 from bot.sources.base import Options, Origin, Source
 from bot.sources.decode import LIMIT, decode, unpack
 from bot.sources.draft import Channel, reading_of
@@ -80,7 +81,8 @@ class WebPage(Source):
     options: PageOptions
 
     async def read(self, origin: Origin) -> Reading:
-        body = await self._fetch(_asked(origin))
+        origin = self._known(origin)
+        body = await self._fetch(origin)
         walk = Walk(origin, body.url, self.options, self.limits, self._article)
         if body.unchanged:
             if not is_remote(origin.url) or not await walk.finds_change():
@@ -96,6 +98,23 @@ class WebPage(Source):
         if is_remote(origin.url) and self.options.follow and reading.meta.get("as") == "list":
             reading = await walk.fill(reading)
         return replace(reading, etag=body.etag, last_modified=body.last_modified)
+
+    def _known(self, origin: Origin) -> Origin:
+        """What may be relied on of last time: where pages wait to be read, or the options changed,
+        the list must come whole; then the pages are read again, too."""
+        same = origin.memo.get("options", self._mark) == self._mark
+        if same and not origin.memo.get("pending"):
+            return origin
+        anew = {"listing": "", "etag": "", "last_modified": ""}
+        pages = {u: {**kept, **anew} for u, kept in origin.memo.get("pages", {}).items()}
+        memo = origin.memo if same else {**origin.memo, "pages": pages}
+        return replace(origin, etag="", last_modified="", memo=memo)
+
+    @property
+    def _mark(self) -> str:
+        """The options that decide what is read, in short."""
+        names = {"rows", "link", "title", "date", "body", "follow", "hosts"}
+        return digest_of(self.options.model_dump(mode="json", include=names))[:16]
 
     @property
     def limits(self) -> Limits:
@@ -113,7 +132,8 @@ class WebPage(Source):
             reading = _of_article(found, found.article, origin)
         else:
             reading = _of_list(found, found.listing or Listing(), origin)
-        return replace(reading, problems=(*decoded.problems, *reading.problems))
+        memo = {**reading.memo, "options": self._mark}
+        return replace(reading, problems=(*decoded.problems, *reading.problems), memo=memo)
 
     def _look(self, text: str, origin: Origin) -> _Found:
         """Raises SourceError where the page is neither list nor article."""
@@ -163,11 +183,6 @@ class WebPage(Source):
             return False
 
 
-def _asked(origin: Origin) -> Origin:
-    """Where pages wait to be read the list must come whole, changed or not."""
-    return replace(origin, etag="", last_modified="") if origin.memo.get("pending") else origin
-
-
 def _is_article(article: Article, tags: Tags, listing: Listing) -> bool:
     if tags.of_article() or article.table:
         return True
@@ -206,4 +221,12 @@ def _of_list(found: _Found, listing: Listing, origin: Origin) -> Reading:
     meta: Mapping[str, Any] = {name: tags.get(name) for name in (*SITE.values(), *COLUMN.values())}
     meta = {**meta, "as": "list", "options": {"rows": listing.rows} if listing.rows else {}}
     memo = {**reading.memo, "listed": len(reading.entries)}
-    return replace(reading, problems=tuple(problems), meta=meta, memo=memo)
+    done = replace(reading, problems=tuple(problems), meta=meta, memo=memo)
+    return replace(done, whole=_newest_first(done.entries))
+
+
+def _newest_first(entries: Sequence[Entry]) -> bool:
+    """Whether an entry that is missing is missing: a list that pins old rows, or dates them not,
+    pushes newer ones off its first page that are still there."""
+    dates = [entry.published for entry in entries]
+    return all(dates) and all(a and b and a >= b for a, b in pairwise(dates))

@@ -81,7 +81,6 @@ def read_article(page: Page, tags: Tags, zone: tzinfo, selector: str = "") -> Ar
     own = {name: _own(tags, name, body) for name in ("keywords", "description", "author")}
     draft = Draft(
         title=title,
-        ids=(),
         links=_links(page, tags),
         base=page.start,
         published=dates,
@@ -96,12 +95,18 @@ def read_article(page: Page, tags: Tags, zone: tzinfo, selector: str = "") -> Ar
         attachments=attachments(page, body) if body else (),
         raw=page.markup.encode("utf-8", "replace"),
     )
-    meta = {name: tags.get(name) for name in (*SITE.values(), *COLUMN.values())}
-    meta |= {name: tags.get(name) for name in (*ARTICLE.values(), *OPTIONAL.values())}
-    meta |= {"title": title, "source": source, "published": _iso(dates, zone), **own}
-    meta["keywords"] = own["keywords"] or fields.get("keywords", "")
-    meta |= {name: absolute(page, meta[name]) for name in ("image", "url") if meta[name]}
-    return Article(draft, meta, body, len(_TABLE & fields.keys()) >= 2)
+    said = {"title": title, "source": source, "published": _iso(dates, zone), **own}
+    said["keywords"] = said["keywords"] or fields.get("keywords", "")
+    table = len(_TABLE & fields.keys()) >= 2
+    return Article(draft, _meta(page, tags, said), body, table)
+
+
+def _meta(page: Page, tags: Tags, said: Fields) -> dict[str, str]:
+    """The 网页标签 under our names; what the page says elsewhere stands in for what they lack."""
+    names = (*SITE.values(), *COLUMN.values(), *ARTICLE.values(), *OPTIONAL.values())
+    meta = {name: tags.get(name) for name in names} | said
+    whole = {name: absolute(page, meta[name]) for name in ("image", "url") if meta[name]}
+    return meta | whole
 
 
 def _links(page: Page, tags: Tags) -> tuple[str, ...]:

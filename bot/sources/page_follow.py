@@ -233,23 +233,34 @@ def _waiting(pages: Mapping[str, Any], rows: Mapping[str, Entry]) -> int:
 
 def _is_of(page: Entry, row: Entry) -> bool:
     """Whether a page tells of what the list announced: a site in trouble answers anything with
-    its own excuses. A third of the title's pairs of characters must stand in it."""
-    title = "".join(row.title.split())
-    pairs = {title[n : n + 2] for n in range(len(title) - 1)}
-    told = "".join(f"{page.title}{page.body[:2000]}".split())
-    return not pairs or sum(pair in told for pair in pairs) * 3 >= len(pairs)
+    its own excuses."""
+    return _likeness(row.title, f"{page.title}{page.body[:2000]}") >= 1 / 3
+
+
+def _likeness(title: str, text: str) -> float:
+    """How many of a title's pairs of characters stand in a text, as a share of them."""
+    bare = "".join(title.rstrip(".… ").split())
+    pairs = {bare[n : n + 2] for n in range(len(bare) - 1)}
+    told = "".join(text.split())
+    return sum(pair in told for pair in pairs) / len(pairs) if pairs else 1.0
 
 
 def _merged(entry: Entry, stored: Mapping[str, Any] | None) -> Entry:
-    """The list's entry with what its page says; key, link and the list's own column stay."""
+    """The list's entry with what its page says; key, link and the list's own column stay.
+
+    So do a title of which the page's is no longer form, and a summary where the page has none.
+    """
     if not stored:
         return entry
     page = Entry.of(stored)
-    values = {
-        name: getattr(page, name) or getattr(entry, name)
-        for name in (
-            *("title", "published", "formed", "index_number", "document_number", "publisher"),
-            *("topic", "summary", "body", "language", "attachments", "raw_digest"),
-        )
-    }
-    return replace(entry, **values, column=entry.column or page.column)
+    names = ("published", "formed", "index_number", "document_number", "publisher", "topic")
+    more = ("body", "language", "attachments", "raw_digest")
+    values = {name: getattr(page, name) or getattr(entry, name) for name in (*names, *more)}
+    own = page.summary if page.summary != page.body else ""
+    return replace(
+        entry,
+        **values,
+        title=page.title if _likeness(entry.title, page.title) >= 1 / 2 else entry.title,
+        summary=own or entry.summary or page.summary,
+        column=entry.column or page.column,
+    )

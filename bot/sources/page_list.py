@@ -103,7 +103,8 @@ def _row_of(node: Node, holds: Mapping[int, int]) -> Node | None:
 def _as_rows(node: Node, dates: list[str]) -> Iterator[Row]:
     """One row; or as many as it has dates, where links and dates follow one another in it."""
     links = [link for link in ([node] if node.tag == "a" else node.css("a[href]")) if is_link(link)]
-    if len(dates) == 1 or node.tag in ("li", "tr", "article", "a") or len(links) == 1:
+    few = len(dates) < 3 and node.tag in ROWS - {"dl"}  # formed and published, say
+    if few or len(dates) == 1 or len(links) < len(dates):
         yield Row(node, sorted(links, key=lambda a: -len(label_of(a))), dates)
         return
     yield from _side_by_side(node)

@@ -91,6 +91,10 @@ LAYOUTS = {
         '<ul class=x><li><a href="a/{n}.html">{t}</a><em>2026-09-0{n}</em></li></ul>',
     ),
     "in a row": ("<div>{}</div>", '<a href="a/{n}.html">{t}</a> <b>2026-09-0{n}</b><br>'),
+    "in a cell": (
+        "<table><tr><td>{}</td></tr></table>",
+        '<a href="a/{n}.html">{t}</a> (2026-09-0{n})<br>',
+    ),
     "in a row, date first": ("<div>{}</div>", '2026-09-0{n} <a href="a/{n}.html">{t}</a><br>'),
     "day and month apart": (
         "<ul>{}</ul>",

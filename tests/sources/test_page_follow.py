@@ -16,6 +16,7 @@ from bot.model import Reading
 from bot.sources import page_follow
 from bot.sources.base import Origin
 from bot.sources.page import PageOptions, WebPage
+from bot.sources.reading import attempt
 from tests.sources.contract import ZONE
 from tests.sources.serving import Answer, Served, serving
 from tests.sources.test_page import page
@@ -216,3 +217,27 @@ def test_a_redesigned_list_is_an_error_and_not_an_empty_one(site: Site) -> None:
     site.rows = []
     with pytest.raises(SourceError, match="改版"):
         site.poll(first)
+
+
+def test_other_options_read_list_and_pages_anew_and_meanwhile_nothing_is_lost(site: Site) -> None:
+    first = site.poll()
+    second = site.poll(first, body="body", most=1)
+    assert site.asked == ["/list/", "/robots.txt", "/a/3.html"]
+    assert second.entries[0].body != first.entries[0].body
+    assert second.entries[1:] == first.entries[1:]
+    assert site.poll(second, body="body").memo["pending"] == 0
+
+
+@pytest.mark.parametrize(("rows", "whole"), [([3, 2, 1], True), ([1, 3, 2], False)])
+def test_a_pinned_row_makes_what_is_missing_no_proof(
+    site: Site, rows: list[int], whole: bool
+) -> None:
+    site.rows = rows
+    assert site.poll().whole is whole
+
+
+def test_trying_a_list_reads_one_article_to_see_that_it_can(site: Site) -> None:
+    kind, reading = asyncio.run(attempt(site.served.url("/list/"), ZONE, private=True))
+    assert (kind, reading.meta["options"]) == ("page", {"rows": "ul.list > li"})
+    assert [bool(e.body) for e in reading.entries] == [True, False, False]
+    assert [path for path in site.asked if path.startswith("/a/")] == ["/a/3.html"]
