@@ -7,7 +7,7 @@ What the 网页标签 say comes first, then the table (索引号 · 主题分类
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from itertools import pairwise
@@ -214,11 +214,23 @@ def _title(page: Page, tags: Tags, fields: Fields, seen: _Seen, body: Body | Non
     best = next((part for part in own if _bare(part) in shown), "")
     if best:
         return _as_shown(best, page, body)
-    guess = own[0] if own else ""
+    guess = _without_site(own[0], shown) if own else ""
     above = "" if fields else seen.above_date()
     if above and (_bare(above) not in _bare(guess) or _bare(guess).startswith(_bare(above))):
         return above
     return _as_shown(guess, page, body) if guess else next(iter(headings), "")
+
+
+def _without_site(title: str, shown: Collection[str]) -> str:
+    """The longest line of the page that begins the title and is followed by a mark: what comes
+    after it is the site's name or the column's."""
+    bare = _bare(title)
+    heads = [
+        text
+        for text in shown
+        if len(text) >= 3 and bare.startswith(text) and bare[len(text) :][:1] in tuple("-_–—－|｜")
+    ]
+    return max(heads, key=len, default=title)
 
 
 def _as_shown(title: str, page: Page, body: Body | None) -> str:

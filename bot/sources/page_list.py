@@ -22,6 +22,7 @@ from bot.sources.page_row import (
     in_order,
     is_link,
     label_of,
+    main_first,
     tokens,
 )
 from bot.sources.page_tree import Node, Page, ancestors, attribute
@@ -105,7 +106,7 @@ def _as_rows(node: Node, dates: list[str]) -> Iterator[Row]:
     links = [link for link in ([node] if node.tag == "a" else node.css("a[href]")) if is_link(link)]
     few = len(dates) < 3 and node.tag in ROWS - {"dl"}  # formed and published, say
     if few or len(dates) == 1 or len(links) < len(dates):
-        yield Row(node, sorted(links, key=lambda a: -len(label_of(a))), dates)
+        yield Row(node, main_first(links), dates)
         return
     yield from _side_by_side(node)
 

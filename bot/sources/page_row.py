@@ -12,6 +12,7 @@ from bot.sources.page_body import is_document
 from bot.sources.page_tree import Node, Page, ancestors, attribute, text_of
 from bot.sources.plain import plain, words
 
+A_TITLE = 8  # characters of a link that could be a title
 LONGEST = 100  # characters of a text in which a row's date is looked for
 
 _NO_LINK = re.compile(r"\s*(?:javascript:|#|mailto:|tel:|void|\Z)", re.I)
@@ -95,6 +96,16 @@ def is_link(node: Node) -> bool:
     return len(label) > 1 and not _PAGING.match(label)
 
 
+def main_first(links: Sequence[Node]) -> list[Node]:
+    """A row's links, the entry's own first: the first that could be a title; what stands before it
+    names a column, what follows is about it."""
+    labels = [len(label_of(link)) for link in links]
+    main = next((n for n, size in enumerate(labels) if size >= A_TITLE), None)
+    if main is None:
+        main = labels.index(max(labels)) if labels else 0
+    return [*links[main : main + 1], *links[:main], *links[main + 1 :]]
+
+
 def label_of(node: Node) -> str:
     """What a link says: its text, or the title it bears where the text is cut or a picture."""
     text = text_of(node)
@@ -119,7 +130,7 @@ def chosen(node: Node, wanted: Wanted) -> Row:
         dates = [text_of(one) for one in node.css(wanted.date)]
     else:
         dates = [date for _, date in tokens(node)[1]] or _odd_date(node)
-    return Row(node, sorted(links, key=lambda a: -len(label_of(a))), dates)
+    return Row(node, main_first(links), dates)
 
 
 def _odd_date(node: Node) -> list[str]:

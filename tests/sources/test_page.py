@@ -179,6 +179,15 @@ def test_what_else_a_row_says_is_read() -> None:
     )
 
 
+def test_a_rows_own_link_stands_before_what_is_about_it() -> None:
+    row = (
+        '<a href="/c">[解读]</a><a href="/a/{n}">关于第{n}项规划的通知</a><i>2026-09-0{n}</i>'
+        '<p><a href="/b/{n}">一图读懂：关于第{n}项规划的通知究竟讲了什么</a></p>'
+    )
+    reading = parse(rows(row.format(n=1), row.format(n=2)))
+    assert [e.link.rpartition("example")[2] for e in reading.entries] == ["/a/1", "/a/2"]
+
+
 def test_a_tables_headings_tell_what_its_cells_are() -> None:
     table = (
         "<table><tr><th>名称</th><th>索引号</th><th>发布机构</th><th>成文日期</th><th>发布日期</th></tr>"
@@ -289,6 +298,26 @@ def test_without_tags_date_source_column_and_text_are_where_a_reader_sees_them()
     assert day(entry.published) == "2026-09-18 16:05"
     assert entry.body.startswith("为做好全县防汛工作")
     assert entry.body.count("\n") == 3
+
+
+@pytest.mark.parametrize(
+    ("title", "shown", "wanted"),
+    [
+        ("监察法-纪检", "<p>监察法</p>", "监察法"),
+        (
+            "新闻动态--某学会官网",
+            "<h5>本会2026年年会在云澜成功举行</h5>",
+            "本会2026年年会在云澜成功举行",
+        ),
+        ("关于2025-2026年度计划的通知", "", "关于2025-2026年度计划的通知"),
+        ("云澜县人民政府_关于停水的通知", "<h1>关于停水的通知</h1>", "关于停水的通知"),
+        ("关于做好2026　年工作的通知__政府公报", "<b>关于做好<br>2026年工作的通知</b>", None),
+    ],
+)
+def test_a_title_is_the_one_a_reader_sees(title: str, shown: str, wanted: str | None) -> None:
+    told = f"{shown}<div>发布时间：2026-09-18 来源：县府办</div><div id=zoom>{TEXT}</div>"
+    (entry,) = article(f"<title>{title}</title>", told).entries
+    assert entry.title == (wanted or "关于做好2026年工作的通知")
 
 
 def test_the_hour_is_taken_from_where_it_stands() -> None:
