@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import datetime, timedelta, tzinfo
 from itertools import pairwise
 from typing import Any
 
@@ -275,11 +275,20 @@ def _dates(tags: Tags, fields: Fields, lines: Sequence[str], zone: tzinfo) -> tu
     dates = [(text, at) for text in said if text and (at := read_date(text, zone, chinese=True))]
     if not dates:
         return tuple(dict.fromkeys(filter(None, said)))
-    day = dates[0][1].astimezone(zone).date()
-    exact = [
-        text for text, at in dates if at.astimezone(zone).date() == day and _CLOCK.search(text)
-    ]
-    return tuple(dict.fromkeys((*exact, *(text for text, _ in dates))))
+    local = [(text, at.astimezone(zone)) for text, at in dates]
+    day = local[0][1].date()
+    exact = [(text, at) for text, at in local if at.date() == day and _CLOCK.search(text)]
+    return tuple(text for text, _ in dict.fromkeys((*_unhalved(exact), *local)))
+
+
+def _unhalved(exact: Sequence[tuple[str, datetime]]) -> Iterator[tuple[str, datetime]]:
+    """Of two that lie half a day apart the one that a clock of twelve hours cannot show goes first:
+    the other has lost its 下午."""
+    for _, at in exact[:1]:
+        for text, other in exact:
+            if abs(other - at) == timedelta(hours=12) and not 1 <= other.hour <= 12:
+                yield text, other
+    yield from exact
 
 
 def _shown(lines: Sequence[str]) -> Iterator[str]:

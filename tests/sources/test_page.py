@@ -320,10 +320,24 @@ def test_a_title_is_the_one_a_reader_sees(title: str, shown: str, wanted: str | 
     assert entry.title == (wanted or "关于做好2026年工作的通知")
 
 
-def test_the_hour_is_taken_from_where_it_stands() -> None:
-    tags = f'<meta name="ArticleTitle" content="{TITLE}"><meta name="PubDate" content="2026-09-18">'
-    shown = f"<h1>{TITLE}</h1><p>发布时间：2026年09月18日 16:05</p><div id=zoom>{TEXT}</div>"
-    assert day(article(tags, shown).entries[0].published) == "2026-09-18 16:05"
+@pytest.mark.parametrize(
+    ("tag", "shown", "wanted"),
+    [
+        ("2026-09-18", "2026年09月18日 16:05", "2026-09-18 16:05"),
+        ("2026-09-18 04:05", "2026-09-18 16:05", "2026-09-18 16:05"),
+        ("2026-09-18 12:05", "2026-09-18 00:05", "2026-09-18 00:05"),
+        ("2026-09-18 08:30:59", "2026-09-17 16:05", "2026-09-18 08:30"),
+        ("近日", "2026-09-18 16:05", "2026-09-18 16:05"),
+    ],
+)
+def test_the_hour_is_taken_from_where_it_stands(tag: str, shown: str, wanted: str) -> None:
+    tags = f'<meta name="ArticleTitle" content="{TITLE}"><meta name="PubDate" content="{tag}">'
+    body = f"<h1>{TITLE}</h1><p>发布时间：{shown}</p><div id=zoom>{TEXT}</div>"
+    reading = article(tags, body)
+    at = reading.entries[0].published
+    assert at
+    assert at.astimezone(ZONE).strftime("%Y-%m-%d %H:%M") == wanted
+    assert reading.meta["published"] == at.astimezone(ZONE).isoformat()
 
 
 def test_attachments_and_pictures_hang_on_the_entry() -> None:
