@@ -202,6 +202,8 @@ def take_in(
         _seen_again(conn, now, known[key], listed[key])
     fresh = [entry for key, entry in listed.items() if key not in known]
     _add(conn, now, source, part, fresh[::-1])
+    for key in known.keys() & set(reading.gone):
+        _gone(conn, now, known.pop(key))
     if reading.whole:
         _missing(conn, now, known, listed.keys())
 
@@ -338,10 +340,17 @@ def _missing(
             continue
         missing = row["missing"] + 1
         gone = missing >= MISSING_BEFORE_GONE
-        values = {"missing": missing, "gone_at": now if gone else None}
-        conn.execute(update(items).where(items.c.id == row["id"]).values(**values))
+        conn.execute(update(items).where(items.c.id == row["id"]).values(missing=missing))
         if gone:
-            _hold(conn, now, row["id"], Say("来源条目已撤下"))
+            _gone(conn, now, row)
+
+
+def _gone(conn: Connection, now: datetime, row: RowMapping) -> None:
+    """Taken down at its source: its time, once, and a hold on what came of it."""
+    if row["gone_at"]:
+        return
+    conn.execute(update(items).where(items.c.id == row["id"]).values(gone_at=now))
+    _hold(conn, now, row["id"], Say("来源条目已撤下"))
 
 
 def _not_below(standing: Sequence[RowMapping], rows: Sequence[RowMapping]) -> list[RowMapping]:

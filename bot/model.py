@@ -435,7 +435,7 @@ class Entry:
         values = asdict(self)
         for name in ("published", "formed"):
             values[name] = values[name].isoformat() if values[name] else None
-        return values
+        return {**values, "attachments": list(values["attachments"])}
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Entry:
@@ -452,6 +452,7 @@ class Reading:
 
     `whole`: the catalogue was read to its end, so an absent entry is truly missing.
     `unchanged`: the server said nothing is new (304); `entries` is then empty.
+    `gone`: keys whose own page says 404 or 410; they are not among the entries.
     """
 
     entries: tuple[Entry, ...] = ()
@@ -462,6 +463,7 @@ class Reading:
     last_modified: str = ""
     meta: Mapping[str, Any] = field(default_factory=dict)
     memo: Mapping[str, Any] = field(default_factory=dict)  # for the next reading: Origin.memo
+    gone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

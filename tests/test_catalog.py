@@ -21,12 +21,25 @@ from bot.workdays import FixedClock
 from tests import builders, offices
 from tests.fakes.server import Request, Response, Server
 from tests.offices import Notice, both, pytest_generate_tests, told, url  # noqa: F401
+from tests.sources.serving import Answer, serving
+from tests.sources.test_page_follow import Site
 
 SOURCE = """
 [sources.notices]
 unit = "county"
 url = "feed.xml"
 accounts = ["hand"]
+"""
+PAGE = """
+[sources.page]
+unit = "county"
+kind = "page"
+url = "{url}"
+private = true
+
+[sources.page.options]
+pace = 0
+recheck = 3
 """
 N = ItemState.NEW
 SKIPPED = ItemState.SKIPPED
@@ -343,6 +356,25 @@ def test_gone_is_missing_from_two_whole_reads_while_an_older_entry_stands(desk: 
     assert desk.gone == set()
     desk.reads(new, old)
     assert desk.gone == {"撤下的"}
+
+
+def test_an_entry_whose_page_is_no_more_is_gone_at_once(office: Office, clock: FixedClock) -> None:
+    site = Site([3, 2, 1])
+    with serving(site.answer) as served:
+        desk = offices.declared(office, PAGE.format(url=served.url("/list/")))
+
+        def polled() -> dict[str, bool]:
+            clock.move(3600)
+            assert asyncio.run(catalog.poll_due(desk)) == 1
+            return {row["title"][3:5]: bool(row["gone_at"]) for row in offices.rows(desk, items)}
+
+        assert polled() == {"3项": False, "2项": False, "1项": False}
+        site.pages["/a/2.html"] = Answer(status=404)
+        assert polled() == {"3项": False, "2项": True, "1项": False}
+        site.pages.clear()
+        site.rows = [4, 3, 2, 1]
+        assert polled() == {"4项": False, "3项": False, "2项": False, "1项": False}
+        assert {row["revision"] for row in offices.rows(desk, items)} == {1}
 
 
 def test_an_entry_that_comes_back_is_not_gone(desk: Desk) -> None:

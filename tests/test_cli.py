@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -71,6 +72,7 @@ def test_help_and_version_need_no_office(tmp_path: Path) -> None:
         "worker",
         "web",
         "read",
+        "source",
         "item",
         "post",
         "sign",
@@ -406,6 +408,45 @@ def test_a_catalogue_is_read_without_being_stored(run: Run, tmp_path: Path) -> N
     found = run("read", feed, "--json", code=2)
     assert found.stdout == ""
     assert found.stderr
+
+
+LIST = (
+    "<html><head><title>通知公告</title></head><body><ul class=news>"
+    '<li><a href="http://a.example/1">关于第一项工作的通知</a><i>2026-09-01</i></li>'
+    '<li><a href="http://a.example/2">关于第二项工作的通知</a><i>2026-09-02</i></li></ul></body></html>'
+)
+
+
+def test_a_source_is_tried_and_its_config_written(run: Run, desk: Office) -> None:
+    config = desk.config.path
+    page = config.parent / "notices.html"
+    page.write_text(LIST, "utf-8")
+    shown = run("source", "try", page)
+    assert "关于第一项工作的通知" in shown.stdout
+    assert 'rows = "ul.news > li"' in shown.stdout
+    before = config.read_bytes()
+    found = said(run("source", "try", page, "--key", "gg", "--write", "--json"))
+    assert (found["kind"], len(found["items"]), found["written"]) == ("page", 2, True)
+    assert config.read_bytes() == before + f"\n{found['config']}".encode()
+    declared = tomllib.loads(config.read_text("utf-8"))["sources"]["gg"]
+    assert (declared["url"], declared["unit"]) == ("notices.html", "county")
+    run("check", "--json")
+
+
+def test_what_cannot_be_declared_leaves_the_file_alone(run: Run, desk: Office) -> None:
+    config = desk.config.path
+    page = config.parent / "notices.html"
+    page.write_text(LIST, "utf-8")
+    run("source", "try", page, "--write")
+    before = config.read_bytes()
+    assert "已有来源 notices" in run("source", "try", page, "--write", code=2).stderr
+    unknown = run("source", "try", page, "--key", "x", "--unit", "nobody", "--write", code=2)
+    assert "nobody" in unknown.stderr
+    assert "a b" in run("source", "try", page, "--key", "a b", "--write", code=2).stderr
+    page.write_text("<html><body>404</body></html>", "utf-8")
+    run("source", "try", page, "--key", "x", "--write", code=2)
+    assert config.read_bytes() == before
+    assert not [file for file in config.parent.iterdir() if file.name.startswith(".")]
 
 
 def test_check_lists_what_was_read_and_ends_1_where_people_are_lacking(

@@ -26,7 +26,7 @@ def read(context: click.Context, target: str, kind: str | None, private: bool, j
 
     from bot.sources import reading
 
-    zone = _zone(context)
+    zone = zone_of(context)
     taken = asyncio.run(reading.read(target, zone, kind=kind or "", private=private))
     found = reading.as_json(taken, zone)
     if json_:
@@ -37,7 +37,7 @@ def read(context: click.Context, target: str, kind: str | None, private: bool, j
         click.echo(f"{problem['where']}: {problem['what']}", err=True)
 
 
-def _zone(context: click.Context) -> Any:
+def zone_of(context: click.Context) -> Any:
     """The office's zone where there is an office, else Beijing's."""
     from pathlib import Path
     from zoneinfo import ZoneInfo

@@ -68,7 +68,7 @@ class Source(ABC):
         return False
 
 
-SOURCES = {"feed": "bot.sources.feed:Feed"}
+SOURCES = {"feed": "bot.sources.feed:Feed", "page": "bot.sources.page:WebPage"}
 
 
 def kinds() -> list[str]:

@@ -43,6 +43,7 @@ _SUPERSETS = {
 # none of Python's codecs that are not encodings at all.
 _PLAIN_CODECS = re.compile(r"utf-8|gb|big5|cp(?:125|437|85|86|874|9)|iso8859|koi8|mac|euc|kz1048")
 _DECLARED = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']\s*([\w.:-]{2,40})")
+_IN_HTML = re.compile(rb"<meta\b[^<>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]{2,40})", re.I)
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([\w.:-]{2,40})", re.I)
 # Chinese comes in pairs of high bytes, an accent of the West alone.
 _PAIR, _LONE = (
@@ -127,7 +128,7 @@ def _wide(head: bytes) -> str:
 def _named(content_type: str, body: bytes) -> list[str]:
     """What HTTP and the document call the encoding, as Python codecs, unknown ones left out."""
     charset = _CHARSET.search(content_type)
-    declared = _DECLARED.search(body, 0, 2048)
+    declared = _DECLARED.search(body, 0, 2048) or _IN_HTML.search(body, 0, 4096)
     names = [charset[1] if charset else "", declared[1].decode() if declared else ""]
     return [codec for name in names if (codec := _codec(name))]
 

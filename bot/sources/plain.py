@@ -57,7 +57,7 @@ def plain(markup: str) -> str:
     if _MAY_HIDE.search(markup):
         markup = _HIDDEN.sub("", markup)
     if "</t" in markup or "</T" in markup:
-        markup = _CELL.sub(" ", markup)
+        markup = _CELL.sub("\u00a0", markup)  # a space that no wrapped line swallows
     text = _TAG.sub("", _BREAK.sub("\x1e", markup))
     if "<" in text:
         text = _CUT_TAG.sub("", text)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime, tzinfo
 from typing import Any
 
 from bot.errors import Invalid
 from bot.model import Entry, Reading
 from bot.sources.base import Origin, Source, kinds, source_class
-from bot.sources.fetch import fetch
+from bot.sources.fetch import fetch, is_remote
 
 FIELDS = (
     *("key", "title", "link", "published", "formed", "index_number", "document_number"),
-    *("publisher", "column", "topic", "summary", "language"),
+    *("publisher", "column", "topic", "summary", "body", "language", "attachments"),
 )
 
 
@@ -23,24 +24,43 @@ async def read(target: str, zone: tzinfo, *, kind: str = "", private: bool = Fal
     on our own network. Raises SourceError where it cannot be read whole, Invalid for an unknown
     kind.
     """
-    origin = Origin(target, zone, private=private)
     if kind:
-        return await reader(kind).read(origin)
-    body = await fetch(origin)
-    told = (reader(name) for name in kinds())
-    source = next((s for s in told if s.recognises(body.data, body.content_type)), reader("feed"))
+        return await reader(kind).read(Origin(target, zone, private=private))
+    return (await recognised(target, zone, private=private))[1]
+
+
+async def recognised(target: str, zone: tzinfo, *, private: bool = False) -> tuple[str, Reading]:
+    """Which kind of catalogue stands there, and what it says. Raises SourceError."""
+    body = await fetch(Origin(target, zone, private=private))
+    readers = (reader(name) for name in kinds())
+    source = next(
+        (s for s in readers if s.recognises(body.data, body.content_type)), reader("feed")
+    )
     at = Origin(body.url, zone, private=private)
-    return source.parse(body.data, body.content_type, at)
+    return source.kind, source.parse(body.data, body.content_type, at)
 
 
-def reader(kind: str) -> Source:
-    """A reader of `kind` with its default options. Raises Invalid."""
+async def attempt(
+    target: str, zone: tzinfo, *, kind: str = "", private: bool = False
+) -> tuple[str, Reading]:
+    """The same before a source is declared: of a list page on the web one article is read, too, to
+    see that its links can be followed. Raises SourceError, Invalid."""
+    if not kind:
+        kind, reading = await recognised(target, zone, private=private)
+        if kind != "page" or not is_remote(target):
+            return kind, reading
+    sparing = {"most": 1, "recheck": 0} if kind == "page" else {}
+    return kind, await reader(kind, **sparing).read(Origin(target, zone, private=private))
+
+
+def reader(kind: str, **options: Any) -> Source:
+    """A reader of `kind`; its options are the defaults but for these. Raises Invalid."""
     try:
         found = source_class(kind)
     except KeyError as error:
         known = "、".join(kinds())
         raise Invalid("没有 {kind} 这种来源，有：{known}", kind=kind, known=known) from error
-    return found(found.options_model())
+    return found(found.options_model(**options))
 
 
 def as_json(reading: Reading, zone: tzinfo) -> dict[str, Any]:
@@ -48,6 +68,7 @@ def as_json(reading: Reading, zone: tzinfo) -> dict[str, Any]:
     return {
         "items": [_item(entry, zone) for entry in reading.entries],
         "problems": [{"where": p.where, "what": p.what} for p in reading.problems],
+        "meta": dict(reading.meta),
     }
 
 
@@ -56,4 +77,5 @@ def _item(entry: Entry, zone: tzinfo) -> dict[str, Any]:
     for name in ("published", "formed"):
         at: datetime | None = values[name]
         values[name] = at.astimezone(zone).isoformat() if at else None
+    values["attachments"] = [asdict(one) for one in entry.attachments]
     return values

@@ -56,6 +56,19 @@ def test_other_encodings_are_read_by_declaration(name: str, text: str) -> None:
     assert decode(declared(name, text).encode(codec)).text.endswith(text)
 
 
+@pytest.mark.parametrize(
+    "declaration",
+    [
+        "<meta charset=big5>",
+        '<META HTTP-EQUIV="Content-Type" CONTENT="text/html; charset=Big5">',
+        "<meta content='text/html;charset=BIG5' http-equiv=content-type />",
+    ],
+)
+def test_a_web_page_declares_its_encoding_in_its_own_way(declaration: str) -> None:
+    page = f"<html><head>{declaration}<title>再談軟體與媒體</title></head></html>"
+    assert "再談軟體與媒體" in decode(page.encode("big5")).text
+
+
 def test_http_names_the_encoding_where_the_document_does_not() -> None:
     assert (
         decode("<a>再談軟體</a>".encode("big5"), "text/xml; charset=big5").text == "<a>再談軟體</a>"

@@ -1,0 +1,102 @@
+"""source: a source of the catalogue, tried before it is declared."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bot.cli.base import as_json, show
+
+SHOWN = 5
+
+
+@click.group()
+def source() -> None:
+    """来源 sources of the catalogue."""
+
+
+@source.command("try")
+@click.argument("target")
+@click.option("--kind", default="", help="来源类别 kind of catalogue")
+@click.option("--private", is_flag=True, help="地址在内网 the address is on our own network")
+@click.option("--key", default="", help="来源的名 its name in config.toml")
+@click.option("--unit", default="", help="所属单位 the unit that owns it")
+@click.option("--write", is_flag=True, help="写入 config.toml append it to config.toml")
+@as_json
+@click.pass_context
+def source_try(context: click.Context, /, target: str, json_: bool, **asked: Any) -> None:
+    """试读网址或文件，给出来源配置 read an address or file, show the config for it."""
+    import asyncio
+
+    from bot.cli.declaring import append, key_for
+    from bot.cli.reading import zone_of
+    from bot.errors import Invalid
+    from bot.sources import reading
+
+    zone, file = zone_of(context), Path(context.obj)
+    trying = reading.attempt(target, zone, kind=asked["kind"], private=asked["private"])
+    kind, taken = asyncio.run(trying)
+    key = asked["key"] or key_for(target)
+    if not re.fullmatch(r"[\w-]+", key, re.A):
+        raise Invalid("来源的名只用字母、数字和连字符，不是 {key}", key=key)
+    block = _block(key, kind, taken.meta.get("options", {}), target, file, asked)
+    if asked["write"]:
+        if not taken.entries:
+            raise Invalid("一条也没有读到，没有写入")
+        append(file, key, block)
+    found = {"kind": kind, **reading.as_json(taken, zone), "key": key, "config": block}
+    if json_:
+        found["written"] = asked["write"]
+        click.echo(json.dumps(found, ensure_ascii=False, indent=1))
+    else:
+        _tell(found, str(file) if asked["write"] else "")
+
+
+def _block(key: str, kind: str, options: Any, target: str, file: Path, asked: Any) -> str:
+    from bot.cli.declaring import tables
+
+    values = {"unit": asked["unit"] or _unit(file), "kind": kind, "url": _url(target, file)}
+    if asked["private"]:
+        values["private"] = True
+    values |= {"every": "30m", "first_poll": "seen", "template": "notice", "accounts": []}
+    return tables(key, values, options)
+
+
+def _unit(file: Path) -> str:
+    """The unit that stands above the others, where there is an office."""
+    from bot.config import load
+
+    units = load(file).units if file.exists() else {}
+    return next((key for key, part in units.items() if not part.parent), "unit")
+
+
+def _url(target: str, file: Path) -> str:
+    """As config.toml would name it: a file's path from there."""
+    if "://" in target:
+        return target
+    path, here = Path(target).resolve(), file.resolve().parent
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def _tell(found: dict[str, Any], written: str) -> None:
+    from bot.language import Say
+
+    items, options = found["items"], found["meta"].get("options", {})
+    click.echo(str(Say("类别 {kind}，读到 {n} 条", kind=found["kind"], n=len(items))))
+    if "rows" in options:
+        click.echo(str(Say("列表的行：{rows}", rows=options["rows"])))
+    if items and (body := " ".join(items[0]["body"].split())):
+        click.echo(str(Say("第一条的正文 {n} 字：{start}…", n=len(body), start=body[:40])))
+    show(items[:SHOWN], False, {"published": "发布", "column": "栏目", "title": "标题"})
+    for problem in found["problems"]:
+        click.echo(f"{problem['where']}: {problem['what']}", err=True)
+    click.echo(f"\n{found['config']}", nl=False)
+    if written:
+        click.echo(str(Say("已写入 {file}；gongkai check 核对并生效", file=written)))
+
+
+COMMANDS = [source]

@@ -1,0 +1,232 @@
+"""Pages of government sites: lists of dated links, and articles.
+
+A list page is a catalogue, read whole or not at all; its links are followed politely (page_follow)
+and what an article's page says fills its entry. An article's page alone is a catalogue of one. What
+a page is, it shows itself: by its 网页标签, by a document's table, by a list of dates and links, or
+by running text; config may name rows, links, dates and the text by CSS selectors where a site's
+layout hides them. Pages of a list beyond the first are not read: what is new stands on the first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC
+from itertools import pairwise
+from typing import Annotated, Any, ClassVar
+
+from pydantic import AfterValidator, Field
+from selectolax.lexbor import LexborHTMLParser, SelectolaxError
+
+from bot.errors import SourceError
+from bot.language import Say
+from bot.model import Entry, Problem, Reading, digest_of
+from bot.sources.base import Options, Origin, Source
+from bot.sources.decode import LIMIT, decode, unpack
+from bot.sources.draft import Channel, reading_of
+from bot.sources.fetch import Body, Limits, fetch, is_remote
+from bot.sources.page_article import Article, read_article
+from bot.sources.page_follow import Walk
+from bot.sources.page_list import Listing, read_list
+from bot.sources.page_meta import ARTICLE, COLUMN, SITE, Tags, read_tags
+from bot.sources.page_row import Wanted
+from bot.sources.page_tree import Page, looks_like_html, open_page, text_of
+
+ENOUGH = 50  # characters outside links that make an article where no tag says so
+BESIDE_A_LIST = 200  # the same where the page has a list, too, and names no source
+
+
+def _selector(value: str) -> str:
+    try:
+        if value:
+            LexborHTMLParser("<p>").css(value)
+    except SelectolaxError:
+        raise ValueError(str(Say("不是 CSS 选择器：{value}", value=value))) from None
+    return value
+
+
+Selector = Annotated[str, AfterValidator(_selector)]
+
+
+class PageOptions(Options):
+    rows: Selector = ""  # each row of the list; empty: found by itself
+    link: Selector = ""  # in a row
+    title: Selector = ""
+    date: Selector = ""
+    body: Selector = ""  # the text on an article's page
+    follow: bool = True  # read the articles' pages
+    hosts: tuple[str, ...] = ()  # others than the list's own whose pages may be read
+    pace: float = Field(1, ge=0, le=60)  # seconds between two requests to a host
+    most: int = Field(20, ge=1, le=200)  # articles' pages in one poll
+    recheck: int = Field(2, ge=0, le=50)  # of those read before, asked anew in each poll
+    max_bytes: int = LIMIT
+    timeout: float = 30  # seconds, redirects included
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a page turned out to be: one of the two."""
+
+    page: Page
+    tags: Tags
+    article: Article | None = None
+    listing: Listing | None = None
+
+
+class WebPage(Source):
+    kind: ClassVar[str] = "page"
+    options_model: ClassVar[type[Options]] = PageOptions
+    options: PageOptions
+
+    async def read(self, origin: Origin) -> Reading:
+        origin = self._known(origin)
+        body = await self._fetch(origin)
+        walk = Walk(origin, body.url, self.options, self.limits, self._article)
+        if body.unchanged:
+            if not is_remote(origin.url) or not await walk.finds_change():
+                return Reading(
+                    unchanged=True,
+                    etag=body.etag or origin.etag,
+                    last_modified=body.last_modified or origin.last_modified,
+                    memo=origin.memo,
+                )
+            body = await self._fetch(replace(origin, etag="", last_modified=""))
+        at = replace(origin, url=body.url)
+        reading = await asyncio.to_thread(self.parse, body.data, body.content_type, at)
+        if is_remote(origin.url) and self.options.follow and reading.meta.get("as") == "list":
+            reading = await walk.fill(reading)
+        return replace(reading, etag=body.etag, last_modified=body.last_modified)
+
+    def _known(self, origin: Origin) -> Origin:
+        """What may be relied on of last time: where pages wait to be read, or the options changed,
+        the list must come whole; then the pages are read again, too."""
+        same = origin.memo.get("options", self._mark) == self._mark
+        if same and not origin.memo.get("pending"):
+            return origin
+        anew = {"listing": "", "etag": "", "last_modified": ""}
+        pages = {u: {**kept, **anew} for u, kept in origin.memo.get("pages", {}).items()}
+        memo = origin.memo if same else {**origin.memo, "pages": pages}
+        return replace(origin, etag="", last_modified="", memo=memo)
+
+    @property
+    def _mark(self) -> str:
+        """The options that decide what is read, in short."""
+        names = {"rows", "link", "title", "date", "body", "follow", "hosts"}
+        return digest_of(self.options.model_dump(mode="json", include=names))[:16]
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(self.options.max_bytes, self.options.timeout)
+
+    async def _fetch(self, origin: Origin) -> Body:
+        return await fetch(origin, self.limits)
+
+    def parse(self, body: bytes, content_type: str, origin: Origin) -> Reading:
+        decoded = decode(unpack(body, self.options.max_bytes), content_type)
+        if not decoded.text.strip():
+            raise SourceError("网页是空的，没有任何内容")
+        found = self._look(decoded.text, origin)
+        if found.article:
+            reading = _of_article(found, found.article, origin)
+        else:
+            reading = _of_list(found, found.listing or Listing(), origin)
+        memo = {**reading.memo, "options": self._mark}
+        return replace(reading, problems=(*decoded.problems, *reading.problems), memo=memo)
+
+    def _look(self, text: str, origin: Origin) -> _Found:
+        """Raises SourceError where the page is neither list nor article."""
+        page = open_page(text, origin.url if is_remote(origin.url) else "")
+        tags = read_tags(page.markup)
+        options = self.options
+        wanted = Wanted(options.rows, options.link, options.title, options.date)
+        listing = Listing()
+        if wanted.rows or not tags.of_article():
+            listing = read_list(page, wanted)
+        if not (wanted.rows and listing.drafts):
+            article = read_article(page, tags, origin.zone, options.body)
+            if _is_article(article, tags, listing):
+                return _Found(page, tags, article)
+        empty = tags.of_column() and page.ended and not origin.memo.get("listed")
+        if listing.drafts or empty:
+            return _Found(page, tags, listing=listing)
+        if origin.memo.get("listed"):
+            raise SourceError(
+                "列表里一条也找不到了：网站可能改版，请用 gongkai source try 重新识别"
+            )
+        raise SourceError("网页里没有找到带日期的列表，也没有文章；列表的行可用 rows 选项指明")
+
+    def _article(self, body: bytes, content_type: str, origin: Origin) -> Entry | None:
+        """The entry that a followed page is; None where it is no article."""
+        if not re.search("html|xml|text|^$", content_type):
+            return None
+        decoded = decode(unpack(body, self.options.max_bytes), content_type)
+        page = open_page(decoded.text, origin.url)
+        tags = read_tags(page.markup)
+        article = read_article(page, tags, origin.zone, self.options.body)
+        if not (article.body or article.draft.attachments or article.table):
+            return None
+        listing = Listing() if tags.of_article() else read_list(page)
+        if not _is_article(article, tags, listing):
+            return None
+        return reading_of(Channel((article.draft,)), origin).entries[0]
+
+    @classmethod
+    def recognises(cls, body: bytes, content_type: str) -> bool:
+        try:
+            text = decode(unpack(body), content_type).text
+            if not looks_like_html(text):
+                return False
+            return bool(cls(PageOptions())._look(text, Origin("", UTC)))
+        except SourceError:
+            return False
+
+
+def _is_article(article: Article, tags: Tags, listing: Listing) -> bool:
+    if tags.of_article() or article.table:
+        return True
+    body = article.body
+    if body is None or not article.draft.title:
+        return False
+    linked = sum(len(text_of(a)) for a in body.node.css("a[href]"))
+    own = len(body.text) - linked
+    if own < linked:
+        return False
+    if tags.of_column() and listing.drafts:
+        return False
+    alone = not listing.drafts or article.meta["source"]
+    return own >= (ENOUGH if alone else BESIDE_A_LIST)
+
+
+def _of_article(found: _Found, article: Article, origin: Origin) -> Reading:
+    problems = tuple(found.tags.problems(SITE, COLUMN, ARTICLE))
+    reading = reading_of(Channel((article.draft,)), origin)
+    selector = article.body.selector if article.body else ""
+    meta = {**article.meta, "as": "article", "body": selector}
+    return replace(reading, problems=(*problems, *reading.problems), meta=meta)
+
+
+def _of_list(found: _Found, listing: Listing, origin: Origin) -> Reading:
+    tags, page = found.tags, found.page
+    for draft in listing.drafts:
+        draft.base = page.start
+        draft.column = draft.column or tags.get("column_name")
+    channel = Channel(listing.drafts, link=page.url, publisher=tags.get("site_name"))
+    reading = reading_of(channel, origin)
+    problems = [*tags.problems(SITE, COLUMN), *reading.problems]
+    if listing.others:
+        said = Say("页面上另有 {n} 处像列表，没有读；可用 rows 选项指明要哪一处", n=listing.others)
+        problems.append(Problem(str(Say("全文")), str(said)))
+    meta: Mapping[str, Any] = {name: tags.get(name) for name in (*SITE.values(), *COLUMN.values())}
+    meta = {**meta, "as": "list", "options": {"rows": listing.rows} if listing.rows else {}}
+    memo = {**reading.memo, "listed": len(reading.entries)}
+    done = replace(reading, problems=tuple(problems), meta=meta, memo=memo)
+    return replace(done, whole=_newest_first(done.entries))
+
+
+def _newest_first(entries: Sequence[Entry]) -> bool:
+    """Whether an entry that is missing is missing: a list that pins old rows, or dates them not,
+    pushes newer ones off its first page that are still there."""
+    dates = [entry.published for entry in entries]
+    return all(dates) and all(a and b and a >= b for a, b in pairwise(dates))

@@ -1,0 +1,354 @@
+"""An article's page: its title, dates and source, the table of a document, its text.
+
+What the 网页标签 say comes first, then the table (索引号 · 主题分类 · 发文机关 · 成文日期 · 标题 ·
+发文字号 · 发布日期, as on gov.cn), then what a reader sees between the title and the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from itertools import pairwise
+from typing import Any
+
+from bot.sources.dates import read_date
+from bot.sources.draft import Draft, own_number
+from bot.sources.page_body import Body, attachments, find_body
+from bot.sources.page_meta import ARTICLE, COLUMN, OPTIONAL, SITE, Tags
+from bot.sources.page_tree import Page, absolute, text_of, title_of
+from bot.sources.plain import plain, words
+
+Fields = dict[str, str]
+
+_LABELS = {
+    **dict.fromkeys(("索引号", "索引编号", "索取号", "信息索引号"), "index_number"),
+    **dict.fromkeys(("主题分类", "信息分类", "主题类别"), "topic"),
+    **dict.fromkeys(
+        ("发文机关", "发布机构", "发文单位", "发布单位", "制发机关", "发布机关", "公开主体"),
+        "publisher",
+    ),
+    **dict.fromkeys(
+        ("成文日期", "成文时间", "生成日期", "制发日期", "发文日期", "印发日期"), "formed"
+    ),
+    **dict.fromkeys(("发文字号", "文号", "文件编号", "发文文号"), "document_number"),
+    **dict.fromkeys(("发布日期", "公开日期", "发布时间", "公开时间"), "published"),
+    **dict.fromkeys(("标题", "名称", "信息名称", "文件名称", "信息标题"), "title"),
+    **dict.fromkeys(("内容概述", "内容摘要", "摘要"), "summary"),
+    **dict.fromkeys(("主题词", "关键词", "关键字"), "keywords"),
+    **dict.fromkeys(
+        ("有效性", "是否有效", "公开方式", "公开形式", "公开范围", "公开时限", "体裁分类", "体裁",
+         "组配分类", "服务对象分类", "信息来源", "生效日期", "实施日期", "废止日期", "失效日期",
+         "语种", "载体类型", "信息类别", "来源", "作者", "效力状态"),
+        "",
+    ),
+}  # fmt: skip
+_SPACED = {label: r"\s*".join(label) for label in sorted(_LABELS, key=len, reverse=True)}
+_ANY = "|".join(_SPACED.values())
+_LABELLED = re.compile(
+    rf"(?<![\w、])(?P<label>{_ANY})\s*[:：]\s*(?P<value>.*?)\s*(?=(?<![\w、])(?:{_ANY})\s*[:：]|\Z)"
+)
+_NOT_EMPTY = {  # what a value on the line after its label must look like
+    "index_number": re.compile(r"[\w/.-]*\d[\w/.-]*\Z"),
+    "document_number": re.compile(r".{2,30}号\Z"),
+    "formed": re.compile(r"\d{4}\D.{3,20}\Z"),
+    "published": re.compile(r"\d{4}\D.{3,20}\Z"),
+    "publisher": re.compile(r"[^，。；]{2,40}\Z"),
+    "topic": re.compile(r"[^，。；]{2,40}\Z"),
+}
+_TABLE = {"index_number", "document_number", "formed", "topic"}  # a list of labels that is a table
+_TOP = 12  # lines of the text in which a table may stand
+
+
+@dataclass(frozen=True)
+class Article:
+    draft: Draft
+    meta: Mapping[str, Any]
+    body: Body | None
+    table: bool  # a document's table stands on the page
+
+
+def read_article(page: Page, tags: Tags, zone: tzinfo, selector: str = "") -> Article:
+    """The page read as an article, whether or not it is one."""
+    body = find_body(page, selector)
+    seen = _Seen.of(page, body)
+    fields = _fields(page, seen)
+    title = _title(page, tags, fields, seen, body)
+    told = seen.after(title)
+    source = _source(tags, told)
+    dates = _dates(tags, fields, told, zone)
+    own = {name: _own(tags, name, body) for name in ("keywords", "description", "author")}
+    draft = Draft(
+        title=title,
+        links=_links(page, tags),
+        base=page.start,
+        published=dates,
+        formed=tuple(filter(None, [fields.get("formed", "")])),
+        publisher=fields.get("publisher", "") or source,
+        column=tags.get("column_name") or _column(seen, tags),
+        topic=fields.get("topic", ""),
+        index_number=fields.get("index_number", ""),
+        document_number=fields.get("document_number", "") or _number(title, body),
+        summary=fields.get("summary", "") or own["description"],
+        body=body.markup if body else "",
+        attachments=attachments(page, body) if body else (),
+        raw=page.markup.encode("utf-8", "replace"),
+    )
+    said = {"title": title, "source": source, "published": _iso(dates, zone), **own}
+    said["keywords"] = said["keywords"] or fields.get("keywords", "")
+    table = len(_TABLE & fields.keys()) >= 2
+    return Article(draft, _meta(page, tags, said), body, table)
+
+
+def _meta(page: Page, tags: Tags, said: Fields) -> dict[str, str]:
+    """The 网页标签 under our names; what the page says elsewhere stands in for what they lack."""
+    names = (*SITE.values(), *COLUMN.values(), *ARTICLE.values(), *OPTIONAL.values())
+    meta = {name: tags.get(name) for name in names} | said
+    whole = {name: absolute(page, meta[name]) for name in ("image", "url") if meta[name]}
+    return meta | whole
+
+
+def _links(page: Page, tags: Tags) -> tuple[str, ...]:
+    named = tags.get("url") or tags.others.get("og:url", "")
+    here = page.url if page.url.rstrip("/").count("/") > 2 else ""  # a bare site is no article
+    return tuple(filter(None, (absolute(page, named) if named else "", here)))
+
+
+def _number(title: str, body: Body | None) -> str:
+    return own_number(title, body.text if body else "")
+
+
+# ---------------------------------------------------------------- what a reader sees
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The page's lines before its text, after it, and the first of the text itself."""
+
+    before: Sequence[str]
+    behind: Sequence[str]
+    top: Sequence[str]
+
+    @classmethod
+    def of(cls, page: Page, body: Body | None) -> _Seen:
+        before, _, behind = (page.body.html or "").partition(body.markup if body else "\0")
+        top = body.text.split("\n")[:_TOP] if body else []
+        return cls(plain(before).split("\n"), plain(behind).split("\n"), top)
+
+    def after(self, title: str) -> list[str]:
+        """The lines that may tell date and source: from the last that is the title on."""
+        bare = _bare(title)
+        last = [n for n, text in enumerate(self.before) if bare and _bare(text) == bare]
+        lines = [*self.before[last[-1] :]] if last else [*self.before]
+        return [text for text in (*lines, *self.behind) if not _TODAY.search(text)]
+
+    def above_date(self) -> str:
+        """The line over the first that tells date or source, where it could be a title."""
+        for over, text in pairwise(self.before):
+            if any(told.search(text) for told in (_DATED, _BESIDE_SOURCE, _SOURCE)):
+                return over if 8 <= len(over) <= 100 and not _TODAY.search(over) else ""
+        return ""
+
+
+_TODAY = re.compile(r"位置[:：]|今天是|现在时间|星期[一二三四五六日]|版权所有|ICP备")
+
+
+def _bare(text: str) -> str:
+    return "".join(text.split())
+
+
+def _fields(page: Page, seen: _Seen) -> Fields:
+    """What the page's labels name; cells of a table first, then lines. The first of each counts."""
+    found: Fields = {}
+    for label, value in (*_cells(page), *_lines([*seen.before, *seen.top])):
+        name = _LABELS[_bare(label)]
+        if name and value and (name != "title" or len(value) > 3):
+            found.setdefault(name, words(value))
+    return found if _TABLE & found.keys() else {}
+
+
+def _cells(page: Page) -> Iterator[tuple[str, str]]:
+    for row in page.tree.css("tr,dl"):
+        cells = [cell for cell in row.iter() if cell.tag in ("td", "th", "dt", "dd")]
+        texts = [text_of(cell) if cell.css_first("table") is None else "" for cell in cells]
+        labels = [_bare(text).rstrip(":：") in _LABELS for text in texts]
+        for n in range(len(cells) - 1):
+            if labels[n] and not labels[n + 1]:
+                yield texts[n].rstrip(":：　 "), texts[n + 1]
+
+
+def _lines(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for n, text in enumerate(lines):
+        for found in _LABELLED.finditer(text) if len(text) < 1000 else ():
+            value = found["value"].strip(" 　|｜")
+            if not value and found.end() == len(text) and n + 1 < len(lines):
+                form = _NOT_EMPTY.get(_LABELS[_bare(found["label"])])
+                value = lines[n + 1] if form and form.match(lines[n + 1]) else ""
+            yield found["label"], value
+
+
+# ---------------------------------------------------------------- the title
+
+_SITE_END = r"(?:网|网站|政府|门户|委员会|委|局|厅|部|办公室|平台|中心|公报|频道)"
+_PARTS = re.compile(
+    rf"\s*(?:_+|-{{2,}}|\s[-–—－]+\s|[|｜]|[-–－](?=[^-–－_]{{2,30}}{_SITE_END}\s*\Z))\s*"
+)
+_HEADINGS = (
+    "ucaptitle,h1,h2,h3,.title,.tit,.bt,.h-title,.article-title,.article_title,.arti_title,.xl-title,"
+    ".detail-title,.content-title,.news_title,.con_title,#title,#activity-name"
+)
+
+
+def _title(page: Page, tags: Tags, fields: Fields, seen: _Seen, body: Body | None) -> str:
+    headings = [text for node in page.body.css(_HEADINGS) if (text := text_of(node))]
+    named = tags.get("title") or fields.get("title", "")
+    if named:
+        start = named.rstrip(".…")
+        whole = [h for h in headings if h.startswith(start)] if named != start else []
+        return whole[0] if whole else named
+    parts = [part for part in _PARTS.split(title_of(page)) if part]
+    site = _bare(tags.get("site_name"))
+    own = [part for part in parts if _bare(part) != site] or parts
+    shown = {_bare(text) for text in (*headings, *seen.before)}
+    best = next((part for part in own if _bare(part) in shown), "")
+    if best:
+        return _as_shown(best, page, body)
+    guess = _without_site(own[0], shown) if own else ""
+    above = "" if fields else seen.above_date()
+    if above and (_bare(above) not in _bare(guess) or _bare(guess).startswith(_bare(above))):
+        return above
+    return _as_shown(guess, page, body) if guess else next(iter(headings), "")
+
+
+def _without_site(title: str, shown: Collection[str]) -> str:
+    """The longest line of the page that begins the title and is followed by a mark: what comes
+    after it is the site's name or the column's."""
+    bare = _bare(title)
+    heads = [
+        text
+        for text in shown
+        if len(text) >= 3 and bare.startswith(text) and bare[len(text) :][:1] in tuple("-_–—－|｜")
+    ]
+    return max(heads, key=len, default=title)
+
+
+def _as_shown(title: str, page: Page, body: Body | None) -> str:
+    """`title` with the spaces it has where the page shows it: in <title> it may be broken up."""
+    if not re.search(r"\s", title):
+        return title
+    shown = re.compile(r"\s*".join(re.escape(c) for c in _bare(title)[:200]))
+    text = body.text[:1000] if body else ""
+    found = shown.search(text) or shown.search(plain(page.body.html or ""))
+    if found is None:
+        return title
+    return words(found[0].replace("\n", ""))
+
+
+# ---------------------------------------------------------------- date, source, column
+
+_DAY = r"(?:19|20)\d\d\s?[-/.年]\s?\d{1,2}\s?[-/.月]\s?\d{1,2}\s?日?"
+_WHEN = rf"{_DAY}(?:\s*\d{{1,2}}[:：]\d{{2}}(?:[:：]\d{{2}})?)?"
+_DATED = re.compile(
+    r"(?:发布时间|发布日期|发表时间|发稿时间|公开日期|公开时间|提交时间|更新时间|更新日期"
+    rf"|(?<!\w)时\s*间|(?<!\w)日\s*期)\s*[:：]?\s*[\[【(（]?\s*({_WHEN})"
+)
+_BARE_DATE = re.compile(rf"\A\W*({_WHEN})\W*\Z")
+_BESIDE_SOURCE = re.compile(rf"({_WHEN}).*来\s*源|来\s*源.*?({_WHEN})")
+_CLOCK = re.compile(r"\d[:：]\d\d")
+_SOURCE = re.compile(r"来\s*源\s*于?\s*[:：]\s*([^\s【\[（(|｜]+)?")
+_NO_SOURCE = re.compile(
+    r"(?:作者|编辑|责任编辑|发布|发表|时间|日期|浏览|点击|字体|字号|打印|分享).*"
+)
+_META_DATES = (
+    *("firstpublishedtime", "publishdate", "publishtime", "publish_date", "publish_time"),
+    *("pubtime", "article:published_time", "og:published_time", "datepublished", "dc.date"),
+)
+
+
+def _dates(tags: Tags, fields: Fields, lines: Sequence[str], zone: tzinfo) -> tuple[str, ...]:
+    """Every date of publication the page tells, the best first: one with its hour goes before
+    the same day without."""
+    shown = [text for text in _shown(lines) if text != fields.get("formed")]
+    said = [*tags.said.get("published", ()), fields.get("published", ""), *shown]
+    said += [tags.others.get(name, "") for name in _META_DATES]
+    dates = [(text, at) for text in said if text and (at := read_date(text, zone, chinese=True))]
+    if not dates:
+        return tuple(dict.fromkeys(filter(None, said)))
+    local = [(text, at.astimezone(zone)) for text, at in dates]
+    day = local[0][1].date()
+    exact = [(text, at) for text, at in local if at.date() == day and _CLOCK.search(text)]
+    return tuple(text for text, _ in dict.fromkeys((*_unhalved(exact), *local)))
+
+
+def _unhalved(exact: Sequence[tuple[str, datetime]]) -> Iterator[tuple[str, datetime]]:
+    """Of two that lie half a day apart the one that a clock of twelve hours cannot show goes first:
+    the other has lost its 下午."""
+    for _, at in exact[:1]:
+        for text, other in exact:
+            if abs(other - at) == timedelta(hours=12) and not 1 <= other.hour <= 12:
+                yield text, other
+    yield from exact
+
+
+def _shown(lines: Sequence[str]) -> Iterator[str]:
+    for pattern in (_DATED, _BESIDE_SOURCE, _BARE_DATE):
+        for text in lines:
+            found = pattern.search(text) if len(text) < 300 else None
+            if found:
+                yield next(filter(None, found.groups()))
+
+
+def _iso(dates: Sequence[str], zone: tzinfo) -> str:
+    at = next(filter(None, (read_date(text, zone, chinese=True) for text in dates)), None)
+    return at.astimezone(zone).isoformat() if at else ""
+
+
+def _source(tags: Tags, lines: Sequence[str]) -> str:
+    """ContentSource, else what stands after 来源："""
+    if named := tags.get("source"):
+        return _SOURCE_WORD.sub("", named)
+    for n, text in enumerate(lines):
+        for found in _SOURCE.finditer(text):
+            value = found[1] or (lines[n + 1] if text.endswith(found[0]) and lines[n + 1 :] else "")
+            if value := _NO_SOURCE.sub("", value).strip(" 　：:"):
+                return value[:60]
+    return _SOURCE_WORD.sub("", tags.others.get("source", "")).partition(" ")[0]
+
+
+_SOURCE_WORD = re.compile(r"^\s*(?:信息|文章)?来\s*源\s*[:：]\s*")
+_PLACE = re.compile(r"(?:位置|所在)\s*[:：]\s*(.+)")
+_STEP = re.compile(r"\s*(?:>+|»|›|＞|→|/)\s*")
+_NO_COLUMN = {"正文", "内容", "详情", "首页", "文章", "信息内容", "浏览", "阅读", ""}
+
+
+def _column(seen: _Seen, tags: Tags) -> str:
+    """The last step of “当前位置：首页 > 政务公开 > 通知公告 > 正文”."""
+    for text in seen.before:
+        if found := _PLACE.search(text):
+            steps = [step for step in _STEP.split(found[1]) if step.strip() not in _NO_COLUMN]
+            return steps[-1].strip()[:30] if steps else ""
+    return tags.others.get("lanmu", "")
+
+
+# ---------------------------------------------------------------- whose description it is
+
+_SITE_WIDE = re.compile(r"门户网站|官方网站|本网站|网站是|版权所有")
+
+
+def _own(tags: Tags, name: str, body: Body | None) -> str:
+    """The first value that is the article's: HTML's lower-case tags often tell of the whole site,
+    an author is a name and no number."""
+    for value in filter(None, tags.said.get(name, ())):
+        if name == "author" and value.isdecimal():
+            continue
+        if name in tags.loose and _is_site_wide(value, tags.get("site_name"), body):
+            continue
+        return value
+    return ""
+
+
+def _is_site_wide(value: str, site: str, body: Body | None) -> bool:
+    if body and _bare(value)[:10] in _bare(body.text):
+        return False
+    return bool(_SITE_WIDE.search(value) or (len(site) >= 4 and site in value))

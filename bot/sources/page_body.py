@@ -1,0 +1,177 @@
+"""The main text of an article's page, and what hangs on it.
+
+Editors that government sites are made with leave names by which the text is found; where none of
+them stands, it is where most words are that are no links.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import islice
+
+from bot.model import Attachment
+from bot.sources.page_tree import Node, Page, absolute, ancestors, attribute, text_of
+from bot.sources.plain import plain
+
+# Editors and site builders, the surest first.
+KNOWN = (
+    "#UCAP-CONTENT",
+    "ucapcontent",
+    ".TRS_UEDITOR",
+    ".TRS_Editor",
+    ".trs_editor_view",
+    "#zoom",
+    "#Zoom",
+    "#zoomcon",
+    "#zoomContent",
+    "#js_content",
+    "#rwb_zw",
+    "#p-detail",
+    "#vsb_content",
+    "#ContentRegion",
+    ".Custom_UnionStyle",
+    ".pages_content",
+    ".article-content",
+    ".article_content",
+    ".article-body",
+    ".articleContent",
+    ".article-con",
+    ".news_content",
+    ".content_detail",
+    ".detail-content",
+    ".xxgk_content",
+    ".bt_content",
+    ".wzcon",
+)
+# Names that hold the title and more besides: inside them most words are looked for.
+WIDE = (".article", "#article", "article", ".content", "#content", "main")
+_SEVERAL = 20  # elements of one name that are looked at
+LEAST = 20  # characters of a text; less is none, unless it shows a picture or a document
+_LEAST_RUN = 8  # characters in a row, outside links, that count when no name tells
+_BLOCKS = {
+    "p",
+    "div",
+    "td",
+    "section",
+    "article",
+    "body",
+    "li",
+    "center",
+    "dd",
+    "main",
+    "blockquote",
+}
+_FLOWING = {"p", "blockquote", "center", "li"}
+_FILE = re.compile(r"\.(pdf|docx?|xlsx?|pptx?|wps|et|ofd|txt|csv|zip|rar|7z)(?:[?#]|\Z)", re.I)
+_ATTACHED = re.compile(r"附件|附表|fujian|attach|annex|appendix|(?:^|[\W_])fj", re.I)
+_ICON = re.compile(r"^data:|(?:icon|logo|fileTypeImages|ewm|qrcode|/images?/(?:ico|icon))", re.I)
+
+
+@dataclass(frozen=True)
+class Body:
+    node: Node
+    selector: str  # by which name it was found; empty: by its words
+    markup: str
+    text: str
+
+
+def find_body(page: Page, selector: str = "") -> Body | None:
+    """The main text; None where the page has none. Where one name stands often, the longest."""
+    for name in (selector,) if selector else (*KNOWN, *WIDE):
+        found = max(page.tree.css(name)[:_SEVERAL], key=lambda n: len(text_of(n)), default=None)
+        if found is not None and name in WIDE:
+            found = _densest(found)
+        if found is not None and (body := _body(found, name)):
+            return body
+    densest = None if selector else _densest(page.body)
+    return _body(densest, "") if densest is not None else None
+
+
+def _body(node: Node, name: str) -> Body | None:
+    markup = node.html or ""
+    text = plain(markup)
+    shows = bool(name) and (node.css_first("img[src]") or any(_documents(node)))
+    return Body(node, name, markup, text) if len(text) >= LEAST or shows else None
+
+
+def _densest(root: Node) -> Node | None:
+    """Where most of the running words are: each run counts for its block's parent, and half for
+    the one above, so that a text in two columns is found whole."""
+    weights: dict[int, float] = {}
+    nodes: dict[int, Node] = {}
+    for node in root.traverse(include_text=True):
+        if not node.is_text_node:
+            continue
+        run = len((node.text_content or "").strip())
+        holder = _holder(node) if run >= _LEAST_RUN else None
+        for share in (1.0, 0.5):
+            if holder is None or holder.tag == "html":
+                break
+            nodes[holder.mem_id] = holder
+            weights[holder.mem_id] = weights.get(holder.mem_id, 0) + run * share
+            holder = holder.parent
+    best = max(weights, key=lambda n: weights[n], default=None)
+    return nodes[best] if best is not None else None
+
+
+def _holder(node: Node) -> Node | None:
+    """The block that a run of words belongs to; None inside a link."""
+    for up in ancestors(node):
+        if up.tag in ("a", "title", "head", "h1"):
+            return None
+        if up.tag in _BLOCKS:
+            return up.parent if up.tag in _FLOWING else up
+    return None
+
+
+# ---------------------------------------------------------------- what hangs on it
+
+
+def attachments(page: Page, body: Body) -> tuple[Attachment, ...]:
+    """Documents in the text, beside it, or where the page says 附件; then the text's pictures."""
+    found: dict[str, Attachment] = {}
+    near = [body.node, *_around(body.node), *_marked(page)]
+    for link in (link for node in near for link in _documents(node)):
+        url = absolute(page, attribute(link, "href"))
+        name = attribute(link, "title") or text_of(link)
+        found.setdefault(url, Attachment(url, name, _kind(url)))
+    for image in body.node.css("img[src]"):
+        url = absolute(page, attribute(image, "src"))
+        if url and not _ICON.search(url):
+            found.setdefault(url, Attachment(url, attribute(image, "alt"), "image"))
+    return tuple(found.values())
+
+
+def is_document(url: str) -> bool:
+    return bool(_FILE.search(url))
+
+
+def _kind(url: str) -> str:
+    found = _FILE.search(url)
+    return found[1].lower() if found else ""
+
+
+def _documents(node: Node) -> list[Node]:
+    return [a for a in node.css("a[href]") if _FILE.search(attribute(a, "href"))]
+
+
+def _around(node: Node) -> list[Node]:
+    """Its neighbours that follow: attachments often stand below the text."""
+    found: list[Node] = []
+    after = node.next
+    while after is not None and len(found) < 5:
+        if after.is_element_node:
+            found.append(after)
+        after = after.next
+    return found
+
+
+def _marked(page: Page) -> list[Node]:
+    named = page.body.css("div[class],div[id],ul[class],p[class],table[class],dl[class]")
+    marked = (
+        node
+        for node in named
+        if _ATTACHED.search(f"{attribute(node, 'class')} {attribute(node, 'id')}")
+    )
+    return [*islice(marked, _SEVERAL)]

@@ -1,0 +1,162 @@
+"""A web page as a tree of what a reader of it sees.
+
+Comments, scripts and whatever is hidden are gone: half of what stands in a government page's source
+is an older page's. A page that was cut off is refused, for half a list is no list.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from html import unescape
+from urllib.parse import urljoin
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from bot.errors import SourceError
+from bot.sources.plain import line, words
+
+Node = LexborNode
+
+DEEPEST = 100  # elements in one another
+
+_UNSEEN = re.compile(
+    r"<!--.*?(?:-->|\Z)"
+    r"|<(script|style|noscript|template|textarea)\b[^<>]*(?<!/)>.*?(?:</\1\s*>|\Z)",
+    re.S | re.I,
+)
+# 大汉's sites keep a list's rows as XML in a script.
+_DATASTORE = re.compile(r"<script\b[^<>]*text/xml[^<>]*>(.*?)</script\s*>", re.S | re.I)
+_RECORD = re.compile(r"<record>\s*<!\[CDATA\[(.*?)\]\]>\s*</record>", re.S | re.I)
+_DROPPED = ["script", "style", "select", "iframe", "object", "svg", "canvas", "button", "input"]
+_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.I)
+_HTML = re.compile(r"<(?:!DOCTYPE\s+html|html|head|body|div|table|ul|p|meta)\b", re.I)
+_DOCUMENT = re.compile(r"<(?:html|head|body)\b", re.I)
+_END = re.compile(r"</(?:html|body)\s*>\s*", re.I)
+_NESTED = re.compile(r"<(/?)(?:div|table|ul|ol|dl|section|tbody)\b", re.I)
+_CUT_TAG = re.compile(r"<[A-Za-z/][^<>]*\Z")
+_SAVED = re.compile(r"<!--[^<>]{0,60}?(https?://[^\s<>]+?)\s*-->", re.I)  # as browsers save pages
+_NAMED = (
+    ("link[rel=canonical]", "href"),
+    ("meta[property='og:url']", "content"),
+)
+
+
+@dataclass(frozen=True)
+class Page:
+    """`markup` is the source without comments and scripts; `url` is where it came from, empty
+    where that is not known; relative links begin at `start`. `ended`: its end tag stands there."""
+
+    markup: str
+    tree: LexborHTMLParser
+    url: str = ""
+    start: str = ""
+    ended: bool = True
+
+    @property
+    def body(self) -> Node:
+        found = self.tree.body or self.tree.root
+        assert found is not None, "an HTML parser always makes a body"
+        return found
+
+
+def looks_like_html(text: str) -> bool:
+    return bool(_HTML.search(text, 0, 20_000))
+
+
+def open_page(text: str, url: str) -> Page:
+    """The page in `text`, which came from `url` (empty where that is not known).
+
+    Raises SourceError when it is no web page or ends before its end.
+    """
+    if not looks_like_html(text):
+        raise SourceError("不是网页：开头是“{head}”", head=text.strip()[:40])
+    markup = _UNSEEN.sub("", _DATASTORE.sub(_records, text))
+    if _is_cut(markup):
+        raise SourceError("网页不完整：没有结尾，末尾是“{tail}”", tail=_tail(text))
+    tree = LexborHTMLParser(markup)
+    tree.strip_tags(_DROPPED)
+    _hide(tree)
+    url = url or _own_address(text, tree)
+    base = tree.css_first("base[href]")
+    start = urljoin(url, attribute(base, "href")) if base else url
+    return Page(markup, tree, url, start, bool(_END.search(markup)))
+
+
+def _records(script: re.Match[str]) -> str:
+    rows = "".join(_RECORD.findall(script[1]))
+    return f'<div class="datastore">{rows}</div>' if rows else ""
+
+
+def is_web(url: str) -> bool:
+    return url[:8].lower().startswith(("http://", "https://"))
+
+
+def text_of(node: Node) -> str:
+    """What a node says, on one line."""
+    return words(node.text(deep=True, separator=""))
+
+
+def title_of(page: Page) -> str:
+    found = page.tree.css_first("title")
+    return line(found.html or "") if found else ""
+
+
+def attribute(node: Node, name: str) -> str:
+    return (node.attributes.get(name) or "").strip()
+
+
+def ancestors(node: Node) -> list[Node]:
+    """From its parent up; in a page that is nested without end, not to the end."""
+    found: list[Node] = []
+    up = node.parent
+    while up is not None and up.is_element_node and len(found) < DEEPEST:
+        found.append(up)
+        up = up.parent
+    return found
+
+
+def absolute(page: Page, link: str) -> str:
+    """`link` from the page's own address on; as it stands where that is not known."""
+    try:
+        return urljoin(page.start, link.strip()) if page.start else link.strip()
+    except ValueError:
+        return ""
+
+
+def _is_cut(markup: str) -> bool:
+    """A whole document may lack its end tags, but then all it opened is closed.
+
+    Some pages have an end in their middle, where a header was put in: what follows counts alone.
+    """
+    ends = [m.end() for m in _END.finditer(markup)]
+    rest = markup[ends[-1] :] if ends else markup
+    if _CUT_TAG.search(rest):
+        return True
+    nested = [not m[1] for m in _NESTED.finditer(rest)]
+    if sum(1 if opens else -1 for opens in nested) > 0:
+        return True
+    return not ends and bool(_DOCUMENT.search(rest)) and not nested
+
+
+def _tail(text: str) -> str:
+    return " ".join(text[-200:].split())[-30:]
+
+
+def _hide(tree: LexborHTMLParser) -> None:
+    """Take out what a style or attribute hides; what stands inside another first, for a node that
+    went with its parent may not be touched again."""
+    for node in reversed(tree.css("[style],[hidden]")):
+        styled = _HIDDEN.search(node.attributes.get("style") or "")
+        if (styled or "hidden" in node.attributes) and node.tag not in ("html", "body"):
+            node.decompose()
+
+
+def _own_address(text: str, tree: LexborHTMLParser) -> str:
+    """Where a page that lies in a file says it came from."""
+    for selector, name in _NAMED:
+        found = tree.css_first(selector)
+        if found and is_web(attribute(found, name)):
+            return attribute(found, name)
+    saved = _SAVED.search(text, 0, 2000)
+    return unescape(saved[1]) if saved else ""
