@@ -24,6 +24,7 @@ def read(context: click.Context, target: str, kind: str | None, private: bool, j
     """读一个目录而不入库 read a catalogue, store nothing."""
     import asyncio
 
+    from bot.language import Say
     from bot.sources import reading
 
     zone = _zone(context)
@@ -33,6 +34,9 @@ def read(context: click.Context, target: str, kind: str | None, private: bool, j
         click.echo(json.dumps(found, ensure_ascii=False, indent=1))
         return
     show(found["items"], False, {"published": "发布", "column": "栏目", "title": "标题"})
+    if columns := found.get("columns"):
+        pairs = "，".join(f"{field}={heading}" for field, heading in columns.items())
+        click.echo(str(Say("列的对应：{pairs}", pairs=pairs)), err=True)
     for problem in found["problems"]:
         click.echo(f"{problem['where']}: {problem['what']}", err=True)
 

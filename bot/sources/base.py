@@ -68,7 +68,10 @@ class Source(ABC):
         return False
 
 
-SOURCES = {"feed": "bot.sources.feed:Feed"}
+SOURCES = {
+    "feed": "bot.sources.feed:Feed",
+    "table": "bot.sources.table:Table",
+}
 
 
 def kinds() -> list[str]:

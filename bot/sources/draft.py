@@ -48,6 +48,7 @@ class Draft:
     attachments: tuple[Attachment, ...] = ()
     raw: bytes = b""
     notes: tuple[Say, ...] = ()  # what was odd about it
+    place: Say | None = None  # where in the catalogue it stands; None: by its number
 
     def says_anything(self) -> bool:
         plain_fields = (
@@ -89,13 +90,13 @@ def reading_of(channel: Channel, origin: Origin) -> Reading:
     setting = _Setting.of(channel, origin)
     made: list[dict[str, Any]] = []
     claims: list[Claim] = []
-    odd: list[tuple[int, Say]] = []
+    odd: list[tuple[Say, Say]] = []
     for n, draft in enumerate(channel.drafts, 1):
         said: list[Say] = []
         if values := _entry(draft, setting, said):
             made.append(values)
             claims.append(_claim(draft, values))
-        odd += [(n, say) for say in said]
+        odd += [(draft.place or Say("第 {n} 条", n=n), say) for say in said]
     names, memo = keys(claims, {channel.link, origin.url} - {""}, origin.memo)
     entries: dict[str, Entry] = {}
     for key, values in zip(names, made, strict=True):
@@ -120,9 +121,9 @@ def _overall(made: int, entries: Collection[Entry]) -> Iterator[Problem]:
             yield Problem(str(Say("全文")), str(say))
 
 
-def _told(odd: Sequence[tuple[int, Say]]) -> Iterator[Problem]:
-    for n, say in odd[:TOLD]:
-        yield Problem(str(Say("第 {n} 条", n=n)), str(say))
+def _told(odd: Sequence[tuple[Say, Say]]) -> Iterator[Problem]:
+    for place, say in odd[:TOLD]:
+        yield Problem(str(place), str(say))
     if len(odd) > TOLD:
         yield Problem(str(Say("全文")), str(Say("条目里另有 {n} 个问题", n=len(odd) - TOLD)))
 
