@@ -71,6 +71,7 @@ class Source(ABC):
 SOURCES = {
     "feed": "bot.sources.feed:Feed",
     "table": "bot.sources.table:Table",
+    "folder": "bot.sources.folder:Folder",
 }
 
 

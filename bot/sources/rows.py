@@ -100,7 +100,8 @@ def _strictly(text: str, mark: str) -> tuple[list[list[str]] | None, list[int]]:
 
 def _split(text: str, mark: str, *, strict: bool) -> tuple[list[list[str]], list[int]]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=strict)
-    rows, places = [], []
+    rows: list[list[str]] = []
+    places: list[int] = []
     for row in islice(reader, _MOST):
         rows.append([cell.strip() for cell in row])
         places.append(reader.line_num)

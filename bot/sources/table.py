@@ -24,7 +24,7 @@ from bot.language import Say
 from bot.model import Attachment, Problem, Reading, canonical
 from bot.sources.base import Options, Origin, Source
 from bot.sources.decode import LIMIT, unpack
-from bot.sources.draft import Channel, Draft, reading_of
+from bot.sources.draft import Channel, Draft, bracketed, reading_of
 from bot.sources.fetch import Limits, fetch
 from bot.sources.headings import NAMES, Columns, find, normal
 from bot.sources.packed import WORKBOOK, holds
@@ -102,9 +102,11 @@ class Table(Source):
                 found.append(_Table(rows, find(rows.rows, self.options.columns)))
             except SourceError as error:
                 why = error
-        if not found and not empty:
-            raise why
-        return max(found, key=lambda one: one.fitness) if found else empty
+        if found:
+            return max(found, key=lambda one: one.fitness)
+        if empty:
+            return empty
+        raise why
 
     @classmethod
     def recognises(cls, body: bytes, content_type: str) -> bool:
@@ -150,8 +152,8 @@ def _drafts(table: _Table) -> Iterator[Draft]:
 
 def _draft(row: Sequence[str], columns: Columns, place: Say | None) -> Draft:
     said = {field: _cells(row, where) for field, where in columns.of.items()}
-    short = {name: words(_first(said, name)) for name in _SHORT}
-    numbers = (short["index_number"], short["document_number"])
+    short: dict[str, Any] = {name: words(_first(said, name)) for name in _SHORT}
+    numbers = (short["index_number"], bracketed(short["document_number"]))
     return Draft(
         title=line(_first(said, "title")),
         ids=tuple(filter(None, (_first(said, "id"), *numbers))),

@@ -42,13 +42,13 @@ def write_tsv(notices: Sequence[Notice]) -> bytes:
     return write_csv(notices, "\t").decode("utf-8-sig").encode("gb18030")
 
 
-def workbook(*sheets: Sequence[Sequence[Any]], merge: str = "") -> bytes:
+def workbook(*sheets: Sequence[Any], merge: str = "") -> bytes:
     book = Workbook()
     for n, rows in enumerate(sheets):
         sheet = book.active if n == 0 else book.create_sheet()
         assert sheet is not None
         for row in rows:
-            sheet.append(row)
+            sheet.append(list(row))
         if merge:
             sheet.merge_cells(merge)
     out = io.BytesIO()
@@ -216,7 +216,10 @@ def test_a_problem_names_its_row() -> None:
 
 
 def test_json_under_a_key_or_one_level_down_and_where_the_options_say() -> None:
-    record = {"title": "甲", "meta": {"发布日期": "2026-09-22", "栏目": {"id": 1, "name": "公告"}}}
+    record: dict[str, Any] = {
+        "title": "甲",
+        "meta": {"发布日期": "2026-09-22", "栏目": {"id": 1, "name": "公告"}},
+    }
     record |= {"attachments": [{"name": "表", "url": "http://a.example/1.xls"}]}
     both = {"ads": [{"title": "广告"}], "result": {"rows": [record]}}
     entry = one(json.dumps(both), list="result.rows")
