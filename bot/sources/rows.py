@@ -150,7 +150,8 @@ def _sheets(body: bytes, wanted: str) -> Iterator[Rows]:
 
 
 def _sheet(title: str, values: Iterable[Sequence[Any]]) -> Rows:
-    rows, places = [], []
+    rows: list[list[str]] = []
+    places: list[int] = []
     for n, row in enumerate(values, 1):
         if n > SHEET_ROWS or len(rows) > _MOST:
             raise SourceError("目录超过 {n} 条，不予读取", n=ITEMS)
