@@ -7,17 +7,25 @@ nobody. Gone is missing from two whole reads while an older entry is still liste
 """
 
 from bot.catalog.deciding import listing, pause, poll_now, skip, take
+from bot.catalog.hand import HAND, add, amend, call_back, entries_of, give_back, submit
 from bot.catalog.intake import NOT_DRAFTED, take_in
 from bot.catalog.polling import poll_due, reader, sync
 
 __all__ = [
+    "HAND",
     "NOT_DRAFTED",
+    "add",
+    "amend",
+    "call_back",
+    "entries_of",
+    "give_back",
     "listing",
     "pause",
     "poll_due",
     "poll_now",
     "reader",
     "skip",
+    "submit",
     "sync",
     "take",
     "take_in",

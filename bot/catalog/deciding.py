@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select, update
+from sqlalchemy import Connection, RowMapping, or_, select, update
 
 from bot import audit, people
 from bot.db import (
     items,
     lock,
     sources,
+    units,
 )
 from bot.errors import Conflict, NotFound
 from bot.model import (
@@ -101,15 +102,30 @@ def listing(
     state: str = "",
     source: str = "",
     words: str = "",
+    handed_in: str = "",
     limit: int = 50,
     offset: int = 0,
 ) -> list[RowMapping]:
-    """Items of some units, newest first; `words` are looked for in the title."""
+    """Items of some units, newest first; `words` are looked for in the title.
+
+    `handed_in`: what the unit of that key handed in to others, whatever became of it; then these
+    must be among `unit_ids`, or that unit.
+    """
+    giver = units.alias()
+    mine = or_(sources.c.unit_id.in_(unit_ids), items.c.from_unit_id.in_(unit_ids))
     query = (
-        select(*items.c, sources.c.key.label("source_key"), sources.c.unit_id)
-        .join(sources)
-        .where(sources.c.unit_id.in_(unit_ids))
+        select(
+            *items.c,
+            sources.c.key.label("source_key"),
+            sources.c.unit_id,
+            giver.c.name.label("from_unit"),
+        )
+        .join(sources, sources.c.id == items.c.source_id)
+        .outerjoin(giver, giver.c.id == items.c.from_unit_id)
+        .where(mine if handed_in else sources.c.unit_id.in_(unit_ids))
     )
+    if handed_in:
+        query = query.where(giver.c.key == handed_in)
     if state == "waiting":
         query = query.where(items.c.state == ItemState.NEW, items.c.waits.is_not(None))
     elif state:

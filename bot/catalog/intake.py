@@ -48,7 +48,7 @@ def take_in(
     known = {row["key"]: row for row in conn.execute(_known(source["id"])).mappings()}
     listed = {entry.key: entry for entry in reversed(reading.entries)}  # the same one twice is one
     for key in known.keys() & listed.keys():
-        _seen_again(conn, now, known[key], listed[key])
+        revised(conn, now, known[key], listed[key])
     fresh = [entry for key, entry in listed.items() if key not in known]
     _add(conn, now, source, part, fresh[::-1])
     if reading.whole:
@@ -73,7 +73,7 @@ def _add(
     flood = not first and len(fresh) > part.max_new
     for entry in fresh:
         state, waits = _begins_as(now, part, entry, chosen, flood, first)
-        _insert(conn, now, source["id"], entry, state, waits)
+        insert_item(conn, now, source["id"], entry, state, waits)
     if flood:
         said = Say(
             "来源 {key} 一次多出 {n} 条，已全部留待人工确认", key=source["key"], n=len(fresh)
@@ -119,14 +119,16 @@ def _begins_as(
     return ItemState.NEW, None
 
 
-def _insert(
+def insert_item(
     conn: Connection,
     now: datetime,
     source_id: int,
     entry: Entry,
     state: ItemState,
     waits: Say | None,
+    **more: Any,
 ) -> int:
+    """A new item and its first revision; due at once unless a person must decide first."""
     stored = entry.json()
     item_id = insert_id(
         conn,
@@ -144,6 +146,7 @@ def _insert(
             "published": entry.published,
             "seen_at": now,
             "due_at": now if state is ItemState.NEW and waits is None else None,
+            **more,
         },
     )
     values = {"item_id": item_id, "number": 1, "digest": entry.digest, "entry": stored}
@@ -151,7 +154,8 @@ def _insert(
     return item_id
 
 
-def _seen_again(conn: Connection, now: datetime, item: RowMapping, entry: Entry) -> None:
+def revised(conn: Connection, now: datetime, item: RowMapping, entry: Entry) -> None:
+    """The entry as it stands now; if it changed, a new revision, and what came of it is held."""
     if item["missing"] or item["gone_at"]:
         back = {"missing": 0, "gone_at": None}
         conn.execute(update(items).where(items.c.id == item["id"]).values(**back))

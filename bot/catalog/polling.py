@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from bot import config, lease
+from bot.catalog.hand import HAND
 from bot.catalog.intake import take_in
 from bot.config import SourcePart
 from bot.db import (
@@ -53,7 +54,7 @@ def sync(office: Office, conn: Connection, now: datetime) -> None:
             # Another address: what it said last is no longer a base for a conditional request.
             again = {"etag": "", "last_modified": "", "due_at": now}
             conn.execute(update(sources).where(sources.c.key == key).values(**values, **again))
-    gone = set(stand) - set(office.config.sources)
+    gone = {k for k, row in stand.items() if row["kind"] != HAND} - set(office.config.sources)
     paused = {"state": SourceState.PAUSED}
     conn.execute(update(sources).where(sources.c.key.in_(gone)).values(**paused))
 

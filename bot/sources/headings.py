@@ -41,8 +41,6 @@ NAMES: Mapping[str, str] = {
     "language": "语言 语种 language lang",
     "attachments": "附件 附件链接 附件地址 相关附件 attachments attachment files",
 }
-DATES = ("published", "formed")
-SEVERAL = (*DATES, "link", "attachments")  # fields that several columns may give
 _KNOWN = {name: field for field, names in NAMES.items() for name in names.split()}
 _RANK = {name: n for names in NAMES.values() for n, name in enumerate(names.split())}
 _ENDINGS = sorted((n for n in _KNOWN if not n.isascii() and len(n) > 1), key=len, reverse=True)
@@ -53,7 +51,7 @@ LOOKED_AT = 30  # rows among which the headings are looked for
 
 @dataclass(frozen=True)
 class Columns:
-    """Where each field stands: column numbers, best first."""
+    """Where each field stands: column numbers, best first; where one is empty the next counts."""
 
     row: int  # of the headings, 0-based
     first: int  # row of data
@@ -144,7 +142,7 @@ def _mapped(row: int, first: int, names: Sequence[str], told: Mapping[str, str])
             if rank == 99 and field not in told:
                 guessed.append(n)
     taken = {field: tuple(n for _, n in sorted(found)) for field, found in places.items()}
-    sure = {field: _sure(field, where, guessed, names) for field, where in taken.items()}
+    sure = {field: _sure(where, guessed) for field, where in taken.items()}
     used = {n for where in sure.values() for n in where}
     twice = {name for name in names if name and list(names).count(name) > 1}
     told_twice = tuple(sorted(name for name in twice if _field(name, told)))
@@ -152,14 +150,9 @@ def _mapped(row: int, first: int, names: Sequence[str], told: Mapping[str, str])
     return Columns(row, first, tuple(names), sure, odd, told_twice)
 
 
-def _sure(
-    field: str, where: tuple[int, ...], guessed: Sequence[int], names: Sequence[str]
-) -> tuple[int, ...]:
-    """A guess counts only where nothing is known; a field of words has no two different headings."""
-    known = tuple(n for n in where if n not in guessed) or where
-    if field in SEVERAL:
-        return known
-    return tuple(n for n in known if names[n] == names[known[0]])
+def _sure(where: tuple[int, ...], guessed: Sequence[int]) -> tuple[int, ...]:
+    """A guess counts only where nothing is known."""
+    return tuple(n for n in where if n not in guessed) or where
 
 
 def _field(name: str, told: Mapping[str, str]) -> str:
