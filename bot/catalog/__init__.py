@@ -10,6 +10,7 @@ from bot.catalog.deciding import listing, pause, poll_now, skip, take
 from bot.catalog.hand import HAND, add, amend, call_back, entries_of, give_back, submit
 from bot.catalog.intake import NOT_DRAFTED, take_in
 from bot.catalog.polling import poll_due, reader, sync
+from bot.catalog.quality import remind, report
 
 __all__ = [
     "HAND",
@@ -24,6 +25,8 @@ __all__ = [
     "poll_due",
     "poll_now",
     "reader",
+    "remind",
+    "report",
     "skip",
     "submit",
     "sync",

@@ -163,7 +163,7 @@ def amend(conn: Connection, now: datetime, actor: Actor, item_id: int, entry: En
         giver = (
             conn.execute(select(units).where(units.c.id == row["from_unit_id"])).mappings().one()
         )
-        again = {"state": ItemState.NEW, "returned": ""}
+        again: dict[str, Any] = {"state": ItemState.NEW, "returned": ""}
         again |= {"waits": Say("{unit}报送", unit=giver["name"]).json()}
         conn.execute(update(items).where(items.c.id == item_id).values(**again))
         close_notice(conn, now, f"given-back:{item_id}")

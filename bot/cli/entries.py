@@ -41,13 +41,13 @@ ITEM_COLUMNS = {
 @click.option("--limit", default=50)
 @as_json
 @with_office
-def item_list(office: Office, limit: int, json_: bool, **filters: str) -> None:
+def item_list(office: Office, json_: bool, **filters: Any) -> None:
     """列出条目."""
     from bot import catalog
 
     with office.db.read() as conn:
         units = reading_units(office, None, conn)
-        rows = catalog.listing(conn, units, limit=limit, **filters)
+        rows = catalog.listing(conn, units, **filters)
     show(rows, json_, ITEM_COLUMNS)
 
 
@@ -192,6 +192,23 @@ def item_call_back(office: Office, actor: Actor, item_id: int) -> None:
 
     with writing(office) as (conn, now):
         catalog.call_back(conn, now, actor, item_id)
+
+
+# ---------------------------------------------------------------- quality
+
+
+@item.command("quality")
+@click.option("--unit", default="", help="某单位及其下级")
+@click.option("--source", default="")
+@click.option("--rule", default="", help="只看一项，如 overdue")
+@click.option("--xlsx", type=click.Path(dir_okay=False), help="导出 XLSX")
+@as_json
+@with_office
+def item_quality(office: Office, **asked: Any) -> None:
+    """目录质量：缺项、错栏、重复、逾期、缺解读等 what is wanting in the catalogues."""
+    from bot.cli.quality import quality as run
+
+    run(office, **asked)
 
 
 COMMANDS = [item]
