@@ -22,6 +22,7 @@ _NOT_YET = re.compile("征求意见|草案|公示|听证|采纳情况")
 _GUIDES = re.compile("目录|指南|清单|流程|须知|办法|规定|统计|年报|年度报告")
 _DECIDES = re.compile("决定|公示|结果|信息")
 _QUOTED = re.compile("《([^《》]{4,80})》")
+_NUMBERED = re.compile(r"[\u4e00-\u9fff]{1,15}[〔\[(（]\d{4}[〕\])）]\d{1,5}号")
 _ABOUT = re.compile("关于.{4,}")
 
 
@@ -56,9 +57,21 @@ def names(entry: Entry) -> list[str]:
     return [name for name in map(normal, found) if len(name) >= 6] or [normal(title)]
 
 
-def said(entry: Entry) -> str:
-    """The words of an interpretation in which a document's name is looked for."""
-    return normal(f"{entry.title}\n{entry.summary[:500]}\n{entry.body[:3000]}")
+class Interpretations:
+    """What a catalogue's interpretations speak of: their titles, and the names they quote."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self._quoted: set[str] = set()
+        titles: list[str] = []
+        for entry in filter(interprets, entries):
+            text = f"{entry.summary[:500]}\n{entry.body[:3000]}"
+            self._quoted.update(map(normal, _QUOTED.findall(f"{entry.title}\n{text}")))
+            titles += (normal(entry.title), *map(normal, _NUMBERED.findall(text)))
+        self._titles = "\n".join(titles)
+
+    def speak_of(self, entry: Entry) -> bool:
+        called = names(entry)
+        return not self._quoted.isdisjoint(called) or any(one in self._titles for one in called)
 
 
 def kind_of_decision(entry: Entry, kinds: Iterable[str]) -> str:

@@ -252,7 +252,7 @@ def _uninterpreted(
 ) -> Iterator[Row]:
     if not rules.interpretation:
         return
-    texts = [nature.said(item.entry) for item in found if nature.interprets(item.entry)]
+    told = nature.Interpretations(item.entry for item in found)
     for item in found:
         if item.public is None or not nature.is_policy(item.entry, rules.policies):
             continue
@@ -262,8 +262,7 @@ def _uninterpreted(
             last = office.calendar.add(item.public, rules.interpretation)
         except UnknownYear:
             continue
-        names = nature.names(item.entry)
-        if today > last and not any(name in text for text in texts for name in names):
+        if today > last and not told.speak_of(item.entry):
             said = Say("公开 {n} 个工作日后仍没有解读", n=rules.interpretation)
             yield _row("uninterpreted", item, said, last)
 
