@@ -16,7 +16,7 @@ from sqlalchemy import insert, select, update
 from bot import catalog, compose
 from bot.catalog.intake import insert_item
 from bot.cli import main
-from bot.db import deliveries, items, posts, sources
+from bot.db import deliveries, items, posts, renditions, sources
 from bot.model import Act, DeliveryState, Entry, ItemState
 from bot.office import Office
 from bot.workdays import FixedClock
@@ -77,7 +77,7 @@ class Catalogue:
             post = compose.from_item(self.office, conn, now, who, item_id, keys=["hand"])
         with self.office.db.write() as conn:
             row = conn.execute(select(posts).where(posts.c.id == post)).mappings().one()
-            rendition = conn.execute(select(compose.renditions.c.id)).scalars().first()
+            rendition = conn.execute(select(renditions.c.id)).scalars().first()
             values = {
                 "post_id": post,
                 "revision_id": row["revision_id"],
