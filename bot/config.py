@@ -160,6 +160,42 @@ class CollectPart(Part):
     full_every: Period = timedelta(hours=6)  # a walk from the start
 
 
+# 主题分类, first level, as gov.cn's catalogue has it.
+TOPICS = (
+    "国务院组织机构 综合政务 国民经济管理、国有资产监管 财政、金融、审计 国土资源、能源 "
+    "农业、林业、水利 工业、交通 商贸、海关、旅游 市场监管、安全生产监管 城乡建设、环境保护 "
+    "科技、教育 文化、广电、新闻出版 卫生、体育 人口与计划生育、妇女儿童工作 劳动、人事、监察 "
+    "公安、安全、司法 民政、扶贫、救灾 民族、宗教 对外事务 港澳台侨工作 国防 其他"
+)
+
+
+class QualityPart(Part):
+    """When the catalogue's quality is wanting; docs/operating.md says where each figure comes from."""
+
+    required: tuple[
+        Literal["title", "publisher", "date", "index_number", "document_number", "summary", "link"],
+        ...,
+    ] = ("title", "publisher", "date", "index_number", "document_number", "summary")
+    columns: tuple[str, ...] = ()  # the office's; empty: any
+    topics: tuple[str, ...] = tuple(TOPICS.split())  # first level of 主题分类; empty: any
+    stale: Period = timedelta(days=180)
+    stale_columns: Mapping[str, Period] = Field(
+        default_factory=lambda: {"动态": timedelta(days=14), "要闻": timedelta(days=14)}
+    )  # where a column's name holds the word
+    days: int = Field(20, ge=1)  # working days from the day it was formed (条例 art. 26)
+    terms: Mapping[str, int] = Field(
+        default_factory=lambda: {"行政许可": 7, "行政处罚": 7}
+    )  # decisions of that kind (国办发〔2018〕118号)
+    warn: int = Field(5, ge=0)  # working days before the term ends
+    history: Span = timedelta(days=90)  # older than the source by more than this: listed apart
+    policies: tuple[str, ...] = ("政策文件", "规范性文件")  # words in the names of their columns
+    interpretation: int = Field(3, ge=0)  # working days until a 解读 is due; 0: none is
+    lists: tuple[str, ...] = tuple(
+        ["名单", "名册", "人员", "对象", "家庭", "学生", "拟录用", "拟聘", "拟任"]
+    )
+    take_down: int = Field(5, ge=0)  # working days of a 公示 that names no period
+
+
 class ReviewPart(Part):
     severities: Mapping[str, Literal["block", "warn", "note", "off"]] = Field(default_factory=dict)
 
@@ -194,6 +230,7 @@ class Config(Part):
     deliver: DeliverPart = DeliverPart()
     collect: CollectPart = CollectPart()
     review: ReviewPart = ReviewPart()
+    quality: QualityPart = QualityPart()
     audit: AuditPart = AuditPart()
     demo: DemoPart = DemoPart()
     workdays: Mapping[date, str] = Field(default_factory=dict)  # 2027-01-01 = "休 元旦" or "班"

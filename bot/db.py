@@ -206,6 +206,9 @@ items = Table(
     _count("revision"),
     _json("entry"),  # Entry, as of the current revision
     _json("waits"),  # Say: why a person must decide before anything is made of it
+    _to("people", "by_id", null=True),  # who typed it in
+    _to("units", "from_unit_id", null=True),  # the unit that handed it in; None: the source's own
+    _text("returned"),  # why it was given back to that unit
     _at("published"),
     _at("seen_at", null=False),
     _at("changed_at"),

@@ -6,12 +6,12 @@ it by mail and the like reads these rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from bot.db import Instant, insert_missing, notices
 from bot.language import Say
@@ -43,3 +43,13 @@ def close_notice(conn: Connection, now: datetime, *keys: str) -> None:
 def _closing() -> Any:
     standing = notices.c.key.in_(bindparam("keys", expanding=True)), notices.c.closed_at.is_(None)
     return update(notices).where(*standing).values(closed_at=bindparam("now", type_=Instant()))
+
+
+def close_notices_but(
+    conn: Connection, now: datetime, prefix: str, lasting: Collection[str]
+) -> None:
+    """Of the incidents whose keys begin so, all are over but these."""
+    query = select(notices.c.key).where(
+        notices.c.key.startswith(prefix, autoescape=True), notices.c.closed_at.is_(None)
+    )
+    close_notice(conn, now, *(set(conn.execute(query).scalars()) - set(lasting)))

@@ -225,6 +225,7 @@ class Worker:
         ticks.add_job(self._tick, "interval", [self._beat], seconds=BEAT, **often)
         ticks.add_job(self._tick, "interval", [self._seal], seconds=1, **often)
         ticks.add_job(self._tick, "interval", [self._plan_schedules], seconds=10, **often)
+        ticks.add_job(self._tick, "interval", [self._remind], hours=1, **often)
         ticks.add_job(self._tick, "cron", [self._anchor], hour=0, minute=5, **often)
         ticks.start()
         return ticks
@@ -254,6 +255,9 @@ class Worker:
     def _anchor(self) -> None:
         with self.office.db.read() as conn:
             audit.anchor(conn, self.office.anchor, self.office.db.now(conn))
+
+    def _remind(self) -> None:
+        catalog.remind(self.office)
 
     def _plan_schedules(self) -> None:
         wrong = schedule.plan_ahead(self.office)
@@ -292,6 +296,7 @@ class Worker:
             row = {"id": self.id, "host": socket.gethostname(), "pid": os.getpid()}
             insert_missing(conn, workers, [{**row, "started_at": now, "beat_at": now}])
         self._plan_schedules()
+        self._remind()
 
     def _leave(self) -> None:
         _LIVING.discard(self.id)

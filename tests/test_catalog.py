@@ -514,11 +514,11 @@ def test_an_unchanged_catalogue_is_asked_for_conditionally(
 def test_a_reading_whose_lease_was_lost_is_not_taken_in(desk: Desk) -> None:
     """A worker slower than its lease: another has read meanwhile."""
     desk.shows(desk.notice("通知"))
-    slow = catalog._claim(desk.office, 4)
+    slow = catalog.polling._claim(desk.office, 4)
     desk.clock.move(180)
     desk.reads(desk.notice("通知"))
     part = desk.office.config.sources["notices"]
-    asyncio.run(catalog._poll(desk.office, slow[0], part))
+    asyncio.run(catalog.polling._poll(desk.office, slow[0], part))
     assert len(offices.rows(desk.office, items)) == 1
 
 

@@ -354,6 +354,6 @@ def test_a_changed_entry_holds_what_came_of_it(office: Office, fake: Mastodon, p
     """As catalog does when a source's entry changes while its post is queued."""
     with office.db.write() as conn:
         item = conn.execute(select(posts.c.item_id)).scalar_one()
-        catalog._hold(conn, office.db.now(conn), item, Say("来源条目改到第 {n} 版", n=2))
+        catalog.intake._hold(conn, office.db.now(conn), item, Say("来源条目改到第 {n} 版", n=2))
     builders.work(office)
     assert texts(fake) == []

@@ -547,7 +547,7 @@ def test_an_entry_that_changes_holds_the_digest_it_stands_in(desk: Desk) -> None
     review.take_drafts(desk.office)
     first, *_ = rows(desk.office, items)
     with desk.office.db.write() as conn:
-        catalog._hold(conn, desk.now(), first["id"], Say("来源条目改到第 {n} 版", n=2))
+        catalog.intake._hold(conn, desk.now(), first["id"], Say("来源条目改到第 {n} 版", n=2))
     (hold,) = rows(desk.office, holds)
     (post,) = rows(desk.office, posts)
     assert (hold["scope"], hold["target_id"]) == (HoldScope.POST, post["id"])

@@ -11,7 +11,7 @@ import sys
 
 import click
 
-from bot.cli import content, delivery, office, persons, reading, signing, sources
+from bot.cli import content, delivery, entries, office, persons, reading, signing, sources
 from bot.errors import GongkaiError
 
 
@@ -53,6 +53,6 @@ def main(context: click.Context, path: str, lang: str | None) -> None:
         use(lang)
 
 
-for module in (office, reading, sources, content, signing, delivery, persons):
+for module in (office, reading, entries, sources, content, signing, delivery, persons):
     for command in module.COMMANDS:
         main.add_command(command)

@@ -1,4 +1,4 @@
-"""read, item: the catalogue."""
+"""read, replies: what a catalogue and the public say."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli.base import acting, as_json, reading_units, show, with_office, writing
+from bot.cli.base import as_json, show, with_office
 
 if TYPE_CHECKING:
-    from bot.model import Actor
     from bot.office import Office
 
 
@@ -24,6 +23,7 @@ def read(context: click.Context, target: str, kind: str | None, private: bool, j
     """读一个目录而不入库 read a catalogue, store nothing."""
     import asyncio
 
+    from bot.language import Say
     from bot.sources import reading
 
     zone = zone_of(context)
@@ -33,6 +33,9 @@ def read(context: click.Context, target: str, kind: str | None, private: bool, j
         click.echo(json.dumps(found, ensure_ascii=False, indent=1))
         return
     show(found["items"], False, {"published": "发布", "column": "栏目", "title": "标题"})
+    if columns := found.get("columns"):
+        pairs = "，".join(f"{field}={heading}" for field, heading in columns.items())
+        click.echo(str(Say("列的对应：{pairs}", pairs=pairs)), err=True)
     for problem in found["problems"]:
         click.echo(f"{problem['where']}: {problem['what']}", err=True)
 
@@ -46,60 +49,6 @@ def zone_of(context: click.Context) -> Any:
 
     path = Path(context.obj)
     return load(path).tz if path.exists() else ZoneInfo("Asia/Shanghai")
-
-
-@click.group()
-def item() -> None:
-    """条目 catalogue entries."""
-
-
-ITEM_COLUMNS = {
-    "id": "编号",
-    "state": "状态",
-    "published": "发布",
-    "column": "栏目",
-    "title": "标题",
-    "waits": "等待",
-}
-
-
-@item.command("list")
-@click.option("--state", default="", help="new, composed, skipped, waiting")
-@click.option("--source", default="")
-@click.option("--search", "words", default="")
-@click.option("--limit", default=50)
-@as_json
-@with_office
-def item_list(office: Office, state: str, source: str, words: str, limit: int, json_: bool) -> None:
-    """列出条目."""
-    from bot import catalog
-
-    with office.db.read() as conn:
-        units = reading_units(office, None, conn)
-        rows = catalog.listing(conn, units, state=state, source=source, words=words, limit=limit)
-    show(rows, json_, ITEM_COLUMNS)
-
-
-@item.command("take")
-@click.argument("item_id", type=int)
-@acting
-def item_take(office: Office, actor: Actor, item_id: int) -> None:
-    """放行：由系统成稿 let a waiting entry become a draft."""
-    from bot import catalog
-
-    with writing(office) as (conn, now):
-        catalog.take(conn, now, actor, item_id)
-
-
-@item.command("skip")
-@click.argument("item_id", type=int)
-@acting
-def item_skip(office: Office, actor: Actor, item_id: int) -> None:
-    """不发 make nothing of it."""
-    from bot import catalog
-
-    with writing(office) as (conn, now):
-        catalog.skip(conn, now, actor, item_id)
 
 
 @click.command()
@@ -121,4 +70,4 @@ def replies(office: Office, **asked: Any) -> None:
     run(office, **asked)
 
 
-COMMANDS = [read, item, replies]
+COMMANDS = [read, replies]

@@ -68,7 +68,12 @@ class Source(ABC):
         return False
 
 
-SOURCES = {"feed": "bot.sources.feed:Feed", "page": "bot.sources.page:WebPage"}
+SOURCES = {
+    "feed": "bot.sources.feed:Feed",
+    "page": "bot.sources.page:WebPage",
+    "table": "bot.sources.table:Table",
+    "folder": "bot.sources.folder:Folder",
+}
 
 
 def kinds() -> list[str]:

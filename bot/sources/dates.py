@@ -1,8 +1,9 @@
 """Dates as catalogues write them.
 
 Read are ISO 8601, RFC 822 in its broken forms (no space before the zone, two-digit years, missing
-weekday), asctime, Java's and .NET's `toString`, Chinese (2026年9月22日 下午3:05) and compact
-digits. A date is only taken where year, month and day stand in it: what is unclear stays unread.
+weekday), asctime, Java's and .NET's `toString`, Chinese (2026年9月22日 下午3:05; in
+figures as documents before 2012 have them: 二〇二六年九月二十二日) and compact digits. A date is only
+taken where year, month and day stand in it: what is unclear stays unread.
 """
 
 from __future__ import annotations
@@ -44,6 +45,13 @@ _DATES = [
     )
 ]
 
+_FIGURES = {figure: n for n, figure in enumerate("〇一二三四五六七八九")}
+_ONES = "[一二三四五六七八九]"
+_WRITTEN = re.compile(
+    rf"([一二][〇零○ＯOo0一二三四五六七八九]{{3}})年(十[一二]?|{_ONES})月"
+    rf"(三十一?|二?十{_ONES}?|{_ONES})日"
+)
+
 
 def read_date(text: str, zone: tzinfo, *, chinese: bool = False) -> datetime | None:
     """The instant `text` names, in UTC; None where it names none or one out of 1900–2200.
@@ -59,7 +67,7 @@ def _read(text: str, zone: tzinfo, chinese: bool) -> datetime | None:
     try:
         if text.isdecimal():
             return _number(text, zone)
-        return _plain(text, zone) or _loose(text, zone, chinese)
+        return _plain(text, zone) or _loose(text, zone, chinese) or _written(text, zone)
     except (ValueError, OverflowError):
         return None
 
@@ -91,6 +99,21 @@ def _loose(text: str, zone: tzinfo, chinese: bool) -> datetime | None:
     if clock is None:
         return _utc(day, zone)
     return _utc(day + _since_midnight(clock), _zone(clock["area"], zone, chinese))
+
+
+def _written(text: str, zone: tzinfo) -> datetime | None:
+    """A day in Chinese figures; a letter O or a circle often stands for the zero."""
+    found = _WRITTEN.search("".join(text.split()))
+    if found is None:
+        return None
+    year = int("".join(str(_FIGURES.get(figure, 0)) for figure in found[1]))
+    return _utc(datetime(year, _figures(found[2]), _figures(found[3])), zone)
+
+
+def _figures(number: str) -> int:
+    """一 to 三十一."""
+    tens, ten, ones = number.rpartition("十")
+    return _FIGURES.get(tens, len(ten)) * 10 + _FIGURES.get(ones, 0)
 
 
 def _number(text: str, zone: tzinfo) -> datetime | None:

@@ -48,6 +48,7 @@ class Draft:
     attachments: tuple[Attachment, ...] = ()
     raw: bytes = b""
     notes: tuple[Say, ...] = ()  # what was odd about it
+    place: Say | None = None  # where in the catalogue it stands; None: by its number
 
     def says_anything(self) -> bool:
         plain_fields = (
@@ -89,13 +90,13 @@ def reading_of(channel: Channel, origin: Origin) -> Reading:
     setting = _Setting.of(channel, origin)
     made: list[dict[str, Any]] = []
     claims: list[Claim] = []
-    odd: list[tuple[int, Say]] = []
+    odd: list[tuple[Say, Say]] = []
     for n, draft in enumerate(channel.drafts, 1):
         said: list[Say] = []
         if values := _entry(draft, setting, said):
             made.append(values)
             claims.append(_claim(draft, values))
-        odd += [(n, say) for say in said]
+        odd += [(draft.place or Say("第 {n} 条", n=n), say) for say in said]
     names, memo = keys(claims, {channel.link, origin.url} - {""}, origin.memo)
     entries: dict[str, Entry] = {}
     for key, values in zip(names, made, strict=True):
@@ -120,9 +121,9 @@ def _overall(made: int, entries: Collection[Entry]) -> Iterator[Problem]:
             yield Problem(str(Say("全文")), str(say))
 
 
-def _told(odd: Sequence[tuple[int, Say]]) -> Iterator[Problem]:
-    for n, say in odd[:TOLD]:
-        yield Problem(str(Say("第 {n} 条", n=n)), str(say))
+def _told(odd: Sequence[tuple[Say, Say]]) -> Iterator[Problem]:
+    for place, say in odd[:TOLD]:
+        yield Problem(str(place), str(say))
     if len(odd) > TOLD:
         yield Problem(str(Say("全文")), str(Say("条目里另有 {n} 个问题", n=len(odd) - TOLD)))
 
@@ -176,7 +177,7 @@ def _entry(draft: Draft, setting: _Setting, said: list[Say]) -> dict[str, Any]:
     for name in _FILLED:
         if not values[name]:
             values[name] = labelled.get(name) or setting.fill.get(name, "")
-    values["document_number"] = _bracketed(values["document_number"])
+    values["document_number"] = bracketed(values["document_number"])
     return values
 
 
@@ -249,7 +250,10 @@ def _address(link: str, base: str) -> str:
 
 
 def _attachments(draft: Draft, base: str) -> tuple[Attachment, ...]:
-    """Those the item names, then documents that its text links to; each address once."""
+    """Those the item names, then documents that its text links to; each address once.
+
+    One that is named and has no address is kept by its name: it lies beside a file, say.
+    """
     named = [(one.url, one.name, one.kind, one.size) for one in draft.attachments]
     for markup in (draft.body, draft.summary):
         if "href" in markup:
@@ -258,8 +262,8 @@ def _attachments(draft: Draft, base: str) -> tuple[Attachment, ...]:
     whole: dict[str, Attachment] = {}
     for url, name, kind, size in named:
         address = _address(url, base)
-        if address and address not in whole:
-            whole[address] = Attachment(address, name, kind, size)
+        if address or (name and not url):
+            whole.setdefault(address or name, Attachment(address, name, kind, size))
     return tuple(whole.values())
 
 
@@ -267,13 +271,14 @@ def _attachments(draft: Draft, base: str) -> tuple[Attachment, ...]:
 
 _HAN = "\u4e00-\u9fff"
 _SERIAL = r"(?:19|20)\d\d"
+_OPENS, _CLOSES = r"〔\[［(（【﹝〈《", r"〕\]］)）】﹞〉》"  # the first of each is the standard's
 _NUMBER = (
-    rf"(?:[{_HAN}]{{1,15}} ?[〔\[［(（【] ?{_SERIAL} ?[〕\]］)）】] ?第?\d{{1,5}}号"
+    rf"(?:[{_HAN}]{{1,15}} ?[{_OPENS}] ?{_SERIAL} ?[{_CLOSES}] ?第?\d{{1,5}}号"
     rf"|[{_HAN}]{{0,15}}令第\d{{1,4}}号)"
 )
 _AT_THE_END = re.compile(rf"[(（]({_NUMBER})[)）]\s*\Z")
 _ALONE = re.compile(rf"^\s*({_NUMBER})\s*$", re.M)
-_PARTS = re.compile(rf"(.+?) ?[〔\[［(（【] ?({_SERIAL}) ?[〕\]］)）】] ?(第?\d+号)")
+_PARTS = re.compile(rf"(.+?) ?[{_OPENS}] ?({_SERIAL}) ?[{_CLOSES}] ?(第?\d+号)")
 _ABOUT_ANOTHER = re.compile("解读|图解|问答|一图")
 _LABELS = {
     "索引号": "index_number",
@@ -313,7 +318,7 @@ def own_number(title: str, text: str) -> str:
     return alone[1] if alone else ""
 
 
-def _bracketed(number: str) -> str:
+def bracketed(number: str) -> str:
     """With the brackets the standard asks for: 国办发〔2018〕123号."""
     if not number or ("〔" in number and " " not in number):
         return number

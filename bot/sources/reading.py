@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime, tzinfo
+from pathlib import Path
 from typing import Any
 
-from bot.errors import Invalid
+from bot.errors import Invalid, SourceError
 from bot.model import Entry, Reading
 from bot.sources.base import Origin, Source, kinds, source_class
 from bot.sources.fetch import fetch, is_remote
@@ -20,9 +22,9 @@ FIELDS = (
 async def read(target: str, zone: tzinfo, *, kind: str = "", private: bool = False) -> Reading:
     """The catalogue at an address or in a file, read whole.
 
-    Without a `kind` the first that recognises the document reads it. `private`: the address may be
-    on our own network. Raises SourceError where it cannot be read whole, Invalid for an unknown
-    kind.
+    Without a `kind` the first that recognises the document and can read it does. `private`: the
+    address may be on our own network. Raises SourceError where it cannot be read whole, Invalid
+    for an unknown kind.
     """
     if kind:
         return await reader(kind).read(Origin(target, zone, private=private))
@@ -31,13 +33,17 @@ async def read(target: str, zone: tzinfo, *, kind: str = "", private: bool = Fal
 
 async def recognised(target: str, zone: tzinfo, *, private: bool = False) -> tuple[str, Reading]:
     """Which kind of catalogue stands there, and what it says. Raises SourceError."""
-    body = await fetch(Origin(target, zone, private=private))
-    readers = (reader(name) for name in kinds())
-    source = next(
-        (s for s in readers if s.recognises(body.data, body.content_type)), reader("feed")
-    )
+    origin = Origin(target, zone, private=private)
+    if not is_remote(target) and Path(target).is_dir():
+        return "folder", await reader("folder").read(origin)
+    body = await fetch(origin)
+    told = (reader(name) for name in kinds())
+    able = [s for s in told if s.recognises(body.data, body.content_type)] or [reader("feed")]
     at = Origin(body.url, zone, private=private)
-    return source.kind, source.parse(body.data, body.content_type, at)
+    for source in able[:-1]:
+        with suppress(SourceError):
+            return source.kind, source.parse(body.data, body.content_type, at)
+    return able[-1].kind, able[-1].parse(body.data, body.content_type, at)
 
 
 async def attempt(
@@ -65,11 +71,13 @@ def reader(kind: str, **options: Any) -> Source:
 
 def as_json(reading: Reading, zone: tzinfo) -> dict[str, Any]:
     """What `gongkai read --json` prints: items in the catalogue's order, times in `zone`."""
-    return {
+    printed = {
         "items": [_item(entry, zone) for entry in reading.entries],
         "problems": [{"where": p.where, "what": p.what} for p in reading.problems],
         "meta": dict(reading.meta),
     }
+    columns = reading.meta.get("columns")  # a table's: field → heading
+    return {**printed, "columns": columns} if columns else printed
 
 
 def _item(entry: Entry, zone: tzinfo) -> dict[str, Any]:

@@ -73,7 +73,11 @@ def _sources(office: Office, conn: Connection, scope: set[int]) -> list[dict[str
     for source, state, n in conn.execute(figures):
         counts.setdefault(source, {})[state] = n
     query = select(sources, units.c.name.label("unit")).join(units, units.c.id == sources.c.unit_id)
-    rows = conn.execute(query.where(sources.c.unit_id.in_(scope)).order_by(sources.c.id)).mappings()
+    rows = conn.execute(
+        query.where(sources.c.unit_id.in_(scope), sources.c.kind != catalog.HAND).order_by(
+            sources.c.id
+        )
+    ).mappings()
     return [
         {**row, "counts": counts.get(row["id"], {}), "part": _part(office, row)} for row in rows
     ]

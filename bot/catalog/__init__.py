@@ -1,0 +1,35 @@
+"""目录: sources are polled, entries become items.
+
+Identity is the source's key (see sources); a changed digest is a new revision of the item and holds
+what was made of it and has not gone. The first successful poll is the baseline. More than `max_new`
+new entries in one poll, or one older than `max_age`, wait for a person: a site's redesign floods
+nobody. Gone is missing from two whole reads while an older entry is still listed.
+"""
+
+from bot.catalog.deciding import listing, pause, poll_now, skip, take
+from bot.catalog.hand import HAND, add, amend, call_back, entries_of, give_back, submit
+from bot.catalog.intake import NOT_DRAFTED, take_in
+from bot.catalog.polling import poll_due, reader, sync
+from bot.catalog.quality import remind, report
+
+__all__ = [
+    "HAND",
+    "NOT_DRAFTED",
+    "add",
+    "amend",
+    "call_back",
+    "entries_of",
+    "give_back",
+    "listing",
+    "pause",
+    "poll_due",
+    "poll_now",
+    "reader",
+    "remind",
+    "report",
+    "skip",
+    "submit",
+    "sync",
+    "take",
+    "take_in",
+]

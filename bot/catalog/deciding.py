@@ -1,0 +1,138 @@
+"""What people decide about items and sources, and the list they decide by."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, or_, select, update
+
+from bot import audit, people
+from bot.db import (
+    items,
+    lock,
+    sources,
+    units,
+)
+from bot.errors import Conflict, NotFound
+from bot.model import (
+    Actor,
+    ItemState,
+    Right,
+    SourceState,
+)
+from bot.notices import close_notice
+
+
+def take(conn: Connection, now: datetime, actor: Actor, item_id: int) -> None:
+    """Let a waiting or skipped item become a draft. Raises NotAllowed, Conflict."""
+    row = _for(conn, actor, item_id)
+    if row["state"] == ItemState.COMPOSED:
+        raise Conflict("这个条目已经成稿")
+    values = {"state": ItemState.NEW, "waits": None, "due_at": now}
+    _decided(conn, now, actor, row, "item.take", values)
+
+
+def skip(conn: Connection, now: datetime, actor: Actor, item_id: int) -> None:
+    """Make nothing of it. Raises NotAllowed, Conflict."""
+    row = _for(conn, actor, item_id)
+    if row["state"] == ItemState.COMPOSED:
+        raise Conflict("这个条目已经成稿")
+    values = {"state": ItemState.SKIPPED, "waits": None, "due_at": None}
+    _decided(conn, now, actor, row, "item.skip", values)
+
+
+def _decided(
+    conn: Connection,
+    now: datetime,
+    actor: Actor,
+    row: RowMapping,
+    verb: str,
+    values: dict[str, Any],
+) -> None:
+    """A person's word on an item. A flood is over when none of its source waits any more."""
+    lost = {"lease": None, "leased_until": None, "tries": 0}  # what was at work on it ends unheard
+    conn.execute(update(items).where(items.c.id == row["id"]).values(**values, **lost))
+    audit.write(conn, now, actor, verb, f"item:{row['id']}")
+    close_notice(conn, now, f"item:{row['id']}")
+    waiting = items.c.source_id == row["source_id"], items.c.waits.is_not(None)
+    if not conn.execute(select(items.c.id).where(*waiting).limit(1)).first():
+        close_notice(conn, now, f"flood:{row['source_id']}")
+
+
+def _for(conn: Connection, actor: Actor, item_id: int) -> RowMapping:
+    lock(conn, items, [item_id])
+    query = select(*items.c, sources.c.unit_id).join(sources).where(items.c.id == item_id)
+    row = conn.execute(query).mappings().first()
+    if row is None:
+        raise NotFound("没有编号 {id} 的条目", id=item_id)
+    people.require(conn, actor, Right.WRITE, row["unit_id"])
+    return row
+
+
+def pause(conn: Connection, now: datetime, actor: Actor, key: str, paused: bool) -> None:
+    """Stop polling a source or go on. Raises NotFound, NotAllowed."""
+    row = conn.execute(select(sources).where(sources.c.key == key)).mappings().first()
+    if row is None:
+        raise NotFound("没有来源 {key}", key=key)
+    if actor.person is not None:
+        people.require(conn, actor, Right.ADMIN, row["unit_id"])
+    state = SourceState.PAUSED if paused else SourceState.ACTIVE
+    values = {"state": state, "due_at": now}
+    conn.execute(update(sources).where(sources.c.key == key).values(**values))
+    audit.write(
+        conn, now, actor, "source.pause" if paused else "source.activate", f"source:{row['id']}"
+    )
+
+
+def poll_now(conn: Connection, now: datetime, actor: Actor, key: str) -> None:
+    """Let the next turn poll it. Raises NotFound, NotAllowed."""
+    row = conn.execute(select(sources).where(sources.c.key == key)).mappings().first()
+    if row is None:
+        raise NotFound("没有来源 {key}", key=key)
+    if actor.person is not None:
+        people.require(conn, actor, Right.WRITE, row["unit_id"])
+    conn.execute(update(sources).where(sources.c.key == key).values(due_at=now))
+
+
+def listing(
+    conn: Connection,
+    unit_ids: set[int],
+    *,
+    state: str = "",
+    source: str = "",
+    words: str = "",
+    handed_in: str = "",
+    limit: int = 50,
+    offset: int = 0,
+) -> list[RowMapping]:
+    """Items of some units, newest first; `words` are looked for in the title.
+
+    `handed_in`: what the unit of that key handed in to others, whatever became of it; then these
+    must be among `unit_ids`, or that unit.
+    """
+    giver = units.alias()
+    mine = or_(sources.c.unit_id.in_(unit_ids), items.c.from_unit_id.in_(unit_ids))
+    query = (
+        select(
+            *items.c,
+            sources.c.key.label("source_key"),
+            sources.c.unit_id,
+            giver.c.name.label("from_unit"),
+        )
+        .join(sources, sources.c.id == items.c.source_id)
+        .outerjoin(giver, giver.c.id == items.c.from_unit_id)
+        .where(mine if handed_in else sources.c.unit_id.in_(unit_ids))
+    )
+    if handed_in:
+        query = query.where(giver.c.key == handed_in)
+    if state == "waiting":
+        query = query.where(items.c.state == ItemState.NEW, items.c.waits.is_not(None))
+    elif state:
+        query = query.where(items.c.state == state)
+    if source:
+        query = query.where(sources.c.key == source)
+    if words:
+        query = query.where(items.c.title.contains(words, autoescape=True))
+    order = (items.c.published.desc().nulls_last(), items.c.id.desc())
+    return list(conn.execute(query.order_by(*order).limit(limit).offset(offset)).mappings())

@@ -1,0 +1,162 @@
+"""Sources: what config.toml declares is taken in, and each is polled when its time has come."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy import Connection, RowMapping, insert, select, update
+
+from bot import config, lease
+from bot.catalog.hand import HAND
+from bot.catalog.intake import take_in
+from bot.config import SourcePart
+from bot.db import (
+    sources,
+    store_away,
+    units,
+)
+from bot.errors import GongkaiError, SourceError
+from bot.language import Say
+from bot.model import (
+    Reading,
+    SourceState,
+)
+from bot.notices import close_notice, open_notice
+from bot.office import Office
+from bot.sources.base import Origin, Source, kinds, source_class
+
+TELL_AFTER_FAILURES = 3
+log = logging.getLogger("gongkai.catalog")
+
+
+# ---------------------------------------------------------------- taking the file in
+
+
+def sync(office: Office, conn: Connection, now: datetime) -> None:
+    """Take the units and sources the file declares; a key that vanished pauses.
+
+    Raises ConfigError for an unknown kind or option.
+    """
+    _sync_units(office, conn)
+    unit_ids = dict(conn.execute(select(units.c.key, units.c.id)).all())
+    stand = {r["key"]: r for r in conn.execute(select(sources)).mappings()}
+    for key, part in office.config.sources.items():
+        reader(office, key, part)
+        values = {"unit_id": unit_ids[part.unit], "kind": part.kind, "url": part.url}
+        if key not in stand:
+            fresh = {"key": key, "state": SourceState.ACTIVE, "due_at": now}
+            conn.execute(insert(sources).values(**fresh, **values))
+        elif any(stand[key][k] != v for k, v in values.items()):
+            # Another address: what it said last is no longer a base for a conditional request.
+            again = {"etag": "", "last_modified": "", "due_at": now}
+            conn.execute(update(sources).where(sources.c.key == key).values(**values, **again))
+    gone = {k for k, row in stand.items() if row["kind"] != HAND} - set(office.config.sources)
+    paused = {"state": SourceState.PAUSED}
+    conn.execute(update(sources).where(sources.c.key.in_(gone)).values(**paused))
+
+
+def _sync_units(office: Office, conn: Connection) -> None:
+    for key, part in office.config.units.items():
+        steps = [step.model_dump(mode="json") for step in part.steps]
+        values = {"name": part.name, "steps": steps}
+        if conn.execute(select(units.c.id).where(units.c.key == key)).first():
+            conn.execute(update(units).where(units.c.key == key).values(**values))
+        else:
+            conn.execute(insert(units).values(key=key, **values))
+    ids = dict(conn.execute(select(units.c.key, units.c.id)).all())
+    for key, part in office.config.units.items():
+        parent = ids.get(part.parent) if part.parent else None
+        conn.execute(update(units).where(units.c.key == key).values(parent_id=parent))
+
+
+def reader(office: Office, key: str, part: SourcePart) -> Source:
+    """The source's reader. Raises ConfigError naming what is wrong in the file."""
+    file, source = office.config.path, office.config.path.read_text("utf-8")
+    if part.kind not in kinds():
+        raise config.unknown(file, source, ["sources", key, "kind"], part.kind, kinds())
+    kind = source_class(part.kind)
+    under = ["sources", key, "options"]
+    return kind(config.check(kind.options_model, part.options, file, source, under))
+
+
+# ---------------------------------------------------------------- polling
+
+
+async def poll_due(office: Office, n: int = 4) -> int:
+    """Poll the sources whose time has come, side by side; give how many."""
+    rows = await asyncio.to_thread(_claim, office, n)
+    await asyncio.gather(*(_poll(office, row, office.config.sources[row["key"]]) for row in rows))
+    return len(rows)
+
+
+def _claim(office: Office, n: int) -> list[RowMapping]:
+    declared = sources.c.key.in_(list(office.config.sources))
+    with office.db.write() as conn:
+        now = office.db.now(conn)
+        active = sources.c.state == SourceState.ACTIVE
+        return lease.claim(conn, sources, now, n, active, declared)
+
+
+async def _poll(office: Office, row: RowMapping, part: SourcePart) -> None:
+    """A source that cannot be read, for whatever cause, blocks no other."""
+    try:
+        reading = await reader(office, row["key"], part).read(_origin(office, row, part))
+        await asyncio.to_thread(_take, office, row, part, reading)
+    except GongkaiError as error:
+        await asyncio.to_thread(_failed, office, row, part, error)
+    except Exception as error:
+        if store_away(error):
+            raise
+        log.exception("source %s", row["key"])
+        said = Say("读取时内部出错（{kind}），请管理员查看日志", kind=type(error).__name__)
+        await asyncio.to_thread(_failed, office, row, part, SourceError(said))
+
+
+def _take(office: Office, row: RowMapping, part: SourcePart, reading: Reading) -> None:
+    """Nothing of a reading whose lease was lost: whoever has it now reads for himself."""
+    with office.db.write() as conn:
+        now = office.db.now(conn)
+        if _polled(conn, now, row, part, reading) and not reading.unchanged:
+            take_in(office, conn, now, row, part, reading)
+
+
+def _origin(office: Office, row: RowMapping, part: SourcePart) -> Origin:
+    remote = urlsplit(part.url).scheme in ("http", "https")
+    url = part.url if remote else str(office.config.place(part.url))
+    fill = tuple(part.fill.items())
+    known = row["etag"], row["last_modified"]
+    return Origin(url, office.config.tz, *known, part.private, fill, row["memo"] or {})
+
+
+def _polled(
+    conn: Connection, now: datetime, row: RowMapping, part: SourcePart, reading: Reading
+) -> bool:
+    values: dict[str, Any] = {"polled_at": now, "ok_at": now, "failures": 0, "error": None}
+    if not reading.unchanged:
+        values |= {"etag": reading.etag, "last_modified": reading.last_modified}
+        values |= {"memo": dict(reading.memo)}
+        values["problems"] = [{"where": p.where, "what": p.what} for p in reading.problems[:50]]
+        values |= {"baseline_at": row["baseline_at"] or now, "baseline_only": False}
+    mine = lease.settle(conn, sources, row, now + part.every, **values)
+    if mine:
+        close_notice(conn, now, f"source:{row['id']}")
+    return mine
+
+
+def _failed(office: Office, row: RowMapping, part: SourcePart, error: GongkaiError) -> None:
+    """Nothing was taken. Looked at again after the usual while, growing to six hours."""
+    failures = row["failures"] + 1
+    wait = min(part.every * 2 ** min(failures, 6), max(part.every, timedelta(hours=6)))
+    with office.db.write() as conn:
+        now = office.db.now(conn)
+        values = {"polled_at": now, "failures": failures, "error": error.say.json()}
+        lease.settle(conn, sources, row, now + wait, **values)
+        if failures >= TELL_AFTER_FAILURES or (isinstance(error, SourceError) and error.gone):
+            said = Say(
+                "来源 {key} 连续 {n} 次读不到：{why}", key=row["key"], n=failures, why=error.say
+            )
+            open_notice(conn, now, f"source:{row['id']}", said, row["unit_id"], "/accounts")

@@ -1,0 +1,311 @@
+"""The catalogue's quality: what is missing, misplaced, late, due, twice or out of date.
+
+Every figure is the number of the rows under it. What is older than its source by more than
+`history`, or was published longer ago than that, is listed apart: importing old documents is no
+omission. Where the holidays of a year are not known, a term is not guessed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from bot.catalog import nature
+from bot.catalog.standing import Item, load
+from bot.catalog.terms import clock
+from bot.config import QualityPart
+from bot.db import sources, units
+from bot.language import Say
+from bot.model import Entry
+from bot.notices import close_notices_but, open_notices
+from bot.office import Office
+from bot.workdays import UnknownYear, office_day
+
+RULES: Mapping[str, Say] = {
+    "missing": Say("缺少必备要素"),
+    "undated": Say("没有日期"),
+    "dates": Say("日期矛盾"),
+    "column": Say("栏目或分类不对"),
+    "duplicate": Say("重复"),
+    "stale": Say("栏目久未更新"),
+    "overdue": Say("到期未公开"),
+    "late": Say("超过时限才公开"),
+    "due": Say("时限将到"),
+    "uninterpreted": Say("缺少政策解读"),
+    "take_down": Say("公示期满未撤下"),
+    "unknown": Say("无法推算时限"),
+    "history": Say("历史条目，另列"),
+    "running": Say("在时限内，尚未公开"),
+    "in_time": Say("按时公开"),
+}
+QUIET = ("history", "running", "in_time")  # told, and nobody need act
+FIELDS: Mapping[str, Say] = {
+    "title": Say("标题"),
+    "publisher": Say("发布机构"),
+    "index_number": Say("索引号"),
+    "document_number": Say("发文字号"),
+    "summary": Say("内容概述"),
+    "link": Say("网址"),
+}
+HEADS: Mapping[str, Say] = {
+    "unit": Say("单位"),
+    "source": Say("来源"),
+    "check": Say("检查"),
+    "item": Say("编号"),
+    "title": Say("标题"),
+    "column": Say("栏目"),
+    "formed": Say("成文"),
+    "published": Say("公开"),
+    "deadline": Say("期限"),
+    "said": Say("说明"),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One thing found. `item` None: a column without any entry."""
+
+    rule: str
+    unit: str
+    source: str
+    said: Say
+    item: Item | None = None
+    column: str = ""
+    deadline: date | None = None
+
+    def json(self) -> dict[str, Any]:
+        """Flat, keyed as HEADS, the rule's code beside its name."""
+        of = self.item
+        return {
+            "rule": self.rule,
+            "unit": self.unit,
+            "source": self.source,
+            "check": str(RULES[self.rule]),
+            "item": of.id if of else None,
+            "title": of.entry.title if of else "",
+            "column": self.column or (of.entry.column if of else ""),
+            "formed": of.formed.isoformat() if of and of.formed else None,
+            "published": of.public.isoformat() if of and of.public else None,
+            "deadline": self.deadline.isoformat() if self.deadline else None,
+            "said": str(self.said),
+        }
+
+
+@dataclass(frozen=True)
+class Report:
+    rows: tuple[Row, ...]
+    items: Mapping[tuple[str, str], int]  # (unit, source) → how many stand
+
+    def json(self) -> dict[str, Any]:
+        """Each source with its figures, and under each figure the rows it counts."""
+        of: dict[tuple[str, str], dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
+        for row in self.rows:
+            of[row.unit, row.source][row.rule].append(row.json())
+        return {
+            "sources": [
+                {"unit": unit, "source": source, "items": n, "checks": _checks(of[unit, source])}
+                for (unit, source), n in self.items.items()
+            ]
+        }
+
+
+def _checks(found: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
+    return [
+        {"rule": rule, "name": str(RULES[rule]), "count": len(found[rule]), "rows": found[rule]}
+        for rule in RULES
+        if rule in found
+    ]
+
+
+def report(
+    office: Office, conn: Connection, now: datetime, unit_ids: Collection[int], source: str = ""
+) -> Report:
+    """Everything found in the catalogues of some units, or in one source of theirs."""
+    everything = load(office, conn, unit_ids, source)
+    found = [item for item in everything if item.listed]
+    today, rules = office_day(now, office.config.tz), office.config.quality
+    rows = [row for item in found for row in _of_one(office, item, today)]
+    rows += [row for item in everything if (row := _to_take_down(office, item, today))]
+    rows += _twins(found)
+    rows += _stale(office, conn, unit_ids, source, found, today)
+    rows += _uninterpreted(office, rules, found, today)
+    order = list(RULES)
+    rows.sort(key=lambda r: (r.unit, r.source, order.index(r.rule), r.item.id if r.item else 0))
+    return Report(tuple(rows), Counter((item.unit, item.source) for item in found))
+
+
+# ---------------------------------------------------------------- one entry by itself
+
+
+def _of_one(office: Office, item: Item, today: date) -> Iterator[Row]:
+    rules = office.config.quality
+    if lacking := list(_lacking(item.entry, rules)):
+        names = "、".join(str(FIELDS[name]) for name in lacking)
+        yield _row("missing", item, Say("缺{names}", names=names))
+    if item.formed is None and item.entry.published is None and "date" in rules.required:
+        yield _row("undated", item, Say("没有成文日期，也没有发布日期"))
+    if item.formed and item.public and item.formed > item.public:
+        yield _row("dates", item, Say("成文日期晚于公开日期"))
+    if wrong := _misplaced(item.entry, rules):
+        yield _row("column", item, wrong)
+    if found := clock(office.calendar, rules, item, today):
+        yield _row(found.rule, item, found.said, found.deadline)
+
+
+def _row(rule: str, item: Item, said: Say, deadline: date | None = None) -> Row:
+    return Row(rule, item.unit, item.source, said, item, deadline=deadline)
+
+
+def _lacking(entry: Entry, rules: QualityPart) -> Iterator[str]:
+    for name in rules.required:
+        if name == "document_number" and not nature.wants_number(entry, rules.policies):
+            continue
+        if name != "date" and not getattr(entry, name):
+            yield name
+
+
+def _misplaced(entry: Entry, rules: QualityPart) -> Say | None:
+    if rules.columns and entry.column not in rules.columns:
+        return (
+            Say("没有“{column}”这个栏目", column=entry.column) if entry.column else Say("没有栏目")
+        )
+    top = entry.topic.replace("/", "\\").partition("\\")[0].strip()
+    if top and rules.topics and top not in rules.topics:
+        return Say("没有“{topic}”这个主题分类", topic=top)
+    in_policies = any(word in entry.column for word in rules.policies)
+    if in_policies and "解读" in entry.title:
+        return Say("解读放在了政策文件栏目")
+    alone = replace(entry, column="")
+    numbered = entry.document_number and nature.is_policy(alone, ())
+    return Say("政策文件放在了解读栏目") if numbered and "解读" in entry.column else None
+
+
+# ---------------------------------------------------------------- entries beside each other
+
+
+def _twins(found: Iterable[Item]) -> Iterator[Row]:
+    """Same title and document number at one unit; without a number, of the same day."""
+    alike: dict[tuple[str, ...], list[Item]] = defaultdict(list)
+    for item in found:
+        number = nature.normal(item.entry.document_number)
+        mark = number or str(item.formed or item.public or "")
+        alike[item.unit, nature.normal(item.entry.title), mark].append(item)
+    for same in alike.values():
+        for item in same if len(same) > 1 else ():
+            others = "、".join(f"#{other.id}" for other in same if other is not item)
+            yield _row("duplicate", item, Say("与 {others} 标题、文号相同", others=others))
+
+
+def _stale(
+    office: Office,
+    conn: Connection,
+    unit_ids: Collection[int],
+    source: str,
+    found: Iterable[Item],
+    today: date,
+) -> Iterator[Row]:
+    """Columns without a new entry for too long, and declared ones without any."""
+    newest: dict[tuple[str, str, str], Item] = {}
+    for item in found:
+        place = item.unit, item.source, item.entry.column
+        if item.entry.column and (place not in newest or _day(item) > _day(newest[place])):
+            newest[place] = item
+    for (unit, key, column), item in newest.items():
+        span = _span(office.config.quality, column)
+        if (idle := today - _day(item)) > span:
+            said = Say("“{column}”已 {n} 天没有更新", column=column, n=idle.days)
+            yield Row("stale", unit, key, said, item, column, _day(item) + span)
+    for unit, key in _declared(conn, unit_ids, source):
+        part = office.config.sources.get(key)
+        for column in part.columns if part else ():
+            if (unit, key, column) not in newest:
+                yield Row(
+                    "stale", unit, key, Say("“{column}”是空栏目", column=column), None, column
+                )
+
+
+def _day(item: Item) -> date:
+    return item.public or item.formed or item.seen
+
+
+def _span(rules: QualityPart, column: str) -> Any:
+    return next((span for word, span in rules.stale_columns.items() if word in column), rules.stale)
+
+
+def _declared(conn: Connection, unit_ids: Collection[int], source: str) -> list[tuple[str, str]]:
+    query = select(units.c.key, sources.c.key.label("source")).join(
+        units, units.c.id == sources.c.unit_id
+    )
+    query = query.where(sources.c.unit_id.in_(unit_ids), sources.c.baseline_at.is_not(None))
+    if source:
+        query = query.where(sources.c.key == source)
+    return [(unit, key) for unit, key in conn.execute(query)]
+
+
+def _uninterpreted(
+    office: Office, rules: QualityPart, found: Sequence[Item], today: date
+) -> Iterator[Row]:
+    if not rules.interpretation:
+        return
+    told = nature.Interpretations(item.entry for item in found)
+    for item in found:
+        if item.public is None or not nature.is_policy(item.entry, rules.policies):
+            continue
+        if item.public < item.added - rules.history:
+            continue
+        try:
+            last = office.calendar.add(item.public, rules.interpretation)
+        except UnknownYear:
+            continue
+        if today > last and not told.speak_of(item.entry):
+            said = Say("公开 {n} 个工作日后仍没有解读", n=rules.interpretation)
+            yield _row("uninterpreted", item, said, last)
+
+
+# ---------------------------------------------------------------- 公示
+
+
+def _to_take_down(office: Office, item: Item, today: date) -> Row | None:
+    rules = office.config.quality
+    begins = item.public or item.formed
+    if begins is None or not (item.listed or item.posted):
+        return None
+    if not nature.is_list_of_people(item.entry, rules.lists):
+        return None
+    try:
+        last = nature.stands_until(item.entry, begins, office.calendar.add, rules.take_down)
+    except UnknownYear as error:
+        return _row("unknown", item, error.say)
+    if today <= last:
+        return None
+    old = last < item.added - rules.history
+    said = Say("公示期 {day} 届满，名单应当撤下", day=last.isoformat())
+    return _row("history" if old else "take_down", item, said, last)
+
+
+def remind(office: Office) -> int:
+    """Tell people of the 公示 that must be taken down, and of no other any more; give how many."""
+    with office.db.write() as conn:
+        now = office.db.now(conn)
+        everyone = dict(conn.execute(select(units.c.key, units.c.id)).all())
+        found = load(office, conn, set(everyone.values()), only="公示")
+        today = office_day(now, office.config.tz)
+        ended = [row for item in found if (row := _to_take_down(office, item, today))]
+        told = [
+            (now, f"take-down:{row.item.id}", _reminder(row), everyone[row.unit], "/items")
+            for row in ended
+            if row.rule == "take_down" and row.item
+        ]
+        open_notices(conn, told)
+        close_notices_but(conn, now, "take-down:", {key for _, key, *_ in told})
+    return len(told)
+
+
+def _reminder(row: Row) -> Say:
+    title = row.item.entry.title if row.item else ""
+    return Say("“{title}”：{why}", title=title, why=row.said)

@@ -1,0 +1,212 @@
+"""A folder into which files are dropped: one file, one entry.
+
+Word documents (.docx) and texts (.txt) are read as 公文 (document.py); of any other file the name is
+the title and the file itself the attachment. A subfolder is the column. A file that is still being
+written (a lock file, an unfinished download, one that changes while we look) is left for the next
+reading. One that cannot be read is a problem under its name; the others are taken, and nothing
+counts as gone until all can be read again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import mimetypes
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import ClassVar
+from urllib.parse import quote
+
+from pydantic import Field
+
+from bot.errors import SourceError
+from bot.language import Say
+from bot.model import Attachment, Problem, Reading, digest_of
+from bot.sources.base import Options, Origin, Source
+from bot.sources.decode import decode
+from bot.sources.document import Line, elements
+from bot.sources.draft import Channel, Draft, reading_of
+from bot.sources.packed import DOCUMENT, holds, is_old
+from bot.sources.plain import words
+from bot.sources.word import read_word
+
+FILES = 2_000  # in the folder and below it
+DEPTH = 3  # folders in folders
+YOUNG = 10  # seconds since its last change, within which a file may still be growing
+_UNFINISHED = (
+    ".part",
+    ".partial",
+    ".crdownload",
+    ".download",
+    ".tmp",
+    ".temp",
+    ".filepart",
+    ".lnk",
+)
+_NO_ENTRY = {"thumbs.db", "desktop.ini"}
+
+
+class FolderOptions(Options):
+    address: str = ""  # where the public finds the folder, if it does: https://…/files/
+    settle: float = Field(1, ge=0, le=30)  # seconds to see whether a young file still changes
+    max_bytes: int = 50_000_000  # of a document; other files are not opened
+
+
+@dataclass(frozen=True)
+class _File:
+    path: Path
+    name: str  # within the folder, with / between
+    size: int
+    changed: int  # nanoseconds
+
+    @property
+    def stamp(self) -> tuple[str, int, int]:
+        return self.name, self.size, self.changed
+
+
+class Folder(Source):
+    """Files on a disk of the office's, or on a share mounted there."""
+
+    kind: ClassVar[str] = "folder"
+    options_model: ClassVar[type[Options]] = FolderOptions
+    options: FolderOptions
+
+    async def read(self, origin: Origin) -> Reading:
+        before = await asyncio.to_thread(_files, Path(origin.url))
+        if any(time.time_ns() - file.changed < YOUNG * 1_000_000_000 for file in before):
+            await asyncio.sleep(self.options.settle)
+        return await asyncio.to_thread(self._taken, before, origin)
+
+    def _taken(self, before: list[_File], origin: Origin) -> Reading:
+        files = _files(Path(origin.url))
+        steady = {file.stamp for file in before}
+        whole = all(file.stamp in steady for file in files)
+        etag = digest_of([list(file.stamp) for file in files]) if whole else ""
+        if whole and etag == origin.etag:
+            return Reading(unchanged=True, etag=etag, memo=origin.memo)
+        drafts, problems = [], []
+        for file in files:
+            try:
+                if file.stamp not in steady:
+                    raise SourceError("还在变动，下次再读")
+                drafts.append(self._draft(file))
+            except SourceError as error:
+                problems.append(Problem(file.name, str(error)))
+        channel = Channel(tuple(drafts), problems=tuple(problems))
+        reading = reading_of(channel, replace(origin, url=self.options.address))
+        return replace(reading, etag=etag, whole=not problems)
+
+    def parse(self, body: bytes, content_type: str, origin: Origin) -> Reading:
+        """One document by itself."""
+        name = Path(origin.url).name or "document"
+        return reading_of(Channel((self._read(name, body),)), replace(origin, url=""))
+
+    @classmethod
+    def recognises(cls, body: bytes, content_type: str) -> bool:
+        return holds(body, DOCUMENT)
+
+    # -------------------------------------------------------------- a file
+
+    def _draft(self, file: _File) -> Draft:
+        link = f"{self.options.address.rstrip('/')}/{quote(file.name)}"
+        link = link if self.options.address else ""
+        if file.path.suffix.lower() in (".docx", ".txt"):
+            if file.size > self.options.max_bytes:
+                raise SourceError("文件超过 {n} 字节，不予读取", n=self.options.max_bytes)
+            draft = self._read(file.name, _bytes(file))
+        else:
+            draft = _bare(file, link)
+        column = file.name.rpartition("/")[0]
+        return replace(draft, column=column, links=(link,) if link else ())
+
+    def _read(self, name: str, body: bytes) -> Draft:
+        if holds(body, DOCUMENT) or is_old(body) or name.lower().endswith(".docx"):
+            lines, odd = read_word(body)
+        else:
+            lines, odd = _text(body)
+        found = elements(lines, words(Path(name).stem))
+        return Draft(
+            title=found.title,
+            ids=(name,),
+            formed=(found.formed,),
+            publisher=found.publisher,
+            document_number=found.number,
+            body=_escaped(found.body),
+            attachments=tuple(Attachment("", one) for one in found.attachments),
+            raw=hashlib.sha256(body).digest(),
+            notes=(*odd, *found.notes),
+            place=Say("{file}", file=name),
+        )
+
+
+def _bare(file: _File, link: str) -> Draft:
+    """A file that is not opened: its name says what it is."""
+    suffix = file.path.suffix.lower()
+    old = suffix in (".doc", ".wps")
+    notes = (Say("旧格式的文档读不出正文；请另存为 .docx"),) if old else ()
+    kind = mimetypes.guess_type(file.path.name)[0] or ""
+    return Draft(
+        title=words(file.path.stem),
+        ids=(file.name,),
+        attachments=(Attachment(link, file.path.name, kind, file.size),),
+        raw=repr(file.stamp).encode(),
+        notes=notes,
+        place=Say("{file}", file=file.name),
+    )
+
+
+def _text(body: bytes) -> tuple[list[Line], tuple[Say, ...]]:
+    decoded = decode(body)
+    if not decoded.text.strip():
+        raise SourceError("文件是空的")
+    spoiled = (Say("有的字节读不懂，以 � 代替"),) if "\ufffd" in decoded.text else ()
+    return [Line(line.strip()) for line in decoded.text.splitlines()], spoiled
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;")
+
+
+def _bytes(file: _File) -> bytes:
+    try:
+        return file.path.read_bytes()
+    except OSError as error:
+        raise SourceError("读不了文件：{why}", why=error.strerror or str(error)) from error
+
+
+# ---------------------------------------------------------------- the folder
+
+
+def _files(folder: Path) -> list[_File]:
+    """The files that may be entries, by name; links are not followed. Raises SourceError."""
+    try:
+        found = list(islice(_within(folder, folder, DEPTH), FILES + 1))
+    except FileNotFoundError as error:
+        raise SourceError("没有文件夹 {path}", gone=True, path=str(folder)) from error
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise SourceError("读不了文件夹 {path}：{why}", path=str(folder), why=why) from error
+    if len(found) > FILES:
+        raise SourceError("文件夹里超过 {n} 个文件，不予读取", n=FILES)
+    return sorted(found, key=lambda file: file.name)
+
+
+def _within(folder: Path, top: Path, depth: int) -> Iterator[_File]:
+    with os.scandir(folder) as there:
+        for one in there:
+            path = Path(one.path)
+            if one.is_dir(follow_symlinks=False) and depth and not one.name.startswith("."):
+                yield from _within(path, top, depth - 1)
+            elif one.is_file(follow_symlinks=False) and not _passed_over(one.name):
+                stat = one.stat(follow_symlinks=False)
+                name = path.relative_to(top).as_posix()
+                yield _File(path, name, stat.st_size, stat.st_mtime_ns)
+
+
+def _passed_over(name: str) -> bool:
+    low = name.lower()
+    return name.startswith(("~$", ".", "~WRL")) or low.endswith(_UNFINISHED) or low in _NO_ENTRY
