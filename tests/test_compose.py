@@ -13,7 +13,7 @@ from PIL import Image
 from sqlalchemy import select, update
 
 from bot import catalog, compose, lease, media, people
-from bot.compose import Body
+from bot.compose import Body, catalogue
 from bot.db import (
     accounts,
     approvals,
@@ -498,7 +498,7 @@ def test_what_a_person_takes_while_the_machine_composes_becomes_one_post(
         compose.from_item(made, conn, now, zhou, item)
         conn.execute(update(items).values(lease=None, leased_until=None))
         with pytest.raises(Conflict), conn.begin_nested():
-            compose._compose_claimed(made, conn, now, claimed)
+            catalogue._compose_claimed(made, conn, now, claimed)
     assert len(rows(made, posts)) == 1
 
 

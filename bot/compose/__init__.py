@@ -1,0 +1,46 @@
+"""成稿: posts and their revisions. Everything is rendered here; delivering never renders.
+
+A revision is immutable: what its author wrote, and for each account the exact parts that would be
+sent, bound by a digest. Screening is part of making one. Changing anything makes a new revision and
+voids the sign-off of the one before.
+
+body       what an author writes, and one part of it as it would be sent
+rendering  a body on one account: fitted, screened, held against what the platform takes
+filling    a template filled with an entry's fields: a body
+reading    posts, revisions and items as they stand
+drafting   making a post, revising it, putting it away
+catalogue  new items become drafts when their turn comes, or at a person's word
+answering  answers to the public, withdrawals
+"""
+
+from bot.compose.answering import answer, withdrawal
+from bot.compose.body import Body, Rendered
+from bot.compose.catalogue import compose_due, from_item
+from bot.compose.drafting import close, create, manifest_of, revise
+from bot.compose.filling import body_from, body_of, fields_of
+from bot.compose.reading import account_keys, current, item_of, locked, one, source_moved
+from bot.compose.rendering import preview, render
+
+__all__ = [
+    "Body",
+    "Rendered",
+    "account_keys",
+    "answer",
+    "body_from",
+    "body_of",
+    "close",
+    "compose_due",
+    "create",
+    "current",
+    "fields_of",
+    "from_item",
+    "item_of",
+    "locked",
+    "manifest_of",
+    "one",
+    "preview",
+    "render",
+    "revise",
+    "source_moved",
+    "withdrawal",
+]

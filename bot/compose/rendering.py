@@ -1,0 +1,100 @@
+"""A body on one account: fitted, screened, and held against what the platform takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sqlalchemy import Connection, RowMapping
+
+from bot import text
+from bot.compose.body import Body, Rendered
+from bot.compose.reading import accounts_of
+from bot.model import PREVIOUS_PART, Capabilities, Finding, Outgoing, OverLimit, Severity
+from bot.office import Office
+from bot.screen import Rules, screen
+
+
+def preview(office: Office, conn: Connection, body: Body, keys: Sequence[str]) -> list[Rendered]:
+    """For each account, exactly what would be sent. Raises NotFound for an unknown account."""
+    return [part for row in accounts_of(conn, keys) for part in render(office, body, row)]
+
+
+def render(office: Office, body: Body, account: RowMapping) -> list[Rendered]:
+    """The parts of a body on one account, in order."""
+    able = Capabilities.of(account["capabilities"])
+    whole = body.variants.get(account["key"], body.text)
+    rule = body.over_limit or able.over_limit
+    texts = _fitted(whole, able, rule, body.link)
+    return [_part(office, body, account, able, n, words) for n, words in enumerate(texts)]
+
+
+def _fitted(whole: str, able: Capabilities, rule: OverLimit, link: str) -> list[str]:
+    """Never cut silently: what cannot be fitted stays whole and is a finding."""
+    try:
+        if rule is OverLimit.SHORTEN:
+            return [text.fit(whole, able, link)]
+        if rule is OverLimit.THREAD:
+            return text.thread(whole, able)
+    except ValueError:
+        pass
+    return [whole]
+
+
+def _part(
+    office: Office, body: Body, account: RowMapping, able: Capabilities, n: int, words: str
+) -> Rendered:
+    answers = body.in_reply_to.get(account["key"], "")
+    outgoing = Outgoing(
+        text=words,
+        media=body.media if n == 0 else (),
+        language=body.language,
+        visibility=body.visibility,
+        warning=body.warning if able.warning else "",
+        link=body.link,
+        in_reply_to=answers if n == 0 else PREVIOUS_PART,
+        title=body.title if able.title and n == 0 else "",
+    )
+    found = tuple(_screened(office, outgoing, account, able))
+    size = text.count(words, able.unit, able.link_weight)
+    return Rendered(account, n, outgoing, found, size, able.text_limit)
+
+
+def _screened(
+    office: Office, outgoing: Outgoing, account: RowMapping, able: Capabilities
+) -> list[Finding]:
+    found = screen(outgoing.text, rules=_rules(office), capabilities=able)
+    if outgoing.warning and text.over(outgoing.warning + outgoing.text, able):
+        said = "内容提示与正文合计超出该平台的字数"  # platforms count both in one limit
+        found.append(Finding("over-limit", Severity.BLOCK, 0, 0, "", said))
+    for more in (outgoing.title, outgoing.warning, *(m.alt for m in outgoing.media)):
+        # A span in another field than the text would mark the wrong place: keep the words only.
+        found += [replace(f, start=0, end=0) for f in screen(more, rules=_rules(office))]
+    return found + list(_platform_findings(outgoing, account, able))
+
+
+def _rules(office: Office) -> Rules:
+    stated = office.config.review.severities
+    return Rules({rule: None if s == "off" else Severity(s) for rule, s in stated.items()})
+
+
+def _platform_findings(
+    outgoing: Outgoing, account: RowMapping, able: Capabilities
+) -> list[Finding]:
+    """What the account itself cannot take."""
+    said = []
+    if not account["identity"] and not able.by_hand:
+        said.append(("unconnected", "账号尚未连接，签发前须先连接"))
+    if len(outgoing.media) > able.media_count:
+        said.append(("media-count", "图片多于该平台允许的张数"))
+    if any(m.kind not in able.media_kinds for m in outgoing.media):
+        said.append(("media-kind", "该平台不收这种图片格式"))
+    if able.media_bytes and any(m.size > able.media_bytes for m in outgoing.media):
+        said.append(("media-bytes", "图片超过该平台允许的大小"))
+    if outgoing.visibility not in able.visibilities:
+        said.append(("visibility", "该平台没有这种可见范围"))
+    if outgoing.in_reply_to not in ("", PREVIOUS_PART) and not able.answer:
+        said.append(("answer", "该平台不能在评论下答复"))
+    if not (outgoing.text.strip() or outgoing.media):
+        said.append(("empty", "正文是空的"))
+    return [Finding(rule, Severity.BLOCK, 0, 0, "", message) for rule, message in said]
