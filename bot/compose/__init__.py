@@ -10,6 +10,7 @@ filling    a template filled with an entry's fields: a body
 reading    posts, revisions and items as they stand
 drafting   making a post, revising it, putting it away
 catalogue  new items become drafts when their turn comes, or at a person's word
+series     written by a template at a person's word: updates of an emergency, corrections too
 answering  answers to the public, withdrawals
 """
 
@@ -17,9 +18,10 @@ from bot.compose.answering import answer, withdrawal
 from bot.compose.body import Body, Rendered
 from bot.compose.catalogue import compose_due, from_item
 from bot.compose.drafting import close, create, manifest_of, revise
-from bot.compose.filling import body_from, body_of, fields_of
+from bot.compose.filling import body_from, body_of, fields_of, tried
 from bot.compose.reading import account_keys, current, item_of, locked, one, source_moved
 from bot.compose.rendering import preview, render
+from bot.compose.series import correction, follow_up, from_template
 
 __all__ = [
     "Body",
@@ -30,10 +32,13 @@ __all__ = [
     "body_of",
     "close",
     "compose_due",
+    "correction",
     "create",
     "current",
     "fields_of",
+    "follow_up",
     "from_item",
+    "from_template",
     "item_of",
     "locked",
     "manifest_of",
@@ -42,5 +47,6 @@ __all__ = [
     "render",
     "revise",
     "source_moved",
+    "tried",
     "withdrawal",
 ]

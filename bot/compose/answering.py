@@ -8,16 +8,17 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, select
 
-from bot import audit, templates, text
+from bot import audit, text
 from bot.compose.body import Body
 from bot.compose.drafting import create
-from bot.compose.filling import facts
+from bot.compose.filling import facts, load
 from bot.compose.reading import account_keys, current, locked
 from bot.db import accounts, replies
 from bot.errors import Invalid, NotFound
 from bot.language import Say
 from bot.model import Actor, PostKind
 from bot.office import Office
+from bot.templates import Template
 
 
 def answer(
@@ -35,7 +36,7 @@ def answer(
         raise NotFound("没有编号 {id} 的评论", id=reply_id)
     query = select(accounts).where(accounts.c.id == reply["account_id"])
     account = conn.execute(query).mappings().one()
-    template = templates.load(office.config.place(office.config.templates), "response")
+    template = load(office, "response")
     links = {"answers_id": reply_id, "kind": PostKind.RESPONSE, **times}
     links |= {"template": "response", "template_digest": template.digest}
     body = _answering(template, reply, account, words)
@@ -43,9 +44,7 @@ def answer(
     return create(office, conn, now, actor, body=body, **where, **links)
 
 
-def _answering(
-    template: templates.Template, reply: RowMapping, account: RowMapping, words: str
-) -> Body:
+def _answering(template: Template, reply: RowMapping, account: RowMapping, words: str) -> Body:
     asker = {"author": reply["author_name"], "mention": reply["handle"]}
     fields = {"text": words, "title": "", **asker, "account": facts(account)}
     return Body(

@@ -25,6 +25,7 @@ class Body:
     over_limit: OverLimit | None = None  # None: the account's own rule
     variants: Mapping[str, str] = field(default_factory=dict)  # account key → its own text
     in_reply_to: Mapping[str, str] = field(default_factory=dict)  # account key → remote id
+    assisted: bool = False  # a model helped to draft it: labelled, in this and every later revision
 
     def json(self) -> dict[str, Any]:
         return asdict(self) | {"variants": dict(self.variants)}

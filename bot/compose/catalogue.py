@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from sqlalchemy import Connection, RowMapping, select, update
 
-from bot import lease, templates
+from bot import lease
 from bot.compose.drafting import create
-from bot.compose.filling import body_of
+from bot.compose.filling import body_of, load, of_template, setting
 from bot.compose.reading import item_of
 from bot.db import accounts, items, sources
 from bot.errors import ConfigError, Conflict, Invalid, NotFound
@@ -76,21 +77,28 @@ def from_item(
     item_id: int,
     template: str = "",
     keys: Sequence[str] = (),
+    said: Mapping[str, str] | None = None,
+    **links: Any,
 ) -> int:
     """A draft made of a catalogue entry; give the post's id.
 
-    Template and accounts are the source's unless given. Raises ConfigError, NotFound, NotAllowed.
+    Template and accounts are the source's unless given; `said` are fields a person fills in.
+    Raises ConfigError naming the entry too, Invalid, NotFound, NotAllowed.
     """
     item = item_of(conn, item_id)
     part = office.config.sources.get(item["source_key"])
-    name = template or (part.template if part else "notice")
+    made = load(office, template or (part.template if part else "notice"))
     chosen = list(keys) or list(part.accounts if part else ())
-    made = templates.load(office.config.place(office.config.templates), name)
-    body = body_of(office, conn, made, Entry.of(item["entry"]), chosen)
-    links = {"item_id": item_id, "source_id": item["source_id"], "item_revision": item["revision"]}
-    links |= {"template": name, "template_digest": made.digest, "kind": made.front.kind}
-    where = {"unit_id": item["unit_id"], "keys": chosen}
-    post_id = create(office, conn, now, actor, body=body, **where, **links)
+    more = setting(office, conn, now, item["unit_id"])
+    entry = Entry.of(item["entry"])
+    try:
+        body = body_of(office, conn, made, entry, chosen, said, more)
+    except ConfigError as error:
+        about = {"id": item_id, "title": entry.title, "why": error.say}
+        raise ConfigError("条目 {id}“{title}”：{why}", **about) from None
+    links |= {"item_id": item_id, "source_id": item["source_id"], "unit_id": item["unit_id"]}
+    links |= {"item_revision": item["revision"], **of_template(made, actor)}
+    post_id = create(office, conn, now, actor, keys=chosen, body=body, **links)
     if actor != MACHINE:
         _taken(conn, now, item_id, post_id)
     return post_id

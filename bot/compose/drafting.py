@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -51,12 +52,13 @@ def create(
 ) -> int:
     """A draft with its first revision; give the post's id.
 
-    `links`: item_id, source_id, template, answers_id, about_id, template_digest, item_revision.
-    Raises NotAllowed, Invalid, NotFound.
+    `links`: item_id, source_id, template, answers_id, about_id, template_digest, item_revision;
+    `assisted`: a model helped. Raises NotAllowed, Invalid, NotFound.
     """
     if actor != MACHINE:
         people.require(conn, actor, Right.WRITE, unit_id)
     _sensible(keys, now, go_at, latest_at)
+    body = replace(body, assisted=links.pop("assisted", False) or body.assisted)
     made_of = {name: links.pop(name) for name in MADE_OF if name in links}
     urgent = {"kind": PostKind.EMERGENCY if emergency else kind, "emergency": emergency}
     times = {"go_at": go_at, "latest_at": latest_at, "created_at": now, "changed_at": now}
@@ -104,6 +106,7 @@ def revise(
     """
     before = current(conn, _open(conn, actor, post_id, version))
     _sensible(keys, now, go_at, latest_at)
+    body = _kept(Body.of(before["body"]), body)
     number = before["number"] + 1
     values: dict[str, Any] = {"go_at": go_at, "latest_at": latest_at, "title": body.title}
     if emergency is not None:
@@ -125,6 +128,11 @@ def _open(conn: Connection, actor: Actor, post_id: int, version: int) -> RowMapp
     if post["state"] == PostState.CLOSED:
         raise Conflict("这篇稿件已结束，请另起一篇")
     return post
+
+
+def _kept(before: Body, body: Body) -> Body:
+    """What no revision loses: that a model helped (《人工智能生成合成内容标识办法》: nobody takes it off)."""
+    return replace(body, assisted=body.assisted or before.assisted)
 
 
 def _void(conn: Connection, now: datetime, post_id: int, why: Say) -> None:

@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import Connection, RowMapping, select
 
 from bot import templates
 from bot.compose.body import Body
-from bot.compose.reading import accounts_of
-from bot.model import Entry
+from bot.compose.reading import accounts_of, item_of
+from bot.db import items, units
+from bot.model import MACHINE, Actor, Capabilities, Entry, PostKind, Unit
 from bot.office import Office
+
+ROOM = 2000  # a platform without titles that takes so many units is given the long form too
+NOTHING = {"update": 1, "earlier": None, "document": None, "day": None, "unit": ""}
+EXPLAINS = ("解读", "图解", "问答")
+_QUOTED = re.compile("《(.+)》")
+
+Facts = Callable[[RowMapping], Mapping[str, Any]]  # what differs from account to account
+
+
+def load(office: Office, name: str) -> templates.Template:
+    """A template of the office's. Raises ConfigError."""
+    return templates.load(office.config.place(office.config.templates), name)
+
+
+def of_template(made: templates.Template, actor: Actor) -> dict[str, Any]:
+    """What a post remembers of its template.
+
+    What a person writes as an emergency takes the emergency's steps; what the machine makes of an
+    entry takes the unit's, for a standing sign-off may cover it in one name.
+    """
+    urgent = made.front.kind is PostKind.EMERGENCY and actor != MACHINE
+    by = {"template": made.key, "template_digest": made.digest}
+    return {**by, "kind": made.front.kind, "emergency": urgent}
 
 
 def body_of(
@@ -21,10 +47,42 @@ def body_of(
     template: templates.Template,
     entry: Entry,
     keys: Sequence[str],
+    said: Mapping[str, str] | None = None,
+    more: Mapping[str, Any] | None = None,
+    differing: Facts | None = None,
 ) -> Body:
-    """The template rendered for each account; the first one's text stands for all that agree."""
-    body = body_from(office, conn, template, fields_of(office, entry), keys)
-    return replace(body, link=entry.link, language=entry.language[:2] or "zh")
+    """The template rendered for each account; the first one's text stands for all that agree.
+
+    `said`: what a person says for this post, over what the entry says. `more`, `differing`: what
+    else the template may name, alike for all accounts and not. Raises ConfigError, Invalid, NotFound.
+    """
+    have = {**fields_of(office, entry), **(more or {})}
+    fields = {**have, **template.given(said or {}, office.config.tz, have)}
+    if "document" in template.names:
+        fields["document"] = document_of(office, conn, entry)
+    body = body_from(office, conn, template, fields, keys, differing)
+    return replace(body, link=fields["link"], language=entry.language[:2] or "zh")
+
+
+def tried(
+    office: Office,
+    conn: Connection,
+    now: datetime,
+    template: str,
+    keys: Sequence[str],
+    said: Mapping[str, str],
+    item_id: int | None = None,
+) -> Body:
+    """The body a template would give, of an entry or of none, for the unit of the first account.
+
+    Raises ConfigError, Invalid, NotFound.
+    """
+    entry, unit_id = Entry("", ""), accounts_of(conn, keys)[0]["unit_id"]
+    if item_id is not None:
+        item = item_of(conn, item_id)
+        entry, unit_id = Entry.of(item["entry"]), item["unit_id"]
+    more = setting(office, conn, now, unit_id)
+    return body_of(office, conn, load(office, template), entry, keys, said, more)
 
 
 def body_from(
@@ -33,10 +91,13 @@ def body_from(
     template: templates.Template,
     fields: Mapping[str, Any],
     keys: Sequence[str],
+    differing: Facts | None = None,
 ) -> Body:
     """A template rendered with `fields` for each account. Raises ConfigError, NotFound."""
-    rows = accounts_of(conn, keys)
-    texts = {row["key"]: template.render({**fields, "account": facts(row)}) for row in rows}
+    fields, texts = {**NOTHING, **fields}, {}
+    for row in accounts_of(conn, keys):
+        own = differing(row) if differing else {}
+        texts[row["key"]] = template.render({**fields, **own, "account": facts(row)})
     common = next(iter(texts.values()), "")
     return Body(
         text=common,
@@ -56,8 +117,35 @@ def fields_of(office: Office, entry: Entry) -> dict[str, Any]:
     return fields
 
 
+def setting(office: Office, conn: Connection, now: datetime, unit_id: int) -> dict[str, Any]:
+    """Where and when it is written: the unit's name, the office's day and hour."""
+    name = conn.execute(select(units.c.name).where(units.c.id == unit_id)).scalar_one()
+    return {"unit": name, "day": now.astimezone(office.config.tz)}
+
+
+def document_of(office: Office, conn: Connection, entry: Entry) -> dict[str, Any] | None:
+    """The document an interpretation is of: the newest entry with the title it quotes in 《》."""
+    quoted = _QUOTED.search(entry.title)
+    if quoted is None or len(quoted[1]) < 4:
+        return None
+    query = select(items.c.entry).where(
+        items.c.title.contains(quoted[1], autoescape=True),
+        items.c.title != entry.title,
+        *(~items.c.title.contains(word) for word in EXPLAINS),
+        items.c.gone_at.is_(None),
+    )
+    newest = query.order_by(items.c.published.desc().nulls_last(), items.c.id.desc()).limit(1)
+    found = conn.execute(newest).scalar()
+    return fields_of(office, Entry.of(found)) if found else None
+
+
 def facts(account: RowMapping) -> dict[str, Any]:
-    """What a template may ask of the account it is filled for."""
-    able = account["capabilities"]
+    """What a template may ask of the account it is filled for.
+
+    `long`: it shows titles, or takes ROOM units; its text is the whole document, not a summary.
+    """
+    able = Capabilities.of(account["capabilities"])
     known = {"key": account["key"], "adapter": account["adapter"], "name": account["name"]}
-    return known | {"limit": able["text_limit"], "title": able["title"]}
+    counts = {"limit": able.text_limit, "unit": able.unit, "link_weight": able.link_weight}
+    wide = able.title or able.unit is Unit.NONE or not 0 < able.text_limit < ROOM
+    return {**known, **counts, "title": able.title, "topics": able.topics, "long": wide}

@@ -25,8 +25,24 @@ def render(office: Office, body: Body, account: RowMapping) -> list[Rendered]:
     able = Capabilities.of(account["capabilities"])
     whole = body.variants.get(account["key"], body.text)
     rule = body.over_limit or able.over_limit
-    texts = _fitted(whole, able, rule, body.link)
+    label = office.config.compose.assisted_label if body.assisted else ""
+    texts = _labelled(whole, able, rule, body.link, label)
     return [_part(office, body, account, able, n, words) for n, words in enumerate(texts)]
+
+
+def _labelled(whole: str, able: Capabilities, rule: OverLimit, link: str, label: str) -> list[str]:
+    """The texts of the parts; `label` stands under the last, whatever had to be shortened."""
+    if not label:
+        return _fitted(whole, able, rule, link)
+    whole = whole.replace(label, "").strip()
+    under = f"\n{label}"
+    less = replace(
+        able,
+        text_limit=able.text_limit and max(1, able.text_limit - text.count(under, able.unit)),
+        byte_limit=able.byte_limit and max(1, able.byte_limit - len(under.encode())),
+    )
+    *parts, last = _fitted(whole, less, rule, link)
+    return [*parts, f"{last}{under}"]
 
 
 def _fitted(whole: str, able: Capabilities, rule: OverLimit, link: str) -> list[str]:
