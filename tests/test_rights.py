@@ -222,7 +222,7 @@ def world(office: Office) -> World:
 
 
 def _post(w: World, **more: Any) -> int:
-    body = Body("通知。")
+    body = Body("通知。", "通知")
     return compose.create(w.office, *w.first, unit_id=w.unit, keys=["hand"], body=body, **more)
 
 
