@@ -26,6 +26,7 @@ from bot.db import (
     revisions,
     sources,
 )
+from bot.db import media as pictures
 from bot.deliver import plan
 from bot.errors import ConfigError, Conflict, Invalid, NotAllowed, NotFound
 from bot.model import (
@@ -244,6 +245,46 @@ def test_a_message_with_braces_in_the_text_is_told_as_it_is(furnished: Office) -
     post = builders.draft(furnished, ["hand"], "证号 {11010519491231002X} {0} {}")
     with pytest.raises(Conflict, match="公民身份号码"):
         builders.sign(furnished, post)
+
+
+def test_each_account_gets_a_picture_as_its_platform_takes_it(furnished: Office) -> None:
+    builders.account(furnished, "a1", "http://x.example")
+    builders.account(
+        furnished, "a2", "http://x.example", 2, media_side=2, media_kinds=["image/jpeg"]
+    )
+    body = Body("图", media=(picture(furnished),))
+    by_key = {p.account["key"]: p.outgoing.media[0] for p in previewed(furnished, body, "a1", "a2")}
+    assert by_key["a1"] == body.media[0]
+    small = by_key["a2"]
+    assert (small.kind, small.width, small.alt) == ("image/jpeg", 2, "停水范围图")
+    builders.draft(furnished, ["a1", "a2"], body=body)
+    with furnished.db.read() as conn:
+        named = set(conn.execute(select(pictures.c.sha256)).scalars())
+    assert named == {body.media[0].sha256, small.sha256}, "so that a backup has both"
+
+
+def test_whoever_signs_is_told_that_a_picture_was_cropped(furnished: Office) -> None:
+    builders.account(furnished, "a1", "http://x.example", media_ratio=1)
+    (part,) = previewed(furnished, Body("图", media=(picture(furnished),)), "a1")
+    assert [(f.rule, f.severity) for f in part.findings] == [("media-cropped", Severity.WARN)]
+    assert (part.outgoing.media[0].width, part.outgoing.media[0].height) == (2, 2)
+
+
+def test_alternative_text_is_as_long_as_the_platform_takes_and_there_where_it_must_be(
+    furnished: Office,
+) -> None:
+    builders.account(furnished, "a1", "http://x.example", alt_limit=5)
+    assert rules(furnished, Body("图", media=(picture(furnished, ""),)), "a1") == set()
+    assert rules(furnished, Body("图", media=(picture(furnished, "停水范围图"),)), "a1") == set()
+    assert rules(furnished, Body("图", media=(picture(furnished, "停水范围图示"),)), "a1") == {
+        "alt-limit"
+    }
+    more = offices.HAND.format(key="hand").replace(
+        "[accounts.hand.options]", "alt_required = true\n[accounts.hand.options]"
+    )
+    strict = offices.declared(furnished, more)
+    for alt, found in (("", {"alt-missing"}), (" ", {"alt-missing"}), ("停水范围图", set())):
+        assert rules(strict, Body("图", media=(picture(strict, alt),)), "hand") == found
 
 
 # ---------------------------------------------------------------- posts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -178,6 +179,27 @@ def post_correct(office: Office, actor: Actor, post_id: int, **asked: Any) -> No
         return compose.correction(office, conn, now, actor, post_id, *words, **more)
 
     _written(office, _made, asked["json_"])
+
+
+@post.command("card")
+@click.argument("post_id", type=int)
+@click.option("--text", default="", help="图上的文字；不写用全文，- 读标准输入")
+@click.option("--off", is_flag=True, help="不用长图 without the picture")
+@as_json
+@acting
+def post_card(
+    office: Office, actor: Actor, post_id: int, text: str, off: bool, json_: bool
+) -> None:
+    """全文配成长图：成新版本 a picture of the whole text, as a new revision."""
+    from bot import compose
+
+    words = sys.stdin.read() if text == "-" else text
+    with writing(office) as (conn, now):
+        if off:
+            made = compose.drop_card(office, conn, now, actor, post_id)
+        else:
+            made = compose.draw_card(office, conn, now, actor, post_id, words.strip())
+    say({"post": post_id, "version": made}, json_, f"#{post_id}")
 
 
 def _written(office: Office, make: Callable[[Connection, Any], int], json_: bool) -> None:

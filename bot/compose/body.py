@@ -12,6 +12,17 @@ from bot.model import Finding, Media, Outgoing, OverLimit, digest_of
 
 
 @dataclass(frozen=True)
+class Card:
+    """A text that goes as a picture beside the short form: what stands on it."""
+
+    title: str
+    text: str
+    publisher: str = ""
+    day: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True)
 class Body:
     """What an author writes, before it is rendered for each account."""
 
@@ -25,6 +36,7 @@ class Body:
     over_limit: OverLimit | None = None  # None: the account's own rule
     variants: Mapping[str, str] = field(default_factory=dict)  # account key → its own text
     in_reply_to: Mapping[str, str] = field(default_factory=dict)  # account key → remote id
+    card: Card | None = None
     assisted: bool = False  # a model helped to draft it: labelled, in this and every later revision
 
     def json(self) -> dict[str, Any]:
@@ -34,7 +46,8 @@ class Body:
     def of(cls, stored: Mapping[str, Any]) -> Body:
         media = tuple(Media(**m) for m in stored["media"])
         over = OverLimit(stored["over_limit"]) if stored["over_limit"] else None
-        return cls(**{**stored, "media": media, "over_limit": over})
+        card = Card(**stored["card"]) if stored.get("card") else None
+        return cls(**{**stored, "media": media, "over_limit": over, "card": card})
 
 
 @dataclass(frozen=True)

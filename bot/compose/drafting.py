@@ -10,12 +10,13 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from bot import audit, people
-from bot.compose.body import Body, Rendered
-from bot.compose.reading import current, locked
+from bot.compose.body import Body, Card, Rendered
+from bot.compose.reading import account_keys, current, locked
 from bot.compose.rendering import preview
-from bot.db import accounts, approvals, deliveries, insert_id, posts, renditions, revisions
+from bot.db import accounts, approvals, deliveries, insert_id, posts, renditions, revisions, units
 from bot.errors import Conflict, Invalid
 from bot.language import Say
+from bot.media import keep_made
 from bot.model import (
     MACHINE,
     Act,
@@ -30,8 +31,10 @@ from bot.model import (
 )
 from bot.notices import close_notice
 from bot.office import Office
+from bot.text import chinese_date
 
 MADE_OF = ("template_digest", "item_revision")  # what a revision remembers beside its template
+NO_CARD = Card("", "")  # said on purpose
 FREE = {"due_at": None, "lease": None, "leased_until": None}
 
 
@@ -106,7 +109,7 @@ def revise(
     """
     before = current(conn, _open(conn, actor, post_id, version))
     _sensible(keys, now, go_at, latest_at)
-    body = _kept(Body.of(before["body"]), body)
+    body = kept(Body.of(before["body"]), body)
     number = before["number"] + 1
     values: dict[str, Any] = {"go_at": go_at, "latest_at": latest_at, "title": body.title}
     if emergency is not None:
@@ -130,9 +133,46 @@ def _open(conn: Connection, actor: Actor, post_id: int, version: int) -> RowMapp
     return post
 
 
-def _kept(before: Body, body: Body) -> Body:
-    """What no revision loses: that a model helped (《人工智能生成合成内容标识办法》: nobody takes it off)."""
-    return replace(body, assisted=body.assisted or before.assisted)
+def kept(before: Body, body: Body) -> Body:
+    """What a revision has of the one before, also where its author did not say it again.
+
+    That a model helped: nobody takes it off (《人工智能生成合成内容标识办法》). A card, as long as the words
+    are the same: other words on the picture than beside it would be two statements.
+    """
+    same = (before.title, before.text, before.variants) == (body.title, body.text, body.variants)
+    card = before.card if same else None
+    if body.card not in (None, before.card):
+        card = body.card if body.card != NO_CARD else None
+    return replace(body, card=card, assisted=body.assisted or before.assisted)
+
+
+def draw_card(
+    office: Office, conn: Connection, now: datetime, actor: Actor, post_id: int, words: str = ""
+) -> int:
+    """A revision with a picture of the post's whole text, or of `words`; give its version."""
+    post = locked(conn, post_id)
+    before = Body.of(current(conn, post)["body"])
+    whole = words or max((before.text, *before.variants.values()), key=len)
+    unit = conn.execute(select(units.c.name).where(units.c.id == post["unit_id"])).scalar_one()
+    on_it = whole.replace(before.link, "").strip() if before.link else whole
+    day = chinese_date(now.astimezone(office.config.tz))
+    return _with_card(
+        office, conn, now, actor, post, Card(before.title, on_it, unit, day, before.link)
+    )
+
+
+def drop_card(office: Office, conn: Connection, now: datetime, actor: Actor, post_id: int) -> int:
+    """A revision without the picture; give its version."""
+    return _with_card(office, conn, now, actor, locked(conn, post_id), NO_CARD)
+
+
+def _with_card(
+    office: Office, conn: Connection, now: datetime, actor: Actor, post: RowMapping, card: Card
+) -> int:
+    body = replace(Body.of(current(conn, post)["body"]), card=card)
+    times = {"go_at": post["go_at"], "latest_at": post["latest_at"]}
+    of = (post["id"], post["version"], body, account_keys(conn, post))
+    return revise(office, conn, now, actor, *of, **times)
 
 
 def _void(conn: Connection, now: datetime, post_id: int, why: Say) -> None:
@@ -160,6 +200,7 @@ def _revision(
     by = {"number": number, "author_id": actor.person, "at": now, "body": body.json()}
     row = {"post_id": post_id, **by, **_bound(post, parts), **made_of}
     revision_id = insert_id(conn, revisions, row)
+    keep_made(office.media, conn, now, [m for part in parts for m in part.outgoing.media])
     conn.execute(insert(renditions), [_rendition(revision_id, part) for part in parts])
     anew = {"revision_id": revision_id, "state": PostState.DRAFT, "step": 0, "changed_at": now}
     to = {"accounts": sorted({p.account["id"] for p in parts}), "version": posts.c.version + 1}

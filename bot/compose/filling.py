@@ -11,14 +11,26 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, select
 
 from bot import templates
-from bot.compose.body import Body
+from bot.compose.body import Body, Card
 from bot.compose.reading import accounts_of, item_of
+from bot.compose.rendering import is_long
 from bot.db import items, units
-from bot.model import MACHINE, Actor, Capabilities, Entry, PostKind, Unit
+from bot.model import MACHINE, Actor, Capabilities, Entry, PostKind, Topics, Unit
 from bot.office import Office
+from bot.text import chinese_date
 
-ROOM = 2000  # a platform without titles that takes so many units is given the long form too
 NOTHING = {"update": 1, "earlier": None, "document": None, "day": None, "unit": ""}
+WHOLE = {  # a picture: an account without limits that shows the title by itself
+    "key": "",
+    "adapter": "",
+    "name": "",
+    "limit": 0,
+    "unit": Unit.NONE,
+    "link_weight": 0,
+    "title": True,
+    "topics": Topics.NONE,
+    "long": True,
+}
 EXPLAINS = ("解读", "图解", "问答")
 _QUOTED = re.compile("《(.+)》")
 
@@ -106,6 +118,19 @@ def body_from(
         warning=template.front.warning,
         over_limit=template.front.over_limit,
         variants={key: words for key, words in texts.items() if words != common},
+        card=_card(template, fields) if template.front.card else None,
+    )
+
+
+def _card(template: templates.Template, fields: Mapping[str, Any]) -> Card:
+    """The long form as a picture's text; its link stands under it."""
+    at = fields.get("published") or fields["day"]
+    return Card(
+        title=template.title(fields),
+        text=template.render({**fields, "link": "", "account": WHOLE}),
+        publisher=fields.get("publisher") or fields["unit"],
+        day=chinese_date(at) if at else "",
+        source=fields.get("link") or "",
     )
 
 
@@ -142,10 +167,10 @@ def document_of(office: Office, conn: Connection, entry: Entry) -> dict[str, Any
 def facts(account: RowMapping) -> dict[str, Any]:
     """What a template may ask of the account it is filled for.
 
-    `long`: it shows titles, or takes ROOM units; its text is the whole document, not a summary.
+    `long`: its text is the whole document, not a summary.
     """
     able = Capabilities.of(account["capabilities"])
     known = {"key": account["key"], "adapter": account["adapter"], "name": account["name"]}
     counts = {"limit": able.text_limit, "unit": able.unit, "link_weight": able.link_weight}
-    wide = able.title or able.unit is Unit.NONE or not 0 < able.text_limit < ROOM
-    return {**known, **counts, "title": able.title, "topics": able.topics, "long": wide}
+    long = is_long(able)
+    return {**known, **counts, "title": able.title, "topics": able.topics, "long": long}

@@ -9,10 +9,25 @@ from sqlalchemy import Connection, RowMapping
 
 from bot import text
 from bot.compose.body import Body, Rendered
+from bot.compose.cards import drawn
 from bot.compose.reading import accounts_of
-from bot.model import PREVIOUS_PART, Capabilities, Finding, Outgoing, OverLimit, Severity
+from bot.language import Say
+from bot.media import fitted
+from bot.model import (
+    PREVIOUS_PART,
+    Capabilities,
+    Finding,
+    Media,
+    Outgoing,
+    OverLimit,
+    Severity,
+    Unit,
+)
 from bot.office import Office
 from bot.screen import Rules, screen
+
+ROOM = 2000  # a platform without titles that takes so many units is given the long form too
+ALT = 300  # characters of a card's alternative text
 
 
 def preview(office: Office, conn: Connection, body: Body, keys: Sequence[str]) -> list[Rendered]:
@@ -32,9 +47,9 @@ def render(office: Office, body: Body, account: RowMapping) -> list[Rendered]:
 
 def _labelled(whole: str, able: Capabilities, rule: OverLimit, link: str, label: str) -> list[str]:
     """The texts of the parts; `label` stands under the last, whatever had to be shortened."""
-    if not label:
+    whole = whole.replace(label, "").strip() if label else whole
+    if not label or not whole:
         return _fitted(whole, able, rule, link)
-    whole = whole.replace(label, "").strip()
     under = f"\n{label}"
     less = replace(
         able,
@@ -63,7 +78,7 @@ def _part(
     answers = body.in_reply_to.get(account["key"], "")
     outgoing = Outgoing(
         text=words,
-        media=body.media if n == 0 else (),
+        media=_pictures(office, body, able) if n == 0 else (),
         language=body.language,
         visibility=body.visibility,
         warning=body.warning if able.warning else "",
@@ -71,9 +86,39 @@ def _part(
         in_reply_to=answers if n == 0 else PREVIOUS_PART,
         title=body.title if able.title and n == 0 else "",
     )
-    found = tuple(_screened(office, outgoing, account, able))
+    found = _screened(office, outgoing, account, able)
+    if n == 0:
+        found += _of_pictures(office, body, outgoing, account, able)
     size = text.count(words, able.unit, able.link_weight)
-    return Rendered(account, n, outgoing, found, size, able.text_limit)
+    return Rendered(account, n, outgoing, tuple(found), size, able.text_limit)
+
+
+def is_long(able: Capabilities) -> bool:
+    """Has the whole text room there? Titles show it, or a limit no microblog has."""
+    return able.title or able.unit is Unit.NONE or not 0 < able.text_limit < ROOM
+
+
+def _pictures(office: Office, body: Body, able: Capabilities) -> tuple[Media, ...]:
+    """The pictures as this platform takes them; the card where the whole text has no room."""
+    own = tuple(fitted(office.media, one, able) for one in body.media)
+    if not _shows_card(body, able):
+        return own
+    return (*own, fitted(office.media, _card(office, body, able), able))
+
+
+def _shows_card(body: Body, able: Capabilities) -> bool:
+    return body.card is not None and not is_long(able) and len(body.media) < able.media_count
+
+
+def _card(office: Office, body: Body, able: Capabilities) -> Media:
+    """The card's picture, in the store. Its alternative text is how the text on it begins."""
+    assert body.card is not None
+    label = office.config.compose.assisted_label if body.assisted else ""
+    content, width, height = drawn(office, body.card, label)
+    room = Capabilities(text_limit=min(able.alt_limit or ALT, ALT))
+    alt = text.fit("\n".join(filter(None, (body.card.title, body.card.text))), room)
+    sha256 = office.media.write(content)
+    return Media(sha256, "image/png", len(content), width, height, alt)
 
 
 def _screened(
@@ -87,6 +132,37 @@ def _screened(
         # A span in another field than the text would mark the wrong place: keep the words only.
         found += [replace(f, start=0, end=0) for f in screen(more, rules=_rules(office))]
     return found + list(_platform_findings(outgoing, account, able))
+
+
+def _of_pictures(
+    office: Office, body: Body, outgoing: Outgoing, account: RowMapping, able: Capabilities
+) -> list[Finding]:
+    """What stands on the card is screened as the text is; an account's rule on alternative text."""
+    found = []
+    if body.card is not None and _shows_card(body, able):
+        for words in (body.card.title, body.card.text):
+            found += [replace(f, start=0, end=0) for f in screen(words, rules=_rules(office))]
+    part = office.config.accounts.get(account["key"])
+    if part and part.alt_required and any(not one.alt.strip() for one in outgoing.media):
+        said = Say("图片缺少替代文字，该账号要求每张都有").text
+        found.append(Finding("alt-missing", Severity.BLOCK, 0, 0, "", said))
+    if (
+        able.alt_text
+        and able.alt_limit
+        and any(len(m.alt) > able.alt_limit for m in outgoing.media)
+    ):
+        said = Say("替代文字超过该平台的长度").text
+        found.append(Finding("alt-limit", Severity.BLOCK, 0, 0, "", said))
+    pairs = zip(body.media, outgoing.media, strict=False)
+    if any(_was_cropped(*pair, able.media_ratio) for pair in pairs):
+        said = Say("图片超出该平台的长宽比，已裁边，请看裁后的图").text
+        found.append(Finding("media-cropped", Severity.WARN, 0, 0, "", said))
+    return found
+
+
+def _was_cropped(before: Media, after: Media, ratio: float) -> bool:
+    long, short = max(before.width, before.height), min(before.width, before.height)
+    return bool(ratio) and long > short * ratio and after != before
 
 
 def _rules(office: Office) -> Rules:
