@@ -219,7 +219,8 @@ def _cropped(picture: Image, ratio: float) -> Image:
     return picture
 
 
-_QUALITIES = (90, 80, 70, 60)
+_QUALITIES = (88, 75, 60)
+_PIXELS = 10  # of a byte, at best, in a picture of text
 _BICUBIC = 3
 _SMALLEST = 320  # pixels of the longer side: below it nothing can be read
 
@@ -228,21 +229,26 @@ def _within(picture: Image, limits: Limits, kind: str) -> tuple[bytes, str, tupl
     """Bytes within the limits: first as it is, then as JPEG, then smaller and smaller."""
     here = _scaled(picture, limits)
     while True:
+        size = 0
         for content, form in _encoded(here, kind, limits.kinds):
-            if not limits.size or len(content) <= limits.size:
+            size = len(content)
+            if not limits.size or size <= limits.size:
                 return content, form, here.size
-        smaller = here.width * 4 // 5, here.height * 4 // 5
+        by = min(0.9, math.sqrt(limits.size / size)) if size else 0
+        smaller = int(here.width * by), int(here.height * by)
         if max(smaller) < _SMALLEST or not min(smaller):
             return None
         here = picture.resize(smaller, resample=_BICUBIC)
 
 
 def _scaled(picture: Image, limits: Limits) -> Image:
+    """Within the measures; and not so large that it would be compressed in vain."""
     width, height = picture.size
+    pixels = min(limits.pixels or math.inf, limits.size * _PIXELS or math.inf)
     by = min(
         1.0,
         limits.side / max(width, height) if limits.side else 1.0,
-        math.sqrt(limits.pixels / (width * height)) if limits.pixels else 1.0,
+        math.sqrt(pixels / (width * height)),
     )
     size = max(1, int(width * by)), max(1, int(height * by))
     return picture.resize(size, resample=_BICUBIC) if by < 1 else picture

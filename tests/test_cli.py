@@ -14,6 +14,7 @@ from PIL import Image
 from sqlalchemy import update
 
 from bot.cli import main
+from bot.compose import cards
 from bot.db import deliveries, insert_id, renditions, replies, revisions
 from bot.deliver import plan
 from bot.language import use
@@ -278,6 +279,19 @@ def test_an_emergency_is_written_updated_and_corrected(run: Run, desk: Office) -
     words = ("--wrong", "已扑灭", "--right", "基本扑灭", "--json", *AS)
     third = said(run("post", "correct", first, *words))["post"]
     assert "“已扑灭”有误，应为“基本扑灭”" in run("post", "show", third).stdout
+
+
+@pytest.mark.skipif(
+    not cards._system_font()[0], reason="no Chinese font: apt-get install fonts-noto-cjk"
+)
+def test_a_post_is_given_a_picture_of_its_text_and_loses_it_again(run: Run, desk: Office) -> None:
+    post = drafted(run)
+    assert said(run("post", "card", post, "--json", *AS)) == {"post": post, "version": 2}
+    (picture,) = said(run("post", "show", post, "--json"))["renditions"][0]["payload"]["media"]
+    assert picture["alt"] == "停水\n停水通知。"
+    assert desk.media.read(picture["sha256"]).startswith(b"\x89PNG")
+    run("post", "card", post, "--off", *AS)
+    assert said(run("post", "show", post, "--json"))["renditions"][0]["payload"]["media"] == []
 
 
 def shown_revision(conn: Any, post: int) -> Any:

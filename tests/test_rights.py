@@ -110,6 +110,7 @@ ACTS: dict[str, tuple[Right, Callable[[World], Any]]] = {
         R.WRITE,
         lambda w: compose.revise(w.office, *w.first, w.draft, 1, Body("改"), ["hand"]),
     ),
+    "compose.drop_card": (R.WRITE, lambda w: compose.drop_card(w.office, *w.first, w.draft)),
     "compose.close": (R.WRITE, lambda w: compose.close(*w.first, w.draft)),
     "compose.from_item": (R.WRITE, lambda w: compose.from_item(w.office, *w.first, w.item)),
     "compose.from_template": (

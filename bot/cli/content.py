@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, RowMapping
 
     from bot.language import Say
-    from bot.model import Actor
+    from bot.model import Actor, Media
     from bot.office import Office
 
 
@@ -135,15 +136,13 @@ def _brief(row: RowMapping, why: Say | None) -> dict[str, Any]:
 def post_new(office: Office, actor: Actor, **asked: Any) -> None:
     """拟稿 draft a post."""
     from bot import compose, people
-    from bot.media import take_picture
 
     text = sys.stdin.read() if asked["text"] == "-" else asked["text"]
+    pictures = _pictures(office, asked["images"])
+    body = compose.Body(text.strip(), asked["title"], asked["link"], pictures)
+    with office.db.read() as conn:  # large pictures are made to fit before others must wait
+        compose.preview(office, conn, body, asked["accounts"])
     with writing(office) as (conn, now):
-        pictures = tuple(
-            take_picture(office.media, conn, now, Path(p).read_bytes(), Path(p).name, alt)
-            for p, alt in asked["images"]
-        )
-        body = compose.Body(text.strip(), asked["title"], asked["link"], pictures)
         made = compose.create(
             office,
             conn,
@@ -159,6 +158,19 @@ def post_new(office: Office, actor: Actor, **asked: Any) -> None:
             slot=_slot(office, asked["slot"], asked["unit"]),
         )
     say({"post": made}, asked["json_"], f"#{made}")
+
+
+def _pictures(office: Office, images: Sequence[tuple[str, str]]) -> tuple[Media, ...]:
+    """The files taken in, each with its alternative text."""
+    from bot.media import take_picture
+
+    if not images:
+        return ()
+    with writing(office) as (conn, now):
+        return tuple(
+            take_picture(office.media, conn, now, Path(p).read_bytes(), Path(p).name, alt)
+            for p, alt in images
+        )
 
 
 def _slot(office: Office, key: str, unit: str) -> str:

@@ -93,9 +93,9 @@ def from_item(
     entry = Entry.of(item["entry"])
     try:
         body = body_of(office, conn, made, entry, chosen, said, more)
-    except ConfigError as error:
+    except (ConfigError, Invalid) as error:
         about = {"id": item_id, "title": entry.title, "why": error.say}
-        raise ConfigError("条目 {id}“{title}”：{why}", **about) from None
+        raise type(error)(Say("条目 {id}“{title}”：{why}", **about)) from None
     links |= {"item_id": item_id, "source_id": item["source_id"], "unit_id": item["unit_id"]}
     links |= {"item_revision": item["revision"], **of_template(made, actor)}
     post_id = create(office, conn, now, actor, keys=chosen, body=body, **links)
