@@ -317,7 +317,7 @@ class Capabilities:
     visibilities: tuple[str, ...] = ("public",)
     language: bool = False
     title: bool = False  # shows Outgoing.title
-    topics: Topics = Topics.NONE
+    topic_form: Topics = Topics.NONE
     idempotency: Idempotency = Idempotency.NONE
     idempotency_seconds: int = 0
     listing_depth: int = 0  # how many own posts the listing shows; 0 is all
@@ -352,7 +352,9 @@ class Capabilities:
         values["over_limit"] = OverLimit(values["over_limit"])
         values["idempotency"] = Idempotency(values["idempotency"])
         values["replies"] = RepliesBy(values["replies"])
-        values["topics"] = Topics(values.get("topics", Topics.NONE))  # stored before it was known
+        values["topic_form"] = Topics(
+            values.get("topic_form", Topics.NONE)
+        )  # stored before it was known
         return cls(**values)
 
 

@@ -40,7 +40,7 @@ class ByHandOptions(Options):
     link_weight: int = Field(0, ge=0)
     over_limit: OverLimit = OverLimit.REFUSE
     title: bool = False  # posts have titles
-    topics: Topics = Topics.NONE
+    topic_form: Topics = Topics.NONE
     media_count: int = Field(9, ge=0)
     media_kinds: tuple[str, ...] = ("image/png", "image/jpeg", "image/gif")
     media_bytes: int = Field(10 * 1024 * 1024, ge=0)
@@ -75,7 +75,7 @@ class ByHand(Adapter):
                 "link_weight",
                 "over_limit",
                 "title",
-                "topics",
+                "topic_form",
                 "media_count",
                 "media_kinds",
                 "media_bytes",

@@ -104,7 +104,7 @@ class Mastodon(Adapter):
         media_bytes=8 * 1024 * 1024,
         alt_text=True,
         alt_limit=1500,
-        topics=Topics.BEFORE,
+        topic_form=Topics.BEFORE,
         warning=True,
         visibilities=("public", "unlisted", "private"),
         language=True,

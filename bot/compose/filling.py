@@ -28,7 +28,7 @@ WHOLE = {  # a picture: an account without limits that shows the title by itself
     "unit": Unit.NONE,
     "link_weight": 0,
     "title": True,
-    "topics": Topics.NONE,
+    "topic_form": Topics.NONE,
     "long": True,
 }
 EXPLAINS = ("解读", "图解", "问答")
@@ -173,4 +173,4 @@ def facts(account: RowMapping) -> dict[str, Any]:
     known = {"key": account["key"], "adapter": account["adapter"], "name": account["name"]}
     counts = {"limit": able.text_limit, "unit": able.unit, "link_weight": able.link_weight}
     long = is_long(able)
-    return {**known, **counts, "title": able.title, "topics": able.topics, "long": long}
+    return {**known, **counts, "title": able.title, "topic_form": able.topic_form, "long": long}

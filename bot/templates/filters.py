@@ -48,7 +48,7 @@ def fit(context: Context, value: str, n: int) -> str:
 def topic(context: Context, value: str) -> str:
     """A topic tag in the platform's form; nothing where the platform has none."""
     account: Mapping[str, Any] = context.get("account") or {}
-    return text.topic(value, Topics(account.get("topics") or Topics.NONE))
+    return text.topic(value, Topics(account.get("topic_form") or Topics.NONE))
 
 
 def chinese_time(at: datetime) -> str:
