@@ -161,13 +161,16 @@ class Limits:
 
     def hold(self, picture: Media) -> bool:
         """Does it go as it is?"""
+        heavy = self.size and picture.size > self.size
+        return picture.kind in self.kinds and not heavy and not self.exceeded(picture)
+
+    def exceeded(self, picture: Media) -> bool:
+        """Are its measures beyond the platform's?"""
         long, short = (f(picture.width, picture.height) for f in (max, min))
-        return (
-            picture.kind in self.kinds
-            and not (self.size and picture.size > self.size)
-            and not (self.pixels and long * short > self.pixels)
-            and not (self.side and long > self.side)
-            and not (self.ratio and long > short * self.ratio)
+        return bool(
+            (self.pixels and long * short > self.pixels)
+            or (self.side and long > self.side)
+            or (self.ratio and long > short * self.ratio)
         )
 
 

@@ -198,6 +198,11 @@ def test_a_warning_counts_with_the_text(furnished: Office) -> None:
         ),
         ("media-kind", Body("图", media=(Media("a", "image/tiff", 1, 1, 1),)), {}),
         ("media-bytes", Body("图", media=(Media("a", "image/png", 9, 1, 1),)), {"media_bytes": 8}),
+        (
+            "media-measures",
+            Body("图", media=(Media("a", "image/png", 1, 9, 9),)),
+            {"media_side": 8},
+        ),
         ("visibility", Body("仅粉丝", visibility="private"), {"visibilities": ("public",)}),
         ("answer", Body("答", in_reply_to={"a1": "1"}), {"answer": False}),
         ("empty", Body(" \n"), {}),

@@ -39,6 +39,8 @@ from bot.model import (
     Unit,
 )
 from bot.office import Office
+from bot.sources.base import Origin
+from bot.sources.feed import Feed, FeedOptions
 from bot.workdays import FixedClock
 from tests import builders, offices
 from tests.offices import ROOT, both, pytest_generate_tests, rows, url  # noqa: F401
@@ -312,6 +314,16 @@ def test_a_field_that_is_missing_wrong_or_unknown_is_named(
         filled(furnished, Case(template, Entry("", ""), said))
 
 
+def test_a_short_period_for_comments_needs_its_reason(furnished: Office) -> None:
+    """《重大行政决策程序暂行条例》, art. 15: 30 days in general; shorter only with a stated reason."""
+    said = {"opens": "2026-11-24", "closes": "2026-12-23", "ways": "信箱"}
+    entry = replace(PLAIN, title="公开征求意见")
+    with pytest.raises(ConfigError, match=r"consultation\.txt 第 \d+ 行：期限不足30日"):
+        filled(furnished, Case("consultation", entry, said))
+    filled(furnished, Case("consultation", entry, said | {"closes": "2026-12-24"}))
+    filled(furnished, Case("consultation", entry, said | {"shorter": "与上级同步施行"}))
+
+
 def test_a_mistake_names_file_line_field_and_entry(furnished: Office) -> None:
     file = furnished.config.path.parent / "templates" / "policy.txt"
     file.write_text('+++\nname = "错"\n+++\n{{ title }}\n{{ publishr }}', "utf-8")
@@ -510,3 +522,26 @@ def test_a_label_without_the_words_the_rule_asks_for_is_refused(
     file.write_text(f'{file.read_text("utf-8")}\n[compose]\nassisted_label = "{label}"\n', "utf-8")
     with pytest.raises(ConfigError, match="人工智能"):
         load(file)
+
+
+SAMPLE = ROOT / "../shared/samples/feeds/sz-policy.rss2.utf8.xml"
+OF_ENTRIES = "notice policy interpretation appointment consultation recruitment penalty warning"
+
+
+@pytest.mark.skipif(not SAMPLE.is_file(), reason="the samples are not here")
+@pytest.mark.parametrize("template", OF_ENTRIES.split())
+def test_real_notices_leave_no_template_with_a_fault(furnished: Office, template: str) -> None:
+    """166 of nine bodies, by every template that the machine may fill by itself."""
+    reading = Feed(FeedOptions()).parse(
+        SAMPLE.read_bytes(), "", Origin("feed", furnished.config.tz, memo={})
+    )
+    wrong = []
+    for entry in reading.entries[::4]:
+        body, found = filled(furnished, Case(template, entry))
+        for key, parts in found.items():
+            words = [part.outgoing.text for part in parts]
+            mine = [fault for one in words for fault in faults(one, entry.link)]
+            mine += [] if any(entry.link in one for one in words) else ["its link is lost"]
+            over = {"over-limit"} & {f.rule for part in parts for f in part.findings}
+            wrong += [(key, fault, body.title, words) for fault in (*mine, *over)]
+    assert wrong == []

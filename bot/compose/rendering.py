@@ -12,7 +12,7 @@ from bot.compose.body import Body, Rendered
 from bot.compose.cards import drawn
 from bot.compose.reading import accounts_of
 from bot.language import Say
-from bot.media import fitted
+from bot.media import Limits, fitted
 from bot.model import (
     PREVIOUS_PART,
     Capabilities,
@@ -183,6 +183,8 @@ def _platform_findings(
         said.append(("media-kind", "该平台不收这种图片格式"))
     if able.media_bytes and any(m.size > able.media_bytes for m in outgoing.media):
         said.append(("media-bytes", "图片超过该平台允许的大小"))
+    if any(Limits.of(able).exceeded(one) for one in outgoing.media):
+        said.append(("media-measures", "图片的尺寸或长宽比超出该平台的限制"))
     if outgoing.visibility not in able.visibilities:
         said.append(("visibility", "该平台没有这种可见范围"))
     if outgoing.in_reply_to not in ("", PREVIOUS_PART) and not able.answer:

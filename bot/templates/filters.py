@@ -102,6 +102,21 @@ def mask_name(value: str) -> str:
     return found[0] + "*" * (len(value) - found.end()) if found else value
 
 
+# Whom a document addresses (GB/T 9704: 主送机关), and labels that catalogues put before a text.
+_ADDRESSED = re.compile(
+    r"\s*(?:(?:信息)?来源[:：][^\n]*(?:\n|$)"
+    r"|各[^。；！？\n:：]{0,80}(?:单位|部门|企业|机构|政府|委员会|管委会|街道|办事处|局|公司|学校|协会|商会|用户|居民|市民"
+    r"|村民|人员|考生)[:：])\s*"
+)
+
+
+def gist(value: str) -> str:
+    """`value` from where it says something: without “来源：…” and “各有关单位：” before it."""
+    while found := _ADDRESSED.match(value):
+        value = value[found.end() :]
+    return value
+
+
 # Kinds of 《气象灾害预警信号》 and of the other departments' warnings that carry a colour.
 _SIGNAL = re.compile(
     "(?:台风|暴雨|暴雪|寒潮|大风|沙尘暴|高温|干旱|雷电|冰雹|霜冻|大雾|霾|道路结冰|强对流(?:天气)?|洪水|山洪(?:灾害)?"
@@ -115,11 +130,17 @@ def signal(title: str) -> str:
     return found[0] if found and "解除" not in title else ""
 
 
+def fail(words: str) -> str:
+    """Nothing can be made as long as this is so: `words` say what is missing."""
+    raise ValueError(words)
+
+
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "book_title": book_title,
     "chinese_date": text.chinese_date,
     "chinese_time": chinese_time,
     "fit": fit,
+    "gist": gist,
     "mask": mask,
     "mask_name": mask_name,
     "sentence": sentence,

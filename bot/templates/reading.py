@@ -23,7 +23,7 @@ from bot.config import Part, check, line_of
 from bot.errors import ConfigError, Invalid
 from bot.language import Say
 from bot.model import OverLimit, PostKind
-from bot.templates.filters import FILTERS
+from bot.templates.filters import FILTERS, fail
 
 
 class Field(Part):
@@ -231,6 +231,7 @@ def _environment() -> SandboxedEnvironment:
         keep_trailing_newline=False,
     )
     env.filters.update(FILTERS)
+    env.globals["fail"] = fail
     return env
 
 
