@@ -27,13 +27,6 @@ def rendered(folder: Path, text: str, **fields: Any) -> str:
     return made(folder, HEAD + text).render(fields)
 
 
-@pytest.mark.parametrize("key", ["notice", "response", "digest"])
-def test_the_shipped_templates_are_read(key: str) -> None:
-    folder = ROOT / "templates"
-    assert key in templates.keys(folder)
-    assert templates.load(folder, key).front.name
-
-
 def test_the_front_matter_says_how_it_is_published(tmp_path: Path) -> None:
     head = '+++\nname = "答复"\nkind = "response"\nover_limit = "thread"\nwarning = "讣告"\n+++\n'
     front = made(tmp_path, f"{head}{{{{ text }}}}").front
@@ -126,6 +119,18 @@ def test_a_mistake_in_the_front_matter_is_named_with_its_line(
         made(tmp_path, f"+++\n{head}\n+++\n甲")
     assert "notice.txt" in str(caught.value)
     assert str(line) in str(caught.value)
+
+
+def test_a_name_that_is_never_given_is_found_before_it_is_used(tmp_path: Path) -> None:
+    head = '+++\nname = "通知"\n[fields.closes]\nname = "截止"\n+++\n'
+    text = "{{ title }}\n{% if closes %}\n{{ publishr }}{% set a = 1 %}{{ a }}{% endif %}"
+    (wrong,) = made(tmp_path, head + text).strangers()
+    assert str(wrong) == "模板 notice.txt 第 8 行：没有字段 publishr，是不是 publisher"
+
+
+@pytest.mark.parametrize("key", templates.keys(ROOT / "templates"))
+def test_the_shipped_templates_name_only_what_they_are_given(key: str) -> None:
+    assert templates.load(ROOT / "templates", key).strangers() == []
 
 
 def test_a_template_that_is_not_there_is_named(tmp_path: Path) -> None:

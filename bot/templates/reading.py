@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from jinja2 import StrictUndefined, TemplateSyntaxError, UndefinedError, meta
+from jinja2 import StrictUndefined, TemplateSyntaxError, UndefinedError, meta, nodes
 from jinja2.sandbox import SandboxedEnvironment
 from pydantic import Field as Default
 
@@ -61,6 +61,13 @@ ENTRY = {
 }
 
 
+# What the stages add, each in its place (bot.compose.filling, answering; bot.schedule).
+ADDED = frozenset(
+    {"account", "attachments", "language", "key", "unit", "day", "update", "earlier", "document"}
+    | {"entries", "text", "author", "mention", "name", "number", "of"}
+)
+
+
 class Front(Part):
     """The front matter of a template."""
 
@@ -100,8 +107,23 @@ class Template:
     @cached_property
     def names(self) -> frozenset[str]:
         """Every field that the text or the title names."""
-        trees = (_environment().parse(part) for part in (self.source, self.front.title))
-        return frozenset(name for tree in trees for name in meta.find_undeclared_variables(tree))
+        trees = [_environment().parse(part) for part in (self.source, self.front.title)]
+        set_here = {n.name for t in trees for n in t.find_all(nodes.Name) if n.ctx != "load"}
+        named = {name for tree in trees for name in meta.find_undeclared_variables(tree)}
+        return frozenset(named - set_here)
+
+    def strangers(self) -> list[ConfigError]:
+        """Names that nothing is ever given under: a slip, also in a branch that is seldom taken."""
+        known = {*ENTRY, *self.front.fields, *ADDED, *_environment().globals}
+        return [
+            self._wrong(self._line_of(name), _unknown(name, known))
+            for name in sorted(self.names - known)
+        ]
+
+    def _line_of(self, name: str) -> int:
+        whole = (self.head + "\n" + self.source).split("\n")
+        found = (n for n, line in enumerate(whole) if re.search(rf"\b{name}\b", line))
+        return next(found, 0) + 1
 
     def given(
         self, said: Mapping[str, str], zone: ZoneInfo, have: Mapping[str, Any]
@@ -172,7 +194,11 @@ def _why(error: Exception, fields: Mapping[str, Any]) -> Say:
     if found is None:
         return Say("{why}", why=str(error) or type(error).__name__)
     name = found[1] or found[2]
-    return Say("没有字段 {field}{hint}", field=name, hint=_near(name, fields))
+    return _unknown(name, fields)
+
+
+def _unknown(name: str, known: Iterable[str]) -> Say:
+    return Say("没有字段 {field}{hint}", field=name, hint=_near(name, known))
 
 
 def _near(name: str, known: Iterable[str]) -> Say | str:
