@@ -126,8 +126,8 @@ def _screened(
 ) -> list[Finding]:
     found = screen(outgoing.text, rules=_rules(office), capabilities=able)
     if outgoing.warning and text.over(outgoing.warning + outgoing.text, able):
-        said = "内容提示与正文合计超出该平台的字数"  # platforms count both in one limit
-        found.append(Finding("over-limit", Severity.BLOCK, 0, 0, "", said))
+        said = Say("内容提示与正文合计超出该平台的字数")  # platforms count both in one limit
+        found.append(Finding("over-limit", Severity.BLOCK, 0, 0, "", said.text))
     for more in (outgoing.title, outgoing.warning, *(m.alt for m in outgoing.media)):
         # A span in another field than the text would mark the wrong place: keep the words only.
         found += [replace(f, start=0, end=0) for f in screen(more, rules=_rules(office))]
@@ -174,21 +174,21 @@ def _platform_findings(
     outgoing: Outgoing, account: RowMapping, able: Capabilities
 ) -> list[Finding]:
     """What the account itself cannot take."""
-    said = []
+    said: list[tuple[str, Say]] = []
     if not account["identity"] and not able.by_hand:
-        said.append(("unconnected", "账号尚未连接，签发前须先连接"))
+        said.append(("unconnected", Say("账号尚未连接，签发前须先连接")))
     if len(outgoing.media) > able.media_count:
-        said.append(("media-count", "图片多于该平台允许的张数"))
+        said.append(("media-count", Say("图片多于该平台允许的张数")))
     if any(m.kind not in able.media_kinds for m in outgoing.media):
-        said.append(("media-kind", "该平台不收这种图片格式"))
+        said.append(("media-kind", Say("该平台不收这种图片格式")))
     if able.media_bytes and any(m.size > able.media_bytes for m in outgoing.media):
-        said.append(("media-bytes", "图片超过该平台允许的大小"))
+        said.append(("media-bytes", Say("图片超过该平台允许的大小")))
     if any(Limits.of(able).exceeded(one) for one in outgoing.media):
-        said.append(("media-measures", "图片的尺寸或长宽比超出该平台的限制"))
+        said.append(("media-measures", Say("图片的尺寸或长宽比超出该平台的限制")))
     if outgoing.visibility not in able.visibilities:
-        said.append(("visibility", "该平台没有这种可见范围"))
+        said.append(("visibility", Say("该平台没有这种可见范围")))
     if outgoing.in_reply_to not in ("", PREVIOUS_PART) and not able.answer:
-        said.append(("answer", "该平台不能在评论下答复"))
+        said.append(("answer", Say("该平台不能在评论下答复")))
     if not (outgoing.text.strip() or outgoing.media):
-        said.append(("empty", "正文是空的"))
-    return [Finding(rule, Severity.BLOCK, 0, 0, "", message) for rule, message in said]
+        said.append(("empty", Say("正文是空的")))
+    return [Finding(rule, Severity.BLOCK, 0, 0, "", words.text) for rule, words in said]
