@@ -16,9 +16,12 @@ from bot.compose.lines import lines
 from bot.config import load
 from bot.db import media as pictures
 from bot.db import renditions, revisions
+from bot.deliver import plan
 from bot.errors import ConfigError, Invalid
 from bot.office import Office
 from tests import builders, offices
+from tests.fakes.mastodon import Mastodon
+from tests.fakes.server import Server
 from tests.offices import rows, url  # noqa: F401
 
 LINK = "https://yunlan.example.cn/zwgk/2026/11/24/content_10086.html"
@@ -172,6 +175,28 @@ def test_what_stands_on_a_card_is_screened(furnished: Office) -> None:
     assert "identity-number" in {f.rule for f in part.findings}
     (part,) = previewed(furnished, Body("停水。", card=card), "board")
     assert part.findings == ()
+
+
+@needs_font
+def test_a_character_the_font_lacks_is_told_before_it_is_a_box(furnished: Office) -> None:
+    lacking = replace(CARD, text=CARD.text + "\ue123，瀾\ue123")
+    (part,) = previewed(furnished, Body("停水。", card=lacking), "toots")
+    found = [(f.rule, f.text) for f in part.findings]
+    assert found == [("card-glyphs", "\ue123")]
+    (part,) = previewed(furnished, Body("停水。", card=CARD), "toots")
+    assert part.findings == ()
+
+
+@needs_font
+def test_a_card_is_sent_as_it_was_signed(office: Office, platform: tuple[Mastodon, Server]) -> None:
+    fake, server = platform
+    builders.account(office, "toots", server.url)
+    post = builders.draft(office, ["toots"], body=Body("停水。", "停水", card=CARD))
+    builders.sign(office, post)
+    plan.plan_due(office)
+    builders.work(office)
+    (sent,) = fake.posts()
+    assert [alt.split("\n")[0] for alt in sent["media"]] == ["关于望江路停水的通告"]
 
 
 @needs_font

@@ -67,6 +67,21 @@ def drawn(office: Office, card: Card, label: str = "") -> tuple[bytes, int, int]
     return _drawn(_look(office), card, label)
 
 
+def missing(office: Office, card: Card) -> str:
+    """The characters on the card that the font lacks, rare ones in names say: they would be boxes."""
+    look = _look(office)
+    on_it = card.publisher + card.title + card.text
+    return "".join(c for c in dict.fromkeys(on_it) if _lacks(look.font, look.face, c))
+
+
+@lru_cache(maxsize=10_000)
+def _lacks(file: str, face: int, character: str) -> bool:
+    if character.isspace() or character < "\x7f":
+        return False
+    font = _font(file, face, 24)
+    return bytes(font.getmask(character)) == bytes(font.getmask("\uffff"))
+
+
 def _look(office: Office) -> Look:
     part = office.config.compose.card
     font, face = _system_font()

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, RowMapping
 
 from bot import text
 from bot.compose.body import Body, Rendered
-from bot.compose.cards import drawn
+from bot.compose.cards import drawn, missing
 from bot.compose.reading import accounts_of
 from bot.language import Say
 from bot.media import Limits, fitted
@@ -142,6 +142,9 @@ def _of_pictures(
     if body.card is not None and _shows_card(body, able):
         for words in (body.card.title, body.card.text):
             found += [replace(f, start=0, end=0) for f in screen(words, rules=_rules(office))]
+        if lacks := missing(office, body.card):
+            said = Say("长图的字体里没有这些字，会显示成方框；请换字体").text
+            found.append(Finding("card-glyphs", Severity.WARN, 0, 0, lacks, said))
     part = office.config.accounts.get(account["key"])
     if part and part.alt_required and any(not one.alt.strip() for one in outgoing.media):
         said = Say("图片缺少替代文字，该账号要求每张都有").text
