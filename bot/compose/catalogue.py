@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -91,17 +92,24 @@ def from_item(
     chosen = list(keys) or list(part.accounts if part else ())
     more = setting(office, conn, now, item["unit_id"])
     entry = Entry.of(item["entry"])
-    try:
+    with _named(item_id, entry.title):
         body = body_of(office, conn, made, entry, chosen, said, more)
-    except (ConfigError, Invalid) as error:
-        about = {"id": item_id, "title": entry.title, "why": error.say}
-        raise type(error)(Say("条目 {id}“{title}”：{why}", **about)) from None
     links |= {"item_id": item_id, "source_id": item["source_id"], "unit_id": item["unit_id"]}
     links |= {"item_revision": item["revision"], **of_template(made, actor)}
     post_id = create(office, conn, now, actor, keys=chosen, body=body, **links)
     if actor != MACHINE:
         _taken(conn, now, item_id, post_id)
     return post_id
+
+
+@contextmanager
+def _named(item_id: int, title: str) -> Iterator[None]:
+    """What is wrong inside is told of this entry."""
+    try:
+        yield
+    except (ConfigError, Invalid) as error:
+        said = Say("条目 {id}“{title}”：{why}", id=item_id, title=title, why=error.say)
+        raise type(error)(said) from None
 
 
 def _taken(conn: Connection, now: datetime, item_id: int, post_id: int) -> None:

@@ -62,14 +62,19 @@ def create(
         people.require(conn, actor, Right.WRITE, unit_id)
     _sensible(keys, now, go_at, latest_at)
     body = replace(body, assisted=links.pop("assisted", False) or body.assisted)
-    made_of = {name: links.pop(name) for name in MADE_OF if name in links}
-    urgent = {"kind": PostKind.EMERGENCY if emergency else kind, "emergency": emergency}
+    made_of = _made_of(links)
+    links |= {"kind": PostKind.EMERGENCY if emergency else kind, "emergency": emergency}
     times = {"go_at": go_at, "latest_at": latest_at, "created_at": now, "changed_at": now}
-    post_id = _row(conn, actor, unit_id, body, {**urgent, **times, **links})
-    template = links.get("template", "")
-    _revision(office, conn, now, actor, post_id, body, keys, 1, template=template, **made_of)
+    post_id = _row(conn, actor, unit_id, body, {**times, **links})
+    _revision(office, conn, now, actor, post_id, body, keys, 1, **made_of)
     audit.write(conn, now, actor, "post.create", f"post:{post_id}")
     return post_id
+
+
+def _made_of(links: dict[str, Any]) -> dict[str, Any]:
+    """Taken out of `links`: the revision's, not the post's. The template is both's."""
+    own = {name: links.pop(name) for name in MADE_OF if name in links}
+    return {"template": links.get("template", ""), **own}
 
 
 def _row(
@@ -111,9 +116,8 @@ def revise(
     _sensible(keys, now, go_at, latest_at)
     body = kept(Body.of(before["body"]), body)
     number = before["number"] + 1
-    values: dict[str, Any] = {"go_at": go_at, "latest_at": latest_at, "title": body.title}
-    if emergency is not None:
-        values["emergency"] = emergency
+    urgent = {} if emergency is None else {"emergency": emergency}
+    values = {"go_at": go_at, "latest_at": latest_at, "title": body.title, **urgent}
     conn.execute(update(posts).where(posts.c.id == post_id).values(**values))
     _void(conn, now, post_id, Say("稿件改到第 {n} 版", n=number))
     made_of = {name: before[name] for name in ("template", *MADE_OF)}
