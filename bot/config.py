@@ -122,6 +122,7 @@ class AccountPart(Part):
     gap: Span = timedelta(0)  # least time between two writes
     options: Mapping[str, Any] = Field(default_factory=dict)
     token_file: str = ""  # its credential stands in this file; read at every start
+    alt_required: bool = False  # a picture without alternative text is not let through
 
 
 class WebPart(Part):
@@ -137,6 +138,28 @@ class BoardPart(Part):
     moderate: bool = True  # replies wait for a person
     replies: bool = True
     replies_per_hour: int = 10  # from one address
+
+
+class CardPart(Part):
+    """How the picture of a text looks (bot.compose.cards)."""
+
+    font: str = ""  # a file; empty: a Chinese font of the system's
+    colour: str = Field("#a61b1b", pattern="^#[0-9a-fA-F]{6}$")
+    logo: str = ""  # a picture, shown beside the publisher
+    width: int = Field(1080, ge=480, le=2160)
+
+
+class ComposePart(Part):
+    assisted_label: str = "（含人工智能生成内容）"  # stands under what a model helped to draft
+    card: CardPart = CardPart()
+
+    @field_validator("assisted_label")
+    @classmethod
+    def _labels(cls, value: str) -> str:
+        """《人工智能生成合成内容标识办法》, GB 45438-2025: both words, in the text itself."""
+        if not re.search("人工智能|AI", value) or not re.search("生成|合成", value):
+            raise ValueError(str(Say("须有“人工智能”或“AI”，并有“生成”或“合成”")))
+        return value.strip()
 
 
 class DeliverPart(Part):
@@ -227,6 +250,7 @@ class Config(Part):
     web: WebPart = WebPart()
     board: BoardPart = BoardPart()
     database: DatabasePart = DatabasePart()
+    compose: ComposePart = ComposePart()
     deliver: DeliverPart = DeliverPart()
     collect: CollectPart = CollectPart()
     review: ReviewPart = ReviewPart()

@@ -8,20 +8,28 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import os
 import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
 from bot import db
 from bot.errors import Invalid, NotFound
-from bot.model import Media
+from bot.model import Capabilities, Media
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 KINDS = {"JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", "WEBP": "image/webp"}
+FORMATS = {kind: form for form, kind in KINDS.items()}
 MAX_BYTES = 20 * 1024 * 1024
 MAX_PIXELS = 50_000_000  # of all frames
 _DIGEST = re.compile("[0-9a-f]{64}")
@@ -63,6 +71,14 @@ class Store:
         return sha256
 
 
+_MARKS = {b"\xff\xd8\xff": "JPEG", b"\x89PNG": "PNG", b"GIF8": "GIF", b"RIFF": "WEBP"}
+
+
+def kind_of(content: bytes) -> str | None:
+    """The kind of a picture of the store's, by its first bytes: it was written by ourselves."""
+    return next((KINDS[form] for mark, form in _MARKS.items() if content.startswith(mark)), None)
+
+
 def take_picture(
     store: Store, conn: Connection, now: datetime, content: bytes, name: str, alt: str = ""
 ) -> Media:
@@ -81,13 +97,23 @@ def take_sheet(store: Store, conn: Connection, now: datetime, content: bytes, na
     return take_picture(store, conn, now, content, name).sha256
 
 
+def keep_made(store: Store, conn: Connection, now: datetime, made: Iterable[Media]) -> None:
+    """Name in the table what was made for a platform, a card, a smaller copy; its bytes stand."""
+    there = [_row(one, "", now) for one in made if store.path(one.sha256).exists()]
+    db.insert_missing(conn, db.media, there)
+
+
 def _kept(
     store: Store, conn: Connection, now: datetime, content: bytes, media: Media, name: str
 ) -> Media:
-    sha256 = store.write(content)
-    row = {"sha256": sha256, "kind": media.kind, "size": media.size, "name": name, "at": now}
-    db.insert_missing(conn, db.media, [{**row, "width": media.width, "height": media.height}])
-    return Media(sha256, media.kind, media.size, media.width, media.height, media.alt)
+    kept = replace(media, sha256=store.write(content))
+    db.insert_missing(conn, db.media, [_row(kept, name, now)])
+    return kept
+
+
+def _row(media: Media, name: str, now: datetime) -> dict[str, Any]:
+    size = {"size": media.size, "width": media.width, "height": media.height}
+    return {"sha256": media.sha256, "kind": media.kind, "name": name, "at": now, **size}
 
 
 def _redrawn(content: bytes, name: str) -> tuple[bytes, str, tuple[int, int]]:
@@ -113,3 +139,149 @@ def _redrawn(content: bytes, name: str) -> tuple[bytes, str, tuple[int, int]]:
         raise
     except Exception:  # a decoder that is fed anything may raise anything
         raise Invalid("{name} 不是能读的图片（JPEG、PNG、GIF、WebP）", name=name) from None
+
+
+# ---------------------------------------------------------------- as a platform takes it
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a platform takes of a picture (bot.model.Capabilities.media_*); 0 is no limit."""
+
+    kinds: tuple[str, ...]
+    size: int
+    pixels: int
+    side: int
+    ratio: float
+
+    @classmethod
+    def of(cls, able: Capabilities) -> Limits:
+        measures = able.media_pixels, able.media_side, able.media_ratio
+        return cls(able.media_kinds, able.media_bytes, *measures)
+
+    def hold(self, picture: Media) -> bool:
+        """Does it go as it is?"""
+        heavy = self.size and picture.size > self.size
+        return picture.kind in self.kinds and not heavy and not self.exceeded(picture)
+
+    def exceeded(self, picture: Media) -> bool:
+        """Are its measures beyond the platform's?"""
+        long, short = (f(picture.width, picture.height) for f in (max, min))
+        return bool(
+            (self.pixels and long * short > self.pixels)
+            or (self.side and long > self.side)
+            or (self.ratio and long > short * self.ratio)
+        )
+
+
+def fitted(store: Store, picture: Media, able: Capabilities) -> Media:
+    """The picture as the platform takes it: itself, or cropped, scaled down and compressed.
+
+    A copy is written to the store. What cannot be fitted, as what moves, comes back as it is: it is
+    for screening to say so.
+    """
+    limits = Limits.of(able)
+    if limits.hold(picture):
+        return picture
+    return replace(_refitted(store.root, picture, limits), alt=picture.alt)
+
+
+@lru_cache(maxsize=64)
+def _refitted(root: Path, picture: Media, limits: Limits) -> Media:
+    from PIL import Image
+
+    store = Store(root)
+    try:
+        with Image.open(io.BytesIO(store.read(picture.sha256)), formats=list(KINDS)) as opened:
+            if getattr(opened, "n_frames", 1) > 1:
+                return picture
+            made = _within(_cropped(_plain(opened), limits.ratio), limits, picture.kind)
+    except (NotFound, Invalid, OSError):  # not there, or damaged: told when it is staged
+        return picture
+    if made is None:
+        return picture
+    content, kind, (width, height) = made
+    return Media(store.write(content), kind, len(content), width, height, picture.alt)
+
+
+def _plain(picture: Image) -> Image:
+    """In colours that can be scaled: no palette, no print colours."""
+    if picture.mode in ("RGB", "RGBA", "L"):
+        return picture
+    return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+
+
+def _cropped(picture: Image, ratio: float) -> Image:
+    """The middle of what is too wide, the top of what is too tall: there a text begins."""
+    width, height = picture.size
+    if ratio and width > height * ratio:
+        spare = width - round(height * ratio)
+        return picture.crop((spare // 2, 0, width - (spare - spare // 2), height))
+    if ratio and height > width * ratio:
+        return picture.crop((0, 0, width, round(width * ratio)))
+    return picture
+
+
+_QUALITIES = (88, 75, 60)
+_PIXELS = 10  # of a byte, at best, in a picture of text
+_BICUBIC = 3
+_SMALLEST = 320  # pixels of the longer side: below it nothing can be read
+
+
+def _within(picture: Image, limits: Limits, kind: str) -> tuple[bytes, str, tuple[int, int]] | None:
+    """Bytes within the limits: first as it is, then as JPEG, then smaller and smaller."""
+    here = _scaled(picture, limits)
+    while True:
+        size = 0
+        for content, form in _encoded(here, kind, limits.kinds):
+            size = len(content)
+            if not limits.size or size <= limits.size:
+                return content, form, here.size
+        by = min(0.9, math.sqrt(limits.size / size)) if size else 0
+        smaller = int(here.width * by), int(here.height * by)
+        if max(smaller) < _SMALLEST or not min(smaller):
+            return None
+        here = picture.resize(smaller, resample=_BICUBIC)
+
+
+def _scaled(picture: Image, limits: Limits) -> Image:
+    """Within the measures; and not so large that it would be compressed in vain."""
+    width, height = picture.size
+    pixels = min(limits.pixels or math.inf, limits.size * _PIXELS or math.inf)
+    by = min(
+        1.0,
+        limits.side / max(width, height) if limits.side else 1.0,
+        math.sqrt(pixels / (width * height)),
+    )
+    size = max(1, int(width * by)), max(1, int(height * by))
+    return picture.resize(size, resample=_BICUBIC) if by < 1 else picture
+
+
+def _encoded(picture: Image, kind: str, kinds: tuple[str, ...]) -> Iterator[tuple[bytes, str]]:
+    """The picture in the forms the platform takes, the best first."""
+    if kind in kinds and kind != KINDS["JPEG"]:
+        yield _saved(picture, FORMATS[kind]), kind
+    if KINDS["JPEG"] in kinds:
+        for quality in _QUALITIES:
+            yield _saved(_opaque(picture), "JPEG", quality=quality), KINDS["JPEG"]
+    elif KINDS["PNG"] in kinds and kind != KINDS["PNG"]:
+        yield _saved(picture, "PNG"), KINDS["PNG"]
+
+
+def _opaque(picture: Image) -> Image:
+    """Without transparency, on white: JPEG has none."""
+    from PIL import Image
+
+    if picture.mode in ("RGB", "L"):
+        return picture
+    drawn = picture.convert("RGBA")
+    paper = Image.new("RGBA", drawn.size, "white")
+    return Image.alpha_composite(paper, drawn).convert("RGB")
+
+
+def _saved(picture: Image, form: str, **how: Any) -> bytes:
+    """Written anew with nothing beside the picture; its colours' profile where they are kept."""
+    colours = picture.info.get("icc_profile") if picture.mode == "RGB" else None
+    out = io.BytesIO()
+    picture.save(out, form, icc_profile=colours, exif=b"", **how)
+    return out.getvalue()

@@ -275,6 +275,14 @@ class OverLimit(StrEnum):
     THREAD = "thread"
 
 
+class Topics(StrEnum):
+    """How a platform writes a topic tag."""
+
+    NONE = "none"
+    BEFORE = "before"  # #话题, up to the next blank
+    AROUND = "around"  # #话题#
+
+
 class Idempotency(StrEnum):
     KEY = "key"  # the platform keeps our key for `idempotency_ttl`
     CLIENT_ID = "client_id"  # we choose the id; the second write is refused
@@ -300,12 +308,16 @@ class Capabilities:
     media_count: int = 0
     media_kinds: tuple[str, ...] = ()
     media_bytes: int = 0  # per file
+    media_pixels: int = 0  # width × height; 0 is none
+    media_side: int = 0  # the longer side; 0 is none
+    media_ratio: float = 0  # the longer side to the shorter, at most; 0 is none
     alt_text: bool = False
     alt_limit: int = 0
     warning: bool = False
     visibilities: tuple[str, ...] = ("public",)
     language: bool = False
     title: bool = False  # shows Outgoing.title
+    topic_form: Topics = Topics.NONE
     idempotency: Idempotency = Idempotency.NONE
     idempotency_seconds: int = 0
     listing_depth: int = 0  # how many own posts the listing shows; 0 is all
@@ -340,6 +352,9 @@ class Capabilities:
         values["over_limit"] = OverLimit(values["over_limit"])
         values["idempotency"] = Idempotency(values["idempotency"])
         values["replies"] = RepliesBy(values["replies"])
+        values["topic_form"] = Topics(
+            values.get("topic_form", Topics.NONE)
+        )  # stored before it was known
         return cls(**values)
 
 

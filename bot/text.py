@@ -24,7 +24,7 @@ from datetime import date
 from functools import cache
 from typing import Any
 
-from bot.model import Capabilities, Unit
+from bot.model import Capabilities, Topics, Unit
 
 ELLIPSIS = "……"
 
@@ -281,6 +281,21 @@ def short_title(title: str, n: int) -> str:
     if len(ends) <= n + 1:
         return title
     return title[: ends[max(0, n - 1)]].rstrip(_DANGLING) + "…"
+
+
+_NO_TOPIC = re.compile(r"[^\w·]+|_+")
+
+
+def topic(words: str, form: Topics) -> str:
+    """`words` as a topic tag: #话题# or #话题; "" where the platform has none, or nothing is left.
+
+    Mastodon ends a tag at the first character that is no letter, digit or “·”, and takes none of
+    digits alone; what would break it is left out in both forms.
+    """
+    bare = _NO_TOPIC.sub("", words)
+    if form is Topics.NONE or not bare or bare.isdigit():
+        return ""
+    return f"#{bare}#" if form is Topics.AROUND else f"#{bare}"
 
 
 def chinese_date(day: date) -> str:

@@ -15,7 +15,8 @@ from PIL import Image
 from sqlalchemy import update
 
 from bot.cli import main
-from bot.db import deliveries, insert_id, replies
+from bot.compose import cards
+from bot.db import deliveries, insert_id, renditions, replies, revisions
 from bot.deliver import plan
 from bot.language import use
 from bot.model import DeliveryState
@@ -75,6 +76,7 @@ def test_help_and_version_need_no_office(tmp_path: Path) -> None:
         "source",
         "item",
         "post",
+        "template",
         "sign",
         "queue",
         "hold",
@@ -228,6 +230,74 @@ def test_a_post_may_wait_for_a_slot_that_is_there(run: Run, desk: Office) -> Non
     (folder / "morning.toml").write_text(schedule, "utf-8")
     post = signed(run, "--slot", "morning")
     assert "morning" in said(run("post", "show", post, "--json"))["why"]
+
+
+# ---------------------------------------------------------------- by a template
+
+SAID = ("--set", "at=2026-11-24 09:30", "--set", "what=明火已扑灭", "--set", "advice=绕行")
+
+
+def test_templates_are_listed_and_tried_out_before_anything_is_written(run: Run) -> None:
+    listed = {row["key"]: row for row in said(run("template", "list", "--json"))}
+    assert listed["emergency"]["kind"] == "emergency"
+    assert listed["emergency"]["fields"]["at"]["required"] is True
+    assert "at*" in run("template", "list").stdout.replace("\n", "")
+    words = ("template", "preview", "emergency", "--account", "hand", "--set", "title=火情")
+    tried = said(run(*words, *SAID, "--json"))
+    (part,) = tried["parts"]
+    assert tried["title"] == "火情"
+    assert part["payload"]["text"].startswith("【火情·第1报】截至11月24日9时30分，明火已扑灭。")
+    assert (part["account"], part["limit"], part["findings"]) == ("hand", 140, [])
+    assert "第1报" in run(*words, *SAID).stdout
+    assert said(run("post", "list", "--json")) == []
+
+
+def test_a_field_that_is_not_said_well_is_told_with_what_to_write(run: Run) -> None:
+    words = ("template", "preview", "emergency", "--account", "hand", "--set", "title=火情")
+    assert "字段 at（截至时间）须填写" in run(*words, code=2).stderr
+    assert "字段=内容" in run(*words, "--set", "at", code=2).stderr
+
+
+def test_an_emergency_is_written_updated_and_corrected(run: Run, desk: Office) -> None:
+    where = ("--unit", "county", "--account", "hand", "--set", "title=火情", "--json")
+    first = said(run("post", "write", "emergency", *where, *SAID, "--assisted", *AS))["post"]
+    shown = run("post", "show", first).stdout
+    assert "有模型参与起草" in shown
+    assert "（含人工智能生成内容）" in shown
+    assert "还没有发出" in run("post", "update", first, *SAID, *AS, code=2).stderr
+    run("post", "submit", first, *AS)
+    plan.plan_due(desk)
+    with desk.db.write() as conn:
+        revision = shown_revision(conn, first)
+        row = {"post_id": first, "revision_id": revision["id"], "account_id": 1, "act": "publish"}
+        rendition = conn.execute(renditions.select()).mappings().one()["id"]
+        out = {"state": S.SENT, "sent_at": desk.db.now(conn), "url": "https://weibo.example/1"}
+        times = {"go_at": desk.db.now(conn), "changed_at": desk.db.now(conn)}
+        more = {"rendition_id": rendition, "part": 0, "key": "k", **out, **times}
+        insert_id(conn, deliveries, {**row, **more})
+    second = said(run("post", "update", first, *SAID, "--json", *AS))["post"]
+    assert "前一报" in run("post", "show", second).stdout
+    assert "https://weibo.example/1" in run("post", "show", second).stdout
+    words = ("--wrong", "已扑灭", "--right", "基本扑灭", "--json", *AS)
+    third = said(run("post", "correct", first, *words))["post"]
+    assert "“已扑灭”有误，应为“基本扑灭”" in run("post", "show", third).stdout
+
+
+@pytest.mark.skipif(
+    not cards._system_font()[0], reason="no Chinese font: apt-get install fonts-noto-cjk"
+)
+def test_a_post_is_given_a_picture_of_its_text_and_loses_it_again(run: Run, desk: Office) -> None:
+    post = drafted(run)
+    assert said(run("post", "card", post, "--json", *AS)) == {"post": post, "version": 2}
+    (picture,) = said(run("post", "show", post, "--json"))["renditions"][0]["payload"]["media"]
+    assert picture["alt"] == "停水\n停水通知。"
+    assert desk.media.read(picture["sha256"]).startswith(b"\x89PNG")
+    run("post", "card", post, "--off", *AS)
+    assert said(run("post", "show", post, "--json"))["renditions"][0]["payload"]["media"] == []
+
+
+def shown_revision(conn: Any, post: int) -> Any:
+    return conn.execute(revisions.select().where(revisions.c.post_id == post)).mappings().one()
 
 
 # ---------------------------------------------------------------- queue, stop

@@ -13,7 +13,7 @@ from PIL import Image
 from sqlalchemy import select, update
 
 from bot import catalog, compose, lease, media, people
-from bot.compose import Body
+from bot.compose import Body, catalogue
 from bot.db import (
     accounts,
     approvals,
@@ -26,6 +26,7 @@ from bot.db import (
     revisions,
     sources,
 )
+from bot.db import media as pictures
 from bot.deliver import plan
 from bot.errors import ConfigError, Conflict, Invalid, NotAllowed, NotFound
 from bot.model import (
@@ -197,6 +198,11 @@ def test_a_warning_counts_with_the_text(furnished: Office) -> None:
         ),
         ("media-kind", Body("图", media=(Media("a", "image/tiff", 1, 1, 1),)), {}),
         ("media-bytes", Body("图", media=(Media("a", "image/png", 9, 1, 1),)), {"media_bytes": 8}),
+        (
+            "media-measures",
+            Body("图", media=(Media("a", "image/png", 1, 9, 9),)),
+            {"media_side": 8},
+        ),
         ("visibility", Body("仅粉丝", visibility="private"), {"visibilities": ("public",)}),
         ("answer", Body("答", in_reply_to={"a1": "1"}), {"answer": False}),
         ("empty", Body(" \n"), {}),
@@ -244,6 +250,46 @@ def test_a_message_with_braces_in_the_text_is_told_as_it_is(furnished: Office) -
     post = builders.draft(furnished, ["hand"], "证号 {11010519491231002X} {0} {}")
     with pytest.raises(Conflict, match="公民身份号码"):
         builders.sign(furnished, post)
+
+
+def test_each_account_gets_a_picture_as_its_platform_takes_it(furnished: Office) -> None:
+    builders.account(furnished, "a1", "http://x.example")
+    builders.account(
+        furnished, "a2", "http://x.example", 2, media_side=2, media_kinds=["image/jpeg"]
+    )
+    body = Body("图", media=(picture(furnished),))
+    by_key = {p.account["key"]: p.outgoing.media[0] for p in previewed(furnished, body, "a1", "a2")}
+    assert by_key["a1"] == body.media[0]
+    small = by_key["a2"]
+    assert (small.kind, small.width, small.alt) == ("image/jpeg", 2, "停水范围图")
+    builders.draft(furnished, ["a1", "a2"], body=body)
+    with furnished.db.read() as conn:
+        named = set(conn.execute(select(pictures.c.sha256)).scalars())
+    assert named == {body.media[0].sha256, small.sha256}, "so that a backup has both"
+
+
+def test_whoever_signs_is_told_that_a_picture_was_cropped(furnished: Office) -> None:
+    builders.account(furnished, "a1", "http://x.example", media_ratio=1)
+    (part,) = previewed(furnished, Body("图", media=(picture(furnished),)), "a1")
+    assert [(f.rule, f.severity) for f in part.findings] == [("media-cropped", Severity.WARN)]
+    assert (part.outgoing.media[0].width, part.outgoing.media[0].height) == (2, 2)
+
+
+def test_alternative_text_is_as_long_as_the_platform_takes_and_there_where_it_must_be(
+    furnished: Office,
+) -> None:
+    builders.account(furnished, "a1", "http://x.example", alt_limit=5)
+    assert rules(furnished, Body("图", media=(picture(furnished, ""),)), "a1") == set()
+    assert rules(furnished, Body("图", media=(picture(furnished, "停水范围图"),)), "a1") == set()
+    assert rules(furnished, Body("图", media=(picture(furnished, "停水范围图示"),)), "a1") == {
+        "alt-limit"
+    }
+    more = offices.HAND.format(key="hand").replace(
+        "[accounts.hand.options]", "alt_required = true\n[accounts.hand.options]"
+    )
+    strict = offices.declared(furnished, more)
+    for alt, found in (("", {"alt-missing"}), (" ", {"alt-missing"}), ("停水范围图", set())):
+        assert rules(strict, Body("图", media=(picture(strict, alt),)), "hand") == found
 
 
 # ---------------------------------------------------------------- posts
@@ -498,7 +544,7 @@ def test_what_a_person_takes_while_the_machine_composes_becomes_one_post(
         compose.from_item(made, conn, now, zhou, item)
         conn.execute(update(items).values(lease=None, leased_until=None))
         with pytest.raises(Conflict), conn.begin_nested():
-            compose._compose_claimed(made, conn, now, claimed)
+            catalogue._compose_claimed(made, conn, now, claimed)
     assert len(rows(made, posts)) == 1
 
 

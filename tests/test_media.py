@@ -18,7 +18,7 @@ from sqlalchemy import select
 from bot import db, media
 from bot.db import Database
 from bot.errors import Invalid, NotFound
-from bot.model import Media
+from bot.model import Capabilities, Media
 from tests.builders import NOW
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP")
@@ -256,6 +256,99 @@ def test_whatever_bytes_are_damaged_only_a_refusal_comes_of_it(take: Any) -> Non
         except Invalid:
             continue
         assert taken.width > 0
+
+
+# ---------------------------------------------------------------- as a platform takes it
+
+EVERY = tuple(media.KINDS.values())
+
+
+def noise(size: tuple[int, int], mode: str = "RGB") -> bytes:
+    """A picture that does not compress."""
+    band = len(mode)
+    drawn = Image.frombytes(mode, size, random.Random(1).randbytes(size[0] * size[1] * band))
+    out = io.BytesIO()
+    drawn.save(out, "PNG")
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("able", "kind", "size"),
+    [
+        ({}, "image/png", (800, 600)),
+        ({"media_side": 400}, "image/png", (400, 300)),
+        ({"media_pixels": 120_000}, "image/png", (400, 300)),
+        ({"media_kinds": ("image/jpeg",)}, "image/jpeg", (800, 600)),
+        ({"media_kinds": ("image/jpeg",), "media_side": 400}, "image/jpeg", (400, 300)),
+        ({"media_ratio": 1}, "image/png", (600, 600)),
+        ({"media_bytes": 300_000}, "image/jpeg", (800, 600)),
+    ],
+)
+def test_a_picture_is_made_to_fit_a_platform(
+    take: Any, store: media.Store, able: dict[str, Any], kind: str, size: tuple[int, int]
+) -> None:
+    taken = take(noise((800, 600)), alt="替代")
+    asked = Capabilities(**({"media_kinds": EVERY} | able))
+    made = media.fitted(store, taken, asked)
+    assert (made.kind, (made.width, made.height), made.alt) == (kind, size, "替代")
+    assert media.Limits.of(asked).hold(made)
+    content = store.read(made.sha256)
+    assert (opened(store, made).size, len(content)) == (size, made.size)
+    assert (made == taken) is (able == {})
+    media._refitted.cache_clear()
+    assert media.fitted(store, taken, asked) == made, "the same again: what was signed can be found"
+
+
+def test_a_picture_over_the_bytes_is_compressed_and_then_made_smaller(
+    take: Any, store: media.Store
+) -> None:
+    taken = take(noise((800, 600)))
+    for limit in (200_000, 100_000, 50_000):
+        made = media.fitted(store, taken, Capabilities(media_kinds=EVERY, media_bytes=limit))
+        assert made.size <= limit
+    assert 320 <= made.width < 800
+    assert made.width / made.height == pytest.approx(800 / 600, abs=0.02)
+
+
+def test_a_tall_picture_keeps_its_top_and_a_wide_one_its_middle(
+    take: Any, store: media.Store
+) -> None:
+    drawn = Image.new("RGB", (100, 900), "blue")
+    drawn.paste("red", (0, 0, 100, 300))
+    for turned in (drawn, drawn.rotate(90, expand=True)):
+        out = io.BytesIO()
+        turned.save(out, "PNG")
+        able = Capabilities(media_kinds=EVERY, media_ratio=3)
+        made = media.fitted(store, take(out.getvalue()), able)
+        assert sorted((made.width, made.height)) == [100, 300]
+        colours = opened(store, made).convert("RGB").getcolors()
+        assert colours == [(30_000, (255, 0, 0) if turned is drawn else (0, 0, 255))]
+
+
+def test_what_shows_through_is_white_in_a_form_without_transparency(
+    take: Any, store: media.Store
+) -> None:
+    for mode in ("RGBA", "P", "LA"):
+        out = io.BytesIO()
+        Image.new("RGBA", (400, 400), (0, 0, 0, 0)).convert(mode).save(out, "PNG")
+        made = media.fitted(store, take(out.getvalue()), Capabilities(media_kinds=("image/jpeg",)))
+        assert made.kind == "image/jpeg"
+        if mode == "RGBA":
+            assert opened(store, made).getpixel((9, 9)) == (255, 255, 255)
+
+
+def test_what_moves_or_cannot_be_fitted_stays_as_it_is_for_a_person_to_see(
+    take: Any, store: media.Store
+) -> None:
+    frames = [Image.new("RGB", (400, 300), colour) for colour in ("red", "blue")]
+    out = io.BytesIO()
+    frames[0].save(out, "GIF", save_all=True, append_images=frames[1:])
+    moves, still = take(out.getvalue()), take(noise((800, 600)))
+    lost = Media("0" * 64, "image/png", 9, 800, 600)
+    able = Capabilities(media_kinds=EVERY, media_side=100, media_bytes=1000)
+    for one in (moves, still, lost):
+        assert media.fitted(store, one, able) == one
+    assert media.fitted(store, still, Capabilities(media_kinds=("video/mp4",))) == still
 
 
 # ---------------------------------------------------------------- signed sheets

@@ -68,6 +68,7 @@ class World:
     signed: int = 0
     failed: int = 0
     unclear: int = 0
+    urgent: int = 0
     item: int = 0
     reply: int = 0
     standing: int = 0
@@ -92,6 +93,7 @@ def _sheet() -> bytes:
     return out.getvalue()
 
 
+SAID = {"at": "2026-11-24 09:30", "what": "明火已扑灭", "advice": "绕行"}
 WEB = "https://weibo.example/1/AbC"
 ACTS: dict[str, tuple[Right, Callable[[World], Any]]] = {
     "catalog.take": (R.WRITE, lambda w: catalog.take(*w.first, w.item)),
@@ -108,8 +110,25 @@ ACTS: dict[str, tuple[Right, Callable[[World], Any]]] = {
         R.WRITE,
         lambda w: compose.revise(w.office, *w.first, w.draft, 1, Body("改"), ["hand"]),
     ),
+    "compose.drop_card": (R.WRITE, lambda w: compose.drop_card(w.office, *w.first, w.draft)),
     "compose.close": (R.WRITE, lambda w: compose.close(*w.first, w.draft)),
     "compose.from_item": (R.WRITE, lambda w: compose.from_item(w.office, *w.first, w.item)),
+    "compose.from_template": (
+        R.WRITE,
+        lambda w: compose.from_template(
+            w.office,
+            *w.first,
+            unit_id=w.unit,
+            template="notice",
+            keys=["hand"],
+            said={"title": "文"},
+        ),
+    ),
+    "compose.follow_up": (R.WRITE, lambda w: compose.follow_up(w.office, *w.first, w.urgent, SAID)),
+    "compose.correction": (
+        R.WRITE,
+        lambda w: compose.correction(w.office, *w.first, w.urgent, "甲", "乙"),
+    ),
     "compose.answer": (R.WRITE, lambda w: compose.answer(w.office, *w.first, w.reply, "答")),
     "compose.withdrawal": (
         R.WRITE,
@@ -180,6 +199,8 @@ def world(office: Office) -> World:
         )
         w.hold = holds.hold(*w.first, HoldScope.POST, w.draft, "核实")
         w.item = _item(w)
+        w.who = wei
+        w.urgent = _post(w, emergency=True)
     plan.plan_due(made)
     with made.db.write() as conn:
         row = conn.execute(select(deliveries)).mappings().one()
@@ -188,6 +209,8 @@ def world(office: Office) -> World:
         copy = {k: v for k, v in row.items() if k != "id"}
         more = {"part": 1, "key": "k", "state": DeliveryState.UNCERTAIN, "due_at": None}
         w.unclear = insert_id(conn, deliveries, {**copy, **more})
+        out = {"post_id": w.urgent, "state": DeliveryState.SENT, "sent_at": now, "key": "u"}
+        insert_id(conn, deliveries, {**copy, **out, "due_at": None})
         reply = {
             "account_id": row["account_id"],
             "remote_id": "r",
@@ -199,8 +222,9 @@ def world(office: Office) -> World:
     return w
 
 
-def _post(w: World) -> int:
-    return compose.create(w.office, *w.first, unit_id=w.unit, keys=["hand"], body=Body("通知。"))
+def _post(w: World, **more: Any) -> int:
+    body = Body("通知。", "通知")
+    return compose.create(w.office, *w.first, unit_id=w.unit, keys=["hand"], body=body, **more)
 
 
 def _item(w: World) -> int:

@@ -449,7 +449,7 @@ def test_a_digest_is_made_ahead_of_its_time_so_that_it_can_be_signed(desk: Desk)
     digested(desk, "停水通知", "停电通知")
     assert desk.fire() == 1
     (post,) = rows(desk.office, posts)
-    assert (post["title"], post["author_id"]) == ("今日公开", None)
+    assert (post["title"], post["author_id"]) == ("今日公开（2026年11月24日）", None)
     assert post["go_at"] == office_time("2026-11-24T17:30")
     assert post["latest_at"] == office_time("2026-11-24T19:00")
     (text,) = desk.texts()

@@ -11,7 +11,7 @@ import pytest
 
 from bot import templates
 from bot.errors import ConfigError
-from bot.model import OverLimit, PostKind
+from bot.model import OverLimit, PostKind, Unit
 from tests.offices import ROOT
 
 HEAD = '+++\nname = "通知"\n+++\n'
@@ -25,13 +25,6 @@ def made(folder: Path, text: str | bytes) -> templates.Template:
 
 def rendered(folder: Path, text: str, **fields: Any) -> str:
     return made(folder, HEAD + text).render(fields)
-
-
-@pytest.mark.parametrize("key", ["notice", "response", "digest"])
-def test_the_shipped_templates_are_read(key: str) -> None:
-    folder = ROOT / "templates"
-    assert key in templates.keys(folder)
-    assert templates.load(folder, key).front.name
 
 
 def test_the_front_matter_says_how_it_is_published(tmp_path: Path) -> None:
@@ -128,6 +121,18 @@ def test_a_mistake_in_the_front_matter_is_named_with_its_line(
     assert str(line) in str(caught.value)
 
 
+def test_a_name_that_is_never_given_is_found_before_it_is_used(tmp_path: Path) -> None:
+    head = '+++\nname = "通知"\n[fields.closes]\nname = "截止"\n+++\n'
+    text = "{{ title }}\n{% if closes %}\n{{ publishr }}{% set a = 1 %}{{ a }}{% endif %}"
+    (wrong,) = made(tmp_path, head + text).strangers()
+    assert str(wrong) == "模板 notice.txt 第 8 行：没有字段 publishr，是不是 publisher"
+
+
+@pytest.mark.parametrize("key", templates.keys(ROOT / "templates"))
+def test_the_shipped_templates_name_only_what_they_are_given(key: str) -> None:
+    assert templates.load(ROOT / "templates", key).strangers() == []
+
+
 def test_a_template_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nosuch\.txt"):
         templates.load(tmp_path, "nosuch")
@@ -154,6 +159,22 @@ def test_blocks_leave_no_blank_lines(tmp_path: Path) -> None:
         ("{{ day | chinese_date }}", "2026年11月25日"),
         ("{{ long | fit(8) }}", "第一句。……"),
         ("{{ '' | fit(8) }}", ""),
+        ("{{ day | chinese_time }}", "2026年11月25日0时30分"),
+        ("{{ day | short_date }} {{ day | short_time }}", "11月25日 11月25日0时30分"),
+        ("{{ title | book_title }}", "《关于印发〈办法〉的通知》"),
+        ("{{ '《办法》' | book_title }}", "《办法》"),
+        ("{{ '《甲》和《乙》' | book_title }}", "《〈甲〉和〈乙〉》"),
+        ("{{ '请绕行' | sentence }}{{ '好。' | sentence }}{{ '' | sentence }}", "请绕行。好。"),
+        ("{{ '电话13800001234。' | mask }}", "电话138****1234。"),
+        ("{{ '证号11010519491231002X' | mask }}", "证号110105********002X"),
+        ("{{ '云澜发布' | topic }}", ""),
+        (
+            "{{ '来源: 县水务局\\n各镇（街道），县级各单位：\\n　　明日停水。' | gist }}",
+            "明日停水。",
+        ),
+        ("{{ '各地要落实以下措施：一、停水。' | gist }}", "各地要落实以下措施：一、停水。"),
+        ("{{ '发布暴雨橙色预警信号' | signal }}", "暴雨橙色预警"),
+        ("{{ '解除暴雨橙色预警信号' | signal }}", ""),
     ],
 )
 def test_the_office_has_filters_of_its_own(tmp_path: Path, text: str, becomes: str) -> None:
@@ -162,6 +183,46 @@ def test_the_office_has_filters_of_its_own(tmp_path: Path, text: str, becomes: s
     )
     fields = {"title": "关于印发《办法》的通知", "day": day, "long": "第一句。第二句很长很长。"}
     assert rendered(tmp_path, text, **fields) == becomes
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("王明", "王*"),
+        ("王小明", "王**"),
+        ("欧阳小明", "欧阳**"),
+        ("买买提·艾力", "买买提·**"),
+        ("水务局", "水务局"),
+        ("云澜县鲜美食品有限公司", "云澜县鲜美食品有限公司"),
+        ("", ""),
+    ],
+)
+def test_a_person_s_name_is_hidden_but_for_the_surname_and_a_body_s_is_not(
+    tmp_path: Path, name: str, shown: str
+) -> None:
+    assert rendered(tmp_path, "{{ name | mask_name }}", name=name) == shown
+
+
+@pytest.mark.parametrize(
+    ("unit", "becomes"),
+    [(Unit.WEIBO, "abcdefgh。甲。……"), (Unit.CHARACTERS, "abcdefgh。……")],
+)
+def test_a_text_is_fitted_in_the_unit_of_the_account(
+    tmp_path: Path, unit: Unit, becomes: str
+) -> None:
+    words = "abcdefgh。甲。乙丙丁，戊己庚辛壬癸子丑寅卯。"
+    account = {"unit": unit, "link_weight": 0}
+    assert rendered(tmp_path, "{{ words | fit(12) }}", words=words, account=account) == becomes
+
+
+def test_what_cannot_be_fitted_is_a_mistake_on_its_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"第 5 行：2 个字里放不下“第一句。”"):
+        rendered(tmp_path, "甲\n{{ long | fit(2) }}", long="第一句。")
+
+
+def test_an_empty_field_leaves_neither_blanks_nor_blank_lines(tmp_path: Path) -> None:
+    text = "甲 {{ a }}\n\n{{ a }}\n\n{{ a }}\n乙{{ a }} "
+    assert rendered(tmp_path, text, a="") == "甲\n\n乙"
 
 
 def test_the_digest_is_of_the_whole_file(tmp_path: Path) -> None:

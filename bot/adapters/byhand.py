@@ -24,6 +24,7 @@ from bot.model import (
     Receipt,
     Staged,
     Task,
+    Topics,
     Unit,
     Visible,
 )
@@ -39,9 +40,12 @@ class ByHandOptions(Options):
     link_weight: int = Field(0, ge=0)
     over_limit: OverLimit = OverLimit.REFUSE
     title: bool = False  # posts have titles
+    topic_form: Topics = Topics.NONE
     media_count: int = Field(9, ge=0)
     media_kinds: tuple[str, ...] = ("image/png", "image/jpeg", "image/gif")
     media_bytes: int = Field(10 * 1024 * 1024, ge=0)
+    media_side: int = Field(0, ge=0)  # the longer side in pixels; 0 is none
+    media_ratio: float = Field(0, ge=0)  # the longer side to the shorter, at most
     steps: tuple[str, ...] = ()  # this office's own steps, after signing in
     gone_words: tuple[str, ...] = ("已被发布者删除", "此内容因违规无法查看", "该内容已被删除")
 
@@ -71,9 +75,12 @@ class ByHand(Adapter):
                 "link_weight",
                 "over_limit",
                 "title",
+                "topic_form",
                 "media_count",
                 "media_kinds",
                 "media_bytes",
+                "media_side",
+                "media_ratio",
             )
         }
         return Capabilities.of(able)

@@ -53,6 +53,7 @@ from bot.model import (
     RepliesBy,
     ReplyPage,
     Staged,
+    Topics,
     Unit,
     Unknown,
     Visible,
@@ -103,6 +104,7 @@ class Mastodon(Adapter):
         media_bytes=8 * 1024 * 1024,
         alt_text=True,
         alt_limit=1500,
+        topic_form=Topics.BEFORE,
         warning=True,
         visibilities=("public", "unlisted", "private"),
         language=True,
@@ -524,6 +526,7 @@ def _refined(default: Capabilities, instance: Json) -> Capabilities:
         "media_count": _number(texts, "max_media_attachments", default.media_count),
         "media_kinds": kinds or default.media_kinds,
         "media_bytes": _number(media, "image_size_limit", default.media_bytes),
+        "media_pixels": _number(media, "image_matrix_limit", default.media_pixels),
         "alt_limit": _number(media, "description_limit", default.alt_limit),
     }
     return Capabilities.of(values)

@@ -11,7 +11,17 @@ import sys
 
 import click
 
-from bot.cli import content, delivery, entries, office, persons, reading, signing, sources
+from bot.cli import (
+    content,
+    delivery,
+    entries,
+    office,
+    persons,
+    reading,
+    signing,
+    sources,
+    templated,
+)
 from bot.errors import GongkaiError
 
 
@@ -53,6 +63,6 @@ def main(context: click.Context, path: str, lang: str | None) -> None:
         use(lang)
 
 
-for module in (office, reading, entries, sources, content, signing, delivery, persons):
+for module in (office, reading, entries, sources, content, templated, signing, delivery, persons):
     for command in module.COMMANDS:
         main.add_command(command)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +15,29 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, RowMapping
 
     from bot.language import Say
-    from bot.model import Actor
+    from bot.model import Actor, Media
     from bot.office import Office
 
 
 @click.group()
 def post() -> None:
     """稿件 posts."""
+
+
+def _fields(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> Any:
+    """What people say for fields of a template, as field=value."""
+    from bot.errors import Invalid
+
+    for one in value:
+        if "=" not in one:
+            raise Invalid("--set 写作 字段=内容，不是 {words}", words=one)
+    return {one.partition("=")[0].strip(): one.partition("=")[2] for one in value}
+
+
+setting = click.option(
+    "--set", "said", multiple=True, callback=_fields, help="字段=内容，可多次 field=value"
+)
+assisted = click.option("--assisted", is_flag=True, help="有模型参与起草，标注 a model helped")
 
 
 POST_COLUMNS = {"id": "编号", "state": "状态", "kind": "类别", "go_at": "计划", "title": "标题"}
@@ -51,12 +68,16 @@ def post_list(office: Office, state: str, limit: int, json_: bool) -> None:
 @with_office
 def post_show(office: Office, post_id: int, json_: bool) -> None:
     """一篇稿件：各账号将发的原文、审签、投递 one post, as it will be sent."""
+    from bot.language import _
+
     with office.db.read() as conn:
         found = _whole(office, conn, post_id)
     if json_:
         say(found, True, "")
         return
     click.echo(f"#{post_id} [{found['state']}] {found['title']}  digest {found['digest'][:16]}")
+    if found["body"].get("assisted"):
+        click.echo(_("有模型参与起草，正文已标注"))
     if found["why"]:
         click.echo(found["why"])
     for part in found["renditions"]:
@@ -109,20 +130,19 @@ def _brief(row: RowMapping, why: Say | None) -> dict[str, Any]:
 @click.option("--latest", default=None, help="最迟时间")
 @click.option("--slot", default="", help="签发后等这个日程的下一个时段")
 @click.option("--emergency", is_flag=True, help="应急，走两人应急审签")
+@assisted
 @as_json
 @acting
 def post_new(office: Office, actor: Actor, **asked: Any) -> None:
     """拟稿 draft a post."""
     from bot import compose, people
-    from bot.media import take_picture
 
     text = sys.stdin.read() if asked["text"] == "-" else asked["text"]
+    pictures = _pictures(office, asked["images"])
+    body = compose.Body(text.strip(), asked["title"], asked["link"], pictures)
+    with office.db.read() as conn:  # large pictures are made to fit before others must wait
+        compose.preview(office, conn, body, asked["accounts"])
     with writing(office) as (conn, now):
-        pictures = tuple(
-            take_picture(office.media, conn, now, Path(p).read_bytes(), Path(p).name, alt)
-            for p, alt in asked["images"]
-        )
-        body = compose.Body(text.strip(), asked["title"], asked["link"], pictures)
         made = compose.create(
             office,
             conn,
@@ -134,9 +154,23 @@ def post_new(office: Office, actor: Actor, **asked: Any) -> None:
             go_at=instant(office, asked["at"]),
             latest_at=instant(office, asked["latest"]),
             emergency=asked["emergency"],
+            assisted=asked["assisted"],
             slot=_slot(office, asked["slot"], asked["unit"]),
         )
     say({"post": made}, asked["json_"], f"#{made}")
+
+
+def _pictures(office: Office, images: Sequence[tuple[str, str]]) -> tuple[Media, ...]:
+    """The files taken in, each with its alternative text."""
+    from bot.media import take_picture
+
+    if not images:
+        return ()
+    with writing(office) as (conn, now):
+        return tuple(
+            take_picture(office.media, conn, now, Path(p).read_bytes(), Path(p).name, alt)
+            for p, alt in images
+        )
 
 
 def _slot(office: Office, key: str, unit: str) -> str:
@@ -156,30 +190,31 @@ def _slot(office: Office, key: str, unit: str) -> str:
 @click.argument("item_id", type=int)
 @click.option("--template", default="")
 @click.option("--account", "accounts", multiple=True)
+@setting
+@assisted
 @as_json
 @acting
-def post_compose(
-    office: Office,
-    actor: Actor,
-    item_id: int,
-    template: str,
-    accounts: tuple[str, ...],
-    json_: bool,
-) -> None:
+def post_compose(office: Office, actor: Actor, item_id: int, **asked: Any) -> None:
     """由条目成稿 draft a post from a catalogue entry."""
     from bot import compose
 
     with writing(office) as (conn, now):
-        made = compose.from_item(office, conn, now, actor, item_id, template, accounts)
-    say({"post": made}, json_, f"#{made}")
+        words = asked["template"], asked["accounts"], asked["said"]
+        made = compose.from_item(
+            office, conn, now, actor, item_id, *words, assisted=asked["assisted"]
+        )
+    say({"post": made}, asked["json_"], f"#{made}")
 
 
 @post.command("edit")
 @click.argument("post_id", type=int)
 @click.option("--text", required=True, help="- 读标准输入")
 @click.option("--title", default=None)
+@assisted
 @acting
-def post_edit(office: Office, actor: Actor, post_id: int, text: str, title: str | None) -> None:
+def post_edit(
+    office: Office, actor: Actor, post_id: int, text: str, title: str | None, assisted: bool
+) -> None:
     """改稿：成新版本，原审签失效 a new revision; the sign-off is void."""
     from dataclasses import replace
 
@@ -189,7 +224,7 @@ def post_edit(office: Office, actor: Actor, post_id: int, text: str, title: str 
     with writing(office) as (conn, now):
         row = compose.locked(conn, post_id)
         before = compose.Body.of(compose.current(conn, row)["body"])
-        body = replace(before, text=words.strip(), variants={})
+        body = replace(before, text=words.strip(), variants={}, assisted=assisted)
         if title is not None:
             body = replace(body, title=title)
         keys = compose.account_keys(conn, row)
@@ -235,14 +270,17 @@ def post_withdraw(office: Office, actor: Actor, post_id: int, reason: str, json_
 @post.command("answer")
 @click.argument("reply_id", type=int)
 @click.option("--text", required=True)
+@assisted
 @as_json
 @acting
-def post_answer(office: Office, actor: Actor, reply_id: int, text: str, json_: bool) -> None:
+def post_answer(
+    office: Office, actor: Actor, reply_id: int, text: str, assisted: bool, json_: bool
+) -> None:
     """答复一条评论：成稿送审 answer a public reply, as a draft."""
     from bot import compose
 
     with writing(office) as (conn, now):
-        made = compose.answer(office, conn, now, actor, reply_id, text)
+        made = compose.answer(office, conn, now, actor, reply_id, text, assisted=assisted)
     say({"post": made}, json_, f"#{made}")
 
 

@@ -80,6 +80,7 @@ def examine(office: Office) -> dict[str, Any]:
     with office.db.read() as conn:
         now = office.db.now(conn)
         faults = [str(say) for say in review.unfillable(conn, office.config)]
+    faults += [str(wrong) for one in made for wrong in one.strangers()]
     found = [schedule.upcoming(office, one, now) for one in schedules]
     faults += sorted({str(unknown) for _, unknown in found if unknown is not None})
     planned = [_times(office, one, at) for one, (at, _) in zip(schedules, found, strict=True)]

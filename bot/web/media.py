@@ -9,6 +9,7 @@ from starlette.responses import Response
 from bot import people
 from bot.db import media
 from bot.errors import NotAllowed, NotFound
+from bot.media import kind_of
 from bot.web.visit import Signed
 
 router = APIRouter()
@@ -16,11 +17,16 @@ router = APIRouter()
 
 @router.get("/media/{sha256}")
 def picture(visit: Signed, sha256: str) -> Response:
-    """The bytes that were signed; a sheet in PDF is saved, never opened in the page's name."""
+    """The bytes that were signed; a sheet in PDF is saved, never opened in the page's name.
+
+    A picture of a preview, which no table names yet, is shown too.
+    """
     with visit.office.db.read() as conn:
         if not people.unit_ids(conn, visit.actor):
             raise NotAllowed("素材由编辑、审核人和签发人查看")
         kind = conn.execute(select(media.c.kind).where(media.c.sha256 == sha256)).scalar()
+    content = visit.office.media.read(sha256)
+    kind = kind or kind_of(content)
     if kind is None:
         raise NotFound("没有这份素材")
     where = "inline" if kind.startswith("image/") else "attachment"
@@ -28,4 +34,4 @@ def picture(visit: Signed, sha256: str) -> Response:
         "content-disposition": f'{where}; filename="{sha256[:12]}.{kind.rpartition("/")[2]}"',
         "cache-control": "private, max-age=86400, immutable",
     }
-    return Response(visit.office.media.read(sha256), media_type=kind, headers=headers)
+    return Response(content, media_type=kind, headers=headers)

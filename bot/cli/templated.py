@@ -1,0 +1,211 @@
+"""template, and posts that are written by one: tried out, written, followed up, corrected."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bot.cli.base import acting, as_json, instant, say, show, with_office, writing
+from bot.cli.content import assisted, post, setting
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from bot.compose import Rendered
+    from bot.model import Actor
+    from bot.office import Office
+    from bot.templates import Template
+
+
+@click.group()
+def template() -> None:
+    """模板 templates."""
+
+
+LIST_COLUMNS = {
+    "key": "模板",
+    "name": "名称",
+    "kind": "类别",
+    "over_limit": "超长时",
+    "fields": "字段",
+}
+
+
+@template.command("list")
+@as_json
+@with_office
+def template_list(office: Office, json_: bool) -> None:
+    """列出模板和要人填写的字段 the templates and the fields people fill in."""
+    from bot import templates
+
+    folder = office.config.place(office.config.templates)
+    made = [templates.load(folder, key) for key in templates.keys(folder)]
+    show([_listed(one, json_) for one in made], json_, LIST_COLUMNS)
+
+
+def _listed(made: Template, json_: bool) -> dict[str, Any]:
+    front = made.front.model_dump(mode="json")
+    named = "、".join(
+        f"{key}*" if field.required else key for key, field in made.front.fields.items()
+    )
+    return {"key": made.key, **front, "fields": front["fields"] if json_ else named}
+
+
+timing = [
+    click.option("--at", default=None, help="计划时间 2026-11-25 09:30"),
+    click.option("--latest", default=None, help="最迟时间"),
+    assisted,
+]
+
+
+def timed(command: Callable[..., Any]) -> Callable[..., Any]:
+    """When it goes, and whether a model helped."""
+    for option in timing:
+        command = option(command)
+    return command
+
+
+def _times(office: Office, asked: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "go_at": instant(office, asked["at"]),
+        "latest_at": instant(office, asked["latest"]),
+        "assisted": asked["assisted"],
+    }
+
+
+@template.command("preview")
+@click.argument("name")
+@click.option("--item", "item_id", type=int, default=None, help="用哪个条目试 an entry")
+@click.option("--account", "keys", multiple=True, required=True, help="账号，可多次")
+@setting
+@as_json
+@with_office
+def template_preview(
+    office: Office,
+    name: str,
+    item_id: int | None,
+    keys: tuple[str, ...],
+    said: dict[str, str],
+    json_: bool,
+) -> None:
+    """按条目和账号试排，不成稿 what it would say there; nothing is kept."""
+    from bot import compose
+
+    with office.db.read() as conn:
+        body = compose.tried(office, conn, office.db.now(conn), name, keys, said, item_id)
+        parts = compose.preview(office, conn, body, keys)
+    if json_:
+        say({"title": body.title, "parts": [_part(one) for one in parts]}, True, "")
+        return
+    for one in parts:
+        click.echo(f"— {one.account['key']} ({one.part + 1}) {one.count}/{one.limit or '∞'}")
+        click.echo(f"{one.outgoing.text}\n")
+        for finding in one.findings:
+            click.echo(f"! {finding.severity} {finding.rule}: {finding.message}")
+
+
+def _part(one: Rendered) -> dict[str, Any]:
+    counted = {"count": one.count, "limit": one.limit}
+    found = [finding.json() for finding in one.findings]
+    where = {"account": one.account["key"], "part": one.part}
+    return {**where, **counted, "payload": one.outgoing.json(), "findings": found}
+
+
+# ---------------------------------------------------------------- posts
+
+
+@post.command("write")
+@click.argument("template")
+@click.option("--unit", required=True)
+@click.option("--account", "accounts", multiple=True, required=True)
+@setting
+@timed
+@as_json
+@acting
+def post_write(office: Office, actor: Actor, **asked: Any) -> None:
+    """按模板拟稿，不用条目 draft by a template, without an entry."""
+    from bot import compose, people
+
+    with writing(office) as (conn, now):
+        made = compose.from_template(
+            office,
+            conn,
+            now,
+            actor,
+            unit_id=people.unit_of(conn, asked["unit"])["id"],
+            template=asked["template"],
+            keys=asked["accounts"],
+            said=asked["said"],
+            **_times(office, asked),
+        )
+    say({"post": made}, asked["json_"], f"#{made}")
+
+
+@post.command("update")
+@click.argument("post_id", type=int)
+@setting
+@timed
+@as_json
+@acting
+def post_update(office: Office, actor: Actor, post_id: int, **asked: Any) -> None:
+    """应急续报：编号，写明并链接前一报 the next update of an emergency."""
+    from bot import compose
+
+    def _made(conn: Connection, now: Any) -> int:
+        more = _times(office, asked)
+        return compose.follow_up(office, conn, now, actor, post_id, asked["said"], **more)
+
+    _written(office, _made, asked["json_"])
+
+
+@post.command("correct")
+@click.argument("post_id", type=int)
+@click.option("--wrong", required=True, help="原来写的 what was wrong")
+@click.option("--right", required=True, help="应当是 what is right")
+@click.option("--reason", default="", help="为什么有误")
+@timed
+@as_json
+@acting
+def post_correct(office: Office, actor: Actor, post_id: int, **asked: Any) -> None:
+    """更正已发的稿件：另成一稿，须审签 correct a sent post by a post of its own."""
+    from bot import compose
+
+    def _made(conn: Connection, now: Any) -> int:
+        words = asked["wrong"], asked["right"], asked["reason"]
+        more = _times(office, asked)
+        return compose.correction(office, conn, now, actor, post_id, *words, **more)
+
+    _written(office, _made, asked["json_"])
+
+
+@post.command("card")
+@click.argument("post_id", type=int)
+@click.option("--text", default="", help="图上的文字；不写用全文，- 读标准输入")
+@click.option("--off", is_flag=True, help="不用长图 without the picture")
+@as_json
+@acting
+def post_card(
+    office: Office, actor: Actor, post_id: int, text: str, off: bool, json_: bool
+) -> None:
+    """全文配成长图：成新版本 a picture of the whole text, as a new revision."""
+    from bot import compose
+
+    words = sys.stdin.read() if text == "-" else text
+    with writing(office) as (conn, now):
+        if off:
+            made = compose.drop_card(office, conn, now, actor, post_id)
+        else:
+            made = compose.draw_card(office, conn, now, actor, post_id, words.strip())
+    say({"post": post_id, "version": made}, json_, f"#{post_id}")
+
+
+def _written(office: Office, make: Callable[[Connection, Any], int], json_: bool) -> None:
+    with writing(office) as (conn, now):
+        made = make(conn, now)
+    say({"post": made}, json_, f"#{made}")
+
+
+COMMANDS = [template]

@@ -1,0 +1,57 @@
+"""成稿: posts and their revisions. Everything is rendered here; delivering never renders.
+
+A revision is immutable: what its author wrote, and for each account the exact parts that would be
+sent, bound by a digest. Screening is part of making one. Changing anything makes a new revision and
+voids the sign-off of the one before.
+
+body       what an author writes, and one part of it as it would be sent
+rendering  a body on one account: fitted, screened, held against what the platform takes
+cards      a text as a picture; lines: how Chinese text is broken into lines
+filling    a template filled with an entry's fields: a body
+reading    posts, revisions and items as they stand
+drafting   making a post, revising it, putting it away
+catalogue  new items become drafts when their turn comes, or at a person's word
+series     written by a template at a person's word: updates of an emergency, corrections too
+answering  answers to the public, withdrawals
+"""
+
+from bot.compose.answering import answer, withdrawal
+from bot.compose.body import Body, Card, Rendered
+from bot.compose.catalogue import compose_due, from_item
+from bot.compose.drafting import close, create, draw_card, drop_card, kept, manifest_of, revise
+from bot.compose.filling import body_from, body_of, fields_of, tried
+from bot.compose.reading import account_keys, current, item_of, locked, one, source_moved
+from bot.compose.rendering import preview, render
+from bot.compose.series import correction, follow_up, from_template
+
+__all__ = [
+    "Body",
+    "Card",
+    "Rendered",
+    "account_keys",
+    "answer",
+    "body_from",
+    "body_of",
+    "close",
+    "compose_due",
+    "correction",
+    "create",
+    "current",
+    "draw_card",
+    "drop_card",
+    "fields_of",
+    "follow_up",
+    "from_item",
+    "from_template",
+    "item_of",
+    "kept",
+    "locked",
+    "manifest_of",
+    "one",
+    "preview",
+    "render",
+    "revise",
+    "source_moved",
+    "tried",
+    "withdrawal",
+]

@@ -1,0 +1,66 @@
+"""What an author writes, and one part of it as it would be sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from bot.model import Finding, Media, Outgoing, OverLimit, digest_of
+
+
+@dataclass(frozen=True)
+class Card:
+    """A text that goes as a picture beside the short form: what stands on it."""
+
+    title: str
+    text: str
+    publisher: str = ""
+    day: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Body:
+    """What an author writes, before it is rendered for each account."""
+
+    text: str
+    title: str = ""
+    link: str = ""
+    media: tuple[Media, ...] = ()
+    language: str = "zh"
+    visibility: str = "public"
+    warning: str = ""
+    over_limit: OverLimit | None = None  # None: the account's own rule
+    variants: Mapping[str, str] = field(default_factory=dict)  # account key → its own text
+    in_reply_to: Mapping[str, str] = field(default_factory=dict)  # account key → remote id
+    card: Card | None = None
+    assisted: bool = False  # a model helped to draft it: labelled, in this and every later revision
+
+    def json(self) -> dict[str, Any]:
+        return asdict(self) | {"variants": dict(self.variants)}
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> Body:
+        media = tuple(Media(**m) for m in stored["media"])
+        over = OverLimit(stored["over_limit"]) if stored["over_limit"] else None
+        card = Card(**stored["card"]) if stored.get("card") else None
+        return cls(**{**stored, "media": media, "over_limit": over, "card": card})
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """One part for one account, as it would be sent, and what screening says of it."""
+
+    account: RowMapping
+    part: int
+    outgoing: Outgoing
+    findings: tuple[Finding, ...]
+    count: int
+    limit: int
+
+    @property
+    def digest(self) -> str:
+        return digest_of(self.outgoing.json())

@@ -1,0 +1,119 @@
+"""New items become drafts when their turn comes, or at a person's word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, select, update
+
+from bot import lease
+from bot.compose.drafting import create
+from bot.compose.filling import body_of, load, of_template, setting
+from bot.compose.reading import item_of
+from bot.db import accounts, items, sources
+from bot.errors import ConfigError, Conflict, Invalid, NotFound
+from bot.language import Say
+from bot.model import MACHINE, Actor, Entry, ItemState
+from bot.notices import close_notice, open_notice
+from bot.office import Office
+
+# An account that is not connected yet may be soon; the longer that lasts, the rarer it is asked.
+AGAIN, SELDOM = timedelta(seconds=10), timedelta(minutes=10)
+
+
+def compose_due(office: Office, n: int = 50) -> int:
+    """Make drafts of the new items whose turn it is; give how many were looked at."""
+    with office.db.write() as conn:
+        now = office.db.now(conn)
+        rows = lease.claim(conn, items, now, n, items.c.state == ItemState.NEW)
+    for row in rows:
+        with office.db.write() as conn:
+            now = office.db.now(conn)
+            act = partial(_compose_claimed, office, conn, now)
+            for left in lease.see_to(conn, items, [row], now, act):
+                said = Say("成稿时内部出错，已停下，请管理员查看日志")
+                open_notice(conn, now, f"item:{left['id']}", said, None, "/items")
+    return len(rows)
+
+
+def _compose_claimed(office: Office, conn: Connection, now: datetime, row: RowMapping) -> None:
+    if strangers := _unconnected(office, conn, row["source_id"]):
+        said = Say("等账号 {names} 连接后成稿", names="、".join(strangers))
+        again = min(max(AGAIN, (now - row["seen_at"]) / 10), SELDOM)
+        lease.settle(conn, items, row, now + again, waits=said.json())
+        return
+    try:
+        with conn.begin_nested():  # half a post is none
+            post_id = from_item(office, conn, now, MACHINE, row["id"])
+    except (ConfigError, NotFound, Invalid) as error:
+        said = Say("没能成稿：{why}", why=error.say)
+        lease.settle(conn, items, row, None, waits=said.json())
+        open_notice(conn, now, f"item:{row['id']}", said, None, "/items")
+        return
+    close_notice(conn, now, f"item:{row['id']}")
+    done = {"state": ItemState.COMPOSED, "post_id": post_id, "waits": None}
+    if not lease.settle(conn, items, row, None, **done):
+        raise Conflict("条目 {id} 已由别处处理", id=row["id"])
+
+
+def _unconnected(office: Office, conn: Connection, source_id: int) -> list[str]:
+    """A source's accounts whose identity is not known yet: nothing can be signed for them."""
+    key = conn.execute(select(sources.c.key).where(sources.c.id == source_id)).scalar_one()
+    part = office.config.sources.get(key)
+    unknown = accounts.c.key.in_(part.accounts if part else ()), accounts.c.identity == ""
+    by_hand = accounts.c.capabilities["by_hand"].as_boolean()
+    query = select(accounts.c.name).where(*unknown, by_hand.is_not(True))
+    return list(conn.execute(query.order_by(accounts.c.id)).scalars())
+
+
+def from_item(
+    office: Office,
+    conn: Connection,
+    now: datetime,
+    actor: Actor,
+    item_id: int,
+    template: str = "",
+    keys: Sequence[str] = (),
+    said: Mapping[str, str] | None = None,
+    **links: Any,
+) -> int:
+    """A draft made of a catalogue entry; give the post's id.
+
+    Template and accounts are the source's unless given; `said` are fields a person fills in.
+    Raises ConfigError naming the entry too, Invalid, NotFound, NotAllowed.
+    """
+    item = item_of(conn, item_id)
+    part = office.config.sources.get(item["source_key"])
+    made = load(office, template or (part.template if part else "notice"))
+    chosen = list(keys) or list(part.accounts if part else ())
+    more = setting(office, conn, now, item["unit_id"])
+    entry = Entry.of(item["entry"])
+    with _named(item_id, entry.title):
+        body = body_of(office, conn, made, entry, chosen, said, more)
+    links |= {"item_id": item_id, "source_id": item["source_id"], "unit_id": item["unit_id"]}
+    links |= {"item_revision": item["revision"], **of_template(made, actor)}
+    post_id = create(office, conn, now, actor, keys=chosen, body=body, **links)
+    if actor != MACHINE:
+        _taken(conn, now, item_id, post_id)
+    return post_id
+
+
+@contextmanager
+def _named(item_id: int, title: str) -> Iterator[None]:
+    """What is wrong inside is told of this entry."""
+    try:
+        yield
+    except (ConfigError, Invalid) as error:
+        said = Say("条目 {id}“{title}”：{why}", id=item_id, title=title, why=error.say)
+        raise type(error)(said) from None
+
+
+def _taken(conn: Connection, now: datetime, item_id: int, post_id: int) -> None:
+    """A person made the post; the machine need not."""
+    close_notice(conn, now, f"item:{item_id}")
+    done = {"state": ItemState.COMPOSED, "post_id": post_id, "due_at": None, "waits": None}
+    conn.execute(update(items).where(items.c.id == item_id).values(**done))

@@ -1,0 +1,67 @@
+"""Posts, revisions and items as they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, RowMapping, func, select
+
+from bot.db import accounts, item_revisions, items, lock, posts, revisions, sources
+from bot.errors import NotFound
+
+
+def locked(conn: Connection, post_id: int) -> RowMapping:
+    """The post, locked against sign-offs, edits and attempts. Raises NotFound."""
+    lock(conn, posts, [post_id])
+    return one(conn, post_id)
+
+
+def one(conn: Connection, post_id: int) -> RowMapping:
+    """The post, as it is read. Raises NotFound."""
+    row = conn.execute(select(posts).where(posts.c.id == post_id)).mappings().first()
+    if row is None:
+        raise NotFound("没有编号 {id} 的稿件", id=post_id)
+    return row
+
+
+def current(conn: Connection, post: RowMapping) -> RowMapping:
+    """The current revision of a post."""
+    query = select(revisions).where(revisions.c.id == post["revision_id"])
+    return conn.execute(query).mappings().one()
+
+
+def account_keys(conn: Connection, post: RowMapping) -> list[str]:
+    """The keys of the accounts a post goes to."""
+    query = select(accounts.c.key).where(accounts.c.id.in_(post["accounts"] or []))
+    return list(conn.execute(query.order_by(accounts.c.id)).scalars())
+
+
+def item_of(conn: Connection, item_id: int) -> RowMapping:
+    """An item with its source's key and unit. Raises NotFound."""
+    query = select(*items.c, sources.c.key.label("source_key"), sources.c.unit_id).join(sources)
+    row = conn.execute(query.where(items.c.id == item_id)).mappings().first()
+    if row is None:
+        raise NotFound("没有编号 {id} 的条目", id=item_id)
+    return row
+
+
+def source_moved(conn: Connection, post: RowMapping) -> int | None:
+    """The newer number of the entry this post was made of, if it changed since."""
+    if post["item_id"] is None:
+        return None
+    newest = conn.execute(
+        select(func.max(item_revisions.c.number)).where(item_revisions.c.item_id == post["item_id"])
+    ).scalar()
+    made_of = current(conn, post)["item_revision"]
+    return newest if newest and made_of and newest > made_of else None
+
+
+def accounts_of(conn: Connection, keys: Sequence[str]) -> list[RowMapping]:
+    """The accounts of these keys. Raises NotFound for an unknown one."""
+    found = conn.execute(
+        select(accounts).where(accounts.c.key.in_(keys)).order_by(accounts.c.id)
+    ).mappings()
+    rows = list(found)
+    if missing := set(keys) - {row["key"] for row in rows}:
+        raise NotFound("没有账号 {keys}", keys="、".join(sorted(missing)))
+    return rows

@@ -1,0 +1,197 @@
+"""A body on one account: fitted, screened, and held against what the platform takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sqlalchemy import Connection, RowMapping
+
+from bot import text
+from bot.compose.body import Body, Rendered
+from bot.compose.cards import drawn, missing
+from bot.compose.reading import accounts_of
+from bot.language import Say
+from bot.media import Limits, fitted
+from bot.model import (
+    PREVIOUS_PART,
+    Capabilities,
+    Finding,
+    Media,
+    Outgoing,
+    OverLimit,
+    Severity,
+    Unit,
+)
+from bot.office import Office
+from bot.screen import Rules, screen
+
+ROOM = 2000  # a platform without titles that takes so many units is given the long form too
+ALT = 300  # characters of a card's alternative text
+
+
+def preview(office: Office, conn: Connection, body: Body, keys: Sequence[str]) -> list[Rendered]:
+    """For each account, exactly what would be sent. Raises NotFound for an unknown account."""
+    return [part for row in accounts_of(conn, keys) for part in render(office, body, row)]
+
+
+def render(office: Office, body: Body, account: RowMapping) -> list[Rendered]:
+    """The parts of a body on one account, in order."""
+    able = Capabilities.of(account["capabilities"])
+    whole = body.variants.get(account["key"], body.text)
+    rule = body.over_limit or able.over_limit
+    label = office.config.compose.assisted_label if body.assisted else ""
+    texts = _labelled(whole, able, rule, body.link, label)
+    return [_part(office, body, account, able, n, words) for n, words in enumerate(texts)]
+
+
+def _labelled(whole: str, able: Capabilities, rule: OverLimit, link: str, label: str) -> list[str]:
+    """The texts of the parts; `label` stands under the last, whatever had to be shortened."""
+    whole = whole.replace(label, "").strip() if label else whole
+    if not label or not whole:
+        return _fitted(whole, able, rule, link)
+    under = f"\n{label}"
+    less = replace(
+        able,
+        text_limit=able.text_limit and max(1, able.text_limit - text.count(under, able.unit)),
+        byte_limit=able.byte_limit and max(1, able.byte_limit - len(under.encode())),
+    )
+    *parts, last = _fitted(whole, less, rule, link)
+    return [*parts, f"{last}{under}"]
+
+
+def _fitted(whole: str, able: Capabilities, rule: OverLimit, link: str) -> list[str]:
+    """Never cut silently: what cannot be fitted stays whole and is a finding."""
+    try:
+        if rule is OverLimit.SHORTEN:
+            return [text.fit(whole, able, link)]
+        if rule is OverLimit.THREAD:
+            return text.thread(whole, able)
+    except ValueError:
+        pass
+    return [whole]
+
+
+def _part(
+    office: Office, body: Body, account: RowMapping, able: Capabilities, n: int, words: str
+) -> Rendered:
+    answers = body.in_reply_to.get(account["key"], "")
+    outgoing = Outgoing(
+        text=words,
+        media=_pictures(office, body, able) if n == 0 else (),
+        language=body.language,
+        visibility=body.visibility,
+        warning=body.warning if able.warning else "",
+        link=body.link,
+        in_reply_to=answers if n == 0 else PREVIOUS_PART,
+        title=body.title if able.title and n == 0 else "",
+    )
+    found = _screened(office, outgoing, account, able)
+    if n == 0:
+        found += _of_pictures(office, body, outgoing, account, able)
+    size = text.count(words, able.unit, able.link_weight)
+    return Rendered(account, n, outgoing, tuple(found), size, able.text_limit)
+
+
+def is_long(able: Capabilities) -> bool:
+    """Has the whole text room there? Titles show it, or a limit no microblog has."""
+    return able.title or able.unit is Unit.NONE or not 0 < able.text_limit < ROOM
+
+
+def _pictures(office: Office, body: Body, able: Capabilities) -> tuple[Media, ...]:
+    """The pictures as this platform takes them; the card where the whole text has no room."""
+    own = tuple(fitted(office.media, one, able) for one in body.media)
+    if not _shows_card(body, able):
+        return own
+    return (*own, fitted(office.media, _card(office, body, able), able))
+
+
+def _shows_card(body: Body, able: Capabilities) -> bool:
+    return body.card is not None and not is_long(able) and len(body.media) < able.media_count
+
+
+def _card(office: Office, body: Body, able: Capabilities) -> Media:
+    """The card's picture, in the store. Its alternative text is how the text on it begins."""
+    assert body.card is not None
+    label = office.config.compose.assisted_label if body.assisted else ""
+    content, width, height = drawn(office, body.card, label)
+    room = Capabilities(text_limit=min(able.alt_limit or ALT, ALT))
+    alt = text.fit("\n".join(filter(None, (body.card.title, body.card.text))), room)
+    sha256 = office.media.write(content)
+    return Media(sha256, "image/png", len(content), width, height, alt)
+
+
+def _screened(
+    office: Office, outgoing: Outgoing, account: RowMapping, able: Capabilities
+) -> list[Finding]:
+    found = screen(outgoing.text, rules=_rules(office), capabilities=able)
+    if outgoing.warning and text.over(outgoing.warning + outgoing.text, able):
+        said = Say("内容提示与正文合计超出该平台的字数")  # platforms count both in one limit
+        found.append(Finding("over-limit", Severity.BLOCK, 0, 0, "", said.text))
+    for more in (outgoing.title, outgoing.warning, *(m.alt for m in outgoing.media)):
+        # A span in another field than the text would mark the wrong place: keep the words only.
+        found += [replace(f, start=0, end=0) for f in screen(more, rules=_rules(office))]
+    return found + list(_platform_findings(outgoing, account, able))
+
+
+def _of_pictures(
+    office: Office, body: Body, outgoing: Outgoing, account: RowMapping, able: Capabilities
+) -> list[Finding]:
+    """What stands on the card is screened as the text is; an account's rule on alternative text."""
+    found = []
+    if body.card is not None and _shows_card(body, able):
+        for words in (body.card.title, body.card.text):
+            found += [replace(f, start=0, end=0) for f in screen(words, rules=_rules(office))]
+        if lacks := missing(office, body.card):
+            said = Say("长图的字体里没有这些字，会显示成方框；请换字体").text
+            found.append(Finding("card-glyphs", Severity.WARN, 0, 0, lacks, said))
+    part = office.config.accounts.get(account["key"])
+    if part and part.alt_required and any(not one.alt.strip() for one in outgoing.media):
+        said = Say("图片缺少替代文字，该账号要求每张都有").text
+        found.append(Finding("alt-missing", Severity.BLOCK, 0, 0, "", said))
+    if (
+        able.alt_text
+        and able.alt_limit
+        and any(len(m.alt) > able.alt_limit for m in outgoing.media)
+    ):
+        said = Say("替代文字超过该平台的长度").text
+        found.append(Finding("alt-limit", Severity.BLOCK, 0, 0, "", said))
+    pairs = zip(body.media, outgoing.media, strict=False)
+    if any(_was_cropped(*pair, able.media_ratio) for pair in pairs):
+        said = Say("图片超出该平台的长宽比，已裁边，请看裁后的图").text
+        found.append(Finding("media-cropped", Severity.WARN, 0, 0, "", said))
+    return found
+
+
+def _was_cropped(before: Media, after: Media, ratio: float) -> bool:
+    long, short = max(before.width, before.height), min(before.width, before.height)
+    return bool(ratio) and long > short * ratio and after != before
+
+
+def _rules(office: Office) -> Rules:
+    stated = office.config.review.severities
+    return Rules({rule: None if s == "off" else Severity(s) for rule, s in stated.items()})
+
+
+def _platform_findings(
+    outgoing: Outgoing, account: RowMapping, able: Capabilities
+) -> list[Finding]:
+    """What the account itself cannot take."""
+    said: list[tuple[str, Say]] = []
+    if not account["identity"] and not able.by_hand:
+        said.append(("unconnected", Say("账号尚未连接，签发前须先连接")))
+    if len(outgoing.media) > able.media_count:
+        said.append(("media-count", Say("图片多于该平台允许的张数")))
+    if any(m.kind not in able.media_kinds for m in outgoing.media):
+        said.append(("media-kind", Say("该平台不收这种图片格式")))
+    if able.media_bytes and any(m.size > able.media_bytes for m in outgoing.media):
+        said.append(("media-bytes", Say("图片超过该平台允许的大小")))
+    if any(Limits.of(able).exceeded(one) for one in outgoing.media):
+        said.append(("media-measures", Say("图片的尺寸或长宽比超出该平台的限制")))
+    if outgoing.visibility not in able.visibilities:
+        said.append(("visibility", Say("该平台没有这种可见范围")))
+    if outgoing.in_reply_to not in ("", PREVIOUS_PART) and not able.answer:
+        said.append(("answer", Say("该平台不能在评论下答复")))
+    if not (outgoing.text.strip() or outgoing.media):
+        said.append(("empty", Say("正文是空的")))
+    return [Finding(rule, Severity.BLOCK, 0, 0, "", words.text) for rule, words in said]
