@@ -117,6 +117,7 @@ offices = Table(
     _id(),
     _at("created_at", null=False),
     _at("restored_at"),
+    _at("planned_at"),  # about when the schedules' coming days were last made rows
     _text("salt"),
 )
 units = Table(
