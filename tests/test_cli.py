@@ -78,6 +78,7 @@ def test_help_and_version_need_no_office(tmp_path: Path) -> None:
         "hold",
         "resume",
         "replies",
+        "erase",
         "account",
         "user",
         "audit",
@@ -381,6 +382,19 @@ def test_what_the_public_wrote_is_shown_as_it_stands_and_commands_no_terminal(
     shown = run("replies").stdout
     assert words.translate({0x1B: "\ufffd", 0x07: "\ufffd"}) in shown
     assert "\x1b[2J" not in shown
+
+
+def test_a_citizens_words_are_erased_with_a_reason_by_who_may(run: Run, desk: Office) -> None:
+    account = builders.account(desk, "a1", "http://x.example")
+    with desk.db.write() as conn:
+        now = desk.db.now(conn)
+        row = {"account_id": account, "remote_id": "1", "text": "我叫张三丰", "state": "visible"}
+        one = insert_id(conn, replies, {**row, "at": now, "seen_at": now, "last_seen": now})
+    assert "没有“处理评论”的权限" in run("erase", one, "--reason", "申请", *AS, code=2).stderr
+    run("erase", one, code=2)
+    run("erase", one, "--reason", "本人申请", "--as", "gu")
+    assert "张三丰" not in run("replies").stdout
+    assert said(run("audit", "list", "--json"))[0]["verb"] == "reply.erase"
 
 
 def test_times_are_shown_on_the_office_s_clock(run: Run) -> None:

@@ -52,7 +52,7 @@ def hold_back(
         *_standings(conn),
         *_sources(conn),
         *_credentials(office, conn, now),
-        *_as_it_was(conn),
+        *_as_it_was(office, conn),
     ]
     conn.execute(update(offices).values(restored_at=now))
     return said
@@ -157,8 +157,12 @@ def _credentials(office: Office, conn: Connection, now: datetime) -> Iterator[Sa
         )
 
 
-def _as_it_was(conn: Connection) -> Iterator[Say]:
+def _as_it_was(office: Office, conn: Connection) -> Iterator[Say]:
     """What came back with the rest, and only a person can take away again."""
     yield Say("人员和权限也回到备份当时：备份之后停用的人员、收回的权限，请重新办理")
-    if conn.execute(select(board_replies.c.id).where(board_replies.c.state == "shown")).first():
-        yield Say("公开栏也回到备份当时：备份之后隐藏或删除的评论又会显示，请核对")
+    shown = select(board_replies.c.id).where(board_replies.c.state == "shown")
+    if not office.erasures.exists() and conn.execute(shown).first():
+        yield Say(
+            "没有删除记录 {file}：备份之后在公开栏隐藏或删除的留言又会显示，请核对",
+            file=office.config.audit.erasures,
+        )

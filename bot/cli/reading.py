@@ -121,4 +121,16 @@ def replies(office: Office, **asked: Any) -> None:
     run(office, **asked)
 
 
-COMMANDS = [read, item, replies]
+@click.command()
+@click.argument("reply_id", type=int)
+@click.option("--reason", required=True, help="抹除的依据")
+@acting
+def erase(office: Office, actor: Actor, reply_id: int, reason: str) -> None:
+    """抹除一条评论的内容，不能恢复 erase a reply's words for good, on our own board too."""
+    from bot import collect
+
+    with writing(office) as (conn, now):
+        collect.erase(office, conn, now, actor, reply_id, reason)
+
+
+COMMANDS = [read, item, replies, erase]

@@ -11,12 +11,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, case, func, or_, select
 
 from bot import search
-from bot.collect.polling import SILENT
 from bot.db import accounts, deliveries, posts, replies, reply_versions, watches
 from bot.errors import NotFound
 from bot.language import Say
 from bot.model import Act, DeliveryState, ReplyState, WatchState
 
+SILENT = 3  # polls in a row without an answer, before people are told
 OWNER = func.coalesce(posts.c.unit_id, accounts.c.unit_id)  # the post's unit, else the account's
 
 
