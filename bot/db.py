@@ -139,6 +139,7 @@ people = Table(
     _text("password"),  # argon2 hash
     _flag("must_change"),
     _flag("disabled"),
+    _flag("asleep"),  # disabled since a restore, until an administrator readmits him
     _at("created_at", null=False),
 )
 grants = Table(

@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 from sqlalchemy import update
 
+from bot import search
 from bot.cli import main
 from bot.db import deliveries, insert_id, replies
 from bot.deliver import plan
@@ -390,6 +391,7 @@ def test_a_citizens_words_are_erased_with_a_reason_by_who_may(run: Run, desk: Of
         now = desk.db.now(conn)
         row = {"account_id": account, "remote_id": "1", "text": "我叫张三丰", "state": "visible"}
         one = insert_id(conn, replies, {**row, "at": now, "seen_at": now, "last_seen": now})
+        search.add(conn, [(one, "我叫张三丰")])
     assert "没有“处理评论”的权限" in run("erase", one, "--reason", "申请", *AS, code=2).stderr
     run("erase", one, code=2)
     run("erase", one, "--reason", "本人申请", "--as", "gu")

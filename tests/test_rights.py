@@ -152,6 +152,7 @@ ACTS: dict[str, tuple[Right, Callable[[World], Any]]] = {
     "people.grant": (R.ADMIN, lambda w: people.grant(*w.first, "zhou", "health", Role.EDITOR)),
     "people.revoke": (R.ADMIN, lambda w: people.revoke(*w.first, "wei", "health", Role.EDITOR)),
     "people.disable": (R.ADMIN, lambda w: people.disable(*w.first, "wei")),
+    "people.readmit": (R.ADMIN, lambda w: people.readmit(*w.first, "asleep")),
 }
 
 
@@ -165,6 +166,9 @@ def world(office: Office) -> World:
         for role in Role:
             for place in ("health", "county", "fire"):
                 builders.person(conn, f"{role}@{place}", f"{role}在{place}", role, place)
+        builders.person(conn, "asleep", "未核准", Role.EDITOR, "health")
+        asleep = persons.c.login == "asleep"
+        conn.execute(update(persons).where(asleep).values(disabled=True, asleep=True))
         wei, shen, lin = (builders.actor(conn, who) for who in ("wei", "shen", "lin"))
         w = World(made, conn, now, wei, unit)
         w.draft, w.waiting, w.last_step, w.signed = (_post(w) for _ in range(4))
@@ -269,6 +273,7 @@ def test_the_machine_s_own_shell_does_only_what_says_so(world: World) -> None:
         "people.grant",
         "people.revoke",
         "people.disable",
+        "people.readmit",
     }
 
 

@@ -128,6 +128,7 @@ def user_list(office: Office, json_: bool) -> None:
             people.c.login,
             people.c.name,
             people.c.disabled,
+            people.c.asleep,
             grants.c.role,
             units.c.key.label("unit"),
         )
@@ -137,7 +138,8 @@ def user_list(office: Office, json_: bool) -> None:
     )
     with office.db.read() as conn:
         rows = list(conn.execute(query).mappings())
-    show(rows, json_, {"login": "登录名", "name": "姓名", "unit": "单位", "role": "角色"})
+    columns = {"login": "登录名", "name": "姓名", "unit": "单位", "role": "角色"}
+    show(rows, json_, {**columns, "disabled": "停用", "asleep": "待核准"})
 
 
 @user.command("add")
@@ -197,6 +199,19 @@ def user_disable(office: Office, actor: Actor, login: str, undo: bool) -> None:
 
     with writing(office) as (conn, now):
         people.disable(conn, now, actor, login, not undo)
+
+
+@user.command("readmit")
+@click.argument("login")
+@as_json
+@acting
+def user_readmit(office: Office, actor: Actor, login: str, json_: bool) -> None:
+    """恢复备份后核准一人，给出一次性密码 let a person in again after a restore."""
+    from bot import people
+
+    with writing(office) as (conn, now):
+        password = people.readmit(conn, now, actor, login)
+    say({"login": login, "password": password}, json_, f"{login} 一次性密码 {password}")
 
 
 @user.command("password")

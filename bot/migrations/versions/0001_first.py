@@ -116,6 +116,7 @@ def upgrade() -> None:
         sa.Column("password", sa.Text(), server_default="", nullable=False),
         sa.Column("must_change", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("disabled", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.Column("asleep", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_people")),
         sa.UniqueConstraint("login", name=op.f("uq_people_login")),
