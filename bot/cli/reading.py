@@ -113,12 +113,12 @@ def item_skip(office: Office, actor: Actor, item_id: int) -> None:
 @click.option("--coverage", is_flag=True, help="采集到多少")
 @click.option("--limit", default=50)
 @as_json
-@with_office
-def replies(office: Office, **asked: Any) -> None:
-    """评论 public replies, with their versions and marks."""
+@acting
+def replies(office: Office, actor: Actor, **asked: Any) -> None:
+    """评论；导出记入留痕 public replies, with their versions and marks; an export is on record."""
     from bot.cli.replying import replies as run
 
-    run(office, **asked)
+    run(office, actor, **asked)
 
 
 @click.command()

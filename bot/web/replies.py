@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from tempfile import SpooledTemporaryFile
-from typing import Any, BinaryIO, cast
+from typing import IO, Any
 
 from fastapi import APIRouter
 from sqlalchemy import Connection, RowMapping, Select, and_, func, select
 from starlette.responses import Response, StreamingResponse
 
-from bot import audit, compose, people, search
+from bot import compose, people, search
 from bot.collect import exporting, log
 from bot.db import deliveries, posts, replies, reply_versions
 from bot.errors import NotFound
@@ -246,20 +245,15 @@ def export_file(visit: Signed, kind: str) -> Response:
         raise NotFound("没有这种导出格式")
     office, filters = visit.office, filters_of(visit.params)
     asked = {k: filters[k] for k in ("post", "account", "state")} | {"words": filters["q"]}
-    out = SpooledTemporaryFile(max_size=8 * 1024 * 1024)  # noqa: SIM115 - closed once it is sent
     with office.db.read() as conn:
         scope = people.unit_ids(conn, visit.actor)
-        exporting.write(office, conn, cast(BinaryIO, out), kind, scope, **asked)
-    with office.db.write() as conn:
-        now = office.db.now(conn)
-        audit.write(conn, now, visit.actor, "reply.export", "replies", kind=kind)
+    out = exporting.taken_out(office, visit.actor, kind, scope, **asked)
     name = f"replies-{office.db.now().astimezone(office.config.tz):%Y%m%d-%H%M}.{kind}"
     headers = {"content-disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(_chunks(out), media_type=KINDS[kind], headers=headers)
 
 
-def _chunks(file: SpooledTemporaryFile[bytes]) -> Iterator[bytes]:
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
     with file:
-        file.seek(0)
         while chunk := file.read(64 * 1024):
             yield chunk
