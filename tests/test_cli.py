@@ -385,6 +385,44 @@ def test_what_the_public_wrote_is_shown_as_it_stands_and_commands_no_terminal(
     assert "\x1b[2J" not in shown
 
 
+def test_a_one_time_password_opens_nothing_but_its_change(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    made = said(
+        run(
+            "user", "add", "han", "--name", "韩梅", "--unit", "county", "--role", "editor", "--json"
+        )
+    )
+    monkeypatch.setenv("GONGKAI_PASSWORD", made["password"])
+    new = (
+        "post",
+        "new",
+        "--unit",
+        "county",
+        "--account",
+        "hand",
+        "--text",
+        "停水。",
+        "--as",
+        "han",
+    )
+    assert "gongkai user password han" in run(*new, code=2).stderr
+    assert said(run("post", "list", "--json")) == []
+    (tmp_path / "own").write_text("han-mei-2026\n", "utf-8")
+    run("user", "password", "han", "--password-file", tmp_path / "own")
+    monkeypatch.setenv("GONGKAI_PASSWORD", "han-mei-2026")
+    assert run(*new).stdout == "#1\n"
+
+
+def test_an_export_is_on_record_with_who_took_it(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "replies.csv"
+    assert run("replies", "--csv", file, "--as", "gu").stdout == f"{file}\n"
+    assert file.stat().st_size > 0
+    entry = said(run("audit", "list", "--json"))[0]
+    assert (entry["verb"], entry["actor"], entry["origin"]) == ("reply.export", "顾明", "cli")
+    assert entry["data"] == {"kind": "csv", "rows": 0, "filters": {}}
+
+
 def test_a_citizens_words_are_erased_with_a_reason_by_who_may(run: Run, desk: Office) -> None:
     account = builders.account(desk, "a1", "http://x.example")
     with desk.db.write() as conn:
