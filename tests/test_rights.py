@@ -145,6 +145,7 @@ ACTS: dict[str, tuple[Right, Callable[[World], Any]]] = {
     "holds.hold": (R.STOP, lambda w: holds.hold(*w.first, HoldScope.UNIT, w.unit, "核实")),
     "holds.resume": (R.STOP, lambda w: holds.resume(*w.first, w.hold)),
     "accounts.pause": (R.ADMIN, lambda w: accounts.pause(*w.first, "hand", True)),
+    "accounts.ask_check": (R.ADMIN, lambda w: accounts.ask_check(*w.first, "hand")),
     "people.add": (
         R.ADMIN,
         lambda w: people.add(*w.first, "new", "新人", "health", Role.EDITOR),
@@ -269,6 +270,7 @@ def test_the_machine_s_own_shell_does_only_what_says_so(world: World) -> None:
         "holds.hold",
         "holds.resume",
         "accounts.pause",
+        "accounts.ask_check",
         "people.add",
         "people.grant",
         "people.revoke",

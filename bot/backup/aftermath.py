@@ -141,7 +141,7 @@ def _sources(conn: Connection) -> Iterator[Say]:
 def _credentials(office: Office, conn: Connection, now: datetime) -> Iterator[Say]:
     """An account whose credential cannot be opened here is broken now, not at its first delivery."""
     there = office.config.place(office.config.secret_key_file).exists()
-    why = Say("密钥文件不是备份时的那一个，凭据打不开；放回原密钥，或重新连接")
+    why = Say("密钥文件不是备份时的那一个，凭据打不开；放回原密钥后检查账号，或重新连接")
     sealed = select(accounts.c.id, accounts.c.key, accounts.c.credential).where(
         accounts.c.credential != ""
     )
@@ -156,7 +156,8 @@ def _credentials(office: Office, conn: Connection, now: datetime) -> Iterator[Sa
             mark_broken(conn, now, account, why)
     if closed:
         yield Say(
-            "这些账号的凭据打不开，已断开，请放回原密钥或重新连接：{keys}", keys="、".join(closed)
+            "这些账号的凭据打不开，已断开，请放回原密钥后检查账号，或重新连接：{keys}",
+            keys="、".join(closed),
         )
 
 

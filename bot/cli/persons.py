@@ -63,12 +63,12 @@ def account_connect(
 
 @account.command("check")
 @click.argument("key")
-@with_office
-def account_check(office: Office, key: str) -> None:
-    """现在检查一次."""
+@acting
+def account_check(office: Office, actor: Actor, key: str) -> None:
+    """现在检查一次；通过即恢复断开的账号 check now; a pass mends a broken one."""
     from bot.cli.connecting import check_now
 
-    asyncio.run(check_now(office, key))
+    asyncio.run(check_now(office, actor, key))
     click.echo("正常")
 
 
