@@ -372,6 +372,33 @@ def test_a_feed_that_moves_on_takes_nothing_down(
     assert desk.gone == set()
 
 
+@both
+@pytest.mark.parametrize("dated", [True, False], ids=["dated", "undated"])
+@pytest.mark.parametrize("pinned", [1, 2])
+def test_an_old_entry_pinned_above_the_newest_proves_nothing(
+    desk: Desk, dated: bool, pinned: int
+) -> None:
+    top = [desk.notice(f"置顶{n}", days=900 + n) for n in range(pinned)]
+    every = [desk.notice(f"第{n}号", days=3 - n / 10) for n in range(12)]
+    if not dated:
+        top, every = ([replace(n, at=None) for n in some] for some in (top, every))
+    desk.reads(*top)
+    for shown in range(1, 12):
+        desk.reads(*top, *reversed(every[max(0, shown - 4) : shown]))
+    assert desk.gone == set()
+    for _ in range(2):
+        desk.reads(*top, every[10], every[8], every[7])
+    assert desk.gone == {"第9号"}
+
+
+def test_the_oldest_first_shows_what_is_gone_too(desk: Desk) -> None:
+    every = [desk.notice(f"第{n}号", days=5 - n) for n in range(4)]
+    desk.reads(*every)
+    for _ in range(2):
+        desk.reads(every[0], every[1], every[3])
+    assert desk.gone == {"第2号"}
+
+
 def test_an_empty_catalogue_takes_nothing_down(desk: Desk) -> None:
     desk.reads(*numbered(desk, 1, 3))
     for _ in range(3):
