@@ -60,11 +60,11 @@ log = logging.getLogger("gongkai.catalog")
 
 
 def sync(office: Office, conn: Connection, now: datetime) -> None:
-    """Take the units and sources the file declares; a key that vanished pauses.
+    """Take the units and sources the file declares; a key that vanished pauses, a unit's by a hold.
 
     Raises ConfigError for an unknown kind or option.
     """
-    _sync_units(office, conn)
+    _sync_units(office, conn, now)
     unit_ids = dict(conn.execute(select(units.c.key, units.c.id)).all())
     stand = {r["key"]: r for r in conn.execute(select(sources)).mappings()}
     for key, part in office.config.sources.items():
@@ -82,7 +82,7 @@ def sync(office: Office, conn: Connection, now: datetime) -> None:
     conn.execute(update(sources).where(sources.c.key.in_(gone)).values(**paused))
 
 
-def _sync_units(office: Office, conn: Connection) -> None:
+def _sync_units(office: Office, conn: Connection, now: datetime) -> None:
     for key, part in office.config.units.items():
         steps = [step.model_dump(mode="json") for step in part.steps]
         values = {"name": part.name, "steps": steps}
@@ -94,6 +94,9 @@ def _sync_units(office: Office, conn: Connection) -> None:
     for key, part in office.config.units.items():
         parent = ids.get(part.parent) if part.parent else None
         conn.execute(update(units).where(units.c.key == key).values(parent_id=parent))
+    for key in ids.keys() - office.config.units.keys():
+        lock(conn, units, [ids[key]])
+        _stop(conn, now, HoldScope.UNIT, ids[key], Say("config.toml 里不再有单位 {key}", key=key))
 
 
 def reader(office: Office, key: str, part: SourcePart) -> Source:

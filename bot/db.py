@@ -128,7 +128,6 @@ units = Table(
     _text("name"),
     _to("units", "parent_id", null=True),
     _json("steps"),  # [{"name": …, "right": …}] in order
-    _flag("paused"),  # its key vanished from config.toml
 )
 people = Table(
     "people",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import RowMapping, update
 
-from bot import catalog, compose, review
+from bot import catalog, compose, people, review
 from bot.db import audits, deliveries, holds, item_revisions, items, posts, sources, units
 from bot.deliver import plan
 from bot.errors import ConfigError, Conflict, NotFound
@@ -518,6 +518,27 @@ def test_a_reading_whose_lease_was_lost_is_not_taken_in(desk: Desk) -> None:
 
 
 # ---------------------------------------------------------------- the file
+
+
+def test_a_unit_that_vanished_from_the_file_is_stopped_until_a_person_says_otherwise(
+    office: Office, clock: FixedClock
+) -> None:
+    health = '[units.health]\nname = "云澜县卫生健康局"\nparent = "county"\n'
+    made = offices.declared(office, offices.HAND.format(key="hand"), builders.CONFIG + health)
+    with made.db.write() as conn:
+        unit, zhou = people.unit_of(conn, "health")["id"], builders.actor(conn, "zhou")
+        body = compose.Body("接种通知。")
+        post = compose.create(made, conn, clock.now(), zhou, unit_id=unit, keys=["hand"], body=body)
+    builders.sign(made, post)
+    plan.plan_due(made)
+    for _ in range(2):
+        made = offices.declared(made, offices.HAND.format(key="hand"))
+    builders.work(made)
+    assert builders.only(made, post)["state"] == DeliveryState.READY
+    (hold,) = offices.rows(made, holds)
+    assert (hold["scope"], hold["target_id"]) == (HoldScope.UNIT, unit)
+    assert "不再有单位 health" in hold["reason"]
+    assert told(made) == [hold["reason"]]
 
 
 def test_a_key_that_vanished_from_the_file_pauses(desk: Desk) -> None:
