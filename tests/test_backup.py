@@ -940,7 +940,7 @@ def test_the_trail_holds_after_a_restore_and_says_so(restored: Restored) -> None
         verified = audit.verify(conn, audit.anchors(other.anchor))
         verbs = set(conn.execute(select(audits.c.verb)).scalars())
     assert verified.faults == ()
-    assert (verified.unsealed, verified.anchored) == (0, 1)
+    assert (verified.unsealed, verified.anchored, verified.restored) == (0, 1, 1)
     assert {"office.restore", "hold"} <= verbs
 
 

@@ -266,6 +266,7 @@ def audit_verify(context: click.Context, json_: bool) -> None:
     """验证留痕未被改动 exit 1 when it does not hold."""
     from bot import audit as ground
     from bot.cli.base import opened
+    from bot.language import Say
 
     office = opened(context)
     with office.db.write() as conn:
@@ -273,8 +274,13 @@ def audit_verify(context: click.Context, json_: bool) -> None:
             pass
     with office.db.read() as conn:
         found = ground.verify(conn, ground.anchors(office.anchor))
-    holds = f"已封 {found.sealed} 条，与库外存证相符 {found.anchored} 处，留痕完整"
-    say(found.json(), json_, "\n".join(map(str, found.faults)) or holds)
+    holds = Say(
+        "已封 {a} 条，与库外存证相符 {b} 处，其间恢复备份 {c} 次，留痕完整",
+        a=found.sealed,
+        b=found.anchored,
+        c=found.restored,
+    )
+    say(found.json(), json_, "\n".join(map(str, found.faults or (holds,))))
     if found.faults:
         context.exit(1)
 
