@@ -155,7 +155,8 @@ def _origin(office: Office, row: RowMapping, part: SourcePart) -> Origin:
     url = part.url if remote else str(office.config.place(part.url))
     fill = tuple(part.fill.items())
     known = row["etag"], row["last_modified"]
-    return Origin(url, office.config.tz, *known, part.private, fill, row["memo"] or {})
+    proxy, memo = office.config.fetch.proxy, row["memo"] or {}
+    return Origin(url, office.config.tz, *known, part.private, proxy, fill, memo)
 
 
 def _polled(
