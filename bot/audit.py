@@ -188,8 +188,10 @@ def _restores(conn: Connection, anchored: Iterable[Mapping[str, Any]]) -> tuple[
         at = one["number"]
         known = any(head == at and (n is None or n > at) for n, head in entries)
         if one.get("restored") and not known:
-            said = "库外存证记有一次恢复（到第 {n} 条），留痕里没有：存证是伪造的，或留痕被改写"
-            faults.append(Say(said, n=at))
+            forged = Say(
+                "库外存证记有一次恢复（到第 {n} 条），留痕里没有：存证是伪造的，或留痕被改写", n=at
+            )
+            faults.append(forged)
     return len(entries), faults
 
 

@@ -161,7 +161,7 @@ class FetchPart(Part):
     def _address(cls, value: str) -> str:
         parts = urlsplit(value)
         if value and (parts.scheme not in ("http", "https") or not parts.hostname):
-            raise ValueError(str(Say("代理写作 http://主机:端口")))
+            raise ValueError(str(Say("代理写成完整地址，例：http://10.1.2.3:3128")))
         return value
 
 

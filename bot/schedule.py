@@ -126,8 +126,9 @@ def _references(office: Office, made: Schedule, file: Path, source: str) -> None
             _firing(office, rule)
         except ValueError as error:
             where = {"file": file.name, "line": line_of(source, ["when", str(n)])}
-            said = "{file} 第 {line} 行：时间规则有误：{why}"
-            raise ConfigError(said, why=str(error), **where) from None
+            raise ConfigError(
+                "{file} 第 {line} 行：时间规则有误：{why}", why=str(error), **where
+            ) from None
 
 
 # ---------------------------------------------------------------- calendar

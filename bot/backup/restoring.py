@@ -174,8 +174,12 @@ class _Loading:
             aside = config.root / f"restored-{self.manifest.taken:%Y%m%d-%H%M%S}" / name
             _put(aside, content)
             beside = str(aside.relative_to(config.root))
-            said = "{name} 与备份里的不同，保留现有的；备份里的放在 {beside}，请比较"
-            self.said.append(Say(said, name=name, beside=beside))
+            kept = Say(
+                "{name} 与备份里的不同，保留现有的；备份里的放在 {beside}，请比较",
+                name=name,
+                beside=beside,
+            )
+            self.said.append(kept)
 
 
 def _put(place: Path, content: bytes) -> None:
