@@ -244,7 +244,7 @@ def _plan_past(office: Office, schedule: Schedule, silence: _Silence) -> None:
     """
     if silence.begins == silence.ends or schedule.paused:
         return
-    found = []
+    found: list[datetime] = []
     with suppress(UnknownYear):
         found.extend(times(office, schedule, silence.begins, silence.ends))
     before = select(occurrences.c.id).where(occurrences.c.schedule == schedule.key).limit(1)

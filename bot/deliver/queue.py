@@ -137,9 +137,10 @@ def task(conn: Connection, delivery_id: int) -> str:
     row = one(conn, delivery_id)
     if row["state"] != S.SENDING or row["lease"] is not None:
         return ""
-    row = ledger.context(conn, [delivery_id])[delivery_id]
     kind = adapter_class(row["adapter"])
-    options = kind.options_model.model_validate(row["options"] or {})
+    stored = select(accounts.c.options).where(accounts.c.id == row["account_id"])
+    options = kind.options_model.model_validate(conn.execute(stored).scalar() or {})
+    row = ledger.context(conn, [delivery_id])[delivery_id]
     target = Receipt(row["target_remote_id"] or "", row["target_url"] or "")
     told = kind.task(options, row["act"], ledger.outgoing_of(row), target)
     return told.instructions if told else ""

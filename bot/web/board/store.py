@@ -21,15 +21,17 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, and_, func, or_, select, update
 
+from bot import erasures as away
 from bot.db import board_posts, board_replies, boards, insert_id, insert_missing, lock
 from bot.db import media as pictures
-from bot.erasures import DELETED, HIDDEN, SHOWN, blank, note_of_board, set_board_reply
+from bot.erasures import blank, note_of_board, set_board_reply
 from bot.errors import Conflict, NotFound
 from bot.media import KINDS
 from bot.web.board.content import Content
 from bot.web.board.problems import Problem, gone
 
 WAITING = "waiting"
+SHOWN, HIDDEN, DELETED = away.SHOWN, away.HIDDEN, away.DELETED
 ORIGINS_KEPT = timedelta(days=1)
 EDITS_APART = timedelta(seconds=5)
 _LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"  # none that is mistaken for another when read aloud
