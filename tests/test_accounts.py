@@ -251,6 +251,15 @@ def test_only_a_person_lets_a_broken_account_work_again(desk: Desk) -> None:
     assert builders.only(desk.office, post)["state"] == S.READY
 
 
+def test_options_that_were_mended_in_the_file_are_a_person_s_deed(desk: Desk) -> None:
+    desk.connect()
+    right = desk.server.url
+    for url, state in ((f"{right}/nowhere", "broken"), (right, "active")):
+        desk.office = offices.declared(desk.office, PART.format(key="m", url=url))
+        desk.check()
+        assert desk.row["state"] == state
+
+
 def test_a_new_token_s_file_is_a_person_s_deed(desk: Desk) -> None:
     file = desk.office.config.path.parent / "token"
     part = PART.format(key="m", url=desk.server.url)

@@ -4,8 +4,8 @@ The file rules key, unit, adapter, options and pace; identity, credential and ca
 the store. A key that vanished from the file pauses its account. Reconnecting keeps the old
 credential until the new one has worked, and refuses another identity unless that was said.
 
-A broken account works again by a person's deed only: reconnected, given another token's file, or
-checked at his word. A check that the clock asked for and that passes is noted and changes nothing:
+A broken account works again by a person's deed only: reconnected, given another token's file or
+other options in config.toml, or checked at his word. A check that the clock asked for and that passes is noted and changes nothing:
 why the platform let go of us is for a person to know before its queue goes out. A platform that
 cannot be reached breaks no account.
 """
@@ -66,7 +66,7 @@ def sync(office: Office, conn: Connection, now: datetime) -> None:
             conn.execute(insert(accounts).values(**fresh, **values))
         elif changed := {k: v for k, v in values.items() if stand[key][k] != v}:
             if changed.keys() & {"options", "adapter"}:
-                changed |= {"due_at": now}
+                changed |= {"due_at": now, "checked_at": None}  # a person's deed
             else:
                 changed.pop("capabilities", None)
             if changed:
