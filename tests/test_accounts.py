@@ -254,8 +254,8 @@ def test_only_a_person_lets_a_broken_account_work_again(desk: Desk) -> None:
 def test_options_that_were_mended_in_the_file_are_a_person_s_deed(desk: Desk) -> None:
     desk.connect()
     right = desk.server.url
-    for url, state in ((f"{right}/nowhere", "broken"), (right, "active")):
-        desk.office = offices.declared(desk.office, PART.format(key="m", url=url))
+    for address, state in ((f"{right}/nowhere", "broken"), (right, "active")):
+        desk.office = offices.declared(desk.office, PART.format(key="m", url=address))
         desk.check()
         assert desk.row["state"] == state
 
