@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -116,13 +117,17 @@ def anchor(conn: Connection, file: Path, now: datetime, *, restored: bool = Fals
 
 
 def anchors(file: Path) -> list[dict[str, Any]]:
-    """What was anchored of the trail that stands, oldest first; a torn last line is left out."""
+    """What was anchored of the trail that stands, oldest first; a torn last line is left out.
+
+    A line of a restore puts what was anchored beyond it out of force; `verify` asks the trail
+    whether there was one.
+    """
     found: list[dict[str, Any]] = []
     for one in outside.lines(file):
         if one.get("restored"):
             found = [before for before in found if before["number"] < one["number"]]
         found.append(one)
-    return [one for one in found if one["number"]]
+    return [one for one in found if one["number"] or one.get("restored")]
 
 
 # ---------------------------------------------------------------- verifying
@@ -135,6 +140,7 @@ class Verified:
     sealed: int
     unsealed: int
     anchored: int
+    restored: int  # restores of a backup that the trail itself tells of
     faults: tuple[Say, ...]
 
     def json(self) -> dict[str, Any]:
@@ -142,16 +148,19 @@ class Verified:
             "sealed": self.sealed,
             "unsealed": self.unsealed,
             "anchored": self.anchored,
+            "restored": self.restored,
             "faults": [str(f) for f in self.faults],
         }
 
 
 def verify(conn: Connection, anchored: Iterable[Mapping[str, Any]] = ()) -> Verified:
     """Walk the whole chain and hold it against the anchors."""
+    anchored = list(anchored)
     wanted: dict[int, set[str]] = {}
     for one in anchored:
-        wanted.setdefault(one["number"], set()).add(one["digest"])
-    faults: list[Say] = []
+        if one["number"]:
+            wanted.setdefault(one["number"], set()).add(one["digest"])
+    restored, faults = _restores(conn, anchored)
     number, digest, met = 0, START, 0
     try:
         for row in conn.execute(_SEALED).mappings():
@@ -165,7 +174,25 @@ def verify(conn: Connection, anchored: Iterable[Mapping[str, Any]] = ()) -> Veri
     faults += [Say("第 {n} 条与库外存证不符：留痕被重写或截断", n=n) for n in sorted(wanted)]
     faults += _against_head(conn, number, digest)
     unsealed = select(func.count()).select_from(audits).where(audits.c.number.is_(None))
-    return Verified(number, conn.execute(unsealed).scalar_one(), met, tuple(faults))
+    return Verified(number, conn.execute(unsealed).scalar_one(), met, restored, tuple(faults))
+
+
+def _restores(conn: Connection, anchored: Iterable[Mapping[str, Any]]) -> tuple[int, list[Say]]:
+    """How many restores the trail tells of; and those that only the anchors tell of, which put
+    earlier anchors out of force for nothing."""
+    told = select(audits.c.number, audits.c.data).where(audits.c.verb == "office.restore")
+    entries, faults = [], []
+    with suppress(ValueError, TypeError, AttributeError):  # unreadable: the walk says so
+        entries = [(number, data.get("head")) for number, data in conn.execute(told)]
+    for one in anchored:
+        at = one["number"]
+        known = any(head == at and (n is None or n > at) for n, head in entries)
+        if one.get("restored") and not known:
+            forged = Say(
+                "库外存证记有一次恢复（到第 {n} 条），留痕里没有：存证是伪造的，或留痕被改写", n=at
+            )
+            faults.append(forged)
+    return len(entries), faults
 
 
 _SEALED = (

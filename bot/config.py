@@ -17,6 +17,7 @@ from functools import cached_property
 from itertools import takewhile
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -175,6 +176,18 @@ class DeliverPart(Part):
     )  # waits between look-ups of an uncertain outcome
 
 
+class FetchPart(Part):
+    proxy: str = ""  # catalogues are fetched by way of it, but for those of our own network
+
+    @field_validator("proxy")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in ("http", "https") or not parts.hostname):
+            raise ValueError(str(Say("代理写成完整地址，例：http://10.1.2.3:3128")))
+        return value
+
+
 class CollectPart(Part):
     days: int = Field(30, ge=1)  # a post is watched this long
     every: Period = timedelta(minutes=10)
@@ -252,6 +265,7 @@ class Config(Part):
     database: DatabasePart = DatabasePart()
     compose: ComposePart = ComposePart()
     deliver: DeliverPart = DeliverPart()
+    fetch: FetchPart = FetchPart()
     collect: CollectPart = CollectPart()
     review: ReviewPart = ReviewPart()
     quality: QualityPart = QualityPart()

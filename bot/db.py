@@ -117,6 +117,7 @@ offices = Table(
     _id(),
     _at("created_at", null=False),
     _at("restored_at"),
+    _at("planned_at"),  # about when the schedules' coming days were last made rows
     _text("salt"),
 )
 units = Table(
@@ -127,7 +128,6 @@ units = Table(
     _text("name"),
     _to("units", "parent_id", null=True),
     _json("steps"),  # [{"name": …, "right": …}] in order
-    _flag("paused"),  # its key vanished from config.toml
 )
 people = Table(
     "people",
@@ -138,6 +138,7 @@ people = Table(
     _text("password"),  # argon2 hash
     _flag("must_change"),
     _flag("disabled"),
+    _flag("asleep"),  # disabled since a restore, until an administrator readmits him
     _at("created_at", null=False),
 )
 grants = Table(

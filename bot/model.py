@@ -385,6 +385,7 @@ class RemoteReply:
     handle: str = ""  # what its author is addressed by there, without the @; empty: by nothing
     edited: bool = False
     removed: bool = False  # the platform's own word
+    taken_back: bool = False  # by its writer, where he was promised that nothing of it is kept
     raw: str = ""
 
 

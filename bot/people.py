@@ -234,15 +234,49 @@ def revoke(
 def disable(
     conn: Connection, now: datetime, actor: Actor, login: str, disabled: bool = True
 ) -> None:
-    """Bar a person from everything, or let him in again."""
+    """Bar a person from everything, or let him in again.
+
+    Raises Conflict for one who must be readmitted after a restore.
+    """
     from bot.db import sessions
 
     person = by_login(conn, login)
     _admin_of(conn, actor, person["id"])
-    conn.execute(update(people).where(people.c.id == person["id"]).values(disabled=disabled))
+    if person["asleep"] and not disabled:
+        raise Conflict(
+            "恢复备份以来 {login} 还没有重新核准，请用 gongkai user readmit {login}", login=login
+        )
+    values = {"disabled": disabled, "asleep": False}
+    conn.execute(update(people).where(people.c.id == person["id"]).values(**values))
     conn.execute(delete(sessions).where(sessions.c.person_id == person["id"]))
     verb = "person.disable" if disabled else "person.enable"
     audit.write(conn, now, actor, verb, f"person:{person['id']}")
+
+
+def put_to_sleep(conn: Connection) -> int:
+    """After a restore: who was disabled, lost a role or changed a password since the backup is not
+    known here. Nobody is let in, and no password holds, until he is readmitted; give how many."""
+    asleep = {"disabled": True, "asleep": True, "must_change": True}
+    n = conn.execute(update(people).where(people.c.disabled.is_(False)).values(**asleep)).rowcount
+    conn.execute(update(people).values(password=""))
+    return n
+
+
+def readmit(conn: Connection, now: datetime, actor: Actor, login: str) -> str:
+    """Let a person in again after a restore, with the roles he has now; give a one-time password.
+
+    Raises Conflict for one who is not asleep, NotFound, NotAllowed.
+    """
+    person = by_login(conn, login)
+    _admin_of(conn, actor, person["id"])
+    if not person["asleep"]:
+        raise Conflict("{login} 不在待核准之列", login=login)
+    password = secrets.token_urlsafe(9)
+    values = {"disabled": False, "asleep": False, "must_change": True}
+    mine = update(people).where(people.c.id == person["id"])
+    conn.execute(mine.values(password=_hasher().hash(password), **values))
+    audit.write(conn, now, actor, "person.readmit", f"person:{person['id']}")
+    return password
 
 
 def by_login(conn: Connection, login: str) -> RowMapping:

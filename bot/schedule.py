@@ -12,18 +12,20 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, field_validator
-from sqlalchemy import Connection, RowMapping, func, select, update
+from sqlalchemy import Connection, RowMapping, func, or_, select, update
 
 from bot import compose, lease, templates
 from bot.catalog import NOT_DRAFTED
 from bot.config import Part, Period, Span, check, line_of, unknown
-from bot.db import insert_missing, items, occurrences, posts, sources, units
+from bot.db import insert_missing, items, occurrences, offices, posts, sources, units
 from bot.errors import ConfigError, Conflict, GongkaiError
 from bot.language import Say
 from bot.model import MACHINE, Entry, ItemState, PostState
@@ -32,6 +34,8 @@ from bot.office import Office
 from bot.workdays import UnknownYear, office_day
 
 HORIZON = timedelta(days=2)  # occurrences are rows this long before anything is due of them
+LOOK_BACK = timedelta(days=31)  # after an outage longer than that, this much of it is recorded
+_NOTED = timedelta(hours=1)  # how far behind the note of the last planning may be
 _JUST_AFTER = timedelta(microseconds=1)
 AGAIN = timedelta(minutes=1)  # until a file that was wrong may have been mended
 DONE, PLANNED, MISSED, SKIPPED, EMPTY = "done", "planned", "missed", "skipped", "empty"
@@ -122,8 +126,9 @@ def _references(office: Office, made: Schedule, file: Path, source: str) -> None
             _firing(office, rule)
         except ValueError as error:
             where = {"file": file.name, "line": line_of(source, ["when", str(n)])}
-            said = "{file} 第 {line} 行：时间规则有误：{why}"
-            raise ConfigError(said, why=str(error), **where) from None
+            raise ConfigError(
+                "{file} 第 {line} 行：时间规则有误：{why}", why=str(error), **where
+            ) from None
 
 
 # ---------------------------------------------------------------- calendar
@@ -197,17 +202,73 @@ def upcoming(
 
 
 def plan_ahead(office: Office) -> list[GongkaiError]:
-    """Make the rows of the coming days; give what is wrong with files that could not be read."""
+    """Make the rows of the coming days, and of the time nobody planned; give what is wrong with
+    files that could not be read."""
     wrong: list[GongkaiError] = []
     folder = office.config.place(office.config.schedules)
     files = sorted(folder.glob("*.toml"))
+    silence = _silence(office)
     for file in files:
         try:
-            _plan_one(office, load(office, file))
+            schedule = load(office, file)
+            _plan_past(office, schedule, silence)
+            _plan_one(office, schedule)
         except (GongkaiError, OSError, UnicodeDecodeError) as error:
             wrong.append(error if isinstance(error, GongkaiError) else ConfigError(str(error)))
     _forget(office, [file.stem for file in files])
+    _planned(office, silence.ends)
     return wrong
+
+
+@dataclass(frozen=True)
+class _Silence:
+    """The time whose occurrences nobody made rows of: empty unless an outage outlasted HORIZON."""
+
+    begins: datetime
+    ends: datetime
+    restored: datetime | None  # what was due before may have been made and gone, unknown here
+
+
+def _silence(office: Office) -> _Silence:
+    with office.db.read() as conn:
+        now = office.db.now(conn)
+        planned, restored = conn.execute(select(offices.c.planned_at, offices.c.restored_at)).one()
+    begins = now if planned is None else max(planned + HORIZON, now - LOOK_BACK)
+    return _Silence(min(begins, now), now, restored)
+
+
+def _plan_past(office: Office, schedule: Schedule, silence: _Silence) -> None:
+    """Rows as they would have been made in time: their turn finds them missed, or not too late.
+
+    A schedule that was never planned before began after the outage.
+    """
+    if silence.begins == silence.ends or schedule.paused:
+        return
+    found: list[datetime] = []
+    with suppress(UnknownYear):
+        found.extend(times(office, schedule, silence.begins, silence.ends))
+    before = select(occurrences.c.id).where(occurrences.c.schedule == schedule.key).limit(1)
+    with office.db.write() as conn:
+        if conn.execute(before).first():
+            insert_missing(conn, occurrences, [_past(schedule, silence, at) for at in found])
+
+
+def _past(schedule: Schedule, silence: _Silence, at: datetime) -> dict[str, Any]:
+    row = {"schedule": schedule.key, "at": at}
+    if silence.restored is not None and at <= silence.restored:
+        why = Say("恢复备份：在备份之后到点")
+        return {**row, "state": MISSED, "reason": why.json(), "due_at": None}
+    return {**row, "state": PLANNED, "reason": None, "due_at": schedule.due(at)}
+
+
+def _planned(office: Office, now: datetime) -> None:
+    """Note it, seldom: what lies within HORIZON of it are rows all the same."""
+    late = or_(offices.c.planned_at.is_(None), offices.c.planned_at <= now - _NOTED)
+    with office.db.read() as conn:
+        if not conn.execute(select(offices.c.id).where(late)).first():
+            return
+    with office.db.write() as conn:
+        conn.execute(update(offices).where(late).values(planned_at=now))
 
 
 def _plan_one(office: Office, schedule: Schedule) -> None:

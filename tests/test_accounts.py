@@ -11,7 +11,7 @@ from sqlalchemy import RowMapping, update
 
 from bot.db import accounts, audits, deliveries, standings, watches
 from bot.deliver import accounts as stage
-from bot.errors import AccountBroken, ConfigError, Conflict, Later, NotFound
+from bot.errors import AccountBroken, ConfigError, Conflict, Later, NotAllowed, NotFound
 from bot.language import Say
 from bot.model import AccountState, Checked, DeliveryState
 from bot.office import Office
@@ -228,6 +228,48 @@ def test_a_broken_account_works_again_and_its_queue_with_it(desk: Desk) -> None:
     assert told(desk.office) == []
     builders.work(desk.office)
     assert builders.only(desk.office, post)["state"] == S.SENT
+
+
+def test_only_a_person_lets_a_broken_account_work_again(desk: Desk) -> None:
+    desk.connect()
+    post = builders.signed(desk.office, ["m"])
+    desk.fake.dead.add("token-1")
+    builders.work(desk.office)
+    desk.fake.dead.clear()
+    for _ in range(2):
+        desk.check(6 * 3600)
+        assert desk.row["state"] == AccountState.BROKEN
+        assert "平台现在又认" in str(Say.of(desk.row["broken"]))
+    assert len(told(desk.office)) == 1
+    with desk.office.db.write() as conn:
+        now = desk.office.db.now(conn)
+        with pytest.raises(NotAllowed):
+            stage.ask_check(conn, now, builders.actor(conn, "lin"), "m")
+        stage.ask_check(conn, now, builders.actor(conn, "gu"), "m")
+    assert desk.check() == 1
+    assert (desk.row["state"], desk.row["broken"], told(desk.office)) == ("active", None, [])
+    assert builders.only(desk.office, post)["state"] == S.READY
+
+
+def test_options_that_were_mended_in_the_file_are_a_person_s_deed(desk: Desk) -> None:
+    desk.connect()
+    right = desk.server.url
+    for address, state in ((f"{right}/nowhere", "broken"), (right, "active")):
+        desk.office = offices.declared(desk.office, PART.format(key="m", url=address))
+        desk.check()
+        assert desk.row["state"] == state
+
+
+def test_a_new_token_s_file_is_a_person_s_deed(desk: Desk) -> None:
+    file = desk.office.config.path.parent / "token"
+    part = PART.format(key="m", url=desk.server.url)
+    part = part.replace('gap = "2s"', 'token_file = "token"')
+    file.write_text("token-0\n", "utf-8")
+    for token, state in (("token-0", "broken"), ("token-1", "active")):
+        file.write_text(token, "utf-8")
+        desk.office = offices.declared(desk.office, part)
+        desk.check()
+        assert desk.row["state"] == state
 
 
 def test_what_is_not_declared_is_not_connected(desk: Desk) -> None:

@@ -91,14 +91,15 @@ def test_what_waits_for_sealing_is_counted(database: Database) -> None:
     act(database, "later")
     seen = verify(database)
     assert (seen.sealed, seen.unsealed, seen.faults) == (2, 1, ())
-    assert seen.json() == {"sealed": 2, "unsealed": 1, "anchored": 0, "faults": []}
+    counted = {"sealed": 2, "unsealed": 1, "anchored": 0, "restored": 0}
+    assert seen.json() == counted | {"faults": []}
     with database.read() as conn:
         assert audit.unsealed(conn)
 
 
 def test_an_empty_trail_holds(database: Database) -> None:
     assert seal(database) == 0
-    assert verify(database) == audit.Verified(0, 0, 0, ())
+    assert verify(database) == audit.Verified(0, 0, 0, 0, ())
 
 
 def test_sealers_and_writers_at_once_give_each_number_once(database: Database) -> None:
@@ -249,7 +250,7 @@ def rewritten(conn: Connection, start: int) -> None:
 
 
 def truncated(conn: Connection, after: int) -> None:
-    digest = conn.execute(select(audits.c.digest).where(number == after)).scalar_one()
+    digest = conn.execute(select(audits.c.digest).where(number == after)).scalar() or audit.START
     conn.execute(delete(audits).where(number > after))
     conn.execute(update(audit_heads).values(number=after, digest=digest))
 
@@ -345,10 +346,33 @@ def test_the_trail_goes_on_from_where_it_was_put_back_to(
     anchor(database, file)
     with database.write() as conn:
         truncated(conn, 3)
+    with database.write() as conn:
+        audit.write(conn, NOW, ZHOU, "office.restore", "office:1", backup="x", head=3)
     with database.read() as conn:
         assert audit.anchor(conn, file, NOW, restored=True)
+    assert faults(database, file) == [], "its entry is not sealed yet"
+    seal(database)
     sealed(database, 4)
     anchor(database, file)
     assert faults(database, file) == []
-    assert verify(database, file).anchored == 2
+    assert (verify(database, file).anchored, verify(database, file).restored) == (2, 1)
     assert len(file.read_text().splitlines()) == 3
+
+
+@pytest.mark.parametrize("back_to", [3, 0])
+def test_a_forged_restore_among_the_anchors_is_found(
+    database: Database, tmp_path: Path, back_to: int
+) -> None:
+    """Whoever cut the trail cannot excuse it by a line in the file of anchors."""
+    file = tmp_path / "audit.log"
+    sealed(database, 5)
+    anchor(database, file)
+    with database.write() as conn:
+        truncated(conn, back_to)
+    with database.read() as conn:
+        audit.anchor(conn, file, NOW, restored=True)
+    (said,) = faults(database, file)
+    assert f"一次恢复（到第 {back_to} 条）" in said
+    with database.write() as conn:  # nor by an entry about another restore
+        audit.write(conn, NOW, ZHOU, "office.restore", "office:1", backup="x", head=1)
+    assert len(faults(database, file)) == 1

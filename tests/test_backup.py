@@ -25,7 +25,7 @@ import pytest
 from PIL import Image
 from sqlalchemy import insert, select, text, update
 
-from bot import audit, catalog, collect, media, migrations, search
+from bot import audit, catalog, collect, media, migrations, people, search
 from bot.backup import backup, restore, verify_backup
 from bot.config import load
 from bot.db import (
@@ -68,6 +68,7 @@ from bot.model import (
     Outcome,
     PostState,
     ReplyState,
+    Right,
     Role,
 )
 from bot.office import Office
@@ -442,6 +443,8 @@ def test_new_rows_follow_the_restored_ones_and_the_replies_are_found(
     made = busy(office)
     other = another()
     restore(other, backup(office, tmp_path / "a.tar.gz").path)
+    with other.db.write() as conn:
+        people.readmit(conn, other.db.clock.now(), MACHINE, "zhou")
     assert builders.draft(other, ["m1"]) > max(made.values())
     with other.db.read() as conn:
         query = search.narrowed(conn, select(replies.c.text), "路灯")
@@ -877,6 +880,38 @@ def test_what_was_signed_and_not_planned_must_be_signed_again(restored: Restored
     assert "2 篇" in said
 
 
+def test_nobody_is_let_in_before_he_is_readmitted(
+    office: Office, another: Make, clock: FixedClock, tmp_path: Path
+) -> None:
+    with office.db.write() as conn:
+        builders.person(conn, "gone", "旧员", Role.SIGNER)
+        gu = builders.actor(conn, "gu")
+        people.disable(conn, clock.now(), gu, "gone")
+    file = backup(office, tmp_path / "a.tar.gz").path
+    with office.db.write() as conn:
+        people.disable(conn, clock.now(), gu, "lin")
+    other = another()
+    told = str(restore(other, file))
+    assert "3 人暂不能登录" in told
+    with other.db.write() as conn:
+        unit = people.unit_of(conn, "county")["id"]
+        assert not any(people.able(conn, right, unit) for right in Right)
+        for login in ("gu", "lin", "gone"):
+            assert not people.matches(people.by_login(conn, login), builders.PASSWORD)
+        with pytest.raises(Conflict, match="gongkai user readmit lin"):
+            people.disable(conn, clock.now(), MACHINE, "lin", disabled=False)
+        with pytest.raises(Conflict, match="待核准"):
+            people.readmit(conn, clock.now(), MACHINE, "gone")
+        password = people.readmit(conn, clock.now(), MACHINE, "gu")
+        back = people.by_login(conn, "gu")
+        assert people.matches(back, password)
+        assert back["must_change"]
+        assert people.may(conn, gu, Right.ADMIN, unit)
+        people.disable(conn, clock.now(), gu, "lin")
+        with pytest.raises(Conflict, match="待核准"):
+            people.readmit(conn, clock.now(), gu, "lin")
+
+
 def test_occurrences_since_are_missed_and_standing_sign_offs_sleep(restored: Restored) -> None:
     other, _, said = restored
     found = rows(other, select(occurrences).order_by(occurrences.c.at))
@@ -905,7 +940,7 @@ def test_the_trail_holds_after_a_restore_and_says_so(restored: Restored) -> None
         verified = audit.verify(conn, audit.anchors(other.anchor))
         verbs = set(conn.execute(select(audits.c.verb)).scalars())
     assert verified.faults == ()
-    assert (verified.unsealed, verified.anchored) == (0, 1)
+    assert (verified.unsealed, verified.anchored, verified.restored) == (0, 1, 1)
     assert {"office.restore", "hold"} <= verbs
 
 
@@ -1056,6 +1091,7 @@ def test_nothing_is_sent_after_a_restore_until_a_person_says_so(
     builders.work(other)
     assert [p["text"] for p in fake.posts()] == stand
     with other.db.write() as conn:
+        people.readmit(conn, clock.now(), MACHINE, "lin")
         holds.resume(conn, clock.now(), lin, one(other, select(hold_rows))["id"])
     builders.work(other)
     clock.move(60)

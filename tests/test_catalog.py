@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import RowMapping, update
 
-from bot import catalog, compose, review
+from bot import catalog, compose, people, review
 from bot.db import audits, deliveries, holds, item_revisions, items, posts, sources, units
 from bot.deliver import plan
 from bot.errors import ConfigError, Conflict, NotFound
@@ -404,6 +404,33 @@ def test_a_feed_that_moves_on_takes_nothing_down(
     assert desk.gone == set()
 
 
+@both
+@pytest.mark.parametrize("dated", [True, False], ids=["dated", "undated"])
+@pytest.mark.parametrize("pinned", [1, 2])
+def test_an_old_entry_pinned_above_the_newest_proves_nothing(
+    desk: Desk, dated: bool, pinned: int
+) -> None:
+    top = [desk.notice(f"置顶{n}", days=900 + n) for n in range(pinned)]
+    every = [desk.notice(f"第{n}号", days=3 - n / 10) for n in range(12)]
+    if not dated:
+        top, every = ([replace(n, at=None) for n in some] for some in (top, every))
+    desk.reads(*top)
+    for shown in range(1, 12):
+        desk.reads(*top, *reversed(every[max(0, shown - 4) : shown]))
+    assert desk.gone == set()
+    for _ in range(2):
+        desk.reads(*top, every[10], every[8], every[7])
+    assert desk.gone == {"第9号"}
+
+
+def test_the_oldest_first_shows_what_is_gone_too(desk: Desk) -> None:
+    every = [desk.notice(f"第{n}号", days=5 - n) for n in range(4)]
+    desk.reads(*every)
+    for _ in range(2):
+        desk.reads(every[0], every[1], every[3])
+    assert desk.gone == {"第2号"}
+
+
 def test_an_empty_catalogue_takes_nothing_down(desk: Desk) -> None:
     desk.reads(*numbered(desk, 1, 3))
     for _ in range(3):
@@ -523,6 +550,27 @@ def test_a_reading_whose_lease_was_lost_is_not_taken_in(desk: Desk) -> None:
 
 
 # ---------------------------------------------------------------- the file
+
+
+def test_a_unit_that_vanished_from_the_file_is_stopped_until_a_person_says_otherwise(
+    office: Office, clock: FixedClock
+) -> None:
+    health = '[units.health]\nname = "云澜县卫生健康局"\nparent = "county"\n'
+    made = offices.declared(office, offices.HAND.format(key="hand"), builders.CONFIG + health)
+    with made.db.write() as conn:
+        unit, zhou = people.unit_of(conn, "health")["id"], builders.actor(conn, "zhou")
+        body = compose.Body("接种通知。")
+        post = compose.create(made, conn, clock.now(), zhou, unit_id=unit, keys=["hand"], body=body)
+    builders.sign(made, post)
+    plan.plan_due(made)
+    for _ in range(2):
+        made = offices.declared(made, offices.HAND.format(key="hand"))
+    builders.work(made)
+    assert builders.only(made, post)["state"] == DeliveryState.READY
+    (hold,) = offices.rows(made, holds)
+    assert (hold["scope"], hold["target_id"]) == (HoldScope.UNIT, unit)
+    assert "不再有单位 health" in hold["reason"]
+    assert told(made) == [hold["reason"]]
 
 
 def test_a_key_that_vanished_from_the_file_pauses(desk: Desk) -> None:

@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 from sqlalchemy import update
 
+from bot import search
 from bot.cli import main
 from bot.compose import cards
 from bot.db import deliveries, insert_id, renditions, replies, revisions
@@ -82,6 +83,7 @@ def test_help_and_version_need_no_office(tmp_path: Path) -> None:
         "hold",
         "resume",
         "replies",
+        "erase",
         "account",
         "user",
         "audit",
@@ -453,6 +455,58 @@ def test_what_the_public_wrote_is_shown_as_it_stands_and_commands_no_terminal(
     shown = run("replies").stdout
     assert words.translate({0x1B: "\ufffd", 0x07: "\ufffd"}) in shown
     assert "\x1b[2J" not in shown
+
+
+def test_a_one_time_password_opens_nothing_but_its_change(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    made = said(
+        run(
+            "user", "add", "han", "--name", "韩梅", "--unit", "county", "--role", "editor", "--json"
+        )
+    )
+    monkeypatch.setenv("GONGKAI_PASSWORD", made["password"])
+    new = (
+        "post",
+        "new",
+        "--unit",
+        "county",
+        "--account",
+        "hand",
+        "--text",
+        "停水。",
+        "--as",
+        "han",
+    )
+    assert "gongkai user password han" in run(*new, code=2).stderr
+    assert said(run("post", "list", "--json")) == []
+    (tmp_path / "own").write_text("han-mei-2026\n", "utf-8")
+    run("user", "password", "han", "--password-file", tmp_path / "own")
+    monkeypatch.setenv("GONGKAI_PASSWORD", "han-mei-2026")
+    assert run(*new).stdout == "#1\n"
+
+
+def test_an_export_is_on_record_with_who_took_it(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "replies.csv"
+    assert run("replies", "--csv", file, "--as", "gu").stdout == f"{file}\n"
+    assert file.stat().st_size > 0
+    entry = said(run("audit", "list", "--json"))[0]
+    assert (entry["verb"], entry["actor"], entry["origin"]) == ("reply.export", "顾明", "cli")
+    assert entry["data"] == {"kind": "csv", "rows": 0, "filters": {}}
+
+
+def test_a_citizens_words_are_erased_with_a_reason_by_who_may(run: Run, desk: Office) -> None:
+    account = builders.account(desk, "a1", "http://x.example")
+    with desk.db.write() as conn:
+        now = desk.db.now(conn)
+        row = {"account_id": account, "remote_id": "1", "text": "我叫张三丰", "state": "visible"}
+        one = insert_id(conn, replies, {**row, "at": now, "seen_at": now, "last_seen": now})
+        search.add(conn, [(one, "我叫张三丰")])
+    assert "没有“处理评论”的权限" in run("erase", one, "--reason", "申请", *AS, code=2).stderr
+    run("erase", one, code=2)
+    run("erase", one, "--reason", "本人申请", "--as", "gu")
+    assert "张三丰" not in run("replies").stdout
+    assert said(run("audit", "list", "--json"))[0]["verb"] == "reply.erase"
 
 
 def test_times_are_shown_on_the_office_s_clock(run: Run) -> None:

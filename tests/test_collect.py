@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,14 @@ from hypothesis import strategies as st
 from sqlalchemy import insert, select, update
 
 from bot import audit, collect, search, speaking
+from bot.backup import backup, restore
 from bot.collect import polling
 from bot.collect.intake import Scope, miss, take_in
 from bot.db import (
     Database,
     accounts,
+    board_replies,
+    boards,
     posts,
     replies,
     reply_versions,
@@ -252,15 +255,101 @@ def test_a_visitors_reply_is_collected_from_when_it_is_shown_to_when_it_is_delet
         made.poll(60)
         assert made.wordings(name) == ["路灯不亮", "路灯亮了"]
         with office.db.write() as conn:
-            store.delete_own(conn, clock.now(), name, key)
+            store.delete_own(conn, clock.now(), name, key, erasures=office.erasures)
         made.poll(60)
-        assert made.said()[name]["removed_why"] == "platform"
-        assert made.wordings(name) == ["路灯不亮", "路灯亮了"]
+        assert made.said()[name]["removed_why"] == "erased", "he was promised that nothing is kept"
+        assert made.said()[name]["text"] == ""
+        assert made.found("路灯") == set()
+
+
+@dataclass
+class OwnBoard:
+    """A board in this very store, its replies shown at once, collected by the office."""
+
+    made: Scene
+    post: str
+    keys: dict[str, str] = field(default_factory=dict)
+
+    def say(self, text: str) -> str:
+        with self.made.office.db.write() as conn:
+            now, under = self.made.clock.now(), store.by_id(conn, self.post)
+            draft = store.Draft("李四", text, "", text, "192.0.2.1")
+            row, key = store.add_reply(conn, now, under, draft, moderated=False, hourly=10)
+        self.keys[row["public_id"]] = key
+        return str(row["public_id"])
+
+    def moderate(self, name: str, state: str) -> None:
+        with self.made.office.db.write() as conn:
+            row = store.reply_of(conn, board_replies.c.public_id == name)
+            log = self.made.office.erasures
+            store.moderate(conn, self.made.clock.now(), row["id"], state, erasures=log)
+
+    def delete(self, name: str) -> None:
+        with self.made.office.db.write() as conn:
+            now, log = self.made.clock.now(), self.made.office.erasures
+            store.delete_own(conn, now, name, self.keys[name], erasures=log)
+
+    def stands(self) -> dict[str, tuple[str, str, str]]:
+        """What the board holds: state, words and name by public id."""
+        columns = (board_replies.c[n] for n in ("public_id", "state", "text", "author_name"))
+        with self.made.office.db.read() as conn:
+            found = conn.execute(select(*columns)).all()
+        return {name: (state, words, who) for name, state, words, who in found}
+
+
+@pytest.fixture
+def own_board(office: Office, clock: FixedClock) -> Iterator[OwnBoard]:
+    token = make_token(office)
+    with staging() as stage:
+        stage.app = make_app(office)
+        made = scene(office, clock, "board", stage.url, token=token)
+        with office.db.write() as conn:
+            identity = conn.execute(select(boards.c.identity)).scalar_one()
+            conn.execute(update(accounts).values(identity=identity))
+        made.post(public := asyncio.run(_published(made)))
+        yield OwnBoard(made, public)
+
+
+@once
+def test_what_is_erased_goes_from_our_own_board_too(own_board: OwnBoard) -> None:
+    name, other = own_board.say("我叫张三丰"), own_board.say("路灯不亮")
+    own_board.made.poll()
+    erase(own_board.made, name, "gu")
+    assert own_board.stands()[name] == ("deleted", "", "")
+    assert own_board.stands()[other] == ("shown", "路灯不亮", "李四")
+    own_board.made.poll(60)
+    assert own_board.made.said()[name]["removed_why"] == "erased"
+    assert len(own_board.made.trail("reply.erase")) == 1
+
+
+def test_what_left_the_board_since_a_backup_stays_away_after_the_restore(
+    own_board: OwnBoard, tmp_path: Path
+) -> None:
+    office = own_board.made.office
+    erased, deleted, hidden, again = map(own_board.say, ("甲", "乙", "丙", "丁"))
+    own_board.made.poll()
+    saved = backup(office, tmp_path / "a.tar.gz").path
+    erase(own_board.made, erased, "gu")
+    own_board.delete(deleted)
+    for name in (hidden, again):
+        own_board.moderate(name, "hidden")
+    own_board.moderate(again, "shown")
+    told = str(restore(office, saved, replace=True))
+    assert own_board.stands() == {
+        erased: ("deleted", "", ""),
+        deleted: ("deleted", "", ""),
+        hidden: ("hidden", "丙", "李四"),
+        again: ("shown", "丁", "李四"),
+    }
+    assert "公开栏删除或隐藏的 2 条" in told
+    assert "请核对" not in told.split("公开栏")[-1]
+    for words in "甲乙丙丁":
+        assert words not in office.erasures.read_text("utf-8")
 
 
 def _let(made: Scene, reply: int) -> None:
     with made.office.db.write() as conn:
-        store.moderate(conn, made.clock.now(), reply, store.SHOWN)
+        store.moderate(conn, made.clock.now(), reply, store.SHOWN, erasures=made.office.erasures)
 
 
 # ---------------------------------------------------------------- any history whatever

@@ -182,6 +182,21 @@ def test_a_table_of_replies_speaks_in_words(log: Scene, kind: str) -> None:
     assert found["r0"]["评论时间"] == "2026-11-24T09:00:00+08:00"
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_what_is_taken_out_is_in_the_trail_without_the_words_searched_for(log: Scene) -> None:
+    with log.office.db.read() as conn:
+        who = builders.actor(conn, "gu")
+    filters = {"words": "路灯", "state": "", "post": None, "account": log.account}
+    for kind in ("csv", "xlsx", "jsonl"):
+        with exporting.taken_out(log.office, who, kind, {1}, **filters) as file:
+            assert "路灯".encode() in file.read() or kind == "xlsx"
+    entries = log.trail("reply.export")
+    assert [e["data"]["kind"] for e in entries] == ["csv", "xlsx", "jsonl"]
+    assert {(e["actor"], e["data"]["rows"]) for e in entries} == {("顾明", 1)}
+    assert {frozenset(e["data"]["filters"]) for e in entries} == {frozenset({"words", "account"})}
+    assert "路灯" not in str([e["data"] for e in entries])
+
+
 def test_an_export_follows_the_filters_and_pages_through_all(log: Scene) -> None:
     log.take(*(f"第{n}盏路灯" for n in range(2105)))
     assert len(exported(log, "jsonl", words="盏路灯").splitlines()) == 2104, "one is erased"

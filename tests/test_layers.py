@@ -14,7 +14,7 @@ import bot
 ROOT = Path(bot.__file__).parent
 ROOMS = {
     "words": "model errors language text screen workdays",
-    "ground": "config db lease audit outside secrets people media office search notices migrations "
+    "ground": "config db lease audit outside erasures secrets people media office search notices migrations "
     "templates export",
     "edge": "adapters sources",
     "voice": "speaking",  # makes an account's adapter for those who may call it

@@ -14,7 +14,7 @@ from bot.compose import Body
 from bot.db import accounts, attempts, audits, deliveries, hosts, posts, watches, workers
 from bot.deliver import holds, ledger, plan, queue, settling
 from bot.errors import Conflict, Invalid, NotAllowed, NotFound
-from bot.language import Say
+from bot.language import Say, speaking
 from bot.model import Act, Actor, DeliveryState, HoldScope, Outcome, OverLimit, Role, Window
 from bot.office import Office
 from bot.workdays import FixedClock
@@ -422,6 +422,19 @@ def test_a_task_waits_for_its_receipt_and_is_nobody_s_lease(desk: Office, task: 
     assert rows(desk, watches) == [], "its replies cannot be read"
 
 
+def test_a_task_tells_step_by_step_what_to_do_while_it_waits(desk: Office, task: int) -> None:
+    def _told() -> str:
+        with desk.db.read() as conn:
+            return queue.task(conn, task)
+
+    assert "登录微博" in _told()
+    assert "────────\n云澜县今日供水正常。\n────────" in _told()
+    with speaking("en"):
+        assert "登录" not in _told()
+    act(desk, queue.confirm_sent, task, WEB)
+    assert _told() == ""
+
+
 def test_a_task_nobody_will_do_is_let_be(desk: Office, task: int) -> None:
     act(desk, queue.drop, task)
     assert (one(desk, task)["state"], attempt(desk)["outcome"]) == (S.CANCELLED, Outcome.DROPPED)
@@ -453,6 +466,8 @@ def test_an_edit_and_a_withdrawal_by_hand_happen_where_the_post_stands(
     plan.plan_due(desk)
     builders.work(desk)
     (edit,) = (r["id"] for r in builders.sent_to(desk, post) if r["act"] == Act.EDIT)
+    with desk.db.read() as conn:
+        assert f"把已发的这条改成以下内容：{WEB}" in queue.task(conn, edit)
     act(desk, queue.confirm_sent, edit, WEB)
     assert one(desk, edit)["state"] == S.SENT
     with desk.db.write() as conn:

@@ -164,6 +164,7 @@ ACTS: dict[str, tuple[Right, Callable[[World], Any]]] = {
     "holds.hold": (R.STOP, lambda w: holds.hold(*w.first, HoldScope.UNIT, w.unit, "核实")),
     "holds.resume": (R.STOP, lambda w: holds.resume(*w.first, w.hold)),
     "accounts.pause": (R.ADMIN, lambda w: accounts.pause(*w.first, "hand", True)),
+    "accounts.ask_check": (R.ADMIN, lambda w: accounts.ask_check(*w.first, "hand")),
     "people.add": (
         R.ADMIN,
         lambda w: people.add(*w.first, "new", "新人", "health", Role.EDITOR),
@@ -171,6 +172,7 @@ ACTS: dict[str, tuple[Right, Callable[[World], Any]]] = {
     "people.grant": (R.ADMIN, lambda w: people.grant(*w.first, "zhou", "health", Role.EDITOR)),
     "people.revoke": (R.ADMIN, lambda w: people.revoke(*w.first, "wei", "health", Role.EDITOR)),
     "people.disable": (R.ADMIN, lambda w: people.disable(*w.first, "wei")),
+    "people.readmit": (R.ADMIN, lambda w: people.readmit(*w.first, "asleep")),
 }
 
 
@@ -184,6 +186,9 @@ def world(office: Office) -> World:
         for role in Role:
             for place in ("health", "county", "fire"):
                 builders.person(conn, f"{role}@{place}", f"{role}在{place}", role, place)
+        builders.person(conn, "asleep", "未核准", Role.EDITOR, "health")
+        asleep = persons.c.login == "asleep"
+        conn.execute(update(persons).where(asleep).values(disabled=True, asleep=True))
         wei, shen, lin = (builders.actor(conn, who) for who in ("wei", "shen", "lin"))
         w = World(made, conn, now, wei, unit)
         w.draft, w.waiting, w.last_step, w.signed = (_post(w) for _ in range(4))
@@ -289,10 +294,12 @@ def test_the_machine_s_own_shell_does_only_what_says_so(world: World) -> None:
         "holds.hold",
         "holds.resume",
         "accounts.pause",
+        "accounts.ask_check",
         "people.add",
         "people.grant",
         "people.revoke",
         "people.disable",
+        "people.readmit",
     }
 
 

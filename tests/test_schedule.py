@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping, select, update
 
 from bot import catalog, lease, review, schedule, workdays
 from bot.db import (
@@ -22,6 +22,7 @@ from bot.db import (
     renditions,
     sources,
 )
+from bot.db import offices as offices_table
 from bot.deliver import plan
 from bot.errors import ConfigError, Conflict
 from bot.language import Say
@@ -573,6 +574,53 @@ def test_a_miss_is_told_until_the_schedule_works_again(desk: Desk) -> None:
     (said,) = told(desk.office)
     assert "daily" in said
     assert "没有运行" in said
+
+
+@both
+def test_times_of_an_outage_longer_than_anything_was_planned_are_missed_too(desk: Desk) -> None:
+    desk.write("slots", SLOTS)
+    desk.plan()
+    desk.write("fresh", SLOTS)
+    _move(desk, "2026-11-30T09:30")
+    desk.plan()
+    while desk.fire():
+        pass
+    past = [row for row in desk.rows() if row["schedule"] == "slots" and row["at"] < desk.now()]
+    known = sorted((row["at"].day, row["state"]) for row in past)
+    assert known == [*((day, MISSED) for day in range(25, 30)), (30, EMPTY)]
+    began = [row["at"] for row in desk.rows() if row["schedule"] == "fresh"]
+    assert min(began) > desk.now(), "what was first planned today missed nothing"
+
+
+def test_a_schedule_changed_while_the_office_works_missed_nothing(desk: Desk) -> None:
+    file = desk.write("weekly", SLOTS + 'day_of_week = "sun"\n')
+    for day in range(24, 28):
+        _move(desk, f"2026-11-{day}T09:30")
+        desk.plan()
+    file.write_text(SLOTS + 'day_of_week = "mon-fri"\n', "utf-8")
+    desk.plan()
+    assert [at for at, _ in desk.states() if at < "27 09:30"] == []
+
+
+def test_after_a_restore_none_of_them_is_made_again(desk: Desk) -> None:
+    desk.write("slots", SLOTS)
+    desk.plan()
+    _move(desk, "2026-11-30T09:30")
+    with desk.office.db.write() as conn:
+        conn.execute(update(offices_table).values(restored_at=desk.now()))
+    desk.plan()
+    desk.fire()
+    past = [row for row in desk.rows() if row["at"] < desk.now()]
+    assert (len(past), {row["state"] for row in past}) == (6, {MISSED})
+
+
+def test_a_very_long_outage_is_recorded_for_a_month_of_it(desk: Desk) -> None:
+    desk.write("slots", SLOTS)
+    desk.plan()
+    _move(desk, "2027-02-24T09:30")
+    desk.plan()
+    past = [row["at"] for row in desk.rows() if row["at"] <= desk.now()]
+    assert len(past) == 2 + 31
 
 
 def test_a_mistake_may_be_mended_until_its_time_comes(desk: Desk) -> None:

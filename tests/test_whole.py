@@ -113,7 +113,9 @@ def test_an_entry_becomes_a_signed_post_and_its_reply_comes_back(stranger: Stran
     s = stranger
     for login, role in (("zhou", "editor"), ("lin", "signer")):
         made = s.json("user", "add", login, "--name", login, "--unit", "county", "--role", role)
-        s.passwords[login] = made["password"]
+        s.passwords[login] = made["password"] + "-own"
+        (s.folder / "own").write_text(s.passwords[login], "utf-8")
+        s.run("user", "password", login, "--password-file", "own")
     checked = s.json("check")
     assert (checked["faults"], len(checked["schedules"][0]["next"])) == ([], 5)
 

@@ -101,6 +101,12 @@ class Adapter(ABC):
         """The credential for the `code` that person brought back. Raises Refused, Later."""
         raise Unsupported("{adapter} 没有授权网页，请直接填写凭据", adapter=cls.name)
 
+    @classmethod
+    def task(cls, options: Any, act: str, outgoing: Outgoing, receipt: Receipt) -> Task | None:
+        """What a person is told to do for `act`, where the platform is served by hand: the very
+        words its call gives, in the language of whoever looks. Changes nothing, asks nobody."""
+        return None
+
     async def check(self) -> Checked:
         """Who are we there, what can it do, how long does the credential live. Changes nothing.
 

@@ -276,6 +276,7 @@ def _reply(said: Mapping[str, Any]) -> RemoteReply:
         url=said["url"],
         edited=said["edited"],
         removed=said["removed"],
+        taken_back=said["why"] == "deleted",
         raw=said["why"],
     )
 

@@ -16,6 +16,7 @@ from pydantic import Field, field_validator
 from bot.adapters.base import Adapter, Options
 from bot.language import Say
 from bot.model import (
+    Act,
     Capabilities,
     Checked,
     Identity,
@@ -93,29 +94,25 @@ class ByHand(Adapter):
         return Checked(identity, self.capabilities_of(options))
 
     async def publish(self, outgoing: Outgoing, staged: Staged, key: str) -> Task:
-        return self._task(
-            Say("发布以下内容："),
-            *_contents(outgoing),
-            Say("发布后打开这条内容，复制链接，回到任务页登记。"),
-        )
+        return self.task(self.options, Act.PUBLISH, outgoing, Receipt(""))
 
     async def edit(self, receipt: Receipt, outgoing: Outgoing, staged: Staged, key: str) -> Task:
-        return self._task(
-            Say("把已发的这条改成以下内容：{where}", where=_where(receipt)),
-            *_contents(outgoing),
-            Say("改好后回到任务页登记；平台不能修改的，请注明，另行处理。"),
-        )
+        return self.task(self.options, Act.EDIT, outgoing, receipt)
 
     async def withdraw(self, receipt: Receipt, key: str) -> Task:
-        return self._task(
-            Say("删除已发的这条：{where}", where=_where(receipt)),
-            Say("删除后刷新页面，确认公众已看不到，再回到任务页登记。"),
-        )
+        return self.task(self.options, Act.WITHDRAW, Outgoing(""), receipt)
 
     async def repost(self, remote_id: str, key: str) -> Task:
-        return self._task(
-            Say("转发这条：{where}", where=remote_id), Say("转发后复制链接，回到任务页登记。")
-        )
+        outgoing = Outgoing("", in_reply_to=remote_id)
+        return self.task(self.options, Act.REPOST, outgoing, Receipt(""))
+
+    @classmethod
+    def task(cls, options: ByHandOptions, act: str, outgoing: Outgoing, receipt: Receipt) -> Task:
+        at = Say("（{url}）", url=options.url) if options.url else ""
+        who = Say("用账号“{account}”", account=options.account) if options.account else ""
+        enter = Say("{who}登录{platform}{at}。", who=who, platform=options.platform, at=at)
+        what = _steps(act, outgoing, _where(receipt))
+        return Task("\n\n".join(map(str, (enter, *options.steps, *what))))
 
     async def visible(self, receipt: Receipt) -> Visible:
         if not self._may_look(receipt.url):
@@ -132,12 +129,29 @@ class ByHand(Adapter):
         parts = urlsplit(url)
         return parts.scheme in ("http", "https") and parts.netloc in hosts
 
-    def _task(self, *what: Say | str) -> Task:
-        options = self.options
-        at = Say("（{url}）", url=options.url) if options.url else ""
-        who = Say("用账号“{account}”", account=options.account) if options.account else ""
-        enter = Say("{who}登录{platform}{at}。", who=who, platform=options.platform, at=at)
-        return Task("\n\n".join(map(str, (enter, *options.steps, *what))))
+
+def _steps(act: str, outgoing: Outgoing, where: str) -> tuple[Say | str, ...]:
+    if act == Act.PUBLISH:
+        return (
+            Say("发布以下内容："),
+            *_contents(outgoing),
+            Say("发布后打开这条内容，复制链接，回到任务页登记。"),
+        )
+    if act == Act.EDIT:
+        return (
+            Say("把已发的这条改成以下内容：{where}", where=where),
+            *_contents(outgoing),
+            Say("改好后回到任务页登记；平台不能修改的，请注明，另行处理。"),
+        )
+    if act == Act.WITHDRAW:
+        return (
+            Say("删除已发的这条：{where}", where=where),
+            Say("删除后刷新页面，确认公众已看不到，再回到任务页登记。"),
+        )
+    return (
+        Say("转发这条：{where}", where=outgoing.in_reply_to),
+        Say("转发后复制链接，回到任务页登记。"),
+    )
 
 
 def _contents(outgoing: Outgoing) -> list[Say | str]:

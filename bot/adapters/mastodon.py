@@ -133,8 +133,12 @@ class Mastodon(Adapter):
         if answer.status == 200 and isinstance(me, dict) and me.get("id"):
             return me
         if answer.status in (*SUSPECT, *GONE, 422):
-            said = "{host} 不接受这份凭据：{words}。请重新连接账号"
-            raise AccountBroken(said, host=self._host, words=_words(answer), raw=answer.raw)
+            raise AccountBroken(
+                "{host} 不接受这份凭据：{words}。请重新连接账号",
+                host=self._host,
+                words=_words(answer),
+                raw=answer.raw,
+            )
         raise await self._trouble(answer)
 
     async def _instance(self) -> Json:
@@ -220,8 +224,8 @@ class Mastodon(Adapter):
                 path = f"v1/media/{quote(media_id.removeprefix(PENDING), safe='')}"
                 if (await self._ask(path)).status in (202, 206):
                     wait = timedelta(seconds=2)
-                    said = "{host} 还在处理素材"
-                    raise Later(said, host=self._host, after=wait, scope="delivery")
+                    said = Say("{host} 还在处理素材", host=self._host)
+                    raise Later(said, after=wait, scope="delivery")
 
     async def edit(self, receipt: Receipt, outgoing: Outgoing, staged: Staged, key: str) -> Receipt:
         """The receipt may carry another id: snac's ids hold the time of the last change."""
@@ -240,8 +244,11 @@ class Mastodon(Adapter):
         if await self._gone_after(receipt, answer):
             return receipt
         if answer.status in GONE:  # snac 2.75 has no DELETE, and says 404
-            said = "{host} 不支持通过接口删除，内容仍在：请到平台上手工删除"
-            raise Refused(said, host=self._host, raw=answer.raw)
+            raise Refused(
+                "{host} 不支持通过接口删除，内容仍在：请到平台上手工删除",
+                host=self._host,
+                raw=answer.raw,
+            )
         raise self._unclear(answer)
 
     async def _gone_after(self, receipt: Receipt, answer: Answer) -> bool:
@@ -495,8 +502,9 @@ class Mastodon(Adapter):
         if status < 300 or status >= 500 or status in (408, 409):
             return self._unclear(answer) if written else Later("{host} 一时不能应答", **about)
         if status < 400:
-            said = "{host} 转到了 {to}，请改 config.toml 里的地址"
-            return AccountBroken(said, to=_target(answer), **about)
+            return AccountBroken(
+                "{host} 转到了 {to}，请改 config.toml 里的地址", to=_target(answer), **about
+            )
         if "insufficient_scope" in answer.headers.get("www-authenticate", ""):
             return AccountBroken("{host} 没有给这份凭据足够的权限，请重新授权", **about)
         if status in SUSPECT or (status == 422 and not answer.body.strip()):
@@ -507,8 +515,12 @@ class Mastodon(Adapter):
         return Refused("{host} 拒绝：{words}", words=_words(answer), **about)
 
     def _unclear(self, answer: Answer) -> Uncertain:
-        said = "{host} 的回答不能说明是否收下（HTTP {status}），正在回查"
-        return Uncertain(said, host=self._host, status=answer.status, raw=answer.raw)
+        return Uncertain(
+            "{host} 的回答不能说明是否收下（HTTP {status}），正在回查",
+            host=self._host,
+            status=answer.status,
+            raw=answer.raw,
+        )
 
 
 # ---------------------------------------------------------------- capabilities

@@ -3,7 +3,8 @@
 What was due since the backup may have gone: it is uncertain, and a person decides. What was signed
 and had no deliveries yet may have got them and gone: it is a draft again. Nothing that a machine
 would do by itself later may repeat what it did before: sources begin from a baseline, occurrences
-since are missed, standing sign-offs sleep, and a hold stands on all.
+since are missed, standing sign-offs sleep, and a hold stands on all. Nobody is let in before an
+administrator has readmitted him: who lost his rights since is not known here.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, or_, select, update
 
+from bot import people
 from bot.db import (
     accounts,
     approvals,
@@ -52,7 +54,8 @@ def hold_back(
         *_standings(conn),
         *_sources(conn),
         *_credentials(office, conn, now),
-        *_as_it_was(conn),
+        *_people(conn),
+        *_as_it_was(office, conn),
     ]
     conn.execute(update(offices).values(restored_at=now))
     return said
@@ -138,7 +141,7 @@ def _sources(conn: Connection) -> Iterator[Say]:
 def _credentials(office: Office, conn: Connection, now: datetime) -> Iterator[Say]:
     """An account whose credential cannot be opened here is broken now, not at its first delivery."""
     there = office.config.place(office.config.secret_key_file).exists()
-    why = Say("密钥文件不是备份时的那一个，凭据打不开；放回原密钥，或重新连接")
+    why = Say("密钥文件不是备份时的那一个，凭据打不开；放回原密钥后检查账号，或重新连接")
     sealed = select(accounts.c.id, accounts.c.key, accounts.c.credential).where(
         accounts.c.credential != ""
     )
@@ -153,12 +156,25 @@ def _credentials(office: Office, conn: Connection, now: datetime) -> Iterator[Sa
             mark_broken(conn, now, account, why)
     if closed:
         yield Say(
-            "这些账号的凭据打不开，已断开，请放回原密钥或重新连接：{keys}", keys="、".join(closed)
+            "这些账号的凭据打不开，已断开，请放回原密钥后检查账号，或重新连接：{keys}",
+            keys="、".join(closed),
         )
 
 
-def _as_it_was(conn: Connection) -> Iterator[Say]:
+def _people(conn: Connection) -> Iterator[Say]:
+    if n := people.put_to_sleep(conn):
+        yield Say(
+            "{n} 人暂不能登录，角色和密码可能在备份之后收回或改过：先核对各人的角色"
+            "（gongkai user list），收回不该再有的，再逐人核准（gongkai user readmit 登录名）",
+            n=n,
+        )
+
+
+def _as_it_was(office: Office, conn: Connection) -> Iterator[Say]:
     """What came back with the rest, and only a person can take away again."""
-    yield Say("人员和权限也回到备份当时：备份之后停用的人员、收回的权限，请重新办理")
-    if conn.execute(select(board_replies.c.id).where(board_replies.c.state == "shown")).first():
-        yield Say("公开栏也回到备份当时：备份之后隐藏或删除的评论又会显示，请核对")
+    shown = select(board_replies.c.id).where(board_replies.c.state == "shown")
+    if not office.erasures.exists() and conn.execute(shown).first():
+        yield Say(
+            "没有删除记录 {file}：备份之后在公开栏隐藏或删除的留言又会显示，请核对",
+            file=office.config.audit.erasures,
+        )

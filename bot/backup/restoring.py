@@ -19,7 +19,7 @@ from typing import IO, Any
 from sqlalchemy import Connection, MetaData, func, insert, select
 from sqlalchemy.exc import CompileError, DBAPIError
 
-from bot import audit, people
+from bot import audit, erasures, people
 from bot.backup import aftermath
 from bot.backup.archive import CONFIG, MANIFEST, Manifest, Summary, checked, damaged, read, table_of
 from bot.collect import replay_erasures
@@ -93,8 +93,12 @@ def _anchor(office: Office, now: datetime) -> None:
 
 
 def _erased(office: Office, conn: Connection, now: datetime) -> list[Say]:
-    n = replay_erasures(office, conn, now)
-    return [Say("备份之后抹除过的 {n} 条评论，已重新抹除", n=n)] if n else []
+    said = []
+    if n := replay_erasures(office, conn, now):
+        said.append(Say("备份之后抹除过的 {n} 条评论，已重新抹除", n=n))
+    if n := erasures.replay_board(office.erasures, conn, now):
+        said.append(Say("备份之后在公开栏删除或隐藏的 {n} 条留言，已照样处理", n=n))
+    return said
 
 
 # ---------------------------------------------------------------- may it be
@@ -170,8 +174,12 @@ class _Loading:
             aside = config.root / f"restored-{self.manifest.taken:%Y%m%d-%H%M%S}" / name
             _put(aside, content)
             beside = str(aside.relative_to(config.root))
-            said = "{name} 与备份里的不同，保留现有的；备份里的放在 {beside}，请比较"
-            self.said.append(Say(said, name=name, beside=beside))
+            kept = Say(
+                "{name} 与备份里的不同，保留现有的；备份里的放在 {beside}，请比较",
+                name=name,
+                beside=beside,
+            )
+            self.said.append(kept)
 
 
 def _put(place: Path, content: bytes) -> None:

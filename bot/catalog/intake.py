@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, and_, insert, or_, select, update
@@ -54,7 +55,7 @@ def take_in(
     for key in known.keys() & set(reading.gone):
         _gone(conn, now, known.pop(key))
     if reading.whole:
-        _missing(conn, now, known, listed.keys())
+        _missing(conn, now, known, listed)
 
 
 def _known(source_id: int) -> Any:
@@ -183,12 +184,15 @@ def revised(conn: Connection, now: datetime, item: RowMapping, entry: Entry) -> 
 
 
 def _missing(
-    conn: Connection, now: datetime, known: Mapping[str, RowMapping], listed: Collection[str]
+    conn: Connection, now: datetime, known: Mapping[str, RowMapping], listed: Mapping[str, Entry]
 ) -> None:
-    """Missing while an older entry is still listed: a feed that merely moved on proves nothing."""
-    standing = [known[key] for key in listed if key in known]
+    """Missing while an older entry is still listed: a feed that merely moved on proves nothing.
+
+    `listed` is in the order of the listing backwards.
+    """
+    standing = [(e.published, known[key]["seen_at"]) for key, e in listed.items() if key in known]
     unlisted = known.keys() - set(listed)
-    for row in _not_below(standing, [known[key] for key in unlisted]):
+    for row in _not_below(standing[::-1], [known[key] for key in unlisted]):
         if row["gone_at"]:
             continue
         missing = row["missing"] + 1
@@ -206,15 +210,17 @@ def _gone(conn: Connection, now: datetime, row: RowMapping) -> None:
     _hold(conn, now, row["id"], Say("来源条目已撤下"))
 
 
-def _not_below(standing: Sequence[RowMapping], rows: Sequence[RowMapping]) -> list[RowMapping]:
-    """The rows that something standing is older than.
+def _not_below(
+    standing: Sequence[tuple[datetime | None, datetime]], rows: Sequence[RowMapping]
+) -> list[RowMapping]:
+    """The rows that something standing (published, first seen; as listed) is older than.
 
     By date of publication; where one of the two has none, only what an earlier reading brought is
-    older.
+    older. What stands above newer ones is pinned there and tells nothing of how far the list goes.
     """
-    published = min((r["published"] for r in standing if r["published"]), default=None)
-    undated = min((r["seen_at"] for r in standing if not r["published"]), default=None)
-    seen = min((r["seen_at"] for r in standing), default=None)
+    published = _at_old_end([published for published, _ in standing if published])
+    undated = _at_old_end([seen for published, seen in standing if not published])
+    seen = _at_old_end([seen for _, seen in standing])
 
     def _older(row: RowMapping) -> bool:
         if row["published"] is None:
@@ -225,17 +231,28 @@ def _not_below(standing: Sequence[RowMapping], rows: Sequence[RowMapping]) -> li
     return [row for row in rows if _older(row)]
 
 
+def _at_old_end(times: Sequence[datetime]) -> datetime | None:
+    """The time at the old end of a listing: its last one, unless it plainly lists the oldest first.
+
+    A list that goes up once has one pinned above it; one that only goes up, twice or more, is
+    listed that way.
+    """
+    steps = list(pairwise(times))
+    upward = sum(a < b for a, b in steps) > 1 and all(a <= b for a, b in steps)
+    return (times[0] if upward else times[-1]) if times else None
+
+
 def _hold(conn: Connection, now: datetime, item_id: int, why: Say) -> None:
     """Hold what came of this entry and has not gone, until a person has looked."""
     lock(conn, items, [item_id])
     if _unsent(conn, posts.c.item_id == item_id):
-        _stop(conn, now, HoldScope.ITEM, item_id, why)
+        stop(conn, now, HoldScope.ITEM, item_id, why)
     digests = select(posts.c.id, posts.c.from_items).where(
         posts.c.from_items.is_not(None), posts.c.state != PostState.CLOSED
     )
     mine = [post for post, made_of in conn.execute(digests) if item_id in made_of]
     for post in _unsent(conn, posts.c.id.in_(mine)):
-        _stop(conn, now, HoldScope.POST, post, why)
+        stop(conn, now, HoldScope.POST, post, why)
 
 
 def _unsent(conn: Connection, which: Any) -> list[int]:
@@ -255,7 +272,7 @@ def _unsent(conn: Connection, which: Any) -> list[int]:
     return list(conn.execute(query.order_by(posts.c.id)).scalars())
 
 
-def _stop(conn: Connection, now: datetime, scope: HoldScope, target: int, why: Say) -> None:
+def stop(conn: Connection, now: datetime, scope: HoldScope, target: int, why: Say) -> None:
     """One hold stands until it is lifted, however often the entry changes meanwhile."""
     mine = holds.c.scope == scope, holds.c.target_id == target, holds.c.person_id.is_(None)
     if conn.execute(select(holds.c.id).where(*mine, holds.c.lifted_at.is_(None))).first():

@@ -12,9 +12,10 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from bot import config, lease
 from bot.catalog.hand import HAND
-from bot.catalog.intake import take_in
+from bot.catalog.intake import stop, take_in
 from bot.config import SourcePart
 from bot.db import (
+    lock,
     sources,
     store_away,
     units,
@@ -22,6 +23,7 @@ from bot.db import (
 from bot.errors import GongkaiError, SourceError
 from bot.language import Say
 from bot.model import (
+    HoldScope,
     Reading,
     SourceState,
 )
@@ -37,11 +39,11 @@ log = logging.getLogger("gongkai.catalog")
 
 
 def sync(office: Office, conn: Connection, now: datetime) -> None:
-    """Take the units and sources the file declares; a key that vanished pauses.
+    """Take the units and sources the file declares; a key that vanished pauses, a unit's by a hold.
 
     Raises ConfigError for an unknown kind or option.
     """
-    _sync_units(office, conn)
+    _sync_units(office, conn, now)
     unit_ids = dict(conn.execute(select(units.c.key, units.c.id)).all())
     stand = {r["key"]: r for r in conn.execute(select(sources)).mappings()}
     for key, part in office.config.sources.items():
@@ -59,7 +61,7 @@ def sync(office: Office, conn: Connection, now: datetime) -> None:
     conn.execute(update(sources).where(sources.c.key.in_(gone)).values(**paused))
 
 
-def _sync_units(office: Office, conn: Connection) -> None:
+def _sync_units(office: Office, conn: Connection, now: datetime) -> None:
     for key, part in office.config.units.items():
         steps = [step.model_dump(mode="json") for step in part.steps]
         values = {"name": part.name, "steps": steps}
@@ -71,6 +73,9 @@ def _sync_units(office: Office, conn: Connection) -> None:
     for key, part in office.config.units.items():
         parent = ids.get(part.parent) if part.parent else None
         conn.execute(update(units).where(units.c.key == key).values(parent_id=parent))
+    for key in ids.keys() - office.config.units.keys():
+        lock(conn, units, [ids[key]])
+        stop(conn, now, HoldScope.UNIT, ids[key], Say("config.toml 里不再有单位 {key}", key=key))
 
 
 def reader(office: Office, key: str, part: SourcePart) -> Source:
@@ -129,7 +134,8 @@ def _origin(office: Office, row: RowMapping, part: SourcePart) -> Origin:
     url = part.url if remote else str(office.config.place(part.url))
     fill = tuple(part.fill.items())
     known = row["etag"], row["last_modified"]
-    return Origin(url, office.config.tz, *known, part.private, fill, row["memo"] or {})
+    proxy, memo = office.config.fetch.proxy, row["memo"] or {}
+    return Origin(url, office.config.tz, *known, part.private, proxy, fill, memo)
 
 
 def _polled(

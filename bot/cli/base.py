@@ -94,6 +94,12 @@ def _actor(office: Office, login: str, password_file: str | None) -> Actor:
         row = people.by_login(conn, login)
     if row["disabled"] or not people.matches(row, password):
         raise NotAllowed("登录名或密码不对")
+    if row["must_change"]:
+        raise NotAllowed(
+            "{login} 的密码是一次性的，先换成自己的再办理：登录控制台，或在本机运行 "
+            "gongkai user password {login}",
+            login=login,
+        )
     return people.actor(row, "cli")
 
 

@@ -71,6 +71,20 @@ def queue_attempts(office: Office, delivery_id: int, json_: bool) -> None:
     )
 
 
+@queue.command("task")
+@click.argument("delivery_id", type=int)
+@as_json
+@with_office
+def queue_task(office: Office, delivery_id: int, json_: bool) -> None:
+    """须人工发布的这一条怎么做 what to do for one that is published by hand."""
+    from bot.deliver import queue as stage
+    from bot.language import _
+
+    with office.db.read() as conn:
+        told = stage.task(conn, delivery_id)
+    say({"task": told}, json_, told or _("这一条不等人工发布"))
+
+
 @queue.command("cancel")
 @click.argument("delivery_id", type=int)
 @acting

@@ -63,12 +63,12 @@ def account_connect(
 
 @account.command("check")
 @click.argument("key")
-@with_office
-def account_check(office: Office, key: str) -> None:
-    """现在检查一次."""
+@acting
+def account_check(office: Office, actor: Actor, key: str) -> None:
+    """现在检查一次；通过即恢复断开的账号 check now; a pass mends a broken one."""
     from bot.cli.connecting import check_now
 
-    asyncio.run(check_now(office, key))
+    asyncio.run(check_now(office, actor, key))
     click.echo("正常")
 
 
@@ -128,6 +128,7 @@ def user_list(office: Office, json_: bool) -> None:
             people.c.login,
             people.c.name,
             people.c.disabled,
+            people.c.asleep,
             grants.c.role,
             units.c.key.label("unit"),
         )
@@ -137,7 +138,8 @@ def user_list(office: Office, json_: bool) -> None:
     )
     with office.db.read() as conn:
         rows = list(conn.execute(query).mappings())
-    show(rows, json_, {"login": "登录名", "name": "姓名", "unit": "单位", "role": "角色"})
+    columns = {"login": "登录名", "name": "姓名", "unit": "单位", "role": "角色"}
+    show(rows, json_, {**columns, "disabled": "停用", "asleep": "待核准"})
 
 
 @user.command("add")
@@ -199,6 +201,19 @@ def user_disable(office: Office, actor: Actor, login: str, undo: bool) -> None:
         people.disable(conn, now, actor, login, not undo)
 
 
+@user.command("readmit")
+@click.argument("login")
+@as_json
+@acting
+def user_readmit(office: Office, actor: Actor, login: str, json_: bool) -> None:
+    """恢复备份后核准一人，给出一次性密码 let a person in again after a restore."""
+    from bot import people
+
+    with writing(office) as (conn, now):
+        password = people.readmit(conn, now, actor, login)
+    say({"login": login, "password": password}, json_, f"{login} 一次性密码 {password}")
+
+
 @user.command("password")
 @click.argument("login")
 @click.option("--password-file", "new", type=click.File("r"), help="新密码所在文件")
@@ -251,6 +266,7 @@ def audit_verify(context: click.Context, json_: bool) -> None:
     """验证留痕未被改动 exit 1 when it does not hold."""
     from bot import audit as ground
     from bot.cli.base import opened
+    from bot.language import Say
 
     office = opened(context)
     with office.db.write() as conn:
@@ -258,8 +274,13 @@ def audit_verify(context: click.Context, json_: bool) -> None:
             pass
     with office.db.read() as conn:
         found = ground.verify(conn, ground.anchors(office.anchor))
-    holds = f"已封 {found.sealed} 条，与库外存证相符 {found.anchored} 处，留痕完整"
-    say(found.json(), json_, "\n".join(map(str, found.faults)) or holds)
+    holds = Say(
+        "已封 {a} 条，与库外存证相符 {b} 处，其间恢复备份 {c} 次，留痕完整",
+        a=found.sealed,
+        b=found.anchored,
+        c=found.restored,
+    )
+    say(found.json(), json_, "\n".join(map(str, found.faults or (holds,))))
     if found.faults:
         context.exit(1)
 

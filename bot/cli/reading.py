@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli.base import as_json, show, with_office
+from bot.cli.base import acting, as_json, show, writing
 
 if TYPE_CHECKING:
+    from bot.model import Actor
     from bot.office import Office
 
 
@@ -62,12 +63,24 @@ def zone_of(context: click.Context) -> Any:
 @click.option("--coverage", is_flag=True, help="采集到多少")
 @click.option("--limit", default=50)
 @as_json
-@with_office
-def replies(office: Office, **asked: Any) -> None:
-    """评论 public replies, with their versions and marks."""
+@acting
+def replies(office: Office, actor: Actor, **asked: Any) -> None:
+    """评论；导出记入留痕 public replies, with their versions and marks; an export is on record."""
     from bot.cli.replying import replies as run
 
-    run(office, **asked)
+    run(office, actor, **asked)
 
 
-COMMANDS = [read, replies]
+@click.command()
+@click.argument("reply_id", type=int)
+@click.option("--reason", required=True, help="抹除的依据")
+@acting
+def erase(office: Office, actor: Actor, reply_id: int, reason: str) -> None:
+    """抹除一条评论的内容，不能恢复 erase a reply's words for good, on our own board too."""
+    from bot import collect
+
+    with writing(office) as (conn, now):
+        collect.erase(office, conn, now, actor, reply_id, reason)
+
+
+COMMANDS = [read, replies, erase]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Mapping
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -14,6 +16,7 @@ from bot.cli.base import reading_units, show
 from bot.collect import exporting
 from bot.deliver.accounts import by_key
 from bot.errors import Invalid
+from bot.model import Actor
 from bot.office import Office
 
 COLUMNS = {
@@ -26,25 +29,39 @@ COLUMNS = {
 }
 
 
-def replies(office: Office, **asked: Any) -> None:
-    """Show, or write to --csv or --xlsx, the replies asked for."""
+def replies(office: Office, actor: Actor, **asked: Any) -> None:
+    """Show, or write to --csv, --xlsx or --jsonl, the replies asked for."""
     with office.db.read() as conn:
-        units = reading_units(office, None, conn)
+        units = reading_units(office, actor, conn)
         if asked["coverage"]:
             _coverage(conn, asked["post"], asked["json_"])
             return
         account = by_key(conn, asked["account"])["id"] if asked["account"] else None
         filters = {k: asked[k] for k in ("post", "words", "state")} | {"account": account}
         files = [(kind, asked[kind]) for kind in ("csv", "xlsx", "jsonl") if asked[kind]]
-        for kind, file in files:
-            with Path(file).open("wb") as out:
-                exporting.write(office, conn, out, kind, units, **filters)
-            click.echo(file)
         if asked["json_"]:
             rows = exporting.rows(office, conn, units, **filters)
             show(islice(rows, asked["limit"]), True, COLUMNS)
         elif not files:
             show(collect.listing(conn, units, **filters, limit=asked["limit"]), False, COLUMNS)
+    for kind, file in files:
+        _export(office, actor, kind, Path(file), units, filters)
+
+
+def _export(
+    office: Office,
+    actor: Actor,
+    kind: str,
+    file: Path,
+    units: set[int],
+    filters: Mapping[str, Any],
+) -> None:
+    with (
+        file.open("wb") as out,
+        exporting.taken_out(office, actor, kind, units, **filters) as found,
+    ):
+        shutil.copyfileobj(found, out)
+    click.echo(file)
 
 
 def _coverage(conn: Any, post: int | None, json_: bool) -> None:

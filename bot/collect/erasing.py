@@ -1,24 +1,25 @@
 """A citizen's words are erased: text, earlier wordings, name, salt, index. The row and trail stay.
 
 Each erasure also goes to an append-only file outside the store and its backup, before the store is
-changed: a restore brings the words back, and `replay` erases them again. The file and the row hold
-the reply's remote id, so that collecting never brings the words back either.
+changed (bot.erasures): a restore brings the words back, and `replay` erases them again. The file and
+the row hold the reply's remote id, so that collecting never brings the words back either. Where the
+reply stands on a board of this very store, its words go from there in the same transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, select, update
 
-from bot import audit, outside, people, search
+from bot import audit, erasures, outside, people, search
 from bot.collect import log
-from bot.collect.intake import ERASED
+from bot.collect.intake import ERASED, Scope
 from bot.db import accounts, insert_missing, lock, replies, reply_versions, write_over
 from bot.errors import Invalid
-from bot.model import MACHINE, Actor, ReplyState, Right
+from bot.model import MACHINE, Actor, RemoteReply, ReplyState, Right
 from bot.office import Office
 
 BLANK: Mapping[str, Any] = {
@@ -46,15 +47,32 @@ def erase(
         raise Invalid("请写明抹除的依据")
     if row["removed_why"] == ERASED:
         return
-    outside.append(
-        office.erasures,
-        {"at": now.isoformat(), "account": row["account_key"], "reply": row["remote_id"]},
-    )
+    erasures.note(office.erasures, now, account=row["account_key"], reply=row["remote_id"])
     _blank(conn, now, row)
     audit.write(conn, now, actor, "reply.erase", f"reply:{reply_id}", reason=reason.strip())
 
 
+def erase_taken_back(
+    office: Office, conn: Connection, now: datetime, scope: Scope, listed: Iterable[RemoteReply]
+) -> None:
+    """Erase our copy of what its writer took back where he was promised that nothing is kept."""
+    back = [reply.remote_id for reply in listed if reply.taken_back]
+    if not back:
+        return
+    mine = (
+        select(replies, accounts.c.key.label("account_key"))
+        .join(accounts, accounts.c.id == replies.c.account_id)
+        .where(replies.c.account_id == scope.account_id, replies.c.remote_id.in_(back))
+    )
+    for row in conn.execute(mine.where(replies.c.removed_why != ERASED)).mappings().all():
+        erasures.note(office.erasures, now, account=row["account_key"], reply=row["remote_id"])
+        _blank(conn, now, row)
+        audit.write(conn, now, MACHINE, "reply.erase", f"reply:{row['id']}", reason="writer")
+
+
 def _blank(conn: Connection, now: datetime, row: RowMapping) -> None:
+    """Our copy, and where the board is ours too, what stands there."""
+    _blank_on_board(conn, now, row["account_id"], row["remote_id"])
     write_over(conn)
     search.remove(conn, [(row["id"], row["text"])])
     conn.execute(delete(reply_versions).where(reply_versions.c.reply_id == row["id"]))
@@ -63,18 +81,27 @@ def _blank(conn: Connection, now: datetime, row: RowMapping) -> None:
     conn.execute(update(replies).where(replies.c.id == row["id"]).values(**values))
 
 
+def _blank_on_board(conn: Connection, now: datetime, account: int, remote_id: str) -> None:
+    of_board = accounts.c.id == account, accounts.c.adapter == "board"
+    identity = conn.execute(select(accounts.c.identity).where(*of_board)).scalar()
+    there = erasures.on_board(conn, identity, remote_id) if identity else None
+    if there is not None and there["state"] != erasures.DELETED:
+        erasures.blank(conn, now, there)
+
+
 # ---------------------------------------------------------------- after a restore
 
 
 def replay_erasures(office: Office, conn: Connection, now: datetime) -> int:
     """Erase again what the file lists; give how many replies had come back.
 
-    What the restored store does not know is put there erased, lest it is collected once more.
+    What the restored store does not know is put there erased, lest it is collected once more. On the
+    board what was erased goes as well, whether our own copy had come back or not.
     """
     keys = dict(conn.execute(select(accounts.c.key, accounts.c.id)).all())
     back = 0
     for line in outside.lines(office.erasures):
-        account = keys.get(line["account"])
+        account = keys.get(line.get("account"))
         if account is None:
             continue
         tomb = {"account_id": account, "remote_id": line["reply"], "at": now, "seen_at": now}
@@ -82,6 +109,7 @@ def replay_erasures(office: Office, conn: Connection, now: datetime) -> int:
         insert_missing(conn, replies, [{**tomb, "text": "", "removed_why": ERASED}])
         mine = replies.c.account_id == account, replies.c.remote_id == line["reply"]
         row = conn.execute(select(replies).where(*mine)).mappings().one()
+        _blank_on_board(conn, now, account, line["reply"])
         if row["removed_why"] != ERASED:
             _blank(conn, now, row)
             audit.write(conn, now, MACHINE, "reply.erase", f"reply:{row['id']}", reason="restore")

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
-from typing import Any, BinaryIO
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any, BinaryIO, cast
 
 from sqlalchemy import Connection, RowMapping, select
 
-from bot import export
+from bot import audit, export
 from bot.collect import log
-from bot.collect.intake import ABSENT, ERASED, PLATFORM
-from bot.db import reply_versions
+from bot.collect.intake import ABSENT, ERASED, PLATFORM, digest
+from bot.db import offices, reply_versions
 from bot.language import Say
-from bot.model import ReplyState
+from bot.model import Actor, ReplyState
 from bot.office import Office
 
 HEADS: Mapping[str, Say] = {
@@ -52,6 +53,39 @@ WHY = {
 }
 
 
+def taken_out(
+    office: Office, actor: Actor, kind: str, unit_ids: Collection[int], **filters: Any
+) -> IO[bytes]:
+    """What `write` writes, as an open file at its beginning; to be closed by whoever asked.
+
+    Before it leaves, the trail has who took it out, as what, by which filters, how many rows.
+    """
+    out = SpooledTemporaryFile(max_size=8 * 1024 * 1024)  # noqa: SIM115 - handed on open
+    try:
+        with office.db.read() as conn:
+            count = write(office, conn, cast(BinaryIO, out), kind, unit_ids, **filters)
+        with office.db.write() as conn:
+            asked = _asked(conn, filters)
+            now = office.db.now(conn)
+            audit.write(
+                conn, now, actor, "reply.export", "replies", kind=kind, rows=count, filters=asked
+            )
+    except BaseException:
+        out.close()
+        raise
+    out.seek(0)
+    return cast(IO[bytes], out)
+
+
+def _asked(conn: Connection, filters: Mapping[str, Any]) -> dict[str, Any]:
+    """The filters that were set. Words searched for may name a citizen: a salted digest of them."""
+    asked = {key: value for key, value in filters.items() if value not in (None, "")}
+    if "words" in asked:
+        salt = conn.execute(select(offices.c.salt)).scalar_one()
+        asked["words"] = digest(salt, asked["words"])
+    return asked
+
+
 def write(
     office: Office,
     conn: Connection,
@@ -59,13 +93,27 @@ def write(
     kind: str,
     unit_ids: Collection[int],
     **filters: Any,
-) -> None:
-    """Write what `log.listing` finds with these filters, all of it, as one of bot.export.KINDS.
+) -> int:
+    """Write what `log.listing` finds with these filters, all of it, as one of bot.export.KINDS;
+    give how many rows.
 
     JSON lines keep the codes of states; tables have them in words.
     """
-    found = rows(office, conn, unit_ids, **filters)
+    found = _Counted(rows(office, conn, unit_ids, **filters))
     export.write(out, kind, HEADS, found if kind == "jsonl" else map(_worded, found))
+    return found.count
+
+
+class _Counted:
+    """Rows as they pass, and how many did."""
+
+    def __init__(self, found: Iterator[dict[str, Any]]) -> None:
+        self._found, self.count = found, 0
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for row in self._found:
+            self.count += 1
+            yield row
 
 
 def rows(

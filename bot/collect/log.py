@@ -11,12 +11,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, case, func, or_, select
 
 from bot import search
-from bot.collect.polling import SILENT
 from bot.db import accounts, deliveries, posts, replies, reply_versions, watches
 from bot.errors import NotFound
 from bot.language import Say
 from bot.model import Act, DeliveryState, ReplyState, WatchState
 
+SILENT = 3  # polls in a row without an answer, before people are told
 OWNER = func.coalesce(posts.c.unit_id, accounts.c.unit_id)  # the post's unit, else the account's
 
 
@@ -57,18 +57,28 @@ def listing(
     conn: Connection,
     unit_ids: Collection[int],
     *,
-    post: int | None = None,
-    account: int | None = None,
-    state: str = "",
     words: str = "",
-    own: bool | None = None,
     limit: int = 50,
     before: int | None = None,
+    **filters: Any,
 ) -> list[RowMapping]:
     """Replies to posts of some units (mentions: at their accounts), the latest taken in first.
 
     `words`: all must occur, blanks between them. `before`: the id the page before ended with.
+    `filters`: those of `chosen`.
     """
+    return search.find(conn, chosen(unit_ids, **filters), words, limit, before)
+
+
+def chosen(
+    unit_ids: Collection[int],
+    *,
+    post: int | None = None,
+    account: int | None = None,
+    state: str = "",
+    own: bool | None = None,
+) -> Select[Any]:
+    """The replies some filters let through, in no order."""
     wanted = query().where(of_units(unit_ids))
     if post is not None:
         wanted = wanted.where(replies.c.post_id == post)
@@ -79,7 +89,7 @@ def listing(
         wanted = wanted.where(replies.c.state == state)
     if own is not None:
         wanted = wanted.where(replies.c.own.is_(own))
-    return search.find(conn, wanted, words, limit, before)
+    return wanted
 
 
 def pages(

@@ -21,7 +21,9 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, select, update
 
 from bot import lease
+from bot.collect.erasing import erase_taken_back
 from bot.collect.intake import Scope, miss, take_in
+from bot.collect.log import SILENT
 from bot.config import CollectPart
 from bot.db import accounts, deliveries, posts, replies, store_away, watches
 from bot.errors import AccountBroken, AdapterError, GongkaiError, Later, Refused, Unsupported
@@ -36,7 +38,6 @@ log = logging.getLogger("gongkai.collect")
 PAGES = 20  # of one watch in one turn
 TURN = 20  # seconds; then other watches are let in
 HOLD = timedelta(minutes=5)
-SILENT = 3  # polls in a row without an answer, before people are told
 
 
 class Kind(StrEnum):
@@ -169,6 +170,7 @@ class _Turn:
             _still_ours(conn, row, now)
             scope = Scope(row["account_id"], row["identity"], row["remote_id"] or "")
             new = take_in(conn, now, scope, page.replies)
+            erase_taken_back(self.office, conn, now, scope, page.replies)
             values = _seen(now, page) | {"seen": watches.c.seen + new}
             kind = Kind.PART if walk.kind is Kind.FULL and page.why_partial else walk.kind
             if page.cursor is None or page.cursor == walk.cursor:

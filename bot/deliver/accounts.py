@@ -3,6 +3,11 @@
 The file rules key, unit, adapter, options and pace; identity, credential and capabilities live in
 the store. A key that vanished from the file pauses its account. Reconnecting keeps the old
 credential until the new one has worked, and refuses another identity unless that was said.
+
+A broken account works again by a person's deed only: reconnected, given another token's file or
+other options in config.toml, or checked at his word. A check that the clock asked for and that passes is noted and changes nothing:
+why the platform let go of us is for a person to know before its queue goes out. A platform that
+cannot be reached breaks no account.
 """
 
 from __future__ import annotations
@@ -61,7 +66,7 @@ def sync(office: Office, conn: Connection, now: datetime) -> None:
             conn.execute(insert(accounts).values(**fresh, **values))
         elif changed := {k: v for k, v in values.items() if stand[key][k] != v}:
             if changed.keys() & {"options", "adapter"}:
-                changed |= {"due_at": now}
+                changed |= {"due_at": now, "checked_at": None}  # a person's deed
             else:
                 changed.pop("capabilities", None)
             if changed:
@@ -93,7 +98,8 @@ def _take_token(
         raise ConfigError("{file} 第 {line} 行：读不到凭据文件 {token}", **where) from None
     row = by_key(conn, key)
     if not row["credential"] or office.secrets.open(row["credential"]) != token:
-        values = {"credential": office.secrets.seal(token), "due_at": now}
+        sealed = office.secrets.seal(token)
+        values = {"credential": sealed, "due_at": now, "checked_at": None}  # a person's deed
         conn.execute(update(accounts).where(accounts.c.id == row["id"]).values(**values))
 
 
@@ -184,7 +190,7 @@ def _end_trust(conn: Connection, now: datetime, actor: Actor, key: str) -> None:
 
 
 def _keep(conn: Connection, now: datetime, row: RowMapping, checked: Checked, **more: Any) -> None:
-    """Store what a check found; a broken account works again."""
+    """Store what a check found that a person asked for; a broken account works again."""
     state = AccountState.ACTIVE if row["state"] == AccountState.BROKEN else row["state"]
     conn.execute(
         update(accounts)
@@ -212,10 +218,25 @@ def _keep(conn: Connection, now: datetime, row: RowMapping, checked: Checked, **
             insert_missing(conn, watches, [{**values, "due_at": now}])
 
 
+def ask_check(conn: Connection, now: datetime, actor: Actor, key: str) -> RowMapping:
+    """A person has the account checked: at the worker's next turn, and a pass mends a broken one.
+
+    Gives its row. Raises NotFound, NotAllowed.
+    """
+    row = by_key(conn, key)
+    if actor.person is not None:
+        people.require(conn, actor, Right.ADMIN, row["unit_id"])
+    values = {"due_at": now, "checked_at": None}  # not checked since: what then passes is his doing
+    conn.execute(update(accounts).where(accounts.c.id == row["id"]).values(**values))
+    audit.write(conn, now, actor, "account.check", f"account:{row['id']}")
+    return row
+
+
 async def check(office: Office, adapter: Adapter, account_id: int) -> Say | None:
     """Ask the platform who we are there; give what is wrong, or None.
 
-    An identity that changed by itself (a token of another account) breaks the account.
+    An identity that changed by itself (a token of another account) breaks the account. A broken
+    one stays so unless a person asked for this check.
     """
     try:
         found: Checked | AdapterError = await adapter.check()
@@ -237,8 +258,20 @@ def _checked(
             said = Say("凭据属于另一身份 {name}", name=found.identity.name)
             mark_broken(conn, now, account_id, said)
             return said
-        _keep(conn, now, row, found)
+        if row["state"] == AccountState.BROKEN and row["checked_at"] is not None:
+            _note_passed(conn, now, row)
+        else:
+            _keep(conn, now, row, found)
     return None
+
+
+def _note_passed(conn: Connection, now: datetime, row: RowMapping) -> None:
+    """It would work again; that it does is a person's to say."""
+    passed = Say(
+        "平台现在又认这个账号；请核对原因，再点“检查”或运行 gongkai account check 恢复使用"
+    )
+    values = {"broken": passed.json(), "due_at": now + CHECK_EVERY}
+    conn.execute(update(accounts).where(accounts.c.id == row["id"]).values(**values))
 
 
 def _check_failed(conn: Connection, now: datetime, account_id: int, error: AdapterError) -> Say:

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, func, select, update
 
 from bot import audit, people
+from bot.adapters.base import adapter_class
 from bot.db import (
     accounts,
     approvals,
@@ -21,7 +22,7 @@ from bot.db import (
     renditions,
     workers,
 )
-from bot.deliver import holds
+from bot.deliver import holds, ledger
 from bot.deliver.watching import open_watches, worth_watching
 from bot.errors import Conflict, Invalid, NotFound
 from bot.language import Say
@@ -33,6 +34,7 @@ from bot.model import (
     DeliveryState,
     Outcome,
     PostState,
+    Receipt,
     Right,
 )
 from bot.notices import close_notice
@@ -128,6 +130,20 @@ def attempts_of(conn: Connection, delivery_id: int) -> list[RowMapping]:
     """The attempts of a delivery, oldest first."""
     query = select(attempts).where(attempts.c.delivery_id == delivery_id)
     return list(conn.execute(query.order_by(attempts.c.id)).mappings())
+
+
+def task(conn: Connection, delivery_id: int) -> str:
+    """What a person is to do for a delivery that waits for his hand; empty where none does."""
+    row = one(conn, delivery_id)
+    if row["state"] != S.SENDING or row["lease"] is not None:
+        return ""
+    kind = adapter_class(row["adapter"])
+    stored = select(accounts.c.options).where(accounts.c.id == row["account_id"])
+    options = kind.options_model.model_validate(conn.execute(stored).scalar() or {})
+    row = ledger.context(conn, [delivery_id])[delivery_id]
+    target = Receipt(row["target_remote_id"] or "", row["target_url"] or "")
+    told = kind.task(options, row["act"], ledger.outgoing_of(row), target)
+    return told.instructions if told else ""
 
 
 def workers_alive(conn: Connection, now: datetime) -> int:

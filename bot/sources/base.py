@@ -37,6 +37,7 @@ class Origin:
     etag: str = ""
     last_modified: str = ""
     private: bool = False  # config names this private address: it may be fetched
+    proxy: str = ""  # by way of this, but for a private host
     fill: tuple[tuple[str, str], ...] = ()  # defaults for fields the catalogue lacks
     memo: Mapping[str, Any] = field(default_factory=dict)  # what the last reading left
 

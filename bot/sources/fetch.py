@@ -3,7 +3,8 @@
 Only http and https, only public addresses: each hop's host is resolved, every address it has is
 checked, and the connection goes to the very address that was checked, so that a name cannot point
 elsewhere a moment later. A host that config names as private may be fetched; a redirect to another
-private host may not. Proxy variables are ignored, for a proxy would resolve names by itself.
+private host may not. Proxy variables are ignored, for a proxy would resolve names by itself; the
+proxy that config names is given the address that was checked, and a private host is asked directly.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import httpx
 
@@ -101,23 +104,69 @@ def _file(origin: Origin, limits: Limits) -> Body:
 
 async def _hops(origin: Origin, limits: Limits) -> Body:
     first = url = _address(origin.url)
-    client = httpx.AsyncClient(
-        headers=HEADERS, verify=ssl_context(), trust_env=False, timeout=limits.seconds
-    )
-    async with client:
-        for _ in range(REDIRECTS + 1):
-            private = origin.private and url.host == first.host
-            try:
-                answer = await _open(client, url, private, _conditions(origin))
-                try:
-                    if not answer.has_redirect_location:
-                        return await _body(answer, url, limits)
-                    url = _address(url.join(answer.headers["location"]))
-                finally:
-                    await answer.aclose()
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
-                raise SourceError(_why(error, url.host)) from error
+    for _ in range(REDIRECTS + 1):
+        private = origin.private and url.host == first.host
+        proxy = "" if private else origin.proxy
+        try:
+            async with _client(limits, url, proxy) as client:
+                found = await _hop(client, url, private, origin, limits)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise SourceError(_why(error, url.host, proxied=bool(proxy))) from error
+        if isinstance(found, Body):
+            return found
+        url = found
     raise SourceError("{host} 重定向超过 {n} 次，不再跟随", host=first.host, n=REDIRECTS)
+
+
+class _Named:
+    """The shared TLS context, asking for one name: through a proxy httpcore would take the address
+    it is told for the name, and pass over `sni_hostname`."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(ssl_context(), attribute)
+
+    def wrap_bio(
+        self,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_side: bool = False,
+        server_hostname: str | None = None,
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLObject:
+        return ssl_context().wrap_bio(incoming, outgoing, server_side, self._name, session)
+
+
+def _client(limits: Limits, url: httpx.URL, proxy: str) -> httpx.AsyncClient:
+    """One hop's client: it speaks to one host."""
+    named = _Named(url.raw_host.decode("ascii"))
+    return httpx.AsyncClient(
+        headers=HEADERS,
+        verify=cast(ssl.SSLContext, named) if proxy else ssl_context(),
+        trust_env=False,
+        timeout=limits.seconds,
+        proxy=_proxy(proxy) if proxy else None,
+    )
+
+
+def _proxy(address: str) -> httpx.Proxy:
+    secure = address.lower().startswith("https:")
+    return httpx.Proxy(address, ssl_context=ssl_context() if secure else None)
+
+
+async def _hop(
+    client: httpx.AsyncClient, url: httpx.URL, private: bool, origin: Origin, limits: Limits
+) -> Body | httpx.URL:
+    """The body, or where it is to be asked for next."""
+    answer = await _open(client, url, private, _conditions(origin))
+    try:
+        if not answer.has_redirect_location:
+            return await _body(answer, url, limits)
+        return _address(url.join(answer.headers["location"]))
+    finally:
+        await answer.aclose()
 
 
 def _address(url: str | httpx.URL) -> httpx.URL:
@@ -204,8 +253,10 @@ async def _body(answer: httpx.Response, url: httpx.URL, limits: Limits) -> Body:
     return Body(body, answer.headers.get("content-type", ""), _shown(url), etag, modified)
 
 
-def _why(error: Exception, host: str) -> Say:
+def _why(error: Exception, host: str, *, proxied: bool) -> Say:
     raw = str(error) or type(error).__name__
+    if proxied and isinstance(error, httpx.ProxyError | httpx.ConnectError):
+        return Say("经代理连接不上 {host}：{raw}", host=host, raw=raw)
     if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):
         return Say("{host} 中途断开，目录没有收全（{raw}）", host=host, raw=raw)
     if isinstance(error, httpx.TimeoutException):

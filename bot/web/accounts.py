@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter
-from sqlalchemy import Connection, RowMapping, func, select, update
+from sqlalchemy import Connection, RowMapping, func, select
 from starlette.responses import Response
 
-from bot import audit, catalog, people
+from bot import catalog, people
 from bot.db import accounts, deliveries, items, sources, units, workers
 from bot.deliver import accounts as stage
 from bot.errors import Invalid
@@ -17,7 +17,7 @@ from bot.model import Actor, DeliveryState, Right
 from bot.office import Office
 from bot.web import shell
 from bot.web.lists import account
-from bot.web.visit import Signed, Visit, go
+from bot.web.visit import Signed, go
 
 router = APIRouter()
 DONE = {
@@ -111,17 +111,10 @@ def act_on_account(visit: Signed, key: str) -> Response:
         if name in ("pause", "activate"):
             stage.pause(conn, now, visit.actor, key, name == "pause")
         elif name == "check":
-            _check_soon(visit, conn, now, key)
+            stage.ask_check(conn, now, visit.actor, key)
         else:
             raise Invalid("请从页面上的按钮办理")
     return go(f"/accounts?done={name}")
-
-
-def _check_soon(visit: Visit, conn: Connection, now: Any, key: str) -> None:
-    row = stage.by_key(conn, key)
-    people.require(conn, visit.actor, Right.ADMIN, row["unit_id"])
-    conn.execute(update(accounts).where(accounts.c.id == row["id"]).values(due_at=now))
-    audit.write(conn, now, visit.actor, "account.check", f"account:{row['id']}")
 
 
 @router.post("/sources/{key}")

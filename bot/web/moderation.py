@@ -58,7 +58,8 @@ def moderate(visit: Signed, reply_id: Id) -> Response:
         now = visit.office.db.now(conn)
         _require(conn, visit.actor)
         state = "hidden" if name == "hide" else "shown"
-        board.moderate(conn, now, reply_id, state, with_edit=name != "keep")
+        log = visit.office.erasures
+        board.moderate(conn, now, reply_id, state, erasures=log, with_edit=name != "keep")
         audit.write(conn, now, visit.actor, f"board.{name}", f"board_reply:{reply_id}")
     return go(f"/replies/board?done={name}")
 

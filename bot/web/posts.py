@@ -147,6 +147,7 @@ def data_for_post(office: Office, actor: Actor, post_id: int) -> dict[str, Any]:
             "post": post,
             "author": author_name(conn, revision["author_id"]),
             "shown": shown_state(post, states),
+            "why": None if states else review.why(office, conn, post),
             "revision": revision,
             "revisions": _revisions(conn, post_id),
             "parts": parts,

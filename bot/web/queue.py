@@ -136,6 +136,7 @@ class View:
             "acts": _acts(row, waits) if row["post_unit_id"] in self.may else (),
             "opened": opened,
             "attempts": queue.attempts_of(self.conn, row["id"]) if opened else [],
+            "task": queue.task(self.conn, row["id"]) if opened else "",
         }
 
     def shown(self, row: RowMapping) -> str:

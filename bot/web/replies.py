@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from tempfile import SpooledTemporaryFile
-from typing import Any, BinaryIO, cast
+from typing import IO, Any
 
 from fastapi import APIRouter
 from sqlalchemy import Connection, RowMapping, Select, and_, func, select
 from starlette.responses import Response, StreamingResponse
 
-from bot import audit, compose, people, search
+from bot import compose, people, search
 from bot.collect import exporting, log
 from bot.db import deliveries, posts, replies, reply_versions
 from bot.errors import NotFound
@@ -41,10 +40,10 @@ def data_for_replies(office: Office, actor: Actor, params: Mapping[str, str]) ->
     with office.db.read() as conn:
         scope = people.unit_ids(conn, actor)
         filters = filters_of(params)
-        wanted = chosen_replies(conn, scope, filters)
         cap = CAP_SEARCHED if filters["q"] else CAP
-        page = page_of(params, _total(conn, wanted, cap))
-        rows = conn.execute(wanted.limit(SIZE).offset(page.offset)).mappings().all()
+        page = page_of(params, _total(conn, chosen_replies(conn, scope, filters), cap))
+        asked = _narrowing(filters) | {"words": filters["q"]}
+        rows = log.listing(conn, scope, **asked, limit=page.offset + SIZE)[page.offset :]
         shown = squares(conn)
         return {
             "replies": _lines(conn, shown, rows, filters["q"]),
@@ -73,13 +72,13 @@ def filters_of(params: Mapping[str, str]) -> dict[str, Any]:
 
 
 def chosen_replies(conn: Connection, scope: set[int], filters: Mapping[str, Any]) -> Select[Any]:
-    """What collect.listing finds with these filters, to be counted and paged."""
-    query = log.query().where(log.OWNER.in_(scope))
-    ids = [(replies.c[f"{name}_id"], filters[name]) for name in ("post", "account")]
-    query = query.where(*(column == wanted for column, wanted in ids if wanted is not None))
-    if filters["state"]:
-        query = query.where(replies.c.state == filters["state"])
-    return search.narrowed(conn, query, filters["q"])
+    """What collect.listing finds with these filters, to be counted."""
+    return search.narrowed(conn, log.chosen(scope, **_narrowing(filters)), filters["q"])
+
+
+def _narrowing(filters: Mapping[str, Any]) -> dict[str, Any]:
+    """The filters beside the words, as collect.listing takes them."""
+    return {name: filters[name] for name in ("post", "account", "state")}
 
 
 def _total(conn: Connection, query: Select[Any], cap: int) -> int:
@@ -245,21 +244,16 @@ def export_file(visit: Signed, kind: str) -> Response:
     if kind not in KINDS:
         raise NotFound("没有这种导出格式")
     office, filters = visit.office, filters_of(visit.params)
-    asked = {k: filters[k] for k in ("post", "account", "state")} | {"words": filters["q"]}
-    out = SpooledTemporaryFile(max_size=8 * 1024 * 1024)  # noqa: SIM115 - closed once it is sent
+    asked = _narrowing(filters) | {"words": filters["q"]}
     with office.db.read() as conn:
         scope = people.unit_ids(conn, visit.actor)
-        exporting.write(office, conn, cast(BinaryIO, out), kind, scope, **asked)
-    with office.db.write() as conn:
-        now = office.db.now(conn)
-        audit.write(conn, now, visit.actor, "reply.export", "replies", kind=kind)
+    out = exporting.taken_out(office, visit.actor, kind, scope, **asked)
     name = f"replies-{office.db.now().astimezone(office.config.tz):%Y%m%d-%H%M}.{kind}"
     headers = {"content-disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(_chunks(out), media_type=KINDS[kind], headers=headers)
 
 
-def _chunks(file: SpooledTemporaryFile[bytes]) -> Iterator[bytes]:
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
     with file:
-        file.seek(0)
         while chunk := file.read(64 * 1024):
             yield chunk

@@ -93,7 +93,8 @@ class BoardRig(Rig):
 
     def remove(self, reply_id: str) -> None:
         with self.office.db.write() as conn:
-            store.delete_own(conn, self.office.db.now(conn), reply_id, self.keys[reply_id])
+            now, log = self.office.db.now(conn), self.office.erasures
+            store.delete_own(conn, now, reply_id, self.keys[reply_id], erasures=log)
 
 
 @pytest.fixture(scope="module")

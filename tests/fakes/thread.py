@@ -44,8 +44,8 @@ class Thread:
         self._posts[post][one] = {**usual, **state, **said, **more}
 
     def remove(self, post: str, name: str) -> None:
-        """On the board's word, as it gives it: without text or name."""
-        self.say(post, name, "", removed=True, why="deleted")
+        """Hidden, on the board's word, as it gives it: without text or name."""
+        self.say(post, name, "", removed=True, why="hidden")
 
     def lose(self, post: str, name: str) -> None:
         """Gone without a word."""

@@ -8,7 +8,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -241,6 +241,92 @@ def test_the_connection_goes_to_the_number_and_asks_for_the_name(tmp_path: Path)
     ):
         get(f"https://localhost:{port}/")
     assert names == ["localhost"]
+
+
+# ---------------------------------------------------------------- by way of a proxy
+
+PUBLIC = "93.184.216.34"
+
+
+@pytest.fixture
+def named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """www.yunlan.example is a public host, intra.yunlan.example one of our own network."""
+    real = socket.getaddrinfo
+    known = {"www.yunlan.example": PUBLIC, "intra.yunlan.example": "10.1.2.3"}
+
+    def look_up(host: Any, *args: Any, **more: Any) -> Any:
+        return real(known.get(host, host), *args, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+
+
+@pytest.mark.usefixtures("named")
+def test_a_proxy_is_told_the_address_that_was_checked() -> None:
+    with serving(always(Answer(b"<rss/>"))) as proxy:
+        body = get("http://www.yunlan.example/feed", private=False, proxy=proxy.url(""))
+        assert (body.data, body.url) == (b"<rss/>", "http://www.yunlan.example/feed")
+        ((asked, headers),) = proxy.asked
+        assert (asked, headers["host"]) == (f"http://{PUBLIC}/feed", "www.yunlan.example")
+        with pytest.raises(SourceError, match="公网"):
+            get("http://intra.yunlan.example/feed", private=False, proxy=proxy.url(""))
+        assert len(proxy.asked) == 1
+
+
+def test_a_private_host_is_asked_without_the_proxy() -> None:
+    with serving(always(Answer(b"<rss/>"))) as served, serving(always(Answer())) as proxy:
+        assert get(served.url(), proxy=proxy.url("")).data == b"<rss/>"
+    assert proxy.asked == []
+
+
+@pytest.mark.usefixtures("named")
+def test_a_tunnel_leads_to_the_number_and_asks_for_the_name(tmp_path: Path) -> None:
+    names: list[str | None] = []
+    with (
+        tls(tmp_path, names) as port,
+        tunnel(port) as (proxy, asked),
+        pytest.raises(SourceError, match="CERTIFICATE"),
+    ):
+        get("https://www.yunlan.example/", private=False, proxy=proxy)
+    assert (asked, names) == ([f"CONNECT {PUBLIC}:443 HTTP/1.1"], ["www.yunlan.example"])
+
+
+@contextmanager
+def tunnel(port: int) -> Iterator[tuple[str, list[str]]]:
+    """A proxy whose every tunnel leads to `port`; and the first lines it was asked with."""
+    asked: list[str] = []
+
+    def lead() -> None:
+        near, _ = server.accept()
+        with near, socket.create_connection(("127.0.0.1", port)) as far:
+            asked.append(near.recv(4096).decode().splitlines()[0])
+            near.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            back = threading.Thread(target=_pass_on, args=(far, near))
+            back.start()
+            _pass_on(near, far)
+            back.join()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(10)
+        thread = threading.Thread(target=lead)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}", asked
+        thread.join()
+
+
+def _pass_on(one: socket.socket, other: socket.socket) -> None:
+    with suppress(OSError):
+        while data := one.recv(65536):
+            other.sendall(data)
+        other.shutdown(socket.SHUT_WR)
+
+
+def test_a_proxy_that_is_away_is_named_as_what_failed() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        away = f"http://office:geheim@127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(SourceError, match="经代理连接不上") as caught:
+            get(f"http://{PUBLIC}/feed", private=False, proxy=away)
+    assert "geheim" not in str(caught.value)
 
 
 # ---------------------------------------------------------------- files

@@ -99,7 +99,7 @@ def accounts(office: Office) -> None:
     with office.db.write() as conn:
         account(conn, "board", "board", name="公开栏")
         account(conn, "masto", "mastodon", name="云澜")
-        account(conn, "hand", "byhand", name="云澜发布")
+        account(conn, "hand", "byhand", name="云澜发布", options={"platform": "微博"})
 
 
 def item(office: Office, title: str = "关于放假的通知", **values: Any) -> int:

@@ -68,7 +68,8 @@ class Served:
     def moderate(self, public_id: str, state: str, **more: Any) -> None:
         with self.office.db.write() as conn:
             row = store.reply_of(conn, board_replies.c.public_id == public_id)
-            board.moderate(conn, self.office.db.now(conn), row["id"], state, **more)
+            log = self.office.erasures
+            board.moderate(conn, self.office.db.now(conn), row["id"], state, erasures=log, **more)
 
     def page(self, path: str) -> str:
         answer = self.web.get(path)
@@ -624,9 +625,9 @@ def test_a_reply_deleted_before_it_was_shown_leaves_no_mark(served: Served) -> N
 def test_moderating_knows_only_its_two_states(served: Served) -> None:
     with served.office.db.write() as conn:
         with pytest.raises(NotFound):
-            board.moderate(conn, START, 99, "shown")
+            board.moderate(conn, START, 99, "shown", erasures=served.office.erasures)
         with pytest.raises(ValueError):
-            board.moderate(conn, START, 99, "deleted")
+            board.moderate(conn, START, 99, "deleted", erasures=served.office.erasures)
 
 
 def test_the_same_form_sent_twice_is_one_reply(served: Served) -> None:

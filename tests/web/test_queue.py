@@ -133,6 +133,7 @@ def test_a_task_by_hand_shows_what_to_publish_and_takes_the_receipt(
     assert "待人工发布" in reader.get("/queue?state=person").words("//tr[@data-row]")
     page = reader.get(f"/queue/{one}")
     assert "【停水】望江路明日停水。" in page.words("//*[contains(@class, 'text')]")
+    assert "复制链接，回到任务页登记" in page.text
     page = reader.post(f"/queue/{one}", act="sent", link="https://weibo.example/1/abc")
     assert scene.state_of(staffed, db.deliveries, one) == "sent"
 

@@ -41,6 +41,21 @@ def test_the_log_is_searched_and_the_words_are_marked(
     assert len(reader.get("/replies").all("//article")) == 2
 
 
+def test_a_search_is_paged_to_its_end_and_shows_no_other_unit_s(
+    staffed: Office, enter: Enter, posted: int
+) -> None:
+    for n in range(53):
+        scene.reply(staffed, f"望江路第{n}盏路灯", post_id=posted)
+    with staffed.db.write() as conn:
+        fire = builders.unit(conn, "fire")
+        own = scene.account(conn, "fire", "board", unit_id=fire)
+    scene.reply(staffed, "望江路失火", account_id=own)
+    reader = enter("zhou")
+    first, second = (reader.get(f"/replies?q=望江&page={n}").all("//article") for n in (1, 2))
+    assert (len(first), len(second)) == (50, 3)
+    assert "第2盏" in reader.get("/replies?q=望江&page=2").words("//article[1]")
+
+
 def test_replies_are_narrowed_by_post_account_and_state(
     staffed: Office, enter: Enter, posted: int
 ) -> None:

@@ -147,6 +147,19 @@ def test_the_window_the_signer_typed_is_the_one_that_is_signed(
     assert (row["begins"], row["ends"]) == (begins, begins + timedelta(minutes=90))
 
 
+def test_a_post_without_deliveries_says_what_it_waits_for(staffed: Office, enter: Enter) -> None:
+    post = scene.submitted(staffed, slot="morning")
+    reader = enter("lin")
+    assert "签后等日程 morning 的时段" in reader.get("/review").words("//a[@data-row]")
+    assert "等待审次：签发" in reader.get(f"/posts/{post}").words("//div[@class='note']")
+    with staffed.db.read() as conn:
+        digest = scene.digest(conn, post)
+    reader.post(f"/review/{post}", digest=digest, verdict="pass")
+    assert "等日程 morning 的下一个时段" in reader.get(f"/posts/{post}").words(
+        "//div[@class='note']"
+    )
+
+
 def test_returning_without_a_note_keeps_everything_on_the_page(
     staffed: Office, enter: Enter
 ) -> None:

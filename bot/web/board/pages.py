@@ -238,7 +238,7 @@ class Pages:
         with self.office.db.write() as conn:
             now = self.office.db.now(conn)
             if form.act == "delete":
-                store.delete_own(conn, now, public_id, key)
+                store.delete_own(conn, now, public_id, key, erasures=self.office.erasures)
             else:
                 moderated = self.config.board.moderate
                 store.edit_own(conn, now, public_id, key, form.text, moderated=moderated)

@@ -16,18 +16,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, and_, func, or_, select, update
 
+from bot import erasures as away
 from bot.db import board_posts, board_replies, boards, insert_id, insert_missing, lock
 from bot.db import media as pictures
+from bot.erasures import blank, note_of_board, set_board_reply
 from bot.errors import Conflict, NotFound
 from bot.media import KINDS
 from bot.web.board.content import Content
 from bot.web.board.problems import Problem, gone
 
-WAITING, SHOWN, HIDDEN, DELETED = "waiting", "shown", "hidden", "deleted"
+WAITING = "waiting"
+SHOWN, HIDDEN, DELETED = away.SHOWN, away.HIDDEN, away.DELETED
 ORIGINS_KEPT = timedelta(days=1)
 EDITS_APART = timedelta(seconds=5)
 _LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"  # none that is mistaken for another when read aloud
@@ -244,10 +248,17 @@ def waiting(conn: Connection, limit: int = 100) -> Sequence[RowMapping]:
 
 
 def moderate(
-    conn: Connection, now: datetime, reply_id: int, state: str, *, with_edit: bool = True
+    conn: Connection,
+    now: datetime,
+    reply_id: int,
+    state: str,
+    *,
+    erasures: Path,
+    with_edit: bool = True,
 ) -> None:
     """Show or hide a reply (`state` is "shown" or "hidden"); an edit that waits is decided with it.
 
+    What is hidden, or shown again, is noted in `erasures`, so that a restore leaves it hidden.
     `with_edit` False drops the edit and lets the earlier text stand. Who may is the caller's to
     ask, and the trail the caller's to write. Raises NotFound, Conflict when its writer deleted it.
     """
@@ -256,12 +267,14 @@ def moderate(
     row = _locked_reply(conn, board_replies.c.id == reply_id)
     if row["state"] == DELETED:
         raise Conflict("留言者已删除这条留言")
+    if HIDDEN in (state, row["state"]) and state != row["state"]:
+        note_of_board(erasures, conn, now, row, state)
     values: dict[str, Any] = {"state": state, "pending": None}
     edited = state == SHOWN and with_edit and row["pending"] is not None
     if edited:
         values |= {"text": row["pending"], "edited_at": now}
     public = state == SHOWN or row["change"] is not None
-    _set_reply(conn, now, row, public=public and (edited or state != row["state"]), **values)
+    set_board_reply(conn, now, row, public=public and (edited or state != row["state"]), **values)
 
 
 # ---------------------------------------------------------------- replies, for visitors
@@ -300,7 +313,7 @@ def add_reply(
     row_id = insert_id(conn, board_replies, _fresh(conn, now, post, draft, origin, key))
     row = reply_of(conn, board_replies.c.id == row_id)
     if not moderated:
-        _set_reply(conn, now, row, public=True, state=SHOWN)
+        set_board_reply(conn, now, row, public=True, state=SHOWN)
         row = reply_of(conn, board_replies.c.id == row_id)
     return row, key
 
@@ -404,19 +417,24 @@ def edit_own(
         seconds = EDITS_APART.seconds
         raise Problem(429, "too-fast", "修改太频繁，请 {n} 秒后再提交", after=seconds, n=seconds)
     if row["state"] == WAITING:
-        _set_reply(conn, now, row, public=False, text=text)
+        set_board_reply(conn, now, row, public=False, text=text)
     elif moderated or row["state"] == HIDDEN:
-        _set_reply(conn, now, row, public=False, pending=text)
+        set_board_reply(conn, now, row, public=False, pending=text)
     else:
-        _set_reply(conn, now, row, public=True, text=text, edited_at=now)
+        set_board_reply(conn, now, row, public=True, text=text, edited_at=now)
 
 
-def delete_own(conn: Connection, now: datetime, public_id: str, key: str) -> None:
-    """The writer deletes his reply: words and name are erased, where it stood a mark remains."""
+def delete_own(
+    conn: Connection, now: datetime, public_id: str, key: str, *, erasures: Path
+) -> None:
+    """The writer deletes his reply: words and name are erased, where it stood a mark remains.
+
+    It is noted in `erasures`, so that a restore does not bring it back.
+    """
     row = _locked_reply(conn, board_replies.c.id == own_reply(conn, public_id, key)["id"])
     if row["state"] != DELETED:
-        blank = {"state": DELETED, "text": "", "author_name": "", "pending": None}
-        _set_reply(conn, now, row, public=row["change"] is not None, **blank)
+        note_of_board(erasures, conn, now, row, DELETED)
+        blank(conn, now, row)
 
 
 def reply_of(conn: Connection, which: Any) -> RowMapping:
@@ -430,20 +448,6 @@ def reply_of(conn: Connection, which: Any) -> RowMapping:
 def _locked_reply(conn: Connection, which: Any) -> RowMapping:
     lock(conn, board_replies, [reply_of(conn, which)["id"]])
     return reply_of(conn, which)
-
-
-def _set_reply(
-    conn: Connection, now: datetime, row: RowMapping, *, public: bool, **values: Any
-) -> None:
-    if public:
-        values["change"] = _next_change(conn)
-    mine = board_replies.c.id == row["id"]
-    conn.execute(update(board_replies).where(mine).values(changed_at=now, **values))
-
-
-def _next_change(conn: Connection) -> int:
-    counted = update(boards).values(changes=boards.c.changes + 1).returning(boards.c.changes)
-    return int(conn.execute(counted).scalar_one())
 
 
 def keep_picture(conn: Connection, now: datetime, row: Mapping[str, Any]) -> None:

@@ -1,0 +1,63 @@
+"""What the pages ask: what waits for whom, what was signed, why a post has not gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, RowMapping, func, select
+
+from bot.db import posts, renditions, revisions, signoffs
+from bot.language import Say
+from bot.model import Actor, PostState
+from bot.office import Office
+from bot.review.steps import may_sign, steps_of
+
+
+def waiting_for(office: Office, conn: Connection, actor: Actor) -> list[RowMapping]:
+    """The posts whose next step this person may sign now, those due soonest first."""
+    query = (
+        select(posts, revisions.c.number, revisions.c.digest, revisions.c.findings)
+        .join(revisions, revisions.c.id == posts.c.revision_id)
+        .where(posts.c.state == PostState.IN_REVIEW)
+        .order_by(posts.c.emergency.desc(), func.coalesce(posts.c.go_at, posts.c.changed_at))
+    )
+    return [r for r in conn.execute(query).mappings() if may_sign(office, conn, actor, r)]
+
+
+def trail(conn: Connection, post_id: int) -> list[RowMapping]:
+    """Every sign-off of a post, oldest first, with the revision's number and the signer's name."""
+    from bot.db import people as persons
+
+    query = (
+        select(signoffs, revisions.c.number, persons.c.name)
+        .join(revisions, revisions.c.id == signoffs.c.revision_id)
+        .outerjoin(persons, persons.c.id == signoffs.c.person_id)
+        .where(signoffs.c.post_id == post_id)
+    )
+    return list(conn.execute(query.order_by(signoffs.c.id)).mappings())
+
+
+def why(office: Office, conn: Connection, post: RowMapping) -> Say | None:
+    """Why a post of which no delivery stands has not gone yet; None for one that is put away."""
+    if post["state"] == PostState.DRAFT:
+        return Say.of(post["returned"]) if post["returned"] else Say("草稿，还没有送审")
+    if post["state"] == PostState.IN_REVIEW:
+        steps = steps_of(office, conn, post)
+        return Say("等待审次：{step}", step=steps[min(post["step"], len(steps) - 1)].name)
+    if post["state"] == PostState.APPROVED and post["slot"]:
+        return Say("已签发，等日程 {key} 的下一个时段", key=post["slot"])
+    if post["state"] == PostState.APPROVED:
+        return (
+            Say("已签发，正在排入队列") if post["due_at"] else Say("没能排入队列，请管理员查看日志")
+        )
+    return None
+
+
+def shown(conn: Connection, post: RowMapping) -> Iterable[RowMapping]:
+    """The renditions of a post's current revision: what a signature covers."""
+    query = (
+        select(renditions)
+        .where(renditions.c.revision_id == post["revision_id"])
+        .order_by(renditions.c.account_id, renditions.c.part)
+    )
+    return conn.execute(query).mappings().all()

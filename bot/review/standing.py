@@ -1,0 +1,219 @@
+"""常设签发: a named signer's trust in a source, within its bounds; and what the machine composed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, select, update
+
+from bot import audit, lease, people, templates
+from bot.config import SourcePart
+from bot.db import accounts, insert_id, items, posts, sources, standings
+from bot.errors import Invalid, NotFound
+from bot.language import Say
+from bot.model import MACHINE, Actor, PostState, Right, Severity, SignOffKind, Verdict, Window
+from bot.notices import open_notice
+from bot.office import Office
+from bot.review.deciding import submit
+from bot.review.signing import Decision, approve, record, revision_of, window_of
+from bot.review.steps import steps_of, units_of
+from bot.workdays import office_day
+
+
+def grant_standing(
+    office: Office,
+    conn: Connection,
+    now: datetime,
+    actor: Actor,
+    source_key: str,
+    *,
+    ends: datetime,
+    daily_max: int,
+    columns: Sequence[str] = (),
+    note: str = "",
+) -> int:
+    """A named signer's trust in a source: template, accounts, columns, an end and a daily maximum.
+
+    Only where the unit has one step, or the signer's is its last and the others are waived by him
+    in `note`: he answers for all of them. Raises NotAllowed, Invalid, NotFound.
+    """
+    part, source = _source(office, conn, source_key)
+    people.require(conn, actor, Right.SIGN, source["unit_id"])
+    if ends <= now or daily_max < 1:
+        raise Invalid("常设签发须有将来的截止日期和每日上限")
+    if len(office.config.units[part.unit].steps) > 1 and not note.strip():
+        raise Invalid("该单位审次不止一步：请写明免去其余各步的理由，由签发人一并负责")
+    bounds = {"begins": now, "ends": ends, "daily_max": daily_max, "note": note.strip()}
+    who = {"unit_id": source["unit_id"], "source_id": source["id"], "signer_id": actor.person}
+    made = insert_id(conn, standings, {**who, **bounds, **_bound_to(office, part, columns)})
+    audit.write(conn, now, actor, "standing.grant", f"standing:{made}", source=source["id"])
+    return made
+
+
+def _source(office: Office, conn: Connection, key: str) -> tuple[SourcePart, RowMapping]:
+    """A source as the file and as the store have it. Raises NotFound."""
+    part = office.config.sources.get(key)
+    row = conn.execute(select(sources).where(sources.c.key == key)).mappings().first()
+    if part is None or row is None:
+        raise NotFound("没有来源 {key}", key=key)
+    return part, row
+
+
+def _bound_to(office: Office, part: SourcePart, columns: Sequence[str]) -> dict[str, Any]:
+    """What the trust is in: a change of any of these voids it for a post."""
+    template = templates.load(office.config.place(office.config.templates), part.template)
+    return {
+        "template": template.key,
+        "template_digest": template.digest,
+        "accounts": sorted(part.accounts),
+        "columns": sorted(columns or part.columns),
+    }
+
+
+def end_standing(conn: Connection, now: datetime, actor: Actor, standing_id: int) -> None:
+    """Whoever may sign at its unit ends it. Raises NotFound, NotAllowed."""
+    row = _standing(conn, standing_id)
+    people.require(conn, actor, Right.SIGN, row["unit_id"])
+    conn.execute(update(standings).where(standings.c.id == standing_id).values(ended_at=now))
+    audit.write(conn, now, actor, "standing.end", f"standing:{standing_id}")
+
+
+def wake_standing(conn: Connection, now: datetime, actor: Actor, standing_id: int) -> None:
+    """After a restore: its signer has been through the accounts' timelines and says so."""
+    row = _standing(conn, standing_id)
+    people.require(conn, actor, Right.SIGN, row["unit_id"])
+    conn.execute(update(standings).where(standings.c.id == standing_id).values(asleep=False))
+    audit.write(conn, now, actor, "standing.wake", f"standing:{standing_id}")
+
+
+def _standing(conn: Connection, standing_id: int) -> RowMapping:
+    query = select(standings).where(standings.c.id == standing_id)
+    row = conn.execute(query).mappings().first()
+    if row is None:
+        raise NotFound("没有编号 {id} 的常设签发", id=standing_id)
+    return row
+
+
+def take_drafts(office: Office, n: int = 50) -> int:
+    """What the machine composed: signed where a standing sign-off covers it, else handed in.
+
+    Gives how many were looked at. A draft with a blocking finding stays one, for a person.
+    """
+    with office.db.write() as conn:
+        now = office.db.now(conn)
+        machine_made = posts.c.author_id.is_(None)
+        rows = lease.claim(conn, posts, now, n, posts.c.state == PostState.DRAFT, machine_made)
+
+        def _taken(row: RowMapping) -> None:
+            due = now if _take_draft(office, conn, now, row) else None
+            lease.settle(conn, posts, row, due)
+
+        for row in lease.see_to(conn, posts, rows, now, _taken):
+            said = Say("送审时内部出错，已停下，请管理员查看日志")
+            open_notice(conn, now, f"post:{row['id']}", said, row["unit_id"], f"/posts/{row['id']}")
+    return len(rows)
+
+
+def _take_draft(office: Office, conn: Connection, now: datetime, post: RowMapping) -> bool:
+    """True when it was signed."""
+    standing, why_not = _covering(office, conn, now, post)
+    if standing is not None:
+        _sign_standing(office, conn, now, post, standing)
+        return True
+    key = conn.execute(select(sources.c.key).where(sources.c.id == post["source_id"])).scalar()
+    part = office.config.sources.get(key or "")  # none: a schedule's, or of a key that vanished
+    if (part is None or part.submit) and not _blocked(revision_of(conn, post)):
+        submit(office, conn, now, MACHINE, post["id"])
+    if why_not is not None:
+        said = Say("不在常设签发之内：{why}；请按审次办理", why=why_not)
+        conn.execute(update(posts).where(posts.c.id == post["id"]).values(returned=said.json()))
+    return False
+
+
+def _blocked(revision: RowMapping) -> bool:
+    return any(f["severity"] == Severity.BLOCK for f in revision["findings"] or ())
+
+
+def _covering(
+    office: Office, conn: Connection, now: datetime, post: RowMapping
+) -> tuple[RowMapping | None, Say | None]:
+    """The standing sign-off that covers this post, its row locked; else why none does."""
+    rows = (
+        conn.execute(
+            select(standings)
+            .where(
+                standings.c.source_id == post["source_id"],
+                standings.c.ended_at.is_(None),
+                standings.c.asleep.is_(False),
+                standings.c.begins <= now,
+                standings.c.ends > now,
+            )
+            .order_by(standings.c.id)
+            .with_for_update()
+        )
+        .mappings()
+        .all()
+    )
+    why_not = None
+    for row in rows:
+        why = _not_covered(office, conn, now, post, row)
+        if why is None:
+            return row, None
+        why_not = why_not or why
+    return None, why_not
+
+
+def _not_covered(
+    office: Office, conn: Connection, now: datetime, post: RowMapping, row: RowMapping
+) -> Say | None:
+    revision = revision_of(conn, post)
+    item = conn.execute(select(items).where(items.c.id == post["item_id"])).mappings().one()
+    keys = sorted(
+        conn.execute(select(accounts.c.key).where(accounts.c.id.in_(post["accounts"]))).scalars()
+    )
+    signer = Actor(row["signer_id"], "", "standing")
+    day = office_day(now, office.config.tz).isoformat()
+    may = all(people.may(conn, signer, Right.SIGN, unit) for unit in units_of(conn, post))
+    checks = [
+        (may, Say("签发人已无签发权")),
+        (revision["template_digest"] == row["template_digest"], Say("模板已改动")),
+        (keys == row["accounts"], Say("账号已变动")),
+        (not row["columns"] or item["column"] in row["columns"], Say("栏目不在范围内")),
+        (not _findings_over_note(revision), Say("审查有疑点")),
+        (row["day"] != day or row["used"] < row["daily_max"], Say("已到当日上限")),
+        (revision["item_revision"] == item["revision"], Say("来源已变动")),
+    ]
+    return next((why for fine, why in checks if not fine), None)
+
+
+def _findings_over_note(revision: RowMapping) -> bool:
+    return any(f["severity"] != Severity.NOTE for f in revision["findings"] or ())
+
+
+def _sign_standing(
+    office: Office, conn: Connection, now: datetime, post: RowMapping, row: RowMapping
+) -> None:
+    day = office_day(now, office.config.tz).isoformat()
+    used = row["used"] + 1 if row["day"] == day else 1
+    conn.execute(update(standings).where(standings.c.id == row["id"]).values(day=day, used=used))
+    revision = revision_of(conn, post)
+    signer = Actor(row["signer_id"], MACHINE.name, f"standing:{row['id']}")
+    word = Decision(Verdict.PASS, revision["digest"], str(Say("常设签发")))
+    window = window_of(office, now, post, Window(ends=None))
+    steps = steps_of(office, conn, post)
+    for number, step in enumerate(steps):
+        record(
+            conn,
+            now,
+            signer,
+            post,
+            revision,
+            (number, step),
+            word,
+            SignOffKind.STANDING,
+            window,
+            standing_id=row["id"],
+        )
+    approve(conn, now, post, revision)

@@ -1,0 +1,116 @@
+"""Which steps a post goes through, and who may pass the one that waits.
+
+Steps come from config.toml; the rules in norms.md §6 (谁公开谁审查、一事一审) and §9 (one person holds
+no two steps).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, func, select
+
+from bot import people
+from bot.config import Config, Step
+from bot.db import accounts, revisions, signoffs, units
+from bot.errors import NotAllowed
+from bot.language import Say
+from bot.model import Actor, Right, Verdict
+from bot.office import Office
+
+EMERGENCY_STEPS = (
+    Step(name="紧急复核", right=Right.REVIEW),
+    Step(name="紧急签发", right=Right.SIGN),
+)
+
+
+def steps_of(office: Office, conn: Connection, post: RowMapping) -> tuple[Step, ...]:
+    """The steps a post goes through, in order."""
+    if post["emergency"]:
+        return EMERGENCY_STEPS
+    key = conn.execute(select(units.c.key).where(units.c.id == post["unit_id"])).scalar_one()
+    part = office.config.units.get(key)
+    return part.steps if part else (Step(name="签发", right=Right.SIGN),)
+
+
+def unfillable(conn: Connection, config: Config) -> list[Say]:
+    """For `gongkai check`: units whose steps their people cannot fill, each person once."""
+    found = []
+    for key, part in config.units.items():
+        unit = conn.execute(select(units.c.id).where(units.c.key == key)).scalar()
+        if unit is None:
+            continue
+        able = [people.able(conn, step.right, unit) for step in part.steps]
+        if not _each_another([*able, people.able(conn, Right.WRITE, unit)]):
+            names = "、".join(step.name for step in part.steps)
+            found.append(
+                Say(
+                    "单位 {unit} 的审次（{steps}）配不齐人：每步须不同的人，且不是拟稿人",
+                    unit=part.name,
+                    steps=names,
+                )
+            )
+    return found
+
+
+def _each_another(able: Sequence[Sequence[int]]) -> bool:
+    """Is there somebody for each task, all different? (A matching, by augmenting paths.)"""
+    has: dict[int, int] = {}
+
+    def _placed(task: int, asked: set[int]) -> bool:
+        for person in able[task]:
+            if person not in asked:
+                asked.add(person)
+                if person not in has or _placed(has[person], asked):
+                    has[person] = task
+                    return True
+        return False
+
+    return all(_placed(task, set()) for task in range(len(able)))
+
+
+def may_sign(office: Office, conn: Connection, actor: Actor, post: RowMapping) -> bool:
+    """May this person pass the step that waits?"""
+    try:
+        require_signer(office, conn, actor, post)
+    except NotAllowed:
+        return False
+    return True
+
+
+def require_signer(
+    office: Office, conn: Connection, actor: Actor, post: RowMapping
+) -> tuple[int, Step]:
+    """The step that waits, if this person may pass it."""
+    steps = steps_of(office, conn, post)
+    number = min(post["step"], len(steps) - 1)
+    for unit in units_of(conn, post):
+        people.require(conn, actor, steps[number].right, unit)
+    author = conn.execute(
+        select(revisions.c.author_id).where(revisions.c.id == post["revision_id"])
+    ).scalar()
+    if author is not None and author == actor.person:
+        raise NotAllowed("拟稿人不能审签自己的稿件，请由他人办理")
+    signed = passes(post["revision_id"]).where(signoffs.c.person_id == actor.person)
+    if conn.execute(signed).first():
+        raise NotAllowed("您已审过这一版的前一步，下一步须由他人办理")
+    return number, steps[number]
+
+
+def units_of(conn: Connection, post: RowMapping) -> set[int]:
+    """The post's unit and those whose accounts would speak: nobody signs for another unit's account."""
+    owners = select(accounts.c.unit_id).where(accounts.c.id.in_(post["accounts"] or []))
+    return {post["unit_id"], *conn.execute(owners).scalars()}
+
+
+def passes(revision_id: int) -> Any:
+    """The sign-offs that passed a revision since it was last returned: a return begins anew."""
+    returned = select(func.coalesce(func.max(signoffs.c.id), 0)).where(
+        signoffs.c.revision_id == revision_id, signoffs.c.verdict == Verdict.RETURN
+    )
+    return select(signoffs).where(
+        signoffs.c.revision_id == revision_id,
+        signoffs.c.verdict == Verdict.PASS,
+        signoffs.c.id > returned.scalar_subquery(),
+    )
