@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
+from bot.compose import Body
 from bot.db import accounts, approvals, deliveries, posts, renditions, revisions, units
 from bot.model import (
     AccountState,
@@ -111,7 +112,7 @@ def _rows(
             "at": now,
             "digest": signed,
             "manifest": manifest,
-            "body": {},
+            "body": Body(text).json(),
         },
         "renditions": {
             "id": n,

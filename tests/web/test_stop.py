@@ -32,7 +32,7 @@ def test_the_button_says_how_many_it_stops_and_each_scope_counts(
     assert options == [
         "公开栏 公开栏 · 停住 2 条",
         "Mastodon 云澜 · 停住 1 条",
-        "人工发布 云澜发布 · 停住 0 条",
+        "微博 云澜发布 · 停住 0 条",
     ]
 
 
