@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -53,7 +53,8 @@ from bot.model import (
 )
 from bot.notices import close_notice, open_notice
 from bot.office import Office
-from bot.screen import Rules, screen
+from bot.screen import Context, screen
+from bot.wordlists import rules_of
 
 
 @dataclass(frozen=True)
@@ -100,9 +101,67 @@ class Rendered:
 # ---------------------------------------------------------------- rendering
 
 
-def preview(office: Office, conn: Connection, body: Body, keys: Sequence[str]) -> list[Rendered]:
-    """For each account, exactly what would be sent. Raises NotFound for an unknown account."""
-    return [part for row in _accounts(conn, keys) for part in render(office, body, row)]
+@dataclass(frozen=True)
+class Occasion:
+    """What screening knows beside a text: the day it is read, and what was said before."""
+
+    on: date
+    scheduled: bool  # it goes out on another day than it is written
+    earlier: Mapping[int, Sequence[str]]  # account → the texts it has sent
+
+
+def preview(
+    office: Office,
+    conn: Connection,
+    body: Body,
+    keys: Sequence[str],
+    *,
+    go_at: datetime | None = None,
+    post: RowMapping | None = None,
+) -> list[Rendered]:
+    """For each account, exactly what would be sent, at `go_at` or at once.
+
+    `post` is the one the body belongs to: its own earlier texts are no repetition. Raises NotFound
+    for an unknown account, ConfigError for a mistake in the office's word lists.
+    """
+    rows = _accounts(conn, keys)
+    occasion = _occasion(office, conn, body, rows, go_at, post)
+    return [part for row in rows for part in render(office, body, row, occasion)]
+
+
+def _occasion(
+    office: Office,
+    conn: Connection,
+    body: Body,
+    rows: Sequence[RowMapping],
+    go_at: datetime | None,
+    post: RowMapping | None,
+) -> Occasion:
+    today = office.db.now(conn).astimezone(office.config.tz).date()
+    on = go_at.astimezone(office.config.tz).date() if go_at else today
+    own = [id for id in (post["id"], post["about_id"]) if id] if post else []
+    asked = [row for row in rows if row["key"] not in body.in_reply_to]  # answers may be alike
+    earlier = {row["id"]: _sent_texts(office, conn, row["id"], own) for row in asked}
+    return Occasion(on, on != today, earlier)
+
+
+def _sent_texts(
+    office: Office, conn: Connection, account_id: int, own: Sequence[int]
+) -> Sequence[str]:
+    """What the account has sent of other posts, the newest first."""
+    query = (
+        select(renditions.c.payload["text"].as_string())
+        .join(deliveries, deliveries.c.rendition_id == renditions.c.id)
+        .where(
+            deliveries.c.account_id == account_id,
+            deliveries.c.state == DeliveryState.SENT,
+            deliveries.c.act == Act.PUBLISH,
+            deliveries.c.post_id.not_in(own),
+        )
+        .order_by(deliveries.c.id.desc())
+        .limit(office.config.screening.earlier)
+    )
+    return conn.execute(query).scalars().all()
 
 
 def _accounts(conn: Connection, keys: Sequence[str]) -> list[RowMapping]:
@@ -115,13 +174,21 @@ def _accounts(conn: Connection, keys: Sequence[str]) -> list[RowMapping]:
     return rows
 
 
-def render(office: Office, body: Body, account: RowMapping) -> list[Rendered]:
+def render(office: Office, body: Body, account: RowMapping, occasion: Occasion) -> list[Rendered]:
     """The parts of a body on one account, in order."""
     able = Capabilities.of(account["capabilities"])
     whole = body.variants.get(account["key"], body.text)
     rule = body.over_limit or able.over_limit
     texts = _fitted(whole, able, rule, body.link)
-    return [_part(office, body, account, able, n, words) for n, words in enumerate(texts)]
+    cut = texts != [whole]
+    parts = [
+        _part(office, body, account, able, n, words, occasion, cut) for n, words in enumerate(texts)
+    ]
+    if cut:  # what is wrong with the whole cannot be seen in its pieces
+        found = screen(whole, rules=rules_of(office.config))
+        more = tuple(replace(f, start=0, end=0) for f in found if f.rule in ("unpaired", "sum"))
+        parts[0] = replace(parts[0], findings=parts[0].findings + more)
+    return parts
 
 
 def _fitted(whole: str, able: Capabilities, rule: OverLimit, link: str) -> list[str]:
@@ -137,7 +204,14 @@ def _fitted(whole: str, able: Capabilities, rule: OverLimit, link: str) -> list[
 
 
 def _part(
-    office: Office, body: Body, account: RowMapping, able: Capabilities, n: int, words: str
+    office: Office,
+    body: Body,
+    account: RowMapping,
+    able: Capabilities,
+    n: int,
+    words: str,
+    occasion: Occasion,
+    cut: bool,
 ) -> Rendered:
     answers = body.in_reply_to.get(account["key"], "")
     outgoing = Outgoing(
@@ -150,27 +224,35 @@ def _part(
         in_reply_to=answers if n == 0 else PREVIOUS_PART,
         title=body.title if able.title and n == 0 else "",
     )
-    found = tuple(_screened(office, outgoing, account, able))
+    context = Context(
+        on=occasion.on,
+        scheduled=occasion.scheduled,
+        capabilities=able,
+        media=outgoing.media,
+        earlier=occasion.earlier.get(account["id"], ()),
+        part=cut,
+    )
+    found = (
+        *_screened(office, outgoing, context, able),
+        *_platform_findings(outgoing, account, able),
+    )
     size = text.count(words, able.unit, able.link_weight)
     return Rendered(account, n, outgoing, found, size, able.text_limit)
 
 
 def _screened(
-    office: Office, outgoing: Outgoing, account: RowMapping, able: Capabilities
+    office: Office, outgoing: Outgoing, context: Context, able: Capabilities
 ) -> list[Finding]:
-    found = screen(outgoing.text, rules=_rules(office), capabilities=able)
+    rules = rules_of(office.config)
+    found = screen(outgoing.text, rules=rules, context=context)
     if outgoing.warning and text.over(outgoing.warning + outgoing.text, able):
         said = "内容提示与正文合计超出该平台的字数"  # platforms count both in one limit
         found.append(Finding("over-limit", Severity.BLOCK, 0, 0, "", said))
+    around = Context(on=context.on, scheduled=context.scheduled)
     for more in (outgoing.title, outgoing.warning, *(m.alt for m in outgoing.media)):
         # A span in another field than the text would mark the wrong place: keep the words only.
-        found += [replace(f, start=0, end=0) for f in screen(more, rules=_rules(office))]
-    return found + list(_platform_findings(outgoing, account, able))
-
-
-def _rules(office: Office) -> Rules:
-    stated = office.config.review.severities
-    return Rules({rule: None if s == "off" else Severity(s) for rule, s in stated.items()})
+        found += [replace(f, start=0, end=0) for f in screen(more, rules=rules, context=around)]
+    return found
 
 
 def _platform_findings(
@@ -307,7 +389,9 @@ def _revision(
     if not keys:
         raise Invalid("请至少选一个账号")
     post = locked(conn, post_id)
-    parts = _taken_down(conn, post) or preview(office, conn, body, keys)
+    parts = _taken_down(conn, post) or preview(
+        office, conn, body, keys, go_at=post["go_at"], post=post
+    )
     manifest = manifest_of(post, parts)
     row = {
         "post_id": post_id,

@@ -160,8 +160,23 @@ class CollectPart(Part):
     full_every: Period = timedelta(hours=6)  # a walk from the start
 
 
-class ReviewPart(Part):
+class ScreeningPart(Part):
     severities: Mapping[str, Literal["block", "warn", "note", "off"]] = Field(default_factory=dict)
+    lists: tuple[str, ...] = ()  # the office's word lists
+    leaders: str = ""  # a file of its leaders in order
+    earlier: int = Field(200, ge=0, le=2000)  # how many sent posts of an account a text is held to
+
+    @field_validator("severities")
+    @classmethod
+    def _known_rules(cls, value: Mapping[str, str]) -> Mapping[str, str]:
+        if value:
+            from bot.screen import RULES  # its patterns take 20 ms: only offices that choose
+
+            for rule in value.keys() - set(RULES):
+                near = get_close_matches(rule, RULES, 1, 0.5)
+                hint = Say("，是不是 {near}", near=near[0]) if near else ""
+                raise ValueError(str(Say("没有规则 {rule}{hint}", rule=rule, hint=hint)))
+        return value
 
 
 class DatabasePart(Part):
@@ -193,7 +208,7 @@ class Config(Part):
     database: DatabasePart = DatabasePart()
     deliver: DeliverPart = DeliverPart()
     collect: CollectPart = CollectPart()
-    review: ReviewPart = ReviewPart()
+    screening: ScreeningPart = ScreeningPart()
     audit: AuditPart = AuditPart()
     demo: DemoPart = DemoPart()
     workdays: Mapping[date, str] = Field(default_factory=dict)  # 2027-01-01 = "休 元旦" or "班"

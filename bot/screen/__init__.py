@@ -26,15 +26,14 @@ CHECKS: tuple[tuple[tuple[str, ...], Check], ...] = (
     (("travel-document",), private.papers),
     (("plate",), private.plates),
     (("address",), private.addresses),
-    (("weekday",), dates.weekdays),
-    (("impossible-date",), dates.impossible),
+    (("weekday", "impossible-date"), dates.days),
+    (("impossible-date",), dates.times),
     (("relative-time",), dates.relative),
     (("document-number",), form.document_numbers),
     (("unpaired",), form.unpaired),
     (("sum",), form.sums),
     (("region-wording",), wording.regions),
     (("organ-name",), wording.organs),
-    (("repeated-words",), wording.repeats),
     (("repeated-post",), earlier.repeated),
     (("short-link", "private-link"), links.addresses),
     (("topic",), links.topics),
@@ -62,9 +61,7 @@ class Rules:
 _STANDARD, _NOTHING = Rules(), Context()
 
 
-def screen(
-    text: str, *, rules: Rules = _STANDARD, context: Context = _NOTHING
-) -> list[Finding]:
+def screen(text: str, *, rules: Rules = _STANDARD, context: Context = _NOTHING) -> list[Finding]:
     """All findings in `text`, in the order of the text.
 
     `text` is what would stand on the account whose capabilities the context gives; without them
@@ -95,9 +92,7 @@ def _finding(text: str, hit: Hit, places: list[int] | None) -> Finding:
     start, end = hit.start, hit.end
     if places and end > start:
         start, end = places[start], places[end - 1] + 1
-    return Finding(
-        hit.rule, hit.severity, start, end, text[start:end], hit.message, hit.suggestion
-    )
+    return Finding(hit.rule, hit.severity, start, end, text[start:end], hit.message, hit.suggestion)
 
 
 def _as_chosen(finding: Finding, chosen: Mapping[str, Severity | None]) -> Finding:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import calendar
 import re
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
 from typing import NamedTuple
 
 from bot.language import Say
@@ -15,7 +15,6 @@ from bot.screen.base import Context, Hit
 # ---------------------------------------------------------------- figures
 
 _FIGURE = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "○": 0}
-_HAN_N = "[〇○零一二三四五六七八九十]"
 
 
 def _number(written: str) -> int:
@@ -28,14 +27,13 @@ def _number(written: str) -> int:
     return 10 * _FIGURE.get(tens or "一", 0) + _FIGURE.get(ones or "零", 0)
 
 
-_NOT_IN_NUMBER = "(?<![0-9〇○零一二三四五六七八九十历])"
-_YEAR = "([0-9]{4}|[〇○零一二三四五六七八九]{4}) ?年 ?"
-_MONTH = rf"([0-9]{{1,2}}|{_HAN_N}{{1,3}}) ?月 ?"
-_OF_MONTH = rf"([0-9]{{1,2}}|{_HAN_N}{{1,3}}) ?[日号]"
-_DAY = re.compile(
-    rf"{_NOT_IN_NUMBER}(?:{_YEAR})?{_MONTH}{_OF_MONTH}"
-    r"|(?<![0-9./-])((?:19|20)[0-9]{2})([-/])([0-9]{1,2})\5([0-9]{1,2})(?![0-9./-])"
+_N2 = "([0-9]{1,2}|[一二三四五六七八九]?十[一二三四五六七八九]?|[一二三四五六七八九])"
+_OF_MONTH = rf"{_N2} ?[日号]"
+_UNTIL_MONTH = re.compile(
+    rf"(?:([0-9]{{4}}|[〇○零一二三四五六七八九]{{4}}) ?年 ?)?(?<![0-9〇○零一二三四五六七八九十历.]){_N2} ?$"
 )
+_FROM_MONTH = re.compile(rf" ?{_OF_MONTH}|()(?=份|底|初|中旬|上旬|下旬|末)")
+_ISO = re.compile(r"(?:19|20)(?<![0-9./-]..)([0-9]{2})([-/])([0-9]{1,2})\2([0-9]{1,2})(?![0-9./-])")
 
 
 class Written(NamedTuple):
@@ -46,11 +44,29 @@ class Written(NamedTuple):
     day: int
 
 
-def _written(match: re.Match[str]) -> Written:
-    year, month, day, iso_year, _, iso_month, iso_day = match.groups()
-    if iso_year:
-        return Written(int(iso_year), int(iso_month), int(iso_day))
-    return Written(_number(year) if year else 0, _number(month), _number(day))
+class Place(NamedTuple):
+    start: int
+    end: int
+    date: Written
+
+
+def _places(text: str) -> list[Place]:
+    """The dates of a text. They are looked for around each 月: far cheaper than at each letter."""
+    found = []
+    at = text.find("月")
+    while at >= 0:
+        after = _FROM_MONTH.match(text, at + 1)
+        before = _UNTIL_MONTH.search(text, max(0, at - 10), at) if after else None
+        if before and after:
+            year, month = (_number(part) if part else 0 for part in before.groups())
+            day = _number(after[1]) if after[1] else 1  # 13月份: the month alone
+            found.append(Place(before.start(), after.end(), Written(year, month, day)))
+        at = text.find("月", at + 1)
+    if "-" in text or "/" in text:
+        for iso in _ISO.finditer(text):
+            written = Written(int(iso[0][:4]), int(iso[3]), int(iso[4]))
+            found.append(Place(*iso.span(), written))
+    return found
 
 
 def _day(year: int, month: int, day: int) -> date | None:
@@ -65,7 +81,7 @@ def _day(year: int, month: int, day: int) -> date | None:
 _NAMES = "一二三四五六日"
 _WEEK = "(?:星期|礼拜|周)([一二三四五六日天])"
 _JOIN = "[ ]?(?:、|，|和|至|到|[-—~～－]+)[ ]?"
-_LATER = re.compile(rf"{_JOIN}(?:{_MONTH})?{_OF_MONTH}")
+_LATER = re.compile(rf"{_JOIN}(?:{_N2} ?月 ?)?{_OF_MONTH}")
 _NAMED = re.compile(
     r"[ ]?(?:上午|下午|早上|晚上|早|晚)?[ ，,]{0,2}[（(【\[]?(?:[^（）()\n，。；、]{1,10}[，,、 ])?"
     rf"({_WEEK}(?:{_JOIN}{_WEEK})*)[ ]?[）)】\]]?"
@@ -73,19 +89,27 @@ _NAMED = re.compile(
 _WEEKDAY_SAID = Say("星期与日期不符。请核对是日期错还是星期错").text
 
 
-def weekdays(text: str, context: Context) -> Iterator[Hit]:
-    """11月24日（星期一） where the 24th is no Monday.
+def days(text: str, context: Context) -> Iterator[Hit]:
+    """impossible-date: 30 February, a 13th month. weekday: 11月24日（星期一） that is no Monday.
 
     A date without a year is the one nearest to the day it is read, or of a year that the text says
     with a date or a holiday; without either nothing is said.
     """
-    if not any(word in text for word in ("星期", "周", "礼拜")):
-        return
+    places = _places(text)
+    for start, end, (year, month, day) in places:
+        longest = calendar.monthrange(year or 2000, month)[1] if 1 <= month <= 12 else 0
+        if not 1 <= day <= longest:
+            yield Hit("impossible-date", Severity.WARN, start, end, _IMPOSSIBLE_SAID)
+    if places and any(word in text for word in ("星期", "周", "礼拜")):
+        yield from _weekdays(text, places, context)
+
+
+def _weekdays(text: str, places: list[Place], context: Context) -> Iterator[Hit]:
     end = 0
-    for match in _DAY.finditer(text):
-        if match.start() < end:
+    for place in places:
+        if place.start < end:
             continue
-        days, end = [_written(match)], match.end()
+        days, end = [place.date], place.end
         while days:
             while more := _LATER.match(text, end):
                 days.append(_after(days[-1], more))
@@ -109,9 +133,11 @@ def _compared(
     said = [_NAMES.index(m[1].replace("天", "日")) for m in re.finditer(_WEEK, named[1])]
     if len(said) != len(days):  # what belongs together cannot be told, but for the one before it
         days, said = days[-1:], said[:1]
-    years = _years(text, days[0], context)
     for day, week in zip(days, said, strict=True):
-        may = [found for year in years if (found := _day(year, day.month, day.day))]
+        near = _near(day, context)
+        if near and near[0].weekday() == week:  # most are right, and told so at once
+            continue
+        may = near + ([] if day.year else _governed(text, day))
         if may and all(one.weekday() != week for one in may):
             right = f"星期{_NAMES[may[0].weekday()]}"
             yield Hit("weekday", Severity.WARN, *named.span(1), _WEEKDAY_SAID, right)
@@ -125,69 +151,67 @@ _GOVERNS = re.compile(
 )
 
 
-def _years(text: str, day: Written, context: Context) -> list[int]:
-    """The years a date may be of, the likeliest first."""
+def _near(day: Written, context: Context) -> list[date]:
+    """The day as it is written; without a year the one nearest to the day it is read."""
     if day.year:
-        return [day.year]
-    years = []
-    if context.on:
-        near = [d for y in (-1, 0, 1) if (d := _day(context.on.year + y, day.month, day.day))]
-        years = [d.year for d in near if abs(d - context.on) <= timedelta(183)]
-    said = [int(m[1] or m[2]) for m in _GOVERNS.finditer(text)]
-    return list(dict.fromkeys([*years, *said]))
+        return [found] if (found := _day(*day)) else []
+    if context.on is None:
+        return []
+    years = range(context.on.year - 1, context.on.year + 2)
+    days = [found for year in years if (found := _day(year, day.month, day.day))]
+    return sorted(days, key=lambda one: abs(one - (context.on or one)))[:1]
 
 
-# ---------------------------------------------------------------- impossible-date
+def _governed(text: str, day: Written) -> list[date]:
+    """The day in each year that the text says with a date, a holiday or a document's number."""
+    years = {int(m[1] or m[2]) for m in _GOVERNS.finditer(text)}
+    return [found for year in sorted(years) if (found := _day(year, day.month, day.day))]
 
-_MONTH_NAMED = re.compile(
-    r"(?<![0-9.])([0-9]{1,2}) ?月(?:份|底|初|中旬|上旬|下旬|末|[0-9]{1,2} ?[日号])"
+
+# ---------------------------------------------------------------- impossible-date, the hour
+
+_COLON = re.compile("[0-9]+[:：][0-9]+(?:[:：][0-9]+)?")
+_SPOKEN = re.compile("([0-9]+) ?[时点](?: ?([0-9]+) ?分(?![之钟数值制]))?")
+_SAYS_WHEN = re.compile(
+    r"(?:[日号午晚晨间早夜至到期时刻分起自于]|截止|[0-9]{2} |[-—~～－] ?)[：: ]?$"
 )
-_CLOCK = re.compile(
-    r"(?<![0-9:：/.])(?P<h>[0-9]{1,2})[:：](?P<m>[0-9]{2})(?:[:：](?P<s>[0-9]{2}))?(?![0-9:：%％/.])"
-    r"|(?<![0-9.])(?P<hh>[0-9]{1,2}) ?[时点](?P<mm>[0-9]{1,2}) ?分(?!之|钟|[数值制])"
-    r"|(?<=[日号午晚晨间早至于]) ?(?P<hhh>[0-9]{1,2}) ?[时点](?![0-9间段长候效代])"
-)
+_LASTS = re.compile("[间段长候效代0-9]")
+_JOINED, _JOINED_ON = frozenset("0123456789:：/."), frozenset("0123456789:：/%％")
 _IMPOSSIBLE_SAID = Say("没有这一天。请核对日期").text
 _TIME_SAID = Say("没有这个时刻。请核对时间").text
 
 
-def impossible(text: str, context: Context) -> Iterator[Hit]:
-    """30 February, a 13th month, 24:60."""
-    if "月" in text or "-" in text or "/" in text or "." in text:
-        yield from _no_day(text)
-    if ":" in text or "：" in text or "时" in text or "点" in text:
-        yield from _no_time(text)
+def times(text: str, context: Context) -> Iterator[Hit]:
+    """24:60, 25时, 9时70分: where the words around say that it is a time, and no score or ratio."""
+    if ":" in text or "：" in text:
+        for match in _COLON.finditer(text):
+            parts = match[0].replace("：", ":").split(":")
+            if _alone(text, match) and _no_such(text, match, parts):
+                yield Hit("impossible-date", Severity.WARN, *match.span(), _TIME_SAID)
+    if "时" in text or "点" in text:
+        for match in _SPOKEN.finditer(text):
+            spoken = [part for part in match.groups() if part]
+            lasts = len(spoken) == 1 and _LASTS.match(text, match.end())
+            if not lasts and _alone(text, match) and _no_such(text, match, spoken):
+                yield Hit("impossible-date", Severity.WARN, *match.span(), _TIME_SAID)
 
 
-def _no_day(text: str) -> Iterator[Hit]:
-    end = -1
-    for match in _DAY.finditer(text):
-        found = _written(match)
-        known = 1 <= found.month <= 12
-        longest = calendar.monthrange(found.year or 2000, found.month)[1] if known else 0
-        if not 1 <= found.day <= longest:
-            end = match.end()
-            yield Hit("impossible-date", Severity.WARN, *match.span(), _IMPOSSIBLE_SAID)
-    for match in _MONTH_NAMED.finditer(text):
-        if not 1 <= int(match[1]) <= 12 and match.end() > end:
-            yield Hit("impossible-date", Severity.WARN, *match.span(), _IMPOSSIBLE_SAID)
+def _alone(text: str, match: re.Match[str]) -> bool:
+    """No piece of a longer figure, path or percentage."""
+    start, end = match.span()
+    return text[start - 1 : start] not in _JOINED and text[end : end + 1] not in _JOINED_ON
 
 
-_TIMELY = re.compile(r"(?:[日号午晚晨间早夜至到期时刻分起自于]|截止|[0-9]{2} |[-—~～－] ?)[：: ]?$")
-
-
-def _no_time(text: str) -> Iterator[Hit]:
-    for match in _CLOCK.finditer(text):
-        hour = int(match["h"] or match["hh"] or match["hhh"])
-        minutes = [int(match[g]) for g in ("m", "s", "mm") if match[g]]
-        if hour < 24 and all(m < 60 for m in minutes):
-            continue
-        if hour == 24 and not any(minutes):
-            continue
-        timely = _TIMELY.search(text, max(0, match.start() - 4), match.start())
-        ratio = match["h"] and (hour + minutes[0] == 100 or not (timely or hour == 24))
-        if not ratio:
-            yield Hit("impossible-date", Severity.WARN, *match.span(), _TIME_SAID)
+def _no_such(text: str, match: re.Match[str], parts: list[str]) -> bool:
+    if any(len(part) > 2 for part in parts):
+        return False
+    hour, *minutes = map(int, parts)
+    if (hour < 24 or (hour == 24 and not any(minutes))) and all(m < 60 for m in minutes):
+        return False
+    says = _SAYS_WHEN.search(text, max(0, match.start() - 4), match.start())
+    if not minutes or "分" in match[0]:
+        return bool(says or minutes)
+    return hour + minutes[0] != 100 and bool(says or hour == 24)
 
 
 # ---------------------------------------------------------------- relative-time

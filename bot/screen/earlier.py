@@ -28,9 +28,9 @@ def repeated(text: str, context: Context) -> Iterator[Hit]:
         return
     mine = _plain(text)
     if any(_plain(other) == mine for other in context.earlier):
-        yield Hit("repeated-post", Severity.WARN, 0, len(text), _SAME_SAID)
+        yield Hit("repeated-post", Severity.WARN, 0, 0, _SAME_SAID)
     elif len(mine) >= SHORTEST and any(_alike(mine, _plain(other)) for other in context.earlier):
-        yield Hit("repeated-post", Severity.NOTE, 0, len(text), _LIKE_SAID)
+        yield Hit("repeated-post", Severity.NOTE, 0, 0, _LIKE_SAID)
 
 
 @lru_cache(maxsize=1024)

@@ -13,7 +13,16 @@ from bot.screen.base import Context, Hit
 # ---------------------------------------------------------------- unpaired
 
 # GB/T 15834-2011: marks that come in pairs. A half bracket closes a full one: no fault of sense.
-_CLOSES = {"》": "《", "”": "“", "）": "(", ")": "(", "】": "【", "〕": "〔", "」": "「", "』": "『"}
+_CLOSES = {
+    "》": "《",
+    "”": "“",
+    "）": "(",
+    ")": "(",
+    "】": "【",
+    "〕": "〔",
+    "」": "「",
+    "』": "『",
+}
 _OPENS = {"《", "“", "（", "(", "【", "〔", "「", "『"}
 _MARK = re.compile("[《》“”（）()【】〔〕「」『』]")
 # 1） and （一） at the head of an item, and smileys: brackets that open nothing.
@@ -30,7 +39,7 @@ def unpaired(text: str, context: Context) -> Iterator[Hit]:
 
     A paragraph may begin with the “ of a quotation that goes on; a text cut short (……) may end open.
     """
-    if context.part:
+    if context.part or _paired(text):
         return
     open_: list[tuple[str, int]] = []
     for match in _MARK.finditer(text):
@@ -46,6 +55,17 @@ def unpaired(text: str, context: Context) -> Iterator[Hit]:
     if not _CUT.search(text):
         for mark, at in open_:
             yield from _left(text, mark, at)
+
+
+def _paired(text: str) -> bool:
+    """Are all marks plainly paired? Most texts' are, and that is told at once."""
+    marks = "".join(_MARK.findall(text)).replace("（", "(").replace("）", ")")
+    before = ""
+    while marks and marks != before:
+        before = marks
+        for pair in ("《》", "“”", "()", "【】", "〔〕", "「」", "『』"):
+            marks = marks.replace(pair, "")
+    return not marks
 
 
 def _left(text: str, mark: str, at: int) -> Iterator[Hit]:
@@ -64,14 +84,14 @@ def _opens_nothing(text: str, at: int) -> bool:
 # 党政机关公文格式 GB/T 9704-2012, 7.2.5: 机关代字〔年份〕序号, the year in four figures, in 〔〕, the
 # number without 第 and without a leading zero.
 _OPENING, _CLOSING = "[〔\\[【（(［〈<{﹝「〖]", "[〕\\]】）)］〉>}﹞」〗]"
-_NUMBERED = re.compile(
-    rf"(?:({_OPENING})[ ]?((?:19|20)?[0-9]{{2}})年?[ ]?({_CLOSING}?)"
-    rf"|(?<=[发函])()((?:19|20)[0-9]{{2}})(?:年|({_CLOSING})))"
-    r"[ ]?(第)?[ ]?(0*)([1-9][0-9]{0,4})[ ]?号(?!楼|线|院|台风|馆|门|机|房)"
-)
+_ORDER = r"[ ]?(第)?[ ]?(0*)([1-9][0-9]{0,4})[ ]?号(?!楼|线|院|台风|馆|门|机|房)"
+_NUMBERED = re.compile(rf"({_OPENING})[ ]?((?:19|20)?[0-9]{{2}})年?[ ]?({_CLOSING}?){_ORDER}")
+_BARE = re.compile(rf"[发函]()((?:19|20)[0-9]{{2}})(?:年|({_CLOSING})){_ORDER}")
 _SIGN = re.compile(r"(?<![A-Za-z0-9])[\u4e00-\u9fff]{2,12}$")
 # Numbers of permits, filings, judgments and maps have forms of their own.
-_NO_DOCUMENT = re.compile(r"(?:准|证|许|许可|备|备案|注|登|登记|验|检|鉴|初|终|执|审|判|裁|仲|案|号)字?$")
+_NO_DOCUMENT = re.compile(
+    r"(?:准|证|许|许可|备|备案|注|登|登记|验|检|鉴|初|终|执|审|判|裁|仲|案|号)字?$"
+)
 _BY_AN_OFFICE = re.compile(r"(?:发|函|办|令|政|字|规|通|告|电|批|复|呈|报|税|财|委|金|明电|公告)$")
 _VERB = re.compile(r"(?:印|下|转|制|签|颁|开|核|发)发$")
 _LEADS = re.compile(
@@ -85,21 +105,26 @@ def document_numbers(text: str, context: Context) -> Iterator[Hit]:
     """国办发[2018]123号, 国办发〔18〕123号, 国办发〔2018〕第123号, 国办发〔2018〕012号."""
     if "号" not in text:
         return
-    for match in _NUMBERED.finditer(text):
-        opens, year, closes, _, bare, bare_closes, ordinal, zeros, number = match.groups()
-        signed = _SIGN.search(text[max(0, match.start() - 13) : match.start()])
+    for match in (*_NUMBERED.finditer(text), *_BARE.finditer(text)):
+        opens, year, closes, ordinal, zeros, number = match.groups()
+        at = match.start() if opens else match.start() + 1
+        signed = _SIGN.search(text[max(0, at - 13) : at])
         if not signed or _NO_DOCUMENT.search(signed[0]):
             continue
         right = opens == "〔" and closes == "〕" and len(year) == 4 and not ordinal and not zeros
-        if right or not _surely(signed[0], year or bare, opens, closes or bare_closes, ordinal):
-            continue
-        sign = _LEADS.sub("", signed[0])
-        sign = sign[1:] if len(sign) > 2 and sign[0] in "把将按据依从对在经以见" else sign
-        full = year or bare
-        full = full if len(full) == 4 else f"{'20' if full < '50' else '19'}{full}"
-        span = match.start() - len(sign), match.end()
-        said = f"{sign}〔{full}〕{number}号"
-        yield Hit("document-number", Severity.WARN, *span, _DOC_SAID, said)
+        if not right and _surely(signed[0], year, opens, closes, ordinal):
+            sign = _sign(signed[0])
+            full = year if len(year) == 4 else f"{'20' if year < '50' else '19'}{year}"
+            said = f"{sign}〔{full}〕{number}号"
+            yield Hit(
+                "document-number", Severity.WARN, at - len(sign), match.end(), _DOC_SAID, said
+            )
+
+
+def _sign(before: str) -> str:
+    """The issuer's sign, without the words that lead to it."""
+    sign = _LEADS.sub("", before)
+    return sign[1:] if len(sign) > 2 and sign[0] in "把将按据依从对在经以见" else sign
 
 
 def _surely(sign: str, year: str, opens: str | None, closes: str | None, ordinal: str) -> bool:
@@ -108,22 +133,27 @@ def _surely(sign: str, year: str, opens: str | None, closes: str | None, ordinal
         return bool(not closes and not _VERB.search(sign) and not ordinal)
     if len(year) == 2 or not closes:
         return bool(_BY_AN_OFFICE.search(sign))
-    return not (ordinal and (sign.endswith("字") or opens == "〔" and sign.endswith("公告")))
+    return not (ordinal and (sign.endswith("字") or (opens == "〔" and sign.endswith("公告"))))
 
 
 # ---------------------------------------------------------------- sum
 
 _SPLIT = re.compile(r"[ ]*[|｜\t][ ]*|[ ]{2,}|[ ]*,[ ]+")
+_SUMMED = re.compile("[合总小共] *计|总 *和")
 _TOTAL = re.compile(r"[|｜ ]*(?:合 *计|总 *计|共 *计|总 *和|小 *计)")
 _FIGURES = re.compile(r"[-−]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?|[-−]?[0-9]+(?:\.[0-9]+)?")
-_UNIT = re.compile(r"(?:万|亿|千)?(?:元|人|件|个|项|户|吨|亩|公里|米|次|家|所|名|例|台|辆|平方米|份|条|起|处|宗|批|座)?$")
-_NOT_SUMMED = re.compile(r"序号|编号|年份|年度|日期|时间|率|比|均|单价|占|排名|增|%|％|代码|电话|级别")
+_UNIT = re.compile(
+    r"(?:万|亿|千)?(?:元|人|件|个|项|户|吨|亩|公里|米|次|家|所|名|例|台|辆|平方米|份|条|起|处|宗|批|座)?$"
+)
+_NOT_SUMMED = re.compile(
+    r"序号|编号|年份|年度|日期|时间|率|比|均|单价|占|排名|增|%|％|代码|电话|级别"
+)
 _SUM_SAID = Say("合计与上面各行之和不符。请核对").text
 
 
 def sums(text: str, context: Context) -> Iterator[Hit]:
     """The 合计 of a simple table, one row a line, that is not the sum of its column."""
-    if context.part or "计" not in text and "总和" not in text:
+    if context.part or "\n" not in text or not _SUMMED.search(text):
         return
     for table in _tables(text):
         yield from _checked(table)

@@ -16,19 +16,96 @@ from bot.text import links, over
 
 # Services that hide where a link leads; a platform's own shortener hides it from reviewers too.
 SHORTENERS = frozenset(
-    "t.cn url.cn w.url.cn dwz.cn dwz.win dwz.lc dwz.mk dwz.date suo.im suo.nz suo.yt mrw.so 985.so"
-    " sourl.cn sourl.co urlc.cn kurl.cn kurl.cc kurl01.cn u6.gg c7.gg m6z.cn x0.nz r6d.cn t.hk.uy"
-    " t.im sina.lt ft12.com 0x9.me 3.cn u.jd.com tb.cn m.tb.cn b23.tv v.douyin.com v.kuaishou.com"
-    " xhslink.com reurl.cc pse.is lihi.cc lihi1.com bit.ly bitly.com j.mp goo.gl tinyurl.com tiny.cc"
-    " is.gd v.gd x.gd ow.ly buff.ly t.co rb.gy cutt.ly s.id shorturl.at surl.li tny.im rebrand.ly"
-    " lnkd.in fb.me t.ly u.nu qr.ae adf.ly bl.ink short.gy shorturl.asia dlvr.it trib.al db.tt"
-    " aka.ms clck.ru vk.cc xurl.es t2m.io soo.gd 2.gy 1url.com 6du.in z8.cx yiu.cc q.cn".split()
+    [
+        "t.cn",
+        "url.cn",
+        "w.url.cn",
+        "dwz.cn",
+        "dwz.win",
+        "dwz.lc",
+        "dwz.mk",
+        "dwz.date",
+        "suo.im",
+        "suo.nz",
+        "suo.yt",
+        "mrw.so",
+        "985.so",
+        "sourl.cn",
+        "sourl.co",
+        "urlc.cn",
+        "kurl.cn",
+        "kurl.cc",
+        "kurl01.cn",
+        "u6.gg",
+        "c7.gg",
+        "m6z.cn",
+        "x0.nz",
+        "r6d.cn",
+        "t.hk.uy",
+        "t.im",
+        "sina.lt",
+        "ft12.com",
+        "0x9.me",
+        "3.cn",
+        "u.jd.com",
+        "tb.cn",
+        "m.tb.cn",
+        "b23.tv",
+        "v.douyin.com",
+        "v.kuaishou.com",
+        "xhslink.com",
+        "reurl.cc",
+        "pse.is",
+        "lihi.cc",
+        "lihi1.com",
+        "bit.ly",
+        "bitly.com",
+        "j.mp",
+        "goo.gl",
+        "tinyurl.com",
+        "tiny.cc",
+        "is.gd",
+        "v.gd",
+        "x.gd",
+        "ow.ly",
+        "buff.ly",
+        "t.co",
+        "rb.gy",
+        "cutt.ly",
+        "s.id",
+        "shorturl.at",
+        "surl.li",
+        "tny.im",
+        "rebrand.ly",
+        "lnkd.in",
+        "fb.me",
+        "t.ly",
+        "u.nu",
+        "qr.ae",
+        "adf.ly",
+        "bl.ink",
+        "short.gy",
+        "shorturl.asia",
+        "dlvr.it",
+        "trib.al",
+        "db.tt",
+        "aka.ms",
+        "clck.ru",
+        "vk.cc",
+        "xurl.es",
+        "t2m.io",
+        "soo.gd",
+        "2.gy",
+        "1url.com",
+        "6du.in",
+        "z8.cx",
+        "yiu.cc",
+        "q.cn",
+    ]
 )
 _HOST = re.compile(r"https?://(?:[^/?#@\s]*@)?([^/?#:\s]+)", re.I)
-_BARE = re.compile(
-    r"(?<![A-Za-z0-9.@/:_-])((?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,6}|(?:[0-9]{1,3}\.){3}[0-9]{1,3}|localhost)"
-    r"(:[0-9]{2,5})?(/[!#-;=?-~]*)?"
-)
+_BARE = re.compile(r"[A-Za-z0-9-]+\.[A-Za-z0-9.-]+(:[0-9]{2,5})?(/[!#-;=?-~]*)?")
+_LOCAL = re.compile(r"localhost(:[0-9]{2,5})?(/[!#-;=?-~]*)?", re.I)
 _INNER_NAME = re.compile(
     r"(?:^|\.)(?:localhost|local|lan|intranet|internal|corp|home|localdomain|private|intra)$"
     r"|^intranet\.|^[a-z0-9_-]+$",
@@ -48,12 +125,22 @@ def addresses(text: str, context: Context) -> Iterator[Hit]:
         found = _HOST.match(text, start, end)
         if found:
             yield from _judged(found[1].lower().rstrip("."), start, end)
-    for match in _BARE.finditer(text):
-        written = match[2] or match[3]
-        if written and not any(s <= match.start() < e for s, e in spans):
-            yield from _judged(match[1].lower(), *match.span())
-    for match in _FILE.finditer(text) if "file" in text or "\\\\" in text else ():
-        yield Hit("private-link", Severity.WARN, *match.span(), _PRIVATE_SAID)
+    bare = _LOCAL.finditer(text) if "localhost" in text else ()
+    for match in (*_BARE.finditer(text), *bare):
+        if any(match.groups()) and not _within(text, match.start(), spans):
+            host = re.split("[:/]", match[0].lower(), maxsplit=1)[0]
+            yield from _judged(host, *match.span())
+    if "file:" in text or "\\\\" in text:
+        for match in _FILE.finditer(text):
+            yield Hit("private-link", Severity.WARN, *match.span(), _PRIVATE_SAID)
+
+
+_JOINED = frozenset("@/:._-")
+
+
+def _within(text: str, at: int, spans: list[tuple[int, int]]) -> bool:
+    """Is it a piece of a link, of a path or of an address of mail?"""
+    return text[at - 1 : at] in _JOINED or any(s <= at < e for s, e in spans)
 
 
 def _judged(host: str, start: int, end: int) -> Iterator[Hit]:
@@ -64,17 +151,18 @@ def _judged(host: str, start: int, end: int) -> Iterator[Hit]:
 
 
 def _inner(host: str) -> bool:
-    try:
-        address = IPv4Address(host)
-    except AddressValueError:
+    if not host[-1:].isdigit():
         return bool(_INNER_NAME.search(host))
-    return not address.is_global
+    try:
+        return not IPv4Address(host).is_global
+    except AddressValueError:
+        return False
 
 
 # ---------------------------------------------------------------- topic
 
 _TOPIC = re.compile(r"#([^#\n]{1,40})#")
-_TAG = re.compile(r"(?<![\w&#])#(?![0-9#])[^#\s，。！？；：、（）()【】《》“”]{1,40}")
+_TAG = re.compile(r"#(?<![\w&#]#)(?![0-9#])[^#\s，。！？；：、（）()【】《》“”]{1,40}")
 _PAIRED_SAID = Say("该平台的话题只有前面一个 #，到空格为止").text
 _OPEN_SAID = Say("该平台的话题前后各一个 #：#话题#").text
 
@@ -82,19 +170,19 @@ _OPEN_SAID = Say("该平台的话题前后各一个 #：#话题#").text
 def topics(text: str, context: Context) -> Iterator[Hit]:
     """#话题# where the platform takes #话题, and the reverse."""
     able = context.capabilities
-    if able is None or able.unit is Unit.NONE or "#" not in text and "＃" not in text:
+    if able is None or able.unit is Unit.NONE or ("#" not in text and "＃" not in text):
         return
-    spans = links(text)
-    paired = [m for m in _TOPIC.finditer(text) if not any(s <= m.start() < e for s, e in spans)]
+    paired = list(_TOPIC.finditer(text))
+    known = [m.span() for m in paired]
     if able.unit is not Unit.WEIBO:
-        for match in paired:
-            if not re.search(r"\s", match[1]):
-                yield Hit("topic", Severity.WARN, *match.span(), _PAIRED_SAID, f"#{match[1]} ")
-        return
-    known = [*spans, *(m.span() for m in paired)]
-    for match in _TAG.finditer(text):
-        if not any(s <= match.start() < e for s, e in known):
-            yield Hit("topic", Severity.WARN, *match.span(), _OPEN_SAID, f"{match[0]}#")
+        wrong = [(m, _PAIRED_SAID, f"#{m[1]} ") for m in paired if not re.search(r"\s", m[1])]
+    else:
+        tags = [m for m in _TAG.finditer(text) if not any(s <= m.start() < e for s, e in known)]
+        wrong = [(m, _OPEN_SAID, f"{m[0]}#") for m in tags]
+    spans = links(text) if wrong else []
+    for match, said, suggestion in wrong:
+        if not any(s <= match.start() < e for s, e in spans):
+            yield Hit("topic", Severity.WARN, *match.span(), said, suggestion)
 
 
 # ---------------------------------------------------------------- missing-alt, map-approval
@@ -115,9 +203,15 @@ _SHOWN = re.compile(
     rf"(?:如图|下图|上图|附图|见图|图为|附件?|附上|扫码查看|点击查看|发布|公布|一图|请看|配图)[^。；\n]{{0,16}}{_MAP}"
     rf"|{_MAP}(?:如下|如图|见下|附后|来了|发布|出炉|[：:]|[（(]见图|[】])"
 )
-_MAP_APPROVED = re.compile(r"审图号|[\u4e00-\u9fffA-Z]{0,3}S ?[（(〔\[]?[0-9]{4}[）)〕\]]? ?[0-9]+ ?号")
-_NO_MAP = re.compile(r"(?:负面清单|作战|施工|产业|招商|创新|权力|服务|知识|就业|教育|学习|工作|活|藏宝|任务)地图")
-_MAP_SAID = Say("地图应在适当位置标明审图号（地图管理条例第十五条起）。请补上，或换为不需审核的示意图").text
+_MAP_APPROVED = re.compile(
+    r"审图号|[\u4e00-\u9fffA-Z]{0,3}S ?[（(〔\[]?[0-9]{4}[）)〕\]]? ?[0-9]+ ?号"
+)
+_NO_MAP = re.compile(
+    r"(?:负面清单|作战|施工|产业|招商|创新|权力|服务|知识|就业|教育|学习|工作|活|藏宝|任务)地图"
+)
+_MAP_SAID = Say(
+    "地图应在适当位置标明审图号（地图管理条例第十五条起）。请补上，或换为不需审核的示意图"
+).text
 
 
 def maps(text: str, context: Context) -> Iterator[Hit]:

@@ -19,7 +19,9 @@ _GAP = r"[ \-‐-—－_]"  # what people put inside long numbers
 _RUN = re.compile(f"[0-9](?:[0-9Xx.]|{_GAP}){{10,}}")
 
 
-def _found(pattern: re.Pattern[str], text: str, run: re.Match[str]) -> Iterator[tuple[int, int, str]]:
+def _found(
+    pattern: re.Pattern[str], text: str, run: re.Match[str]
+) -> Iterator[tuple[int, int, str]]:
     """What group 1 of `pattern` finds in a long number of `text`: start, end, its figures."""
     for match in pattern.finditer(text, run.start(), run.end()):
         yield *match.span(1), re.sub("[^0-9X]", "", match[1].upper())

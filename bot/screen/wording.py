@@ -28,7 +28,9 @@ _BESIDE = re.compile(
     rf"|国内(?:及|和|与|、|或){_REGION}|{_REGION}(?:等国家?|各国)(?!家和地区|家或地区|家（)|中国大陆(?:政府|当局)"
     rf"|出国(?:、|和|或|及)?(?:到|去)?{_REGION}(?!、)(?:旅游|探亲|留学)"
 )
-_BESIDE_SAID = Say("香港、澳门、台湾不得与国家并列，也不与“中国”“国内”对举。请改用“国家和地区”“内地”“大陆”等").text
+_BESIDE_SAID = Say(
+    "香港、澳门、台湾不得与国家并列，也不与“中国”“国内”对举。请改用“国家和地区”“内地”“大陆”等"
+).text
 
 
 def regions(text: str, context: Context) -> Iterator[Hit]:
@@ -53,22 +55,6 @@ def organs(text: str, context: Context) -> Iterator[Hit]:
     if "党的" in text or "新时代" in text:
         for match in _PARTY.finditer(text):
             yield Hit("organ-name", Severity.WARN, *match.span(), _PARTY_SAID)
-
-
-# ---------------------------------------------------------------- repeated-words
-
-_TWICE = re.compile(
-    r"([\u4e00-\u9fff]{3,6})\1|(?<!目)(的)的(?![确士])"
-    r"|(进行|关于|根据|按照|为了|以及|或者|并且|通过|对于|已经|由于|我们|通知|工作|情况|要求)\3(?![地子书函])"
-)
-_TWICE_SAID = Say("字词重复。请删去多余的").text
-
-
-def repeats(text: str, context: Context) -> Iterator[Hit]:
-    """关于关于, 的的, 工作方案工作方案: what was typed or pasted twice."""
-    for match in _TWICE.finditer(text):
-        if not match[0].startswith(("一", "多", "不", "哈", "啊")):
-            yield Hit("repeated-words", Severity.WARN, *match.span(), _TWICE_SAID)
 
 
 # ---------------------------------------------------------------- leader-order
@@ -124,7 +110,9 @@ def read_leaders(source: str, file: str) -> Leaders:
         name, *held = (part.strip() for part in line.split("\t"))
         if not name or len(held) > 1:
             raise ConfigError(
-                "{file} 第 {line} 行：写作 姓名、制表符、职务（几个职务用顿号隔开）", file=file, line=n
+                "{file} 第 {line} 行：写作 姓名、制表符、职务（几个职务用顿号隔开）",
+                file=file,
+                line=n,
             )
         if name in titles:
             raise ConfigError("{file} 第 {line} 行：{name} 写了两次", file=file, line=n, name=name)
