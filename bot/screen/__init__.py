@@ -9,7 +9,7 @@ in docs/screening.md; standing sign-offs rely on identity-number, mobile and ove
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from bot.model import Finding, Severity
@@ -34,6 +34,7 @@ CHECKS: tuple[tuple[tuple[str, ...], Check], ...] = (
     (("sum",), form.sums),
     (("region-wording",), wording.regions),
     (("organ-name",), wording.organs),
+    (("typo",), wording.until),
     (("repeated-post",), earlier.repeated),
     (("short-link", "private-link"), links.addresses),
     (("topic",), links.topics),
@@ -100,8 +101,3 @@ def _as_chosen(finding: Finding, chosen: Mapping[str, Severity | None]) -> Findi
     if severity is None:
         return finding
     return Finding(**{**finding.json(), "severity": severity})
-
-
-def unknown(rules: Iterable[str]) -> list[str]:
-    """Those that are no rule of screening."""
-    return [rule for rule in rules if rule not in RULES]

@@ -28,12 +28,15 @@ def _number(written: str) -> int:
 
 
 _N2 = "([0-9]{1,2}|[一二三四五六七八九]?十[一二三四五六七八九]?|[一二三四五六七八九])"
+_MONTH_N = "([0-9]{1,2}|十[一二三四五六七八九]?|[一二三四五六七八九])"  # 九十月 is two months
 _OF_MONTH = rf"{_N2} ?[日号]"
 _UNTIL_MONTH = re.compile(
-    rf"(?:([0-9]{{4}}|[〇○零一二三四五六七八九]{{4}}) ?年 ?)?(?<![0-9〇○零一二三四五六七八九十历.]){_N2} ?$"
+    rf"(?:([0-9]{{4}}|[〇○零一二三四五六七八九]{{4}}) ?年 ?)?(?<![0-9〇○零一二三四五六七八九十历.]){_MONTH_N} ?$"
 )
 _FROM_MONTH = re.compile(rf" ?{_OF_MONTH}|()(?=份|底|初|中旬|上旬|下旬|末)")
-_ISO = re.compile(r"(?:19|20)(?<![0-9./-]..)([0-9]{2})([-/])([0-9]{1,2})\2([0-9]{1,2})(?![0-9./-])")
+_ISO = re.compile(
+    r"(?:19|20)(?<![0-9./-]..)([0-9]{2})([-/.])([0-9]{1,2})\2([0-9]{1,2})(?![0-9./-])"
+)
 
 
 class Written(NamedTuple):
@@ -62,7 +65,7 @@ def _places(text: str) -> list[Place]:
             day = _number(after[1]) if after[1] else 1  # 13月份: the month alone
             found.append(Place(before.start(), after.end(), Written(year, month, day)))
         at = text.find("月", at + 1)
-    if "-" in text or "/" in text:
+    if "-" in text or "/" in text or "." in text:
         for iso in _ISO.finditer(text):
             written = Written(int(iso[0][:4]), int(iso[3]), int(iso[4]))
             found.append(Place(*iso.span(), written))
@@ -82,10 +85,15 @@ _NAMES = "一二三四五六日"
 _WEEK = "(?:星期|礼拜|周)([一二三四五六日天])"
 _JOIN = "[ ]?(?:、|，|和|至|到|[-—~～－]+)[ ]?"
 _LATER = re.compile(rf"{_JOIN}(?:{_N2} ?月 ?)?{_OF_MONTH}")
+_HOUR = "(?:[0-9]{1,2}(?:[:：][0-9]{2}|[时点](?:[0-9]{1,2}分|半)?))"
 _NAMED = re.compile(
-    r"[ ]?(?:上午|下午|早上|晚上|早|晚)?[ ，,]{0,2}[（(【\[]?(?:[^（）()\n，。；、]{1,10}[，,、 ])?"
-    rf"({_WEEK}(?:{_JOIN}{_WEEK})*)[ ]?[）)】\]]?"
+    rf"[ ]?(?:上午|下午|早上|晚上|早|晚)?{_HOUR}?[ ，,]{{0,2}}[（(【\[]?"
+    rf"(?:[^（）()\n，。；、]{{1,10}}[，,、 ])?[本这下上]?({_WEEK}(?:{_JOIN}{_WEEK})*)[ ]?[）)】\]]?"
 )
+_BEFORE = re.compile(rf"[本这下上]?({_WEEK})[（(]$")  # 星期一（11月24日）
+_SHORT = re.compile(r"(?<![0-9./-])([0-9]{1,2})[/.]([0-9]{1,2}) ?$")  # 11/24（周一）
+_IN_BRACKETS = re.compile(rf"[（(]({_WEEK})")
+_BARE = re.compile(rf"([0-9]{{1,2}})[日号] ?[（(]({_WEEK})")  # 24日（周一）, no month
 _WEEKDAY_SAID = Say("星期与日期不符。请核对是日期错还是星期错").text
 
 
@@ -100,12 +108,36 @@ def days(text: str, context: Context) -> Iterator[Hit]:
         longest = calendar.monthrange(year or 2000, month)[1] if 1 <= month <= 12 else 0
         if not 1 <= day <= longest:
             yield Hit("impossible-date", Severity.WARN, start, end, _IMPOSSIBLE_SAID)
-    if places and any(word in text for word in ("星期", "周", "礼拜")):
+    if any(word in text for word in ("星期", "周", "礼拜")):
         yield from _weekdays(text, places, context)
+        if not places and context.on:
+            yield from _without_month(text, context.on)
+
+
+def _without_month(text: str, on: date) -> Iterator[Hit]:
+    """24日（星期一）: of this month, or of the one it would be near."""
+    for match in _BARE.finditer(text):
+        wrap = on.month % 12 + 1 if int(match[1]) < on.day else (on.month - 2) % 12 + 1
+        days = [day for m in (on.month, wrap) if (day := _day(_year(on, m), m, int(match[1])))]
+        week = _NAMES.index(match[3].replace("天", "日"))
+        if days and all(day.weekday() != week for day in days):
+            right = f"星期{_NAMES[days[0].weekday()]}"
+            yield Hit("weekday", Severity.WARN, *match.span(2), _WEEKDAY_SAID, right)
+
+
+def _year(on: date, month: int) -> int:
+    """The year of a month next to the one of `on`."""
+    return on.year + (month - on.month < -6) - (month - on.month > 6)
 
 
 def _weekdays(text: str, places: list[Place], context: Context) -> Iterator[Hit]:
     end = 0
+    for place in places:
+        if before := _BEFORE.search(text, max(0, place.start - 6), place.start):
+            yield from _compared(text, [place.date], before, context)
+    for named in _IN_BRACKETS.finditer(text):
+        if short := _SHORT.search(text, max(0, named.start() - 7), named.start()):
+            yield from _compared(text, [Written(0, int(short[1]), int(short[2]))], named, context)
     for place in places:
         if place.start < end:
             continue
@@ -171,7 +203,8 @@ def _governed(text: str, day: Written) -> list[date]:
 # ---------------------------------------------------------------- impossible-date, the hour
 
 _COLON = re.compile("[0-9]+[:：][0-9]+(?:[:：][0-9]+)?")
-_SPOKEN = re.compile("([0-9]+) ?[时点](?: ?([0-9]+) ?分(?![之钟数值制]))?")
+_SPOKEN = re.compile("[时点](?<=[0-9][时点])(?: ?([0-9]+) ?分(?![之钟数值制]))?")
+_HOURS = re.compile("[0-9]+$")
 _SAYS_WHEN = re.compile(
     r"(?:[日号午晚晨间早夜至到期时刻分起自于]|截止|[0-9]{2} |[-—~～－] ?)[：: ]?$"
 )
@@ -186,32 +219,30 @@ def times(text: str, context: Context) -> Iterator[Hit]:
     if ":" in text or "：" in text:
         for match in _COLON.finditer(text):
             parts = match[0].replace("：", ":").split(":")
-            if _alone(text, match) and _no_such(text, match, parts):
+            if _no_such(text, *match.span(), parts):
                 yield Hit("impossible-date", Severity.WARN, *match.span(), _TIME_SAID)
     if "时" in text or "点" in text:
         for match in _SPOKEN.finditer(text):
-            spoken = [part for part in match.groups() if part]
-            lasts = len(spoken) == 1 and _LASTS.match(text, match.end())
-            if not lasts and _alone(text, match) and _no_such(text, match, spoken):
-                yield Hit("impossible-date", Severity.WARN, *match.span(), _TIME_SAID)
+            hours = _HOURS.search(text, max(0, match.start() - 4), match.start())
+            lasts = not match[1] and _LASTS.match(text, match.end())
+            parts = [hours[0], *filter(None, match.groups())] if hours and not lasts else []
+            if hours and parts and _no_such(text, hours.start(), match.end(), parts):
+                span = hours.start(), match.end()
+                yield Hit("impossible-date", Severity.WARN, *span, _TIME_SAID)
 
 
-def _alone(text: str, match: re.Match[str]) -> bool:
-    """No piece of a longer figure, path or percentage."""
-    start, end = match.span()
-    return text[start - 1 : start] not in _JOINED and text[end : end + 1] not in _JOINED_ON
-
-
-def _no_such(text: str, match: re.Match[str], parts: list[str]) -> bool:
+def _no_such(text: str, start: int, end: int, parts: list[str]) -> bool:
     if any(len(part) > 2 for part in parts):
         return False
     hour, *minutes = map(int, parts)
     if (hour < 24 or (hour == 24 and not any(minutes))) and all(m < 60 for m in minutes):
         return False
-    says = _SAYS_WHEN.search(text, max(0, match.start() - 4), match.start())
-    if not minutes or "分" in match[0]:
-        return bool(says or minutes)
-    return hour + minutes[0] != 100 and bool(says or hour == 24)
+    if text[start - 1 : start] in _JOINED or text[end : end + 1] in _JOINED_ON:
+        return False  # a piece of a longer figure, a path, a percentage
+    says = _SAYS_WHEN.search(text, max(0, start - 4), start)
+    if ":" in text[start:end] or "：" in text[start:end]:
+        return hour + minutes[0] != 100 and bool(says or hour == 24)
+    return bool(says or minutes)
 
 
 # ---------------------------------------------------------------- relative-time

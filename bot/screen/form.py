@@ -85,8 +85,8 @@ def _opens_nothing(text: str, at: int) -> bool:
 # number without 第 and without a leading zero.
 _OPENING, _CLOSING = "[〔\\[【（(［〈<{﹝「〖]", "[〕\\]】）)］〉>}﹞」〗]"
 _ORDER = r"[ ]?(第)?[ ]?(0*)([1-9][0-9]{0,4})[ ]?号(?!楼|线|院|台风|馆|门|机|房)"
-_NUMBERED = re.compile(rf"({_OPENING})[ ]?((?:19|20)?[0-9]{{2}})年?[ ]?({_CLOSING}?){_ORDER}")
-_BARE = re.compile(rf"[发函]()((?:19|20)[0-9]{{2}})(?:年|({_CLOSING})){_ORDER}")
+_NUMBERED = re.compile(rf"({_OPENING})[ ]?((?:19|20)?[0-9]{{2}})(年?)[ ]?({_CLOSING}?){_ORDER}")
+_BARE = re.compile(rf"[发函]()((?:19|20)[0-9]{{2}})(年?)({_CLOSING}?){_ORDER}")
 _SIGN = re.compile(r"(?<![A-Za-z0-9])[\u4e00-\u9fff]{2,12}$")
 # Numbers of permits, filings, judgments and maps have forms of their own.
 _NO_DOCUMENT = re.compile(
@@ -106,12 +106,13 @@ def document_numbers(text: str, context: Context) -> Iterator[Hit]:
     if "号" not in text:
         return
     for match in (*_NUMBERED.finditer(text), *_BARE.finditer(text)):
-        opens, year, closes, ordinal, zeros, number = match.groups()
+        opens, year, named, closes, ordinal, zeros, number = match.groups()
         at = match.start() if opens else match.start() + 1
+        at -= text[at - 1 : at] == " "
         signed = _SIGN.search(text[max(0, at - 13) : at])
         if not signed or _NO_DOCUMENT.search(signed[0]):
             continue
-        right = opens == "〔" and closes == "〕" and len(year) == 4 and not ordinal and not zeros
+        right = (opens, closes, len(year)) == ("〔", "〕", 4) and not (named or ordinal or zeros)
         if not right and _surely(signed[0], year, opens, closes, ordinal):
             sign = _sign(signed[0])
             full = year if len(year) == 4 else f"{'20' if year < '50' else '19'}{year}"

@@ -108,9 +108,10 @@ _BARE = re.compile(r"[A-Za-z0-9-]+\.[A-Za-z0-9.-]+(:[0-9]{2,5})?(/[!#-;=?-~]*)?"
 _LOCAL = re.compile(r"localhost(:[0-9]{2,5})?(/[!#-;=?-~]*)?", re.I)
 _INNER_NAME = re.compile(
     r"(?:^|\.)(?:localhost|local|lan|intranet|internal|corp|home|localdomain|private|intra)$"
-    r"|^intranet\.|^[a-z0-9_-]+$",
+    r"|(?:^|\.)intranet\.|^[a-z0-9_-]+$",
     re.I,
 )
+_OTHER = re.compile(r"(?:s?ftp|smb|wss?)://([^/?#:\s]+)[!#-;=?-~]*", re.I)
 _FILE = re.compile(r"file://\S+|(?<![\\\w])\\\\[A-Za-z0-9._-]+\\[^\s，。；）]+", re.I)
 _SHORT_SAID = Say("短链接看不出去向。请改用原网址").text
 _PRIVATE_SAID = Say("内部网络的地址，公众打不开。请改用公开的网址").text
@@ -130,6 +131,9 @@ def addresses(text: str, context: Context) -> Iterator[Hit]:
         if any(match.groups()) and not _within(text, match.start(), spans):
             host = re.split("[:/]", match[0].lower(), maxsplit=1)[0]
             yield from _judged(host, *match.span())
+    if "://" in text and len(spans) < text.count("://"):
+        for match in _OTHER.finditer(text):
+            yield from _judged(match[1].lower(), *match.span())
     if "file:" in text or "\\\\" in text:
         for match in _FILE.finditer(text):
             yield Hit("private-link", Severity.WARN, *match.span(), _PRIVATE_SAID)
@@ -201,7 +205,7 @@ _MAP = "(?:行政区划|政区|交通|旅游|水系|地形|影像|卫星|疫情|
 _MAPS = re.compile(_MAP)
 _SHOWN = re.compile(
     rf"(?:如图|下图|上图|附图|见图|图为|附件?|附上|扫码查看|点击查看|发布|公布|一图|请看|配图)[^。；\n]{{0,16}}{_MAP}"
-    rf"|{_MAP}(?:如下|如图|见下|附后|来了|发布|出炉|[：:]|[（(]见图|[】])"
+    rf"|{_MAP}(?:[（(][^（）()\n]{{1,8}}[）)])?(?:如下|如图|见下|见附|附后|来了|发布|出炉|[：:]|[（(]见图|[】])"
 )
 _MAP_APPROVED = re.compile(
     r"审图号|[\u4e00-\u9fffA-Z]{0,3}S ?[（(〔\[]?[0-9]{4}[）)〕\]]? ?[0-9]+ ?号"

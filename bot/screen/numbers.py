@@ -14,7 +14,7 @@ from bot.language import Say
 from bot.model import Severity
 from bot.screen.base import Context, Hit
 
-_GAP = r"[ \-‐-—－_]"  # what people put inside long numbers
+_GAP = r"[ \-‐-—－_·]"  # what people put inside long numbers
 # Every rule below looks only inside such runs: most texts hold none, and this one pattern says so.
 _RUN = re.compile(f"[0-9](?:[0-9Xx.]|{_GAP}){{10,}}")
 
@@ -30,9 +30,10 @@ def _found(
 def check(text: str, context: Context) -> Iterator[Hit]:
     """identity-number, mobile and bank-card: a place is told once, as the first of them."""
     for run in _RUN.finditer(text):
+        figures = sum(map(str.isdigit, run[0]))
         taken: list[tuple[int, int]] = []
-        for rule in (_identity_numbers, _mobiles, _bank_cards):
-            for hit in rule(text, run):
+        for least, rule in ((15, _identity_numbers), (11, _mobiles), (15, _bank_cards)):
+            for hit in rule(text, run) if figures >= least else ():
                 if not any(start < hit.end and hit.start < end for start, end in taken):
                     taken.append((hit.start, hit.end))
                     yield hit
@@ -109,7 +110,7 @@ def _is_credit_code(number: str) -> bool:
 
 # An amount of 11 figures (150亿元 written out) is not one, nor a part of a longer number.
 _MOBILE = re.compile(
-    rf"(?<![0-9])(?<![0-9][.])(?:(?:00)?86{_GAP}{{0,2}})?"
+    rf"(?<![0-9])(?<![0-9][.])(?:(?:00)?86{_GAP}{{0,2}}|0)?"
     rf"(1[3-9][0-9](?:{_GAP}?[0-9]{{4}}{_GAP}?|[.][0-9]{{4}}[.])[0-9]{{4}})(?!-?[0-9])"
 )
 # Grouped otherwise, the figures of a table would be taken for one: only after a word that says so.

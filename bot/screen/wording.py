@@ -25,6 +25,7 @@ _BESIDE = re.compile(
     rf"(?!地区|同胞|居民|特别行政区|特区|当局|问题|海峡|岛|[^，。；\n]{{0,24}}地区)[^，。；\n]{{0,12}}?(?:等国|国家|各国|[0-9一二三四五六七八九十]+国)"
     rf"|{_REGION}(?:、|和|与)(?:{_COUNTRIES})[^，。；\n]{{0,12}}?(?:等国(?!家和地区|家或地区|家（地区)|[0-9一二三四五六七八九十]+国)"
     rf"|(?<![和与及、同])中国(?:、|和|与|及)(?:台湾|香港|澳门)(?!当局)"
+    rf"|中国(?:、(?:{_COUNTRIES}))+(?:、|和|与|及)(?:台湾|香港|澳门)(?!地区|同胞|居民|特别行政区|当局|等国家和地区)"
     rf"|国内(?:及|和|与|、|或){_REGION}|{_REGION}(?:等国家?|各国)(?!家和地区|家或地区|家（)|中国大陆(?:政府|当局)"
     rf"|出国(?:、|和|或|及)?(?:到|去)?{_REGION}(?!、)(?:旅游|探亲|留学)"
 )
@@ -38,6 +39,20 @@ def regions(text: str, context: Context) -> Iterator[Hit]:
     if "台湾" in text or "香港" in text or "澳门" in text or "港澳" in text or "中国大陆" in text:
         for match in _BESIDE.finditer(text):
             yield Hit("region-wording", Severity.WARN, *match.span(), _BESIDE_SAID)
+
+
+# ---------------------------------------------------------------- typo
+
+# 报名截止10月底 is right: what ends stands before it.
+_UNTIL = re.compile(r"(?<![名报请稿标间题款收期受时投缴费售票日])截止(?=[0-9]{1,4} ?[年月日])")
+_UNTIL_SAID = Say("疑似错别字。请按建议改，或核对").text
+
+
+def until(text: str, context: Context) -> Iterator[Hit]:
+    """截止10月底 for 截至10月底."""
+    if "截止" in text:
+        for match in _UNTIL.finditer(text):
+            yield Hit("typo", Severity.WARN, *match.span(), _UNTIL_SAID, "截至")
 
 
 # ---------------------------------------------------------------- organ-name
