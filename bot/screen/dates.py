@@ -131,13 +131,8 @@ def _year(on: date, month: int) -> int:
 
 
 def _weekdays(text: str, places: list[Place], context: Context) -> Iterator[Hit]:
+    yield from _other_forms(text, places, context)
     end = 0
-    for place in places:
-        if before := _BEFORE.search(text, max(0, place.start - 6), place.start):
-            yield from _compared(text, [place.date], before, context)
-    for named in _IN_BRACKETS.finditer(text):
-        if short := _SHORT.search(text, max(0, named.start() - 7), named.start()):
-            yield from _compared(text, [Written(0, int(short[1]), int(short[2]))], named, context)
     for place in places:
         if place.start < end:
             continue
@@ -152,6 +147,17 @@ def _weekdays(text: str, places: list[Place], context: Context) -> Iterator[Hit]
             more = _LATER.match(text, end) if named else None
             days = [_after(days[-1], more)] if more else []
             end = more.end() if more else end
+
+
+def _other_forms(text: str, places: list[Place], context: Context) -> Iterator[Hit]:
+    """星期一（11月24日） and 11/24（周一）."""
+    for place in places:
+        if before := _BEFORE.search(text, max(0, place.start - 6), place.start):
+            yield from _compared(text, [place.date], before, context)
+    for week in _IN_BRACKETS.finditer(text):
+        if short := _SHORT.search(text, max(0, week.start() - 7), week.start()):
+            day = Written(0, int(short[1]), int(short[2]))
+            yield from _compared(text, [day], week, context)
 
 
 def _after(before: Written, more: re.Match[str]) -> Written:
