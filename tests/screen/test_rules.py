@@ -572,3 +572,31 @@ def test_what_the_account_has_said_before() -> None:
     like = text.replace("26日", "27日")
     assert [(f.rule, f.severity) for f in screen(like, context=said)] == [("repeated-post", NOTE)]
     assert screen("云澜县卫生健康局关于冬季流感防治的提示，请广大市民注意。", context=said) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "rule", "severity"),
+    [
+        ("内部明电\n关于", "internal-mark", BLOCK),
+        ("供领导参阅，请勿外传", "internal-mark", BLOCK),
+        ("会后收回\n一、", "internal-mark", BLOCK),
+        ("全文（依申请公开）", "not-public", WARN),
+        ("【机密】关于", "secrecy-mark", WARN),
+        ("星期一（11月24日）", "weekday", WARN),
+        ("11/24（周一）", "weekday", WARN),
+        ("24日（星期一）", "weekday", WARN),
+        ("11月24日9:00（周一）", "weekday", WARN),
+        ("截止10月底已完成九成", "typo", WARN),
+        ("国办发 [2018] 123 号", "document-number", WARN),
+        ("现住东风小区6-2-301", "address", WARN),
+    ],
+)
+def test_rarer_forms(text: str, rule: str, severity: Severity) -> None:
+    assert [h[:2] for h in found(text)] == [(rule, severity)]
+
+
+@pytest.mark.parametrize(
+    "text", ["每年九十月份", "24日（星期二）", "报名截止10月底", "11.24%（周）"]
+)
+def test_what_only_looks_like_rarer_forms(text: str) -> None:
+    assert found(text) == []
