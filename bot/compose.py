@@ -7,7 +7,7 @@ voids the sign-off of the one before.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -100,9 +100,14 @@ class Rendered:
 # ---------------------------------------------------------------- rendering
 
 
-def preview(office: Office, conn: Connection, body: Body, keys: Sequence[str]) -> list[Rendered]:
-    """For each account, exactly what would be sent. Raises NotFound for an unknown account."""
-    return [part for row in _accounts(conn, keys) for part in render(office, body, row)]
+def preview(
+    office: Office, conn: Connection, body: Body, keys: Sequence[str], post_id: int | None = None
+) -> list[Rendered]:
+    """For each account, exactly what would be sent. Raises NotFound for an unknown account.
+
+    What is no post yet (`post_id` None) has no parameter in its links.
+    """
+    return [part for row in _accounts(conn, keys) for part in render(office, body, row, post_id)]
 
 
 def _accounts(conn: Connection, keys: Sequence[str]) -> list[RowMapping]:
@@ -115,13 +120,22 @@ def _accounts(conn: Connection, keys: Sequence[str]) -> list[RowMapping]:
     return rows
 
 
-def render(office: Office, body: Body, account: RowMapping) -> list[Rendered]:
+def render(
+    office: Office, body: Body, account: RowMapping, post_id: int | None = None
+) -> list[Rendered]:
     """The parts of a body on one account, in order."""
     able = Capabilities.of(account["capabilities"])
     whole = body.variants.get(account["key"], body.text)
     rule = body.over_limit or able.over_limit
-    texts = _fitted(whole, able, rule, body.link)
-    return [_part(office, body, account, able, n, words) for n, words in enumerate(texts)]
+    texts = [(words, body.link) for words in _fitted(whole, able, rule, body.link)]
+    if able.link_parameter and post_id is not None:
+        texts = [
+            text.with_parameter(
+                *one, able.link_parameter, office.secrets.mark(f"{post_id}/{account['id']}/{n}")
+            )
+            for n, one in enumerate(texts)
+        ]
+    return [_part(office, body, account, able, n, *one) for n, one in enumerate(texts)]
 
 
 def _fitted(whole: str, able: Capabilities, rule: OverLimit, link: str) -> list[str]:
@@ -137,7 +151,13 @@ def _fitted(whole: str, able: Capabilities, rule: OverLimit, link: str) -> list[
 
 
 def _part(
-    office: Office, body: Body, account: RowMapping, able: Capabilities, n: int, words: str
+    office: Office,
+    body: Body,
+    account: RowMapping,
+    able: Capabilities,
+    n: int,
+    words: str,
+    link: str,
 ) -> Rendered:
     answers = body.in_reply_to.get(account["key"], "")
     outgoing = Outgoing(
@@ -146,7 +166,7 @@ def _part(
         language=body.language,
         visibility=body.visibility,
         warning=body.warning if able.warning else "",
-        link=body.link,
+        link=link,
         in_reply_to=answers if n == 0 else PREVIOUS_PART,
         title=body.title if able.title and n == 0 else "",
     )
@@ -192,7 +212,18 @@ def _platform_findings(
         said.append(("answer", "该平台不能在评论下答复"))
     if not (outgoing.text.strip() or outgoing.media):
         said.append(("empty", "正文是空的"))
+    if not outgoing.in_reply_to:
+        said += _content_rules(outgoing.text, able)
     return [Finding(rule, Severity.BLOCK, 0, 0, "", message) for rule, message in said]
+
+
+def _content_rules(words: str, able: Capabilities) -> Iterator[tuple[str, str]]:
+    """What the platform wants of a post's text; an answer may be freer."""
+    links = [words[start:end] for start, end in text.links(words)]
+    if able.link_required and not any(text.host_within(li, able.link_domains) for li in links):
+        yield "link-domain", "该平台要求正文带一个链接，域名须是应用登记的安全域名"
+    if not able.topics and text.TOPIC.search(words):
+        yield "topic", "该平台的接口不收 #话题#，会被去掉，请改写"
 
 
 # ---------------------------------------------------------------- posts
@@ -307,7 +338,7 @@ def _revision(
     if not keys:
         raise Invalid("请至少选一个账号")
     post = locked(conn, post_id)
-    parts = _taken_down(conn, post) or preview(office, conn, body, keys)
+    parts = _taken_down(conn, post) or preview(office, conn, body, keys, post_id)
     manifest = manifest_of(post, parts)
     row = {
         "post_id": post_id,

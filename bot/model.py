@@ -214,10 +214,15 @@ class Task:
 
 @dataclass(frozen=True)
 class Staged:
-    """What staging left on the platform, invisible to the public: upload ids in order."""
+    """What staging left on the platform, invisible to the public: upload ids in order.
+
+    `files`: the pictures themselves, by sha256, where they ride in the publishing request
+    (Capabilities.media_inline); handed over at the call, never stored with the rest.
+    """
 
     media: tuple[str, ...] = ()
     until: datetime | None = None  # when the platform forgets it
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False, compare=False)
 
     def json(self) -> dict[str, Any]:
         return {"media": list(self.media), "until": self.until.isoformat() if self.until else None}
@@ -300,12 +305,17 @@ class Capabilities:
     media_count: int = 0
     media_kinds: tuple[str, ...] = ()
     media_bytes: int = 0  # per file
+    media_inline: bool = False  # pictures ride in the publishing request: see Staged.files
     alt_text: bool = False
     alt_limit: int = 0
     warning: bool = False
     visibilities: tuple[str, ...] = ("public",)
     language: bool = False
     title: bool = False  # shows Outgoing.title
+    topics: bool = True  # keeps #话题# as written
+    link_required: bool = False  # a post must hold a link (an answer need not)
+    link_domains: tuple[str, ...] = ()  # one on these hosts or below them; empty: on any
+    link_parameter: str = ""  # a query parameter that makes one link, so the post, findable
     idempotency: Idempotency = Idempotency.NONE
     idempotency_seconds: int = 0
     listing_depth: int = 0  # how many own posts the listing shows; 0 is all
@@ -314,6 +324,7 @@ class Capabilities:
     replies: RepliesBy = RepliesBy.NONE
     deletions_visible: bool = False  # the platform says when a reply was deleted
     mentions: bool = False  # replies(None, …) lists what mentions the account
+    calls_per_day: int = 0  # a small quota for all calls: polled sparingly; 0 is none
     edit: bool = False
     withdraw: bool = False
     repost: bool = False
@@ -334,7 +345,7 @@ class Capabilities:
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Capabilities:
         values = dict(stored)
-        for name in ("media_kinds", "visibilities"):
+        for name in {"media_kinds", "visibilities", "link_domains"} & values.keys():
             values[name] = tuple(values[name])
         values["unit"] = Unit(values["unit"])
         values["over_limit"] = OverLimit(values["over_limit"])

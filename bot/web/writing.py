@@ -130,7 +130,7 @@ def shown(
     """The form with its preview: each account's text, counted and screened as it would be sent."""
     with visit.office.db.read() as conn:
         choices = _choices(conn, visit.actor, form.keys)
-        parts, findings = _preview(visit.office, conn, form)
+        parts, findings = _preview(visit.office, conn, form, post["id"] if post else None)
         source = source_of(conn, post, compose.current(conn, post)) if post else None
         unit_names = people_units(conn, visit.actor)
     return visit.page(
@@ -154,11 +154,11 @@ def people_units(conn: Connection, actor: Actor) -> list[tuple[int, str]]:
 
 
 def _preview(
-    office: Office, conn: Connection, form: Form
+    office: Office, conn: Connection, form: Form, post_id: int | None
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     if not form.keys:
         return [], []
-    rendered = compose.preview(office, conn, form.body, form.keys)
+    rendered = compose.preview(office, conn, form.body, form.keys, post_id)
     parts = content.alike(
         [content.part(r.account, r.part, r.outgoing.json(), r.digest) for r in rendered]
     )
