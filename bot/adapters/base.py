@@ -91,7 +91,10 @@ class Adapter(ABC):
 
     @classmethod
     async def connect_begin(cls, options: Any, client: Client) -> Connecting:
-        """Where a person goes to let us speak for the account. Raises Unsupported, Later."""
+        """Where a person goes to let us speak for the account.
+
+        Raises Unsupported, Refused (an option is missing), Later.
+        """
         raise Unsupported("{adapter} 没有授权网页，请直接填写凭据", adapter=cls.name)
 
     @classmethod
@@ -395,6 +398,7 @@ ADAPTERS = {
     "board": "bot.adapters.board:Board",
     "byhand": "bot.adapters.byhand:ByHand",
     "mastodon": "bot.adapters.mastodon:Mastodon",
+    "weibo": "bot.adapters.weibo:Weibo",
 }
 
 

@@ -1,0 +1,1177 @@
+"""新浪微博, by its open platform: ordinary applications, those with grants, and the business API.
+
+What an answer means. The code in the body decides, whatever the HTTP status (docs/adapters.md):
+
+| answer                                         | to a write             | to a read       |
+|------------------------------------------------|------------------------|-----------------|
+| no connection was made                         | Later                  | Later           |
+| cut, timed out, half a body                    | Uncertain              | Later           |
+| 2xx with what was asked for                    | Receipt                | the value       |
+| 2xx with anything else, 5xx, 408, 409, no code | Uncertain              | Later           |
+| ACCEPTED 20032, 20044: out, but slowly         | Uncertain              | Later           |
+| BEFORE: refused before anything was done       | Later                  | Later           |
+| RETRY: broke down somewhere within             | Uncertain              | Later           |
+| RATE 10022, 10023, 10024, 20016; 429           | Later(until the reset) | the same        |
+| DUPLICATE                                      | looked up: Receipt, else Refused | Refused |
+| CONTENT, NOT_FOUND; 413                        | Refused                | Refused         |
+| AUTH, BLOCKED (captcha, frozen), APPLICATION; 3xx | AccountBroken       | AccountBroken   |
+| 10014: a call this application may not make    | a post: AccountBroken, else Refused | Refused |
+| 10006, and 401, 403 without a code             | is the token dead? AccountBroken, else Refused |
+| any other code, any other 4xx                  | Refused                | Refused         |
+| a code not listed: 1xxxx with a 5xx; 213xx     | as RETRY; as AUTH      | the same        |
+
+What comes back differs from what was sent: links become t.cn, topics are taken out. So a post is
+found again by the parameter compose put into one of its links, and by its words where it has none.
+An ordinary application is shown its five latest posts, minutes late: Absent is said only where
+those reach back before the attempt. It holds no refresh token and has some hundred calls a day, so
+replies are asked for the whole account, and only when the unread counter, which is free, has risen.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+import secrets
+import unicodedata
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from hmac import compare_digest
+from html import unescape
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+
+from pydantic import Field, field_validator
+
+from bot import text
+from bot.adapters.base import Adapter, Answer, Client, Connecting, Options, retry_after
+from bot.errors import AccountBroken, AdapterError, Later, Refused, Uncertain, Unsupported
+from bot.language import Say
+from bot.model import (
+    Absent,
+    Act,
+    Capabilities,
+    Checked,
+    Found,
+    Idempotency,
+    Identity,
+    Looked,
+    Outgoing,
+    Receipt,
+    RemoteReply,
+    RepliesBy,
+    ReplyPage,
+    Staged,
+    Unit,
+    Unknown,
+    Visible,
+    canonical,
+)
+
+Json = dict[str, Any]
+
+# ---------------------------------------------------------------- what the codes mean
+# fmt: off
+
+ACCEPTED = frozenset({20032, 20044})
+BEFORE = frozenset({10002, 10009, 20014, 21331})
+RETRY = frozenset({10001, 10003, 10010, 10011, 10025, 20607})
+RATE = frozenset({10022, 10023, 10024, 20016, 20505, 20521, 20524})
+AUTH = frozenset({10032, 21301, *range(21314, 21320), 21321, 21325, 21327, 21330, 21332})
+BLOCKED = frozenset({10013, 20015, 20022, 20023, 20031, 20033, 20045, 20507, 21334})
+APPLICATION = frozenset(
+    {10004, 10005, *range(21302, 21314), 21320, 21322, 21323, 21324, 21326}
+    | {21328, 21329, 21333, 21337}
+)
+CONTENT = frozenset(
+    {10018, 20005, 20006, 20008, 20012, 20013, 20018, 20020, 20021, 20049}
+    | {20104, 20130, 20202, 20206, 20207, 20302, 21602}
+)
+DUPLICATE = frozenset({20017, 20019, 20038, 20111, 20306})
+NOT_FOUND = frozenset({20003, 20101, 20112, 20132, 20135, 20201, 20305})
+NO_TOKEN, NOT_GRANTED, BAD_VALUE, PAST_THE_END = 10006, 10014, 10017, 21411
+BY_ADDRESS, TOO_OFTEN = 10022, 20016
+
+# fmt: on
+
+IN_WORDS = {  # of what officers meet; the platform's own words stand beside them
+    10018: Say("图片太大"),
+    20005: Say("图片格式不收"),
+    20006: Say("图片太大"),
+    20008: Say("正文是空的"),
+    20012: Say("超过 140 字"),
+    20013: Say("超过 300 字"),
+    20018: Say("含有不许发布的网址"),
+    20020: Say("被认作广告"),
+    20021: Say("含有不许发布的内容"),
+    20031: Say("要求验证码，请用该账号在网页上登录处理"),
+    20049: Say("超过长微博的字数"),
+    20101: Say("原微博已不在"),
+    20130: Say("对方的设置不允许评论"),
+    20201: Say("原评论已不在"),
+    20206: Say("对方只许关注的人评论"),
+    20207: Say("对方只许可信用户评论"),
+    21316: Say("授权已被收回"),
+    21319: Say("授权已被收回"),
+    21321: Say("应用未过审核，授权用户已满"),
+    21327: Say("授权已到期"),
+    21334: Say("账号状态异常，请登录处理"),
+}
+
+# ---------------------------------------------------------------- figures
+
+OFFICIAL = "https://api.weibo.com"
+HOSTS = {  # of which option → host beside the official one
+    "business_url": "https://c.api.weibo.com",
+    "remind_url": "https://rm.api.weibo.com",
+    "upload_url": "https://upload.api.weibo.com",
+}
+BUSINESS = frozenset(  # what c.api.weibo.com has a twin of
+    {f"comments/{c}" for c in ("to_me", "by_me", "mentions", "reply", "destroy", "show_batch")}
+    | {f"statuses/{c}" for c in ("update", "upload_pic", "upload_url_text", "repost", "destroy")}
+    | {"statuses/user_timeline", "statuses/mentions", "statuses/count"}
+)
+STREAMS = (  # what speaks to the account, and the unread counter of each
+    ("comments/to_me", "cmt"),
+    ("comments/mentions", "mention_cmt"),
+    ("statuses/mentions", "mention_status"),
+)
+EPOCH = 515483463  # seconds: an id is (unix time - EPOCH) << 22, and a number within the second
+SKEW = timedelta(minutes=5)  # between our clock and theirs
+OVERLAP = 600 << 22  # of ids: comments approved late stand below those already read
+WINDOW = 200  # how far a walk of the whole account looks back, in each stream
+MANY, FEW = 200, 50  # of comments in a page: the most it may hold, and the least of the most
+AT_ONCE = 4  # such pages in one call
+PAGES = 20  # of a listing of our own, where it has pages
+KEPT = 0.3  # of the quota, for publishing
+HOUR = timedelta(hours=1)
+
+Grant = Literal["update", "upload", "upload_url_text", "repost", "destroy", "long_text"]
+
+
+class WeiboOptions(Options):
+    """An application's own page in Weibo's console tells all of these."""
+
+    app_key: str = ""
+    app_secret_file: str = ""  # the path of a file that holds the App Secret
+    redirect_uri: str = ""  # 授权回调页, exactly as registered
+    access: Literal["ordinary", "business"] = "ordinary"
+    grants: tuple[Grant, ...] = ()  # calls an ordinary application was granted besides
+    safe_domains: tuple[str, ...] = ()  # 安全域名: `share` wants a link to one of them
+    rip: str = ""  # the address this server is seen under from outside
+    link_parameter: str = Field("gk", pattern=r"^[A-Za-z0-9_]*$")  # empty: links are left alone
+    reserve: int = Field(0, ge=0, le=100)  # characters of the limit left unused
+    calls_per_day: int = Field(100, ge=0)  # the console's figure; 0 is no quota
+    url: str = OFFICIAL
+    business_url: str = ""
+    remind_url: str = ""
+    upload_url: str = ""
+    web_url: str = "https://weibo.com"  # where people read posts
+
+    @field_validator("url", "business_url", "remind_url", "upload_url", "web_url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        parts = urlsplit(value.strip())
+        secure = parts.scheme == "https" or _is_here(parts.hostname or "")
+        if value and not (secure and parts.scheme in ("http", "https") and parts.hostname):
+            raise ValueError(str(Say("要写 https:// 开头的地址")))
+        return value.strip().rstrip("/")
+
+    @field_validator("rip")
+    @classmethod
+    def _outside(cls, value: str) -> str:
+        try:
+            return str(ipaddress.IPv4Address(value)) if value else ""
+        except ValueError:
+            raise ValueError(str(Say("写本服务器的公网 IPv4 地址，如 211.156.0.1"))) from None
+
+    @field_validator("safe_domains")
+    @classmethod
+    def _hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(not re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", domain) for domain in value):
+            raise ValueError(str(Say("只写域名，如 www.example.gov.cn")))
+        return tuple(domain.lower() for domain in value)
+
+    def may(self, grant: Grant) -> bool:
+        """Has the application this call? The business API has all; long text is a grant there too."""
+        return grant in self.grants or (self.access == "business" and grant != "long_text")
+
+    def host(self, name: str) -> str:
+        """Another host than the main one: a stand-in for Weibo stands in for all of its hosts."""
+        given: str = getattr(self, name)
+        return given or (HOSTS[name] if self.url == OFFICIAL else self.url)
+
+
+def _is_here(host: str) -> bool:
+    return host in ("127.0.0.1", "::1", "localhost")
+
+
+class Weibo(Adapter):
+    name = "weibo"
+    label = "新浪微博"
+    letter = "微"
+    options: WeiboOptions
+    options_model = WeiboOptions
+    capabilities = Capabilities(
+        text_limit=140,
+        unit=Unit.WEIBO,
+        media_count=1,
+        media_kinds=("image/jpeg", "image/png", "image/gif"),
+        media_bytes=5 * 1024 * 1024 - 1,
+        media_inline=True,
+        topics=False,
+        link_required=True,
+        link_parameter="gk",
+        idempotency=Idempotency.FINDABLE,
+        listing_depth=5,
+        listing_lag_seconds=120,  # 20032 speaks of one or two minutes
+        replies=RepliesBy.POLL,
+        mentions=True,
+        calls_per_day=100,
+        answer=True,
+        writes_per_hour=30,
+    )
+
+    @classmethod
+    def capabilities_of(cls, options: WeiboOptions) -> Capabilities:
+        freely = options.may("update")
+        able = cls.capabilities.json() | {
+            "text_limit": (2000 if options.may("long_text") else 140) - options.reserve,
+            "media_count": 9 if options.may("upload_url_text") else 1,
+            "media_inline": not options.may("upload_url_text"),
+            "topics": freely,
+            "link_required": not freely,
+            "link_domains": () if freely else options.safe_domains,
+            "link_parameter": options.link_parameter,
+            "listing_depth": 0 if options.access == "business" else 5,
+            "calls_per_day": options.calls_per_day,
+            "withdraw": options.may("destroy"),
+            "repost": options.may("repost"),
+        }
+        return Capabilities.of(able)
+
+    # ------------------------------------------------------------ who are we
+
+    async def check(self) -> Checked:
+        """The name is read off our newest post: no call tells it alone."""
+        info, at = await self._token()
+        uid, app = str(info["uid"]), str(info.get("appkey") or "")
+        if self.options.app_key and app and app != self.options.app_key:
+            raise AccountBroken("这份凭据是发给另一个应用（{app}）的，请重新连接账号", app=app)
+        await self._afford(0)
+        latest = await self._timeline({"count": "20"})
+        name = next((_name(s["user"]) for s in latest.rows if _is_one(s.get("user"))), "") or uid
+        identity = Identity(uid, name, f"{self.options.web_url}/{uid}")
+        return Checked(identity, self.capabilities_of(self.options), _ends(info, at))
+
+    async def _token(self) -> tuple[Json, datetime]:
+        """What Weibo says of our token, and when. Raises AccountBroken, Later."""
+        form = {"access_token": self._credential}
+        answer = await self.client.read(
+            f"{self.options.url}/oauth2/get_token_info", method="POST", data=form
+        )
+        info, code = answer.json(), _code(answer)
+        if code is None and answer.status < 300 and isinstance(info, dict) and info.get("uid"):
+            if (_number(info.get("expire_in")) or 1) > 0:
+                return info, answer.at
+            code = 21327
+        if code is None:
+            raise Later("微博一时不能核对授权", scope="host", raw=answer.raw)
+        if code in RATE:
+            raise await self._limited(answer, code)
+        raise self._by_code(answer, 21301 if code == NO_TOKEN else code)
+
+    # ------------------------------------------------------------ publishing
+
+    async def stage(self, outgoing: Outgoing, files: Mapping[str, bytes]) -> Staged:
+        """Pictures are uploaded one by one where several are allowed; else they ride in `share`."""
+        if not self.options.may("upload_url_text"):
+            return Staged(tuple(m.sha256 for m in outgoing.media), files=files)
+        ids, until = [], None
+        for media in outgoing.media:
+            answer = await self._post(
+                "statuses/upload_pic", files=_picture(media.kind, files[media.sha256])
+            )
+            value = await self._value(answer)
+            if not (isinstance(value, dict) and value.get("pic_id")):
+                raise Later("微博没有收好图片，稍后再传", raw=answer.raw)
+            ids.append(str(value["pic_id"]))
+            until = until or answer.at + timedelta(hours=20)  # how long it keeps them is not told
+        return Staged(tuple(ids), until)
+
+    async def publish(self, outgoing: Outgoing, staged: Staged, key: str) -> Receipt:
+        if outgoing.in_reply_to:
+            return await self._comment(outgoing)
+        answer = await self._publish(outgoing, staged)
+        status = await self._made(answer, outgoing)
+        return self._receipt(status, _shortfalls(status, outgoing))
+
+    async def _publish(self, outgoing: Outgoing, staged: Staged) -> Answer:
+        """By the freest call this application has."""
+        form = {"status": outgoing.text, **self._rip}
+        if outgoing.media and self.options.may("upload_url_text"):
+            form |= {"pic_id": ",".join(staged.media), **self._long(outgoing)}
+            return await self._write("statuses/upload_url_text", data=form)
+        if outgoing.media:
+            [media] = outgoing.media
+            pic = _picture(media.kind, staged.files[media.sha256])
+            call = "statuses/upload" if self.options.may("upload") else "statuses/share"
+            return await self._write(call, data=form, files=pic)
+        if self.options.may("update"):
+            form |= {"visible": "0", **self._long(outgoing)}
+            return await self._write("statuses/update", data=form)
+        return await self._write("statuses/share", data=form)
+
+    def _long(self, outgoing: Outgoing) -> dict[str, str]:
+        long = text.count(outgoing.text, Unit.WEIBO) > 140
+        return {"is_longtext": "1"} if long and self.options.may("long_text") else {}
+
+    @property
+    def _rip(self) -> dict[str, str]:
+        return {"rip": self.options.rip} if self.options.rip else {}
+
+    async def _comment(self, outgoing: Outgoing) -> Receipt:
+        """Under a comment, or under a post that named us; ids do not tell which of the two."""
+        to = outgoing.in_reply_to
+        form = {"comment": outgoing.text, "comment_ori": "0", **self._rip}
+        if asked := await self._one_comment(to):
+            under = _id(asked.get("status") or {})
+            form |= {"cid": to, "id": under, "without_mention": "1"}  # the signed words, no more
+            answer = await self._write("comments/reply", data=form)
+        elif await self._status(to):
+            answer = await self._write("comments/create", data={**form, "id": to})
+        else:
+            raise Refused("要答复的内容在微博上已不在")
+        return self._comment_receipt(await self._made(answer, outgoing))
+
+    async def _made(self, answer: Answer, outgoing: Outgoing) -> Json:
+        """What a write made; what Weibo calls a repetition is looked for, since it may be ours."""
+        value = answer.json()
+        if answer.status < 300 and _code(answer) is None and _is_one(value):
+            return dict(value)
+        if _code(answer) not in DUPLICATE:
+            raise await self._trouble(answer, written=True, post=not outgoing.in_reply_to)
+        try:
+            own = await self._own(outgoing, answer.at - timedelta(days=1))
+        except Later as error:
+            said = Say("微博称与已发的内容重复，正在回查是不是这一条")
+            raise Uncertain(said, raw=answer.raw) from error
+        if found := await self._match(own.rows, outgoing, frozenset()):
+            return found
+        said = Say("微博称与已发的内容重复（{code}），可能已经发出：请核对", code=_code(answer))
+        raise Refused(said, raw=answer.raw)
+
+    async def withdraw(self, receipt: Receipt, key: str) -> Receipt:
+        if _is_comment(receipt):
+            form = {"cid": receipt.remote_id, **self._rip}
+            return await self._destroyed(receipt, "comments/destroy", form)
+        if not self.options.may("destroy"):
+            raise Unsupported("微博不许这个应用删除微博，请用该账号在手机或网页上删除")
+        return await self._destroyed(receipt, "statuses/destroy", {"id": receipt.remote_id})
+
+    async def _destroyed(self, receipt: Receipt, call: str, form: Mapping[str, str]) -> Receipt:
+        answer = await self._write(call, data=form)
+        taken = answer.status < 300 and _code(answer) is None and _is_one(answer.json())
+        if taken or _code(answer) in (20101, 20135, 20201):
+            return receipt
+        raise await self._trouble(answer, written=True)
+
+    async def repost(self, remote_id: str, key: str) -> Receipt:
+        if not self.options.may("repost"):
+            raise Unsupported("微博不许这个应用转发，请用该账号在手机或网页上转发")
+        form = {"id": remote_id, "is_comment": "0", **self._rip}
+        answer = await self._write("statuses/repost", data=form)
+        value = answer.json()
+        if answer.status < 300 and _code(answer) is None and _is_one(value):
+            return self._receipt(value)
+        raise await self._trouble(answer, written=True)
+
+    # ------------------------------------------------------------ looking up
+
+    async def find(
+        self, outgoing: Outgoing, key: str, since: datetime, taken: frozenset[str]
+    ) -> Looked:
+        own = await self._own(outgoing, since)
+        if found := await self._match(own.rows, outgoing, taken):
+            if outgoing.in_reply_to:
+                return Found(self._comment_receipt(found))
+            return Found(self._receipt(found, _shortfalls(found, outgoing)))
+        return Unknown(own.why) if own.why else Absent()
+
+    async def _own(self, outgoing: Outgoing, since: datetime) -> _Own:
+        """What we wrote of that kind since then, as far as Weibo lists it."""
+        if outgoing.in_reply_to:
+            return await self._back_to(since, "comments/by_me", FEW)
+        return await self._back_to(since, "statuses/user_timeline", self._most)
+
+    @property
+    def _most(self) -> int:
+        return 100 if self.options.access == "business" else 20  # and five are shown
+
+    async def _back_to(self, since: datetime, call: str, count: int) -> _Own:
+        """A listing, newest first, until it provably reaches back before `since`."""
+        seen: dict[str, Json] = {}
+        since, params = since - SKEW, {"count": str(count)}
+        for _ in range(PAGES):
+            page = await self._page(call, params)
+            since = min(since, since - (datetime.now(UTC) - page.at))  # their clock is behind
+            fresh = {_id(row): row for row in page.rows if _id(row) not in seen}
+            seen |= fresh
+            if _reaches(list(fresh.values()), since) or len(seen) >= (page.total or 0) > 0:
+                return _Own(list(seen.values()), since)
+            if page.total == 0 and not seen:
+                return _Own([], since)
+            if not fresh or not self._pages(call):
+                break
+            params["max_id"] = str(int(min(fresh, key=int)) - 1)
+        said = Say("微博只列出最近 {n} 条，没有回到发送之前", n=len(seen))
+        return _Own(list(seen.values()), since, str(said))
+
+    def _pages(self, call: str) -> bool:
+        """An ordinary application is shown the newest posts and no further page."""
+        return self.options.access == "business" or call != "statuses/user_timeline"
+
+    async def _match(
+        self, rows: Sequence[Json], outgoing: Outgoing, taken: frozenset[str]
+    ) -> Json | None:
+        """By the parameter in a link; by the words where there is none, or no link can be read."""
+        standing = [r for r in reversed(rows) if _id(r) not in taken and _is_kind(r, outgoing)]
+        if not (mark := self._mark(outgoing)):
+            return next((r for r in standing if _same_words(r, outgoing)), None)
+        if found := next((r for r in standing if mark in _said(r)), None):
+            return found
+        short = sorted({link for r in standing for link in _SHORT.findall(_text(r))})
+        if not short:
+            return next((r for r in standing if _same_words(r, outgoing)), None)
+        known = await self._expanded(short)
+        for row in standing:
+            links = [known[li] for li in _SHORT.findall(_text(row)) if li in known]
+            if any(mark in link for link in links) or (not links and _same_words(row, outgoing)):
+                return row
+        return None
+
+    def _mark(self, outgoing: Outgoing) -> str:
+        """The name=value that compose put into a link; "" where there is none."""
+        if not self.options.link_parameter:
+            return ""
+        found = re.search(rf"[?&]({self.options.link_parameter}=[0-9a-f]+)", outgoing.text)
+        return found[1] if found else ""
+
+    async def _expanded(self, short: Sequence[str]) -> dict[str, str]:
+        """Where t.cn links lead, as far as Weibo tells this application."""
+        try:
+            query = [("url_short", link) for link in short[:20]]
+            value = await self._value(await self._get("short_url/expand", query))
+        except Refused:
+            return {}
+        rows = value.get("urls") if isinstance(value, dict) else value
+        rows = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+        return {str(r.get("url_short")): str(r["url_long"]) for r in rows if r.get("url_long")}
+
+    async def applied(self, act: str, receipt: Receipt, outgoing: Outgoing | None) -> Looked:
+        if act == Act.REPOST and outgoing:
+            return await self._reposted(outgoing.in_reply_to)
+        if act != Act.WITHDRAW:
+            return Unknown()
+        return Absent() if await self._standing(receipt) else Found(receipt)
+
+    async def _reposted(self, remote_id: str) -> Looked:
+        now = datetime.now(UTC)
+        own = await self._back_to(now - 2 * HOUR, "statuses/user_timeline", self._most)
+        for row in own.rows:
+            if _id(row.get("retweeted_status") or {}) == remote_id and _when(row) >= own.since:
+                return Found(self._receipt(row))
+        return Unknown(own.why) if own.why else Absent()
+
+    async def visible(self, receipt: Receipt) -> Visible:
+        """As Weibo says whom it shows it to: outsiders get a login page, whatever stands there."""
+        there = await self._standing(receipt)
+        if not there:
+            return Visible.NO
+        if _is_comment(receipt):
+            return Visible.YES
+        to = there.get("visible")
+        kind = _number(to.get("type")) if isinstance(to, dict) else None
+        if kind is None:
+            return Visible.CANNOT_TELL
+        return Visible.NO if kind else Visible.YES
+
+    async def _standing(self, receipt: Receipt) -> Json | None:
+        one = self._one_comment if _is_comment(receipt) else self._status
+        return await one(receipt.remote_id)
+
+    async def _status(self, status_id: str) -> Json | None:
+        """A post as it stands; None where it is gone."""
+        answer = await self._get("statuses/show", {"id": status_id})
+        if _code(answer) in NOT_FOUND:
+            return None
+        value = await self._value(answer)
+        if not _is_one(value):
+            raise Later("微博的回答不成样子，稍后再读", raw=answer.raw)
+        return None if _number(value.get("deleted")) else dict(value)
+
+    async def _one_comment(self, comment_id: str) -> Json | None:
+        answer = await self._get("comments/show_batch", {"cids": comment_id})
+        if _code(answer) in NOT_FOUND:
+            return None
+        value = await self._value(answer)
+        rows = value.get("comments") if isinstance(value, dict) else value
+        if not isinstance(rows, list):
+            raise Later("微博的回答不成样子，稍后再读", raw=answer.raw)
+        return next((r for r in rows if _is_one(r) and _id(r) == comment_id), None)
+
+    # ------------------------------------------------------------ replies
+
+    async def replies(self, receipt: Receipt | None, cursor: str | None) -> ReplyPage:
+        """Under one post, all of them, oldest first within a page; or what speaks to the account.
+
+        Answers to a comment of ours are told to the account, not under the comment.
+        """
+        if receipt is None:
+            return await self._to_us(cursor)
+        if _is_comment(receipt):
+            raise Unsupported("评论下的答复随账号一起采集")
+        await self._afford(KEPT)
+        walk = _Walk.of(cursor)
+        found: dict[str, Json] = {}
+        for _ in range(AT_ONCE):
+            page = await self._page("comments/show", walk.params(receipt.remote_id))
+            fresh = {_id(row): row for row in page.rows if _id(row) not in found}
+            found |= fresh
+            walk.take(page, fresh)
+            if walk.over:
+                break
+        replies = [self._reply(row, receipt) for row in found.values()]
+        return walk.page_of(tuple(sorted(replies, key=lambda r: (r.at, int(r.remote_id)))))
+
+    async def _to_us(self, cursor: str | None) -> ReplyPage:
+        """Streams one after another, each a page a call, each back to where it was read before.
+
+        The cursor keeps what the next walk must know: the newest of each stream, and the counters.
+        """
+        walk = dict(parse_qsl(cursor or "", keep_blank_values=True))
+        if "ask" not in walk:
+            walk |= await self._wanted(walk, whole=cursor is None)
+        if not walk["ask"]:
+            return _resting(walk)
+        await self._afford(KEPT)
+        at = int(walk["ask"][0])
+        page = await self._stream(at, walk)
+        replies = tuple(self._said_to_us(row, at, walk["uid"]) for row in page.rows)
+        if _onward(walk, at, page):
+            return ReplyPage(replies, cursor=urlencode(walk))
+        walk["ask"] = walk["ask"][1:]
+        for name in ("max", "seen"):
+            walk.pop(name, None)
+        rest = _resting(walk) if not walk["ask"] else ReplyPage(cursor=urlencode(walk))
+        return ReplyPage(replies, rest.cursor, rest.resume, None, rest.complete, rest.why_partial)
+
+    async def _wanted(self, walk: Mapping[str, str], whole: bool) -> dict[str, str]:
+        """Which streams are worth a call: all on a whole walk, else those whose counter rose."""
+        uid = walk.get("uid") or str((await self._token())[0]["uid"])
+        unread = await self._unread(uid)
+        ask = [
+            str(at)
+            for at, (_, counter) in enumerate(STREAMS)
+            if whole or not unread or unread[counter] > int(walk.get(f"n{at}") or 0)
+        ]
+        counts = {f"n{at}": str(unread.get(name, 0)) for at, (_, name) in enumerate(STREAMS)}
+        return {"uid": uid, "ask": "".join(ask), **counts, "cut": ""}
+
+    async def _unread(self, uid: str) -> dict[str, int]:
+        """The counters, which cost nothing; {} where they cannot be had: then all is asked."""
+        url = f"{self.options.host('remind_url')}/2/remind/unread_count.json"
+        try:
+            answer = await self.client.read(url, params={"uid": uid}, headers=self._headers)
+        except Later:
+            return {}
+        if _code(answer) in AUTH:
+            raise await self._trouble(answer)
+        value = answer.json()
+        counts = {n: _number(value.get(n)) for _, n in STREAMS} if isinstance(value, dict) else {}
+        known = {name: count for name, count in counts.items() if count is not None}
+        return known if len(known) == len(STREAMS) else {}
+
+    async def _stream(self, at: int, walk: dict[str, str]) -> _Page:
+        """A page of a stream. One that the application may not read is told, and left out."""
+        params = {"count": str(MANY)}
+        if walk.get(f"since{at}"):
+            params["since_id"] = str(_with_overlap(int(walk[f"since{at}"])))
+        if "max" in walk:
+            params["max_id"] = walk["max"]
+        try:
+            return await self._page(STREAMS[at][0], params)
+        except Refused:
+            if at == 0:
+                raise
+            walk["cut"] = str(Say("应用没有读取“@我的”的权限"))
+            return _Page([], 0, datetime.now(UTC))
+
+    def _said_to_us(self, row: Json, at: int, uid: str) -> RemoteReply:
+        """A comment names its post; a post that names us may repost one of ours."""
+        if STREAMS[at][0] != "statuses/mentions":
+            return self._reply(row, None)
+        reposted = row.get("retweeted_status") or {}
+        ours = _id(reposted) if _id(reposted.get("user") or {}) == uid else ""
+        return self._remote(row, parent_id=ours, root_id=ours, url=self._link(row))
+
+    def _reply(self, row: Json, under: Receipt | None) -> RemoteReply:
+        status = row.get("status") or {}
+        root = under.remote_id if under else _id(status)
+        above = row.get("reply_comment") or {}
+        top = str(row.get("rootid") or "0")
+        parent = _id(above) or (top if top not in ("0", _id(row)) else root)
+        link = (under.url if under else "") or self._link(status)
+        return self._remote(row, parent_id=parent, root_id=root, url=f"{link}#{_id(row)}")
+
+    def _remote(self, row: Json, parent_id: str, root_id: str, url: str) -> RemoteReply:
+        user = row.get("user") or {}
+        about = {name: user.get(name) for name in ("id", "idstr", "screen_name", "verified_type")}
+        lean = {k: v for k, v in row.items() if k not in ("status", "reply_comment")}
+        return RemoteReply(
+            remote_id=_id(row),
+            author_id=_id(user),
+            author_name=_name(user),
+            text=_text(row),
+            at=_when(row),
+            handle=_name(user),
+            raw=canonical({**lean, "user": about}),
+            parent_id=parent_id,
+            root_id=root_id,
+            url=url,
+        )
+
+    # ------------------------------------------------------------ granting access
+
+    @classmethod
+    async def connect_begin(cls, options: WeiboOptions, client: Client) -> Connecting:
+        """`forcelogin`: the browser's own account must not be connected by mistake."""
+        _app_secret(options)
+        state = secrets.token_urlsafe(24)
+        query = {
+            "client_id": options.app_key,
+            "redirect_uri": options.redirect_uri,
+            "response_type": "code",
+            "scope": "all",
+            "state": state,
+            "forcelogin": "true",
+        }
+        return Connecting(f"{options.url}/oauth2/authorize?{urlencode(query)}", state)
+
+    @classmethod
+    async def connect_finish(
+        cls, options: WeiboOptions, client: Client, connecting: Connecting, code: str
+    ) -> str:
+        """`code` may be the whole address the browser was sent to: then its state is checked."""
+        secret = _app_secret(options)
+        form = {
+            "client_id": options.app_key,
+            "client_secret": secret,
+            "grant_type": "authorization_code",
+            "code": _brought(code.strip(), connecting.secret),
+            "redirect_uri": options.redirect_uri,
+        }
+        client.secret = secret
+        url = f"{options.url}/oauth2/access_token"
+        answer = await client.read(url, method="POST", data=form)
+        value = answer.json()
+        if answer.status < 300 and isinstance(value, dict) and value.get("access_token"):
+            return str(value["access_token"])
+        busy = answer.status == 429 or answer.status >= 500 or _code(answer) in BEFORE | RETRY
+        kind = Later if busy else Refused
+        raise kind("微博没有给授权：{words}。请重新来过", words=_words(answer), raw=answer.raw)
+
+    # ------------------------------------------------------------ the wire
+
+    @property
+    def _credential(self) -> str:
+        if not re.fullmatch(r"[!-~]+", self.credential):
+            raise AccountBroken("微博的凭据不能用，请重新连接账号")
+        return self.credential
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        """The token rides in a header: an address ends up in logs."""
+        return {"Authorization": f"OAuth2 {self._credential}"}
+
+    def _url(self, call: str) -> str:
+        if self.options.access == "business" and call in BUSINESS:
+            return f"{self.options.host('business_url')}/2/{call}/biz.json"
+        base = self.options.host("upload_url") if call == "statuses/upload" else self.options.url
+        return f"{base}/2/{call}.json"
+
+    async def _get(self, call: str, params: Any) -> Answer:
+        return await self.client.read(self._url(call), params=params, headers=self._headers)
+
+    async def _post(self, call: str, **request: Any) -> Answer:
+        """An upload: the public cannot see it, so it may be tried again."""
+        return await self.client.read(
+            self._url(call), method="POST", headers=self._headers, **request
+        )
+
+    async def _write(self, call: str, **request: Any) -> Answer:
+        return await self.client.write(self._url(call), headers=self._headers, **request)
+
+    async def _timeline(self, params: Mapping[str, str]) -> _Page:
+        return await self._page("statuses/user_timeline", params)
+
+    async def _page(self, call: str, params: Mapping[str, str]) -> _Page:
+        """A page of a listing. Raises Later, Refused, AccountBroken."""
+        answer = await self._get(call, params)
+        if _code(answer) == PAST_THE_END:
+            return _Page([], None, answer.at)
+        value = await self._value(answer)
+        kind = "comments" if call.startswith("comments/") else "statuses"
+        rows = value.get(kind) if isinstance(value, dict) else None
+        if not isinstance(rows, list) or not all(map(_is_one, rows)):
+            raise Later("微博给的列表不成样子，稍后再读", raw=answer.raw)
+        return _Page(rows, _number(value.get("total_number")), answer.at)
+
+    async def _value(self, answer: Answer) -> Any:
+        """The JSON of an answer to a read. Raises Later, Refused, AccountBroken."""
+        value = answer.json()
+        if answer.status < 300 and _code(answer) is None and value is not None:
+            return value
+        raise await self._trouble(answer)
+
+    # ------------------------------------------------------------ the quota
+
+    async def _afford(self, kept: float) -> None:
+        """Leave the rest of the quota to publishing. Raises Later until it is reset."""
+        if not self.options.calls_per_day:
+            return
+        quota = await self._quota()
+        left, limit = _number(quota.get("remaining_user_hits")), _number(quota.get("user_limit"))
+        if left is not None and limit and left <= limit * kept:
+            raise Later(
+                "微博接口额度只剩 {n} 次，留给发布；额度恢复后继续", n=left, after=_reset(quota)
+            )
+
+    async def _quota(self) -> Json:
+        """account/rate_limit_status, which does not count; {} where it is not told."""
+        try:
+            answer = await self._get("account/rate_limit_status", {})
+        except Later:
+            return {}
+        if _code(answer) in AUTH:
+            raise await self._trouble(answer)
+        value = answer.json()
+        return value if isinstance(value, dict) and answer.status < 300 else {}
+
+    # ------------------------------------------------------------ what went wrong
+
+    async def _trouble(
+        self, answer: Answer, written: bool = False, post: bool = False
+    ) -> AdapterError:
+        """The table above, for whatever is no success. `post`: it was to publish one."""
+        code, status = _code(answer), answer.status
+        if code in RATE:
+            return await self._limited(answer, code)
+        if code is not None and code != NO_TOKEN:
+            return self._by_code(answer, code, written, post)
+        if status == 429:
+            wait = retry_after(answer.headers, answer.at)
+            return Later("微博限制了频率", after=wait, raw=answer.raw)
+        if code is None and (status < 300 or status >= 500 or status in (408, 409)):
+            return self._unclear(answer, written)
+        if status < 400 and code is None:
+            return AccountBroken("微博接口的地址已变，请改 config.toml", raw=answer.raw)
+        if status in (401, 403) or code == NO_TOKEN:
+            try:
+                await self._token()
+            except (AccountBroken, Later) as error:
+                return error
+        return self._refused(answer)
+
+    def _by_code(
+        self, answer: Answer, code: int, written: bool = False, post: bool = False
+    ) -> AdapterError:
+        about: dict[str, Any] = {"code": code, "raw": answer.raw}
+        meaning = _meaning(code, answer)
+        words = Say("{words}", words=_words(answer))
+        if known := IN_WORDS.get(code):
+            words = Say("{known}（{words}）", known=known, words=words)
+        if meaning is BEFORE:
+            return Later("微博一时不能办理：{words}", words=words, **about)
+        if meaning in (RETRY, ACCEPTED):
+            return self._unclear(answer, written)
+        if meaning is AUTH:
+            said = "微博的授权不能用了（{code}）：{words}。请重新连接账号"
+            return AccountBroken(said, words=words, **about)
+        if meaning is BLOCKED:
+            said = "微博要求人工处理这个账号（{code}）：{words}"
+            return AccountBroken(said, words=words, **about)
+        if meaning is APPLICATION or (code == NOT_GRANTED and post):
+            said = "微博不许这个应用调用（{code}）：{words}。请在开放平台核对应用的设置"
+            return AccountBroken(said, words=words, **about)
+        return self._refused(answer, words)
+
+    def _refused(self, answer: Answer, words: Say | None = None) -> Refused:
+        words = words or Say("{words}", words=_words(answer))
+        if (code := _code(answer)) is None:
+            return Refused("微博拒绝：{words}", words=words, raw=answer.raw)
+        return Refused("微博拒绝（{code}）：{words}", code=code, words=words, raw=answer.raw)
+
+    def _unclear(self, answer: Answer, written: bool) -> Uncertain | Later:
+        if not written:
+            return Later("微博一时不能应答（{words}）", words=_words(answer), raw=answer.raw)
+        said = "微博的回答不能说明是否收下（{words}），正在回查"
+        return Uncertain(said, words=_words(answer), raw=answer.raw)
+
+    async def _limited(self, answer: Answer, code: int) -> Later:
+        """Nothing was done. The reset is asked for: no answer of Weibo's says when to come again."""
+        wait = retry_after(answer.headers, answer.at) or _reset(await self._quota())
+        wait = max(wait, HOUR) if code == TOO_OFTEN else wait
+        scope = "host" if code == BY_ADDRESS else "account"
+        said = "微博限制了频率（{code}），{n} 分钟后继续"
+        minutes = -(-int(wait.total_seconds()) // 60)
+        return Later(said, code=code, n=minutes, after=wait, scope=scope, raw=answer.raw)
+
+    # ------------------------------------------------------------ receipts
+
+    def _link(self, status: Mapping[str, Any]) -> str:
+        """Where people read a post."""
+        author = _id(status.get("user") or {}) or str(status.get("uid") or "")
+        mid = _id(status)
+        return f"{self.options.web_url}/{author}/{mid62(mid)}" if mid and author else ""
+
+    def _receipt(self, status: Json, raw: str = "") -> Receipt:
+        return Receipt(_id(status), self._link(status), _when(status), raw)
+
+    def _comment_receipt(self, comment: Json) -> Receipt:
+        """A comment has no page of its own; the mark in its post's address says that it is one."""
+        link = self._link(comment.get("status") or {}) or self.options.web_url
+        return Receipt(_id(comment), f"{link}#{_id(comment)}", _when(comment))
+
+
+# ---------------------------------------------------------------- listings
+
+
+@dataclass(frozen=True)
+class _Page:
+    """A page of a listing. `total`: the platform's own count, which may exceed what it shows."""
+
+    rows: list[Json]
+    total: int | None
+    at: datetime
+
+
+@dataclass(frozen=True)
+class _Own:
+    """What we wrote, newest first; `why` it may not be all since `since`, or ""."""
+
+    rows: list[Json]
+    since: datetime
+    why: str = ""
+
+
+@dataclass
+class _Walk:
+    """A walk through the comments under one post; the cursor is what of it must be kept.
+
+    Pages are numbered below the newest comment of the first, so that new ones move none. A page
+    may be short or empty in the middle, since Weibo filters after it counts.
+    """
+
+    page: int = 1
+    top: int = 0
+    seen: int = 0
+    total: int = -1  # unknown
+    size: int = MANY
+    since: int = 0  # an incremental walk: only what is newer
+    barren: int = 0  # pages in a row that brought nothing
+
+    @classmethod
+    def of(cls, cursor: str | None) -> _Walk:
+        return cls(**{name: int(value) for name, value in parse_qsl(cursor or "")})
+
+    @property
+    def over(self) -> bool:
+        """By the platform's count; where that tells nothing, at the first page without news."""
+        if self.total < 0 or self.since:
+            return self.barren > 0 or self.seen >= self.total >= 0
+        listed = (self.page - 1) * self.size >= self.total or self.seen >= self.total
+        return listed or self.barren > 1
+
+    def params(self, status_id: str) -> dict[str, str]:
+        params = {"id": status_id, "count": str(MANY), "page": str(self.page)}
+        if self.since:
+            params["since_id"] = str(_with_overlap(self.since))
+        if self.page > 1:
+            params["max_id"] = str(self.top)
+        return params
+
+    def take(self, page: _Page, fresh: Mapping[str, Json]) -> None:
+        if self.page == 1:
+            self.top = max([self.since, *map(int, fresh)])
+            self.size = MANY if len(fresh) > FEW else FEW
+        self.total = self.total if page.total is None else page.total
+        self.seen += len(fresh)
+        self.barren = 0 if fresh else self.barren + 1
+        self.page += 1
+
+    def page_of(self, replies: tuple[RemoteReply, ...]) -> ReplyPage:
+        total = None if self.since or self.total < 0 else self.total
+        if not self.over:
+            return ReplyPage(replies, cursor=urlencode(asdict(self)), total=total)
+        resume = urlencode({"since": self.top}) if self.top else None
+        why = "" if self.since else self._why()
+        return ReplyPage(replies, resume=resume, total=total, complete=True, why_partial=why)
+
+    def _why(self) -> str:
+        """A few that are not shown are usual; where most are not, absence proves no deletion."""
+        if self.seen * 2 >= self.total:
+            return ""
+        said = Say(
+            "平台计 {m} 条，只列出 {n} 条：其余被精选、过滤或已删除", m=self.total, n=self.seen
+        )
+        return str(said)
+
+
+def _onward(walk: dict[str, str], at: int, page: _Page) -> bool:
+    """Note what a page of a stream told; is there more to read of it?"""
+    ids = [int(_id(row)) for row in page.rows]
+    seen, since = int(walk.get("seen", 0)) + len(ids), int(walk.get(f"since{at}") or 0)
+    if ids:
+        walk.setdefault(f"top{at}", str(max(ids)))
+    if not ids or (page.total is not None and seen >= page.total):
+        return False
+    if since and min(ids) <= _with_overlap(since):
+        return False
+    if not since and seen >= WINDOW:
+        walk["cut"] = str(Say("每次只回看最近 {n} 条；更早的随各条微博采集", n=WINDOW))
+        return False
+    walk |= {"max": str(min(ids) - 1), "seen": str(seen)}
+    return True
+
+
+def _resting(walk: Mapping[str, str]) -> ReplyPage:
+    """The end of a walk of the account: where the next one begins."""
+    kept = {name: walk[name] for name in ("uid", "n0", "n1", "n2")}
+    newest = {f"since{at}": walk.get(f"top{at}") or walk.get(f"since{at}") for at in range(3)}
+    resume = urlencode(kept | {name: one for name, one in newest.items() if one})
+    return ReplyPage(resume=resume, complete=not walk["cut"], why_partial=walk["cut"])
+
+
+def _with_overlap(newest: int) -> int:
+    return max(0, newest - OVERLAP)
+
+
+def _reaches(rows: Sequence[Json], since: datetime) -> bool:
+    """Does a page, newest first, go back beyond `since`? Not if its order is odd."""
+    times = [_when(row) for row in rows]
+    return bool(times) and times[-1] < since and times == sorted(times, reverse=True)
+
+
+# ---------------------------------------------------------------- codes, types, times
+
+
+def _code(answer: Answer) -> int | None:
+    """The error code of an answer, a number or its digits; None where there is none."""
+    value = answer.json()
+    return _number(value.get("error_code")) if isinstance(value, dict) else None
+
+
+def _meaning(code: int, answer: Answer) -> frozenset[int]:
+    """Which of the sets above; an empty one where nothing but a refusal is meant."""
+    if code == BAD_VALUE:  # three things in one code: its words tell
+        words = _words(answer).lower()
+        return APPLICATION if "not bind domain" in words else frozenset()
+    for known in (ACCEPTED, BEFORE, RETRY, AUTH, BLOCKED, APPLICATION, CONTENT, DUPLICATE):
+        if code in known:
+            return known
+    if 10000 <= code < 20000 and answer.status >= 500:
+        return RETRY
+    return AUTH if 21300 <= code < 21400 and code != 21335 else frozenset()
+
+
+def _words(answer: Answer) -> str:
+    """The platform's own reason, as short as it can be had, without our credential."""
+    value = answer.json()
+    said = None
+    if isinstance(value, dict):
+        said = value.get("error_description") or value.get("error")
+    return answer.blot(str(said or f"HTTP {answer.status}"))[:200]
+
+
+def _number(value: Any) -> int | None:
+    """Weibo writes numbers as numbers or as strings, and not always the same ones."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return None
+    try:
+        return int(value)
+    except ValueError:
+        return None
+
+
+def _id(value: Any) -> str:
+    """As text: `id` alone may have lost digits on its way. "" where there is none."""
+    row = value if isinstance(value, dict) else {}
+    found = (str(row.get(name) or "") for name in ("mid", "idstr", "id"))
+    return next((one for one in found if one.isascii() and one.isdigit()), "")
+
+
+def _is_one(value: Any) -> bool:
+    return bool(_id(value))
+
+
+def _name(user: Any) -> str:
+    row = user if isinstance(user, dict) else {}
+    return str(row.get("screen_name") or row.get("name") or "")
+
+
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+_TIME = re.compile(r"\w{3} (\w{3}) (\d\d?) (\d\d):(\d\d):(\d\d) ([+-]\d\d)(\d\d) (\d{4})")
+
+
+def _when(row: Mapping[str, Any]) -> datetime:
+    """ "Tue May 31 17:46:55 +0800 2011", in English whatever our locale; else what its id tells."""
+    told = _TIME.fullmatch(str(row.get("created_at")))
+    if told and told[1] in _MONTHS:
+        month, offset = _MONTHS.index(told[1]) + 1, f"{told[6]}:{told[7]}"
+        with suppress(ValueError):
+            return datetime.fromisoformat(
+                f"{told[8]}-{month:02}-{int(told[2]):02}T{told[3]}:{told[4]}:{told[5]}{offset}"
+            ).astimezone(UTC)
+    return datetime.fromtimestamp((int(_id(row)) >> 22) + EPOCH, UTC)
+
+
+def _reset(quota: Mapping[str, Any]) -> timedelta:
+    """Until the quota is reset: seconds to go, or an epoch; else the next full hour."""
+    now = datetime.now(UTC)
+    seconds = _number(quota.get("reset_time_in_seconds")) or 0
+    if seconds > 1_000_000_000:
+        seconds -= int(now.timestamp())
+    if seconds <= 0:
+        seconds = 3600 - (now.minute * 60 + now.second)
+    return timedelta(seconds=min(max(seconds, 60), 86400))
+
+
+def _ends(info: Mapping[str, Any], at: datetime) -> datetime | None:
+    """When the token ends. Lifetimes are whole minutes, so that every check gives the same."""
+    left, made = _number(info.get("expire_in")), _number(info.get("create_at"))
+    if left is None:
+        return None
+    if made is None:
+        return (at + timedelta(seconds=left)).replace(second=0, microsecond=0)
+    lifetime = round((at.timestamp() - made + left) / 60) * 60
+    return datetime.fromtimestamp(made + lifetime, UTC)
+
+
+_BASE62 = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def mid62(mid: str) -> str:
+    """A post's id as it stands in its address: seven digits at a time, from the right, as four."""
+    groups = [mid[max(0, end - 7) : end] for end in range(len(mid), 0, -7)]
+    return "".join(_base62(int(group)).rjust(4, "0") for group in reversed(groups)).lstrip("0")
+
+
+def _base62(number: int) -> str:
+    digits = ""
+    while number:
+        number, digit = divmod(number, 62)
+        digits = _BASE62[digit] + digits
+    return digits
+
+
+# ---------------------------------------------------------------- posts and comments
+
+
+_SHORT = re.compile(r"https?://t\.cn/[A-Za-z0-9]+")
+_PREFIX = re.compile(r"^\s*回复\s*@[^:：\s]+\s*[:：]")
+_MORE = re.compile(r"(?:\.{3}|…+)?\s*全文\s*[:：]?\s*(?:https?://[!-~]+)?\s*$")
+
+
+def _is_comment(receipt: Receipt) -> bool:
+    return "#" in receipt.url
+
+
+def _is_kind(row: Json, outgoing: Outgoing) -> bool:
+    """A post of ours that reposts nothing; a comment of ours that answers what it should."""
+    to = outgoing.in_reply_to
+    if not to:
+        return not row.get("retweeted_status")
+    above, top = _id(row.get("reply_comment")), str(row.get("rootid") or "0")
+    return to in (above or top, _id(row.get("status")) if not above else "")
+
+
+def _text(row: Mapping[str, Any]) -> str:
+    """The whole of it, where Weibo gives a long one whole."""
+    long = row.get("longText")
+    if isinstance(long, dict):
+        long = long.get("content") or long.get("longTextContent")
+    return str(long or row.get("text") or "")
+
+
+def _said(row: Json) -> str:
+    """All of its own fields: where exactly a link's true address stands is not documented."""
+    own = {k: v for k, v in row.items() if k not in ("user", "status", "retweeted_status")}
+    return unquote(json.dumps(own, ensure_ascii=False))
+
+
+def _same_words(row: Json, outgoing: Outgoing) -> bool:
+    """Letters and digits, without links and with or without topics: those are what Weibo alters."""
+    theirs, ours = _text(row), outgoing.text
+    if row.get("isLongText") and not row.get("longText") and _MORE.search(theirs):
+        begins = _essence(_MORE.sub("", theirs))
+        return len(begins) >= FEW and _essence(ours).startswith(begins)
+    words = _essence(ours)
+    if not words:
+        return bool(outgoing.link) and outgoing.link in _said(row)
+    return _essence(theirs) in (words, _essence(text.TOPIC.sub("", ours)))
+
+
+def _essence(words: str) -> str:
+    words = re.sub(r"https?://[!-~]+", "", _PREFIX.sub("", unescape(words)))
+    words = unicodedata.normalize("NFKC", words).casefold()
+    return re.sub(r"[\W_]+", "", words) or "".join(words.split())
+
+
+def _shortfalls(status: Json, outgoing: Outgoing) -> str:
+    """What was asked for and is not there: it is out all the same, and the officer must know."""
+    short = []
+    listed = status.get("pic_ids") or status.get("pic_urls") or status.get("original_pic")
+    there = len(listed) if isinstance(listed, list) else int(bool(listed))
+    if there < len(outgoing.media):
+        short.append(Say("平台发出了，但 {n} 张图只挂上 {m} 张", n=len(outgoing.media), m=there))
+    to = status.get("visible")
+    if isinstance(to, dict) and _number(to.get("type")):
+        short.append(Say("平台收下了，但没有对公众显示"))
+    return "；".join(map(str, short))
+
+
+def _picture(kind: str, content: bytes) -> dict[str, tuple[str, bytes, str]]:
+    """The field is named `pic`, and Weibo wants a file's name and kind with it."""
+    return {"pic": (f"pic.{kind.rpartition('/')[2]}", content, kind)}
+
+
+# ---------------------------------------------------------------- granting access
+
+
+def _app_secret(options: WeiboOptions) -> str:
+    """Raises Refused, saying what is missing in config.toml."""
+    if not (options.app_key and options.redirect_uri and options.app_secret_file):
+        raise Refused("请先在账号的 options 里写明 app_key、redirect_uri、app_secret_file")
+    try:
+        secret = Path(options.app_secret_file).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise Refused("读不到应用密钥文件 {file}", file=options.app_secret_file) from None
+    if not re.fullmatch(r"[!-~]+", secret):
+        raise Refused("应用密钥文件 {file} 里不是一个 App Secret", file=options.app_secret_file)
+    return secret
+
+
+def _brought(said: str, state: str) -> str:
+    """The code in what a person brought back: the code alone, or the address he was sent to."""
+    if "=" not in said:
+        return said
+    query = dict(parse_qsl(urlsplit(said).query or said))
+    if words := query.get("error_description") or query.get("error"):
+        raise Refused("授权页没有给授权：{words}", words=words[:200])
+    if not compare_digest(query.get("state", "").encode(), state.encode()):
+        raise Refused("这个地址不属于刚才打开的授权页，请从头再来")
+    return query.get("code", "")
