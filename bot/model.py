@@ -32,6 +32,7 @@ class PostKind(StrEnum):
     RESPONSE = "response"
     CORRECTION = "correction"
     WITHDRAWAL = "withdrawal"
+    ELSEWHERE = "elsewhere"  # made on the platform itself, and adopted
 
 
 class ItemState(StrEnum):
@@ -355,12 +356,26 @@ class Capabilities:
 
 
 @dataclass(frozen=True)
+class Posted:
+    """A post of the account's own that this system did not make: from a phone, another program."""
+
+    remote_id: str
+    url: str
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class Checked:
-    """What `check()` found: who we are there, what it can do, how long the credential lives."""
+    """What `check()` found: who we are there, what it can do, how long the credential lives.
+
+    `posted`: the newest posts made elsewhere, where the platform lists them; they are adopted.
+    """
 
     identity: Identity
     capabilities: Capabilities
     token_ends: datetime | None = None
+    posted: tuple[Posted, ...] = ()
 
 
 # ---------------------------------------------------------------- replies

@@ -60,6 +60,7 @@ from bot.model import (
     Identity,
     Looked,
     Outgoing,
+    Posted,
     Receipt,
     RemoteReply,
     RepliesBy,
@@ -145,6 +146,7 @@ OVERLAP = 600 << 22  # of ids: comments approved late stand below those already 
 WINDOW = 200  # how far a walk of the whole account looks back, in each stream
 MANY, FEW = 200, 50  # of comments in a page: the most it may hold, and the least of the most
 AT_ONCE = 4  # such pages in one call
+EMPTY = 5  # of them in a row, filtered to nothing, before a walk gives up
 PAGES = 20  # of a listing of our own, where it has pages
 KEPT = 0.3  # of the quota, for publishing
 HOUR = timedelta(hours=1)
@@ -262,10 +264,19 @@ class Weibo(Adapter):
         if self.options.app_key and app and app != self.options.app_key:
             raise AccountBroken("这份凭据是发给另一个应用（{app}）的，请重新连接账号", app=app)
         await self._afford(0)
-        latest = await self._timeline({"count": "20"})
+        latest = await self._page("statuses/user_timeline", {"count": "20"})
         name = next((_name(s["user"]) for s in latest.rows if _is_one(s.get("user"))), "") or uid
         identity = Identity(uid, name, f"{self.options.web_url}/{uid}")
-        return Checked(identity, self.capabilities_of(self.options), _ends(info, at))
+        able, ends = self.capabilities_of(self.options), _ends(info, at)
+        return Checked(identity, able, ends, tuple(map(self._posted, self._elsewhere(latest.rows))))
+
+    def _elsewhere(self, rows: Sequence[Json]) -> list[Json]:
+        """Those without our parameter in a link: made on a phone, or in a browser."""
+        ours = re.compile(rf"[?&]{self.options.link_parameter}=[0-9a-f]{{10}}(?![0-9a-f])")
+        return [r for r in rows if not (self.options.link_parameter and ours.search(_said(r)))]
+
+    def _posted(self, row: Json) -> Posted:
+        return Posted(_id(row), self._link(row), _text(row), _when(row))
 
     async def _token(self) -> tuple[Json, datetime]:
         """What Weibo says of our token, and when. Raises AccountBroken, Later."""
@@ -715,9 +726,6 @@ class Weibo(Adapter):
     async def _write(self, call: str, **request: Any) -> Answer:
         return await self.client.write(self._url(call), headers=self._headers, **request)
 
-    async def _timeline(self, params: Mapping[str, str]) -> _Page:
-        return await self._page("statuses/user_timeline", params)
-
     async def _page(self, call: str, params: Mapping[str, str]) -> _Page:
         """A page of a listing. Raises Later, Refused, AccountBroken."""
         answer = await self._get(call, params)
@@ -894,7 +902,7 @@ class _Walk:
         if self.total < 0 or self.since:
             return self.barren > 0 or self.seen >= self.total >= 0
         listed = (self.page - 1) * self.size >= self.total or self.seen >= self.total
-        return listed or self.barren > 1
+        return listed or self.barren > EMPTY
 
     def params(self, status_id: str) -> dict[str, str]:
         params = {"id": status_id, "count": str(MANY), "page": str(self.page)}
@@ -918,12 +926,12 @@ class _Walk:
         if not self.over:
             return ReplyPage(replies, cursor=urlencode(asdict(self)), total=total)
         resume = urlencode({"since": self.top}) if self.top else None
-        why = "" if self.since else self._why()
-        return ReplyPage(replies, resume=resume, total=total, complete=True, why_partial=why)
+        why, whole = "" if self.since else self._why(), self.barren <= EMPTY
+        return ReplyPage(replies, resume=resume, total=total, complete=whole, why_partial=why)
 
     def _why(self) -> str:
         """A few that are not shown are usual; where most are not, absence proves no deletion."""
-        if self.seen * 2 >= self.total:
+        if self.seen * 2 >= self.total and self.barren <= EMPTY:
             return ""
         said = Say(
             "平台计 {m} 条，只列出 {n} 条：其余被精选、过滤或已删除", m=self.total, n=self.seen

@@ -98,6 +98,7 @@ def _context(ids: Sequence[int]) -> Any:
             accounts.c.name,
             accounts.c.host,
             accounts.c.capabilities["timeout_seconds"].as_integer().label("timeout"),
+            accounts.c.capabilities["calls_per_day"].as_integer().label("calls_per_day"),
         )
         .join(accounts, accounts.c.id == watches.c.account_id)
         .outerjoin(deliveries, deliveries.c.id == watches.c.delivery_id)
@@ -294,8 +295,22 @@ def _over(config: CollectPart, row: RowMapping, at: datetime) -> bool:
 
 
 def _every(config: CollectPart, row: RowMapping, now: datetime) -> timedelta:
+    if row["calls_per_day"]:
+        return _sparing(config, row, now)
     young = row["delivery_id"] is not None and now < row["opened_at"] + config.fresh_for
     return config.fresh if young else config.every
+
+
+def _sparing(config: CollectPart, row: RowMapping, now: datetime) -> timedelta:
+    """Of a small quota half is for the account's own watch, which hears of all its posts.
+
+    A post's watch is then only for its count and for what was deleted: the older, the rarer.
+    """
+    calls: int = row["calls_per_day"]
+    opened: datetime = row["opened_at"]
+    if row["delivery_id"] is None:
+        return max(config.every, timedelta(days=2) / calls)
+    return max(config.full_every, (now - opened) / 2)
 
 
 def _wait(error: Exception, failures: int) -> timedelta:
