@@ -90,6 +90,11 @@ class Adapter(ABC):
         return cls.capabilities
 
     @classmethod
+    def id_in(cls, link: str) -> str:
+        """The remote id of a post, as a person pastes its address; usually its last part."""
+        return link.split("?")[0].split("#")[0].rstrip("/").rsplit("/", 1)[-1]
+
+    @classmethod
     async def connect_begin(cls, options: Any, client: Client) -> Connecting:
         """Where a person goes to let us speak for the account.
 

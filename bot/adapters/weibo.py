@@ -141,7 +141,7 @@ STREAMS = (  # what speaks to the account, and the unread counter of each
     ("statuses/mentions", "mention_status"),
 )
 EPOCH = 515483463  # seconds: an id is (unix time - EPOCH) << 22, and a number within the second
-SKEW = timedelta(minutes=5)  # between our clock and theirs
+SKEW = timedelta(minutes=2)  # between our clock and theirs, beyond what their Date tells
 OVERLAP = 600 << 22  # of ids: comments approved late stand below those already read
 WINDOW = 200  # how far a walk of the whole account looks back, in each stream
 MANY, FEW = 200, 50  # of comments in a page: the most it may hold, and the least of the most
@@ -254,6 +254,11 @@ class Weibo(Adapter):
             "repost": options.may("repost"),
         }
         return Capabilities.of(able)
+
+    @classmethod
+    def id_in(cls, link: str) -> str:
+        """An address has the id in letters, that of the phone's page in digits."""
+        return mid_of(super().id_in(link))
 
     # ------------------------------------------------------------ who are we
 
@@ -1076,6 +1081,15 @@ def mid62(mid: str) -> str:
     """A post's id as it stands in its address: seven digits at a time, from the right, as four."""
     groups = [mid[max(0, end - 7) : end] for end in range(len(mid), 0, -7)]
     return "".join(_base62(int(group)).rjust(4, "0") for group in reversed(groups)).lstrip("0")
+
+
+def mid_of(said: str) -> str:
+    """The id that stands in an address; what is none, or is one already, as it is."""
+    if not re.fullmatch(r"[0-9a-zA-Z]{5,12}", said):
+        return said
+    groups = [said[max(0, end - 4) : end] for end in range(len(said), 0, -4)]
+    numbers = [sum(62**n * _BASE62.index(c) for n, c in enumerate(g[::-1])) for g in groups]
+    return "".join(f"{number:07}" for number in reversed(numbers)).lstrip("0")
 
 
 def _base62(number: int) -> str:

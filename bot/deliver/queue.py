@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, func, select, update
 
 from bot import audit, people
+from bot.adapters.base import adapter_class
 from bot.db import (
     accounts,
     approvals,
@@ -299,10 +300,8 @@ def confirm_sent(
 
 
 def remote_id_in(link: str, row: RowMapping) -> str:
-    """The platform's id of a post, as it stands at the end of its address; by hand: the address."""
-    if row["capabilities"]["by_hand"]:
-        return link
-    return link.split("?")[0].split("#")[0].rstrip("/").rsplit("/", 1)[-1]
+    """The platform's id of a post, as its address tells it; by hand: the address."""
+    return link if row["capabilities"]["by_hand"] else adapter_class(row["adapter"]).id_in(link)
 
 
 def _refuse_taken(conn: Connection, row: RowMapping, remote: str) -> None:

@@ -710,6 +710,9 @@ async def test_each_call_goes_to_the_host_the_platform_names() -> None:
 )
 def test_an_id_stands_in_an_address_as_the_platform_writes_it(mid: str, said: str) -> None:
     assert mid62(mid) == said
+    for link in (f"weibo.com/2000000001/{said}?from=x", f"m.weibo.cn/status/{said}#comment"):
+        assert Weibo.id_in(f"https://{link}") == mid
+    assert Weibo.id_in(f"https://m.weibo.cn/detail/{mid}") == mid
 
 
 @pytest.mark.parametrize(
