@@ -265,6 +265,7 @@ def test_a_small_quota_is_spent_sparingly(desk: Desk) -> None:
         [covered] = collect.coverage(conn, 1)
     assert covered.walked_at is not None
     assert covered.total == 0
+    assert (covered.counts.reposts, covered.counts.likes) == (0, 3)
 
 
 # ---------------------------------------------------------------- made elsewhere

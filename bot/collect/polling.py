@@ -21,6 +21,8 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, select, update
 
 from bot import lease
+from bot.adapters.base import Adapter
+from bot.collect import counting
 from bot.collect.intake import Scope, miss, take_in
 from bot.config import CollectPart
 from bot.db import accounts, deliveries, posts, replies, store_away, watches
@@ -98,6 +100,7 @@ def _context(ids: Sequence[int]) -> Any:
             accounts.c.name,
             accounts.c.host,
             accounts.c.capabilities["timeout_seconds"].as_integer().label("timeout"),
+            accounts.c.capabilities["counts"].as_integer().label("of_counts"),
             accounts.c.capabilities["calls_per_day"].as_integer().label("calls_per_day"),
         )
         .join(accounts, accounts.c.id == watches.c.account_id)
@@ -155,8 +158,24 @@ class _Turn:
             pause = page == PAGES or self._late
             onward = await self.store(self._take, row, walk, read, pause)
             if onward is None:
-                return
+                break
             walk = onward
+        if row["of_counts"] and row["delivery_id"] is None:
+            await self._count(row, adapter)
+
+    async def _count(self, row: RowMapping, adapter: Adapter) -> None:
+        """How the account's posts fare, some at a time; what cannot be had now is asked later."""
+        asked = await self.store(
+            counting.countable, self.office, row["account_id"], row["of_counts"]
+        )
+        if asked:
+            try:
+                async with asyncio.timeout(row["timeout"] or 30):
+                    told = await adapter.counts(list(asked))
+            except (AdapterError, TimeoutError) as error:
+                log.info("counts of account %s: %s", row["account_id"], type(error).__name__)
+            else:
+                await self.store(counting.keep, self.office, asked, told)
 
     # ------------------------------------------------------------ a page
 
