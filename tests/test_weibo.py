@@ -16,7 +16,7 @@ from PIL import Image
 from sqlalchemy import RowMapping, Table, select, update
 
 from bot import collect, compose, media
-from bot.adapters.weibo import mid62
+from bot.adapters.weibo_answers import mid62
 from bot.cli import main
 from bot.collect.polling import collect_due
 from bot.compose import Body

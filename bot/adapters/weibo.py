@@ -30,24 +30,67 @@ replies are asked for the whole account, and only when the unread counter, which
 from __future__ import annotations
 
 import ipaddress
-import json
 import re
 import secrets
-import unicodedata
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from hmac import compare_digest
-from html import unescape
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from pydantic import Field, field_validator
 
 from bot import text
 from bot.adapters.base import Adapter, Answer, Client, Connecting, Options, retry_after
+from bot.adapters.weibo_answers import (
+    ACCEPTED,
+    APPLICATION,
+    AUTH,
+    BEFORE,
+    BLOCKED,
+    BY_ADDRESS,
+    DUPLICATE,
+    FEW,
+    IN_WORDS,
+    MANY,
+    NO_TOKEN,
+    NOT_FOUND,
+    NOT_GRANTED,
+    PAST_THE_END,
+    RATE,
+    RETRY,
+    SHORT_LINK,
+    TOO_OFTEN,
+    Json,
+    Own,
+    Page,
+    Walk,
+    code_of,
+    counts_of,
+    ends_at,
+    id_of,
+    is_comment,
+    is_kind,
+    is_one,
+    meaning_of,
+    mid62,
+    mid_of,
+    name_of,
+    number,
+    onward,
+    picture,
+    reaches,
+    resting,
+    said_in,
+    same_words,
+    shortfalls,
+    text_of,
+    until_reset,
+    when,
+    with_overlap,
+    words_of,
+)
 from bot.errors import AccountBroken, AdapterError, Later, Refused, Uncertain, Unsupported
 from bot.language import Say
 from bot.model import (
@@ -73,56 +116,6 @@ from bot.model import (
     canonical,
 )
 
-Json = dict[str, Any]
-
-# ---------------------------------------------------------------- what the codes mean
-# fmt: off
-
-ACCEPTED = frozenset({20032, 20044})
-BEFORE = frozenset({10002, 10009, 20014, 21331})
-RETRY = frozenset({10001, 10003, 10010, 10011, 10025, 20607})
-RATE = frozenset({10022, 10023, 10024, 20016, 20505, 20521, 20524})
-AUTH = frozenset({10032, 21301, *range(21314, 21320), 21321, 21325, 21327, 21330, 21332})
-BLOCKED = frozenset({10013, 20015, 20022, 20023, 20031, 20033, 20045, 20507, 21334})
-APPLICATION = frozenset(
-    {10004, 10005, *range(21302, 21314), 21320, 21322, 21323, 21324, 21326}
-    | {21328, 21329, 21333, 21337}
-)
-CONTENT = frozenset(
-    {10018, 20005, 20006, 20008, 20012, 20013, 20018, 20020, 20021, 20049}
-    | {20104, 20130, 20202, 20206, 20207, 20302, 21602}
-)
-DUPLICATE = frozenset({20017, 20019, 20038, 20111, 20306})
-NOT_FOUND = frozenset({20003, 20101, 20112, 20132, 20135, 20201, 20305})
-NO_TOKEN, NOT_GRANTED, BAD_VALUE, PAST_THE_END = 10006, 10014, 10017, 21411
-BY_ADDRESS, TOO_OFTEN = 10022, 20016
-
-# fmt: on
-
-IN_WORDS = {  # of what officers meet; the platform's own words stand beside them
-    10018: Say("图片太大"),
-    20005: Say("图片格式不收"),
-    20006: Say("图片太大"),
-    20008: Say("正文是空的"),
-    20012: Say("超过 140 字"),
-    20013: Say("超过 300 字"),
-    20018: Say("含有不许发布的网址"),
-    20020: Say("被认作广告"),
-    20021: Say("含有不许发布的内容"),
-    20031: Say("要求验证码，请用该账号在网页上登录处理"),
-    20049: Say("超过长微博的字数"),
-    20101: Say("原微博已不在"),
-    20130: Say("对方的设置不允许评论"),
-    20201: Say("原评论已不在"),
-    20206: Say("对方只许关注的人评论"),
-    20207: Say("对方只许可信用户评论"),
-    21316: Say("授权已被收回"),
-    21319: Say("授权已被收回"),
-    21321: Say("应用未过审核，授权用户已满"),
-    21327: Say("授权已到期"),
-    21334: Say("账号状态异常，请登录处理"),
-}
-
 # ---------------------------------------------------------------- figures
 
 OFFICIAL = "https://api.weibo.com"
@@ -141,13 +134,8 @@ STREAMS = (  # what speaks to the account, and the unread counter of each
     ("comments/mentions", "mention_cmt"),
     ("statuses/mentions", "mention_status"),
 )
-EPOCH = 515483463  # seconds: an id is (unix time - EPOCH) << 22, and a number within the second
 SKEW = timedelta(minutes=2)  # between our clock and theirs, beyond what their Date tells
-OVERLAP = 600 << 22  # of ids: comments approved late stand below those already read
-WINDOW = 200  # how far a walk of the whole account looks back, in each stream
-MANY, FEW = 200, 50  # of comments in a page: the most it may hold, and the least of the most
 AT_ONCE = 4  # such pages in one call
-EMPTY = 5  # of them in a row, filtered to nothing, before a walk gives up
 PAGES = 20  # of a listing of our own, where it has pages
 KEPT = 0.3  # of the quota, for publishing
 HOUR = timedelta(hours=1)
@@ -270,20 +258,20 @@ class Weibo(Adapter):
         uid, app = str(info["uid"]), str(info.get("appkey") or "")
         if self.options.app_key and app and app != self.options.app_key:
             raise AccountBroken("这份凭据是发给另一个应用（{app}）的，请重新连接账号", app=app)
-        await self._afford(0)
+        await self._afford(0, "statuses/user_timeline")
         latest = await self._page("statuses/user_timeline", {"count": "20"})
-        name = next((_name(s["user"]) for s in latest.rows if _is_one(s.get("user"))), "") or uid
+        name = next((name_of(s["user"]) for s in latest.rows if is_one(s.get("user"))), "") or uid
         identity = Identity(uid, name, f"{self.options.web_url}/{uid}")
-        able, ends = self.capabilities_of(self.options), _ends(info, at)
+        able, ends = self.capabilities_of(self.options), ends_at(info, at)
         return Checked(identity, able, ends, tuple(map(self._posted, self._elsewhere(latest.rows))))
 
     def _elsewhere(self, rows: Sequence[Json]) -> list[Json]:
         """Those without our parameter in a link: made on a phone, or in a browser."""
         ours = re.compile(rf"[?&]{self.options.link_parameter}=[0-9a-f]{{10}}(?![0-9a-f])")
-        return [r for r in rows if not (self.options.link_parameter and ours.search(_said(r)))]
+        return [r for r in rows if not (self.options.link_parameter and ours.search(said_in(r)))]
 
     def _posted(self, row: Json) -> Posted:
-        return Posted(_id(row), self._link(row), _text(row), _when(row))
+        return Posted(id_of(row), self._link(row), text_of(row), when(row))
 
     async def _token(self) -> tuple[Json, datetime]:
         """What Weibo says of our token, and when. Raises AccountBroken, Later."""
@@ -291,9 +279,9 @@ class Weibo(Adapter):
         answer = await self.client.read(
             f"{self.options.url}/oauth2/get_token_info", method="POST", data=form
         )
-        info, code = answer.json(), _code(answer)
+        info, code = answer.json(), code_of(answer)
         if code is None and answer.status < 300 and isinstance(info, dict) and info.get("uid"):
-            if (_number(info.get("expire_in")) or 1) > 0:
+            if (number(info.get("expire_in")) or 1) > 0:
                 return info, answer.at
             code = 21327
         if code is None:
@@ -310,9 +298,8 @@ class Weibo(Adapter):
             return Staged(tuple(m.sha256 for m in outgoing.media), files=files)
         ids, until = [], None
         for media in outgoing.media:
-            answer = await self._post(
-                "statuses/upload_pic", files=_picture(media.kind, files[media.sha256])
-            )
+            pic = picture(media.kind, files[media.sha256])
+            answer = await self._upload("statuses/upload_pic", **pic)
             value = await self._value(answer)
             if not (isinstance(value, dict) and value.get("pic_id")):
                 raise Later("微博没有收好图片，稍后再传", raw=answer.raw)
@@ -325,23 +312,23 @@ class Weibo(Adapter):
             return await self._comment(outgoing)
         answer = await self._publish(outgoing, staged)
         status = await self._made(answer, outgoing)
-        return self._receipt(status, _shortfalls(status, outgoing))
+        return self._receipt(status, shortfalls(status, outgoing))
 
     async def _publish(self, outgoing: Outgoing, staged: Staged) -> Answer:
         """By the freest call this application has."""
         form = {"status": outgoing.text, **self._rip}
         if outgoing.media and self.options.may("upload_url_text"):
             form |= {"pic_id": ",".join(staged.media), **self._long(outgoing)}
-            return await self._write("statuses/upload_url_text", data=form)
+            return await self._write("statuses/upload_url_text", form)
         if outgoing.media:
             [media] = outgoing.media
-            pic = _picture(media.kind, staged.files[media.sha256])
+            pic = picture(media.kind, staged.files[media.sha256])
             call = "statuses/upload" if self.options.may("upload") else "statuses/share"
-            return await self._write(call, data=form, files=pic)
+            return await self._write(call, form, files=pic)
         if self.options.may("update"):
             form |= {"visible": "0", **self._long(outgoing)}
-            return await self._write("statuses/update", data=form)
-        return await self._write("statuses/share", data=form)
+            return await self._write("statuses/update", form)
+        return await self._write("statuses/share", form)
 
     def _long(self, outgoing: Outgoing) -> dict[str, str]:
         long = text.count(outgoing.text, Unit.WEIBO) > 140
@@ -356,11 +343,11 @@ class Weibo(Adapter):
         to = outgoing.in_reply_to
         form = {"comment": outgoing.text, "comment_ori": "0", **self._rip}
         if asked := await self._one_comment(to):
-            under = _id(asked.get("status") or {})
+            under = id_of(asked.get("status") or {})
             form |= {"cid": to, "id": under, "without_mention": "1"}  # the signed words, no more
-            answer = await self._write("comments/reply", data=form)
+            answer = await self._write("comments/reply", form)
         elif await self._status(to):
-            answer = await self._write("comments/create", data={**form, "id": to})
+            answer = await self._write("comments/create", {**form, "id": to})
         else:
             raise Refused("要答复的内容在微博上已不在")
         return self._comment_receipt(await self._made(answer, outgoing))
@@ -368,9 +355,9 @@ class Weibo(Adapter):
     async def _made(self, answer: Answer, outgoing: Outgoing) -> Json:
         """What a write made; what Weibo calls a repetition is looked for, since it may be ours."""
         value = answer.json()
-        if answer.status < 300 and _code(answer) is None and _is_one(value):
+        if answer.status < 300 and code_of(answer) is None and is_one(value):
             return dict(value)
-        if _code(answer) not in DUPLICATE:
+        if code_of(answer) not in DUPLICATE:
             raise await self._trouble(answer, written=True, post=not outgoing.in_reply_to)
         try:
             own = await self._own(outgoing, answer.at - timedelta(days=1))
@@ -379,11 +366,11 @@ class Weibo(Adapter):
             raise Uncertain(said, raw=answer.raw) from error
         if found := await self._match(own.rows, outgoing, frozenset()):
             return found
-        said = Say("微博称与已发的内容重复（{code}），可能已经发出：请核对", code=_code(answer))
+        said = Say("微博称与已发的内容重复（{code}），可能已经发出：请核对", code=code_of(answer))
         raise Refused(said, raw=answer.raw)
 
     async def withdraw(self, receipt: Receipt, key: str) -> Receipt:
-        if _is_comment(receipt):
+        if is_comment(receipt):
             form = {"cid": receipt.remote_id, **self._rip}
             return await self._destroyed(receipt, "comments/destroy", form)
         if not self.options.may("destroy"):
@@ -391,9 +378,9 @@ class Weibo(Adapter):
         return await self._destroyed(receipt, "statuses/destroy", {"id": receipt.remote_id})
 
     async def _destroyed(self, receipt: Receipt, call: str, form: Mapping[str, str]) -> Receipt:
-        answer = await self._write(call, data=form)
-        taken = answer.status < 300 and _code(answer) is None and _is_one(answer.json())
-        if taken or _code(answer) in (20101, 20135, 20201):
+        answer = await self._write(call, form)
+        taken = answer.status < 300 and code_of(answer) is None and is_one(answer.json())
+        if taken or code_of(answer) in (20101, 20135, 20201):
             return receipt
         raise await self._trouble(answer, written=True)
 
@@ -401,9 +388,9 @@ class Weibo(Adapter):
         if not self.options.may("repost"):
             raise Unsupported("微博不许这个应用转发，请用该账号在手机或网页上转发")
         form = {"id": remote_id, "is_comment": "0", **self._rip}
-        answer = await self._write("statuses/repost", data=form)
+        answer = await self._write("statuses/repost", form)
         value = answer.json()
-        if answer.status < 300 and _code(answer) is None and _is_one(value):
+        if answer.status < 300 and code_of(answer) is None and is_one(value):
             return self._receipt(value)
         raise await self._trouble(answer, written=True)
 
@@ -416,10 +403,10 @@ class Weibo(Adapter):
         if found := await self._match(own.rows, outgoing, taken):
             if outgoing.in_reply_to:
                 return Found(self._comment_receipt(found))
-            return Found(self._receipt(found, _shortfalls(found, outgoing)))
+            return Found(self._receipt(found, shortfalls(found, outgoing)))
         return Unknown(own.why) if own.why else Absent()
 
-    async def _own(self, outgoing: Outgoing, since: datetime) -> _Own:
+    async def _own(self, outgoing: Outgoing, since: datetime) -> Own:
         """What we wrote of that kind since then, as far as Weibo lists it."""
         if outgoing.in_reply_to:
             return await self._back_to(since, "comments/by_me", FEW)
@@ -429,24 +416,24 @@ class Weibo(Adapter):
     def _most(self) -> int:
         return 100 if self.options.access == "business" else 20  # and five are shown
 
-    async def _back_to(self, since: datetime, call: str, count: int) -> _Own:
+    async def _back_to(self, since: datetime, call: str, count: int) -> Own:
         """A listing, newest first, until it provably reaches back before `since`."""
         seen: dict[str, Json] = {}
         since, params = since - SKEW, {"count": str(count)}
         for _ in range(PAGES):
             page = await self._page(call, params)
             since = min(since, since - (datetime.now(UTC) - page.at))  # their clock is behind
-            fresh = {_id(row): row for row in page.rows if _id(row) not in seen}
+            fresh = {id_of(row): row for row in page.rows if id_of(row) not in seen}
             seen |= fresh
-            if _reaches(list(fresh.values()), since) or len(seen) >= (page.total or 0) > 0:
-                return _Own(list(seen.values()), since)
+            if reaches(list(fresh.values()), since) or len(seen) >= (page.total or 0) > 0:
+                return Own(list(seen.values()), since)
             if page.total == 0 and not seen:
-                return _Own([], since)
+                return Own([], since)
             if not fresh or not self._pages(call):
                 break
             params["max_id"] = str(int(min(fresh, key=int)) - 1)
         said = Say("微博只列出最近 {n} 条，没有回到发送之前", n=len(seen))
-        return _Own(list(seen.values()), since, str(said))
+        return Own(list(seen.values()), since, str(said))
 
     def _pages(self, call: str) -> bool:
         """An ordinary application is shown the newest posts and no further page."""
@@ -456,18 +443,18 @@ class Weibo(Adapter):
         self, rows: Sequence[Json], outgoing: Outgoing, taken: frozenset[str]
     ) -> Json | None:
         """By the parameter in a link; by the words where there is none, or no link can be read."""
-        standing = [r for r in reversed(rows) if _id(r) not in taken and _is_kind(r, outgoing)]
+        standing = [r for r in reversed(rows) if id_of(r) not in taken and is_kind(r, outgoing)]
         if not (mark := self._mark(outgoing)):
-            return next((r for r in standing if _same_words(r, outgoing)), None)
-        if found := next((r for r in standing if mark in _said(r)), None):
+            return next((r for r in standing if same_words(r, outgoing)), None)
+        if found := next((r for r in standing if mark in said_in(r)), None):
             return found
-        short = sorted({link for r in standing for link in _SHORT.findall(_text(r))})
+        short = sorted({link for r in standing for link in SHORT_LINK.findall(text_of(r))})
         if not short:
-            return next((r for r in standing if _same_words(r, outgoing)), None)
+            return next((r for r in standing if same_words(r, outgoing)), None)
         known = await self._expanded(short)
         for row in standing:
-            links = [known[li] for li in _SHORT.findall(_text(row)) if li in known]
-            if any(mark in link for link in links) or (not links and _same_words(row, outgoing)):
+            links = [known[li] for li in SHORT_LINK.findall(text_of(row)) if li in known]
+            if any(mark in link for link in links) or (not links and same_words(row, outgoing)):
                 return row
         return None
 
@@ -500,7 +487,7 @@ class Weibo(Adapter):
         now = datetime.now(UTC)
         own = await self._back_to(now - 2 * HOUR, "statuses/user_timeline", self._most)
         for row in own.rows:
-            if _id(row.get("retweeted_status") or {}) == remote_id and _when(row) >= own.since:
+            if id_of(row.get("retweeted_status") or {}) == remote_id and when(row) >= own.since:
                 return Found(self._receipt(row))
         return Unknown(own.why) if own.why else Absent()
 
@@ -509,37 +496,34 @@ class Weibo(Adapter):
         there = await self._standing(receipt)
         if not there:
             return Visible.NO
-        if _is_comment(receipt):
+        if is_comment(receipt):
             return Visible.YES
         to = there.get("visible")
-        kind = _number(to.get("type")) if isinstance(to, dict) else None
-        if kind is None:
-            return Visible.CANNOT_TELL
-        return Visible.NO if kind else Visible.YES
+        return Visible.NO if isinstance(to, dict) and number(to.get("type")) else Visible.YES
 
     async def _standing(self, receipt: Receipt) -> Json | None:
-        one = self._one_comment if _is_comment(receipt) else self._status
+        one = self._one_comment if is_comment(receipt) else self._status
         return await one(receipt.remote_id)
 
     async def _status(self, status_id: str) -> Json | None:
         """A post as it stands; None where it is gone."""
         answer = await self._get("statuses/show", {"id": status_id})
-        if _code(answer) in NOT_FOUND:
+        if code_of(answer) in NOT_FOUND:
             return None
         value = await self._value(answer)
-        if not _is_one(value):
+        if not is_one(value):
             raise Later("微博的回答不成样子，稍后再读", raw=answer.raw)
-        return None if _number(value.get("deleted")) else dict(value)
+        return None if number(value.get("deleted")) else dict(value)
 
     async def _one_comment(self, comment_id: str) -> Json | None:
         answer = await self._get("comments/show_batch", {"cids": comment_id})
-        if _code(answer) in NOT_FOUND:
+        if code_of(answer) in NOT_FOUND:
             return None
         value = await self._value(answer)
         rows = value.get("comments") if isinstance(value, dict) else value
         if not isinstance(rows, list):
             raise Later("微博的回答不成样子，稍后再读", raw=answer.raw)
-        return next((r for r in rows if _is_one(r) and _id(r) == comment_id), None)
+        return next((r for r in rows if is_one(r) and id_of(r) == comment_id), None)
 
     # ------------------------------------------------------------ replies
 
@@ -550,14 +534,14 @@ class Weibo(Adapter):
         """
         if receipt is None:
             return await self._to_us(cursor)
-        if _is_comment(receipt):
+        if is_comment(receipt):
             raise Unsupported("评论下的答复随账号一起采集")
         await self._afford(KEPT)
-        walk = _Walk.of(cursor)
+        walk = Walk.of(cursor)
         found: dict[str, Json] = {}
         for _ in range(AT_ONCE):
             page = await self._page("comments/show", walk.params(receipt.remote_id))
-            fresh = {_id(row): row for row in page.rows if _id(row) not in found}
+            fresh = {id_of(row): row for row in page.rows if id_of(row) not in found}
             found |= fresh
             walk.take(page, fresh)
             if walk.over:
@@ -574,17 +558,17 @@ class Weibo(Adapter):
         if "ask" not in walk:
             walk |= await self._wanted(walk, whole=cursor is None)
         if not walk["ask"]:
-            return _resting(walk)
+            return resting(walk)
         await self._afford(KEPT)
         at = int(walk["ask"][0])
         page = await self._stream(at, walk)
         replies = tuple(self._said_to_us(row, at, walk["uid"]) for row in page.rows)
-        if _onward(walk, at, page):
+        if onward(walk, at, page):
             return ReplyPage(replies, cursor=urlencode(walk))
         walk["ask"] = walk["ask"][1:]
         for name in ("max", "seen"):
             walk.pop(name, None)
-        rest = _resting(walk) if not walk["ask"] else ReplyPage(cursor=urlencode(walk))
+        rest = resting(walk) if not walk["ask"] else ReplyPage(cursor=urlencode(walk))
         return ReplyPage(replies, rest.cursor, rest.resume, None, rest.complete, rest.why_partial)
 
     async def _wanted(self, walk: Mapping[str, str], whole: bool) -> dict[str, str]:
@@ -606,18 +590,18 @@ class Weibo(Adapter):
             answer = await self.client.read(url, params={"uid": uid}, headers=self._headers)
         except Later:
             return {}
-        if _code(answer) in AUTH:
+        if code_of(answer) in AUTH:
             raise await self._trouble(answer)
         value = answer.json()
-        counts = {n: _number(value.get(n)) for _, n in STREAMS} if isinstance(value, dict) else {}
+        counts = {n: number(value.get(n)) for _, n in STREAMS} if isinstance(value, dict) else {}
         known = {name: count for name, count in counts.items() if count is not None}
         return known if len(known) == len(STREAMS) else {}
 
-    async def _stream(self, at: int, walk: dict[str, str]) -> _Page:
+    async def _stream(self, at: int, walk: dict[str, str]) -> Page:
         """A page of a stream. One that the application may not read is told, and left out."""
         params = {"count": str(MANY)}
         if walk.get(f"since{at}"):
-            params["since_id"] = str(_with_overlap(int(walk[f"since{at}"])))
+            params["since_id"] = str(with_overlap(int(walk[f"since{at}"])))
         if "max" in walk:
             params["max_id"] = walk["max"]
         try:
@@ -626,36 +610,36 @@ class Weibo(Adapter):
             if at == 0:
                 raise
             walk["cut"] = str(Say("应用没有读取“@我的”的权限"))
-            return _Page([], 0, datetime.now(UTC))
+            return Page([], 0, datetime.now(UTC))
 
     def _said_to_us(self, row: Json, at: int, uid: str) -> RemoteReply:
         """A comment names its post; a post that names us may repost one of ours."""
         if STREAMS[at][0] != "statuses/mentions":
             return self._reply(row, None)
         reposted = row.get("retweeted_status") or {}
-        ours = _id(reposted) if _id(reposted.get("user") or {}) == uid else ""
+        ours = id_of(reposted) if id_of(reposted.get("user") or {}) == uid else ""
         return self._remote(row, parent_id=ours, root_id=ours, url=self._link(row))
 
     def _reply(self, row: Json, under: Receipt | None) -> RemoteReply:
         status = row.get("status") or {}
-        root = under.remote_id if under else _id(status)
+        root = under.remote_id if under else id_of(status)
         above = row.get("reply_comment") or {}
         top = str(row.get("rootid") or "0")
-        parent = _id(above) or (top if top not in ("0", _id(row)) else root)
+        parent = id_of(above) or (top if top not in ("0", id_of(row)) else root)
         link = (under.url if under else "") or self._link(status)
-        return self._remote(row, parent_id=parent, root_id=root, url=f"{link}#{_id(row)}")
+        return self._remote(row, parent_id=parent, root_id=root, url=f"{link}#{id_of(row)}")
 
     def _remote(self, row: Json, parent_id: str, root_id: str, url: str) -> RemoteReply:
         user = row.get("user") or {}
         about = {name: user.get(name) for name in ("id", "idstr", "screen_name", "verified_type")}
         lean = {k: v for k, v in row.items() if k not in ("status", "reply_comment")}
         return RemoteReply(
-            remote_id=_id(row),
-            author_id=_id(user),
-            author_name=_name(user),
-            text=_text(row),
-            at=_when(row),
-            handle=_name(user),
+            remote_id=id_of(row),
+            author_id=id_of(user),
+            author_name=name_of(user),
+            text=text_of(row),
+            at=when(row),
+            handle=name_of(user),
             raw=canonical({**lean, "user": about}),
             parent_id=parent_id,
             root_id=root_id,
@@ -664,11 +648,11 @@ class Weibo(Adapter):
 
     async def counts(self, remote_ids: Sequence[str]) -> Mapping[str, Counts]:
         """Gone ones are left out without a word; reads only the business API tells, and not to all."""
-        await self._afford(KEPT)
+        await self._afford(KEPT, "statuses/count")
         value = await self._value(await self._get("statuses/count", {"ids": ",".join(remote_ids)}))
-        if not isinstance(value, list) or not all(map(_is_one, value)):
+        if not isinstance(value, list) or not all(map(is_one, value)):
             raise Later("微博给的计数不成样子，稍后再读")
-        return {_id(row): _counts(row) for row in value}
+        return {id_of(row): counts_of(row) for row in value}
 
     # ------------------------------------------------------------ granting access
 
@@ -706,9 +690,9 @@ class Weibo(Adapter):
         value = answer.json()
         if answer.status < 300 and isinstance(value, dict) and value.get("access_token"):
             return str(value["access_token"])
-        busy = answer.status == 429 or answer.status >= 500 or _code(answer) in BEFORE | RETRY
+        busy = answer.status == 429 or answer.status >= 500 or code_of(answer) in BEFORE | RETRY
         kind = Later if busy else Refused
-        raise kind("微博没有给授权：{words}。请重新来过", words=_words(answer), raw=answer.raw)
+        raise kind("微博没有给授权：{words}。请重新来过", words=words_of(answer), raw=answer.raw)
 
     # ------------------------------------------------------------ the wire
 
@@ -729,48 +713,57 @@ class Weibo(Adapter):
         base = self.options.host("upload_url") if call == "statuses/upload" else self.options.url
         return f"{base}/2/{call}.json"
 
+    def _fields(self, call: str, fields: Any) -> Any:
+        """The business API wants to know the application beside the token."""
+        business = self.options.access == "business" and call in BUSINESS
+        return {**fields, "source": self.options.app_key} if business else fields
+
     async def _get(self, call: str, params: Any) -> Answer:
+        params = self._fields(call, params)
         return await self.client.read(self._url(call), params=params, headers=self._headers)
 
-    async def _post(self, call: str, **request: Any) -> Answer:
-        """An upload: the public cannot see it, so it may be tried again."""
-        return await self.client.read(
-            self._url(call), method="POST", headers=self._headers, **request
-        )
+    async def _upload(self, call: str, **files: Any) -> Answer:
+        """The public cannot see it, so it may be tried again."""
+        form = {"data": self._fields(call, {}), "files": files}
+        return await self.client.read(self._url(call), method="POST", headers=self._headers, **form)
 
-    async def _write(self, call: str, **request: Any) -> Answer:
-        return await self.client.write(self._url(call), headers=self._headers, **request)
+    async def _write(self, call: str, form: Mapping[str, str], **more: Any) -> Answer:
+        form = self._fields(call, form)
+        return await self.client.write(self._url(call), headers=self._headers, data=form, **more)
 
-    async def _page(self, call: str, params: Mapping[str, str]) -> _Page:
+    async def _page(self, call: str, params: Mapping[str, str]) -> Page:
         """A page of a listing. Raises Later, Refused, AccountBroken."""
         answer = await self._get(call, params)
-        if _code(answer) == PAST_THE_END:
-            return _Page([], None, answer.at)
+        if code_of(answer) == PAST_THE_END:
+            return Page([], None, answer.at)
         value = await self._value(answer)
         kind = "comments" if call.startswith("comments/") else "statuses"
         rows = value.get(kind) if isinstance(value, dict) else None
-        if not isinstance(rows, list) or not all(map(_is_one, rows)):
+        if not isinstance(rows, list) or not all(map(is_one, rows)):
             raise Later("微博给的列表不成样子，稍后再读", raw=answer.raw)
-        return _Page(rows, _number(value.get("total_number")), answer.at)
+        return Page(rows, number(value.get("total_number")), answer.at)
 
     async def _value(self, answer: Answer) -> Any:
         """The JSON of an answer to a read. Raises Later, Refused, AccountBroken."""
         value = answer.json()
-        if answer.status < 300 and _code(answer) is None and value is not None:
+        if answer.status < 300 and code_of(answer) is None and value is not None:
             return value
         raise await self._trouble(answer)
 
     # ------------------------------------------------------------ the quota
 
-    async def _afford(self, kept: float) -> None:
+    async def _afford(self, kept: float, call: str = "") -> None:
         """Leave the rest of the quota to publishing. Raises Later until it is reset."""
-        if not self.options.calls_per_day:
+        business = self.options.access == "business" and call in BUSINESS  # has a quota of its own
+        if business or not self.options.calls_per_day:
             return
         quota = await self._quota()
-        left, limit = _number(quota.get("remaining_user_hits")), _number(quota.get("user_limit"))
+        left, limit = number(quota.get("remaining_user_hits")), number(quota.get("user_limit"))
         if left is not None and limit and left <= limit * kept:
             raise Later(
-                "微博接口额度只剩 {n} 次，留给发布；额度恢复后继续", n=left, after=_reset(quota)
+                "微博接口额度只剩 {n} 次，留给发布；额度恢复后继续",
+                n=left,
+                after=until_reset(quota),
             )
 
     async def _quota(self) -> Json:
@@ -779,7 +772,7 @@ class Weibo(Adapter):
             answer = await self._get("account/rate_limit_status", {})
         except Later:
             return {}
-        if _code(answer) in AUTH:
+        if code_of(answer) in AUTH:
             raise await self._trouble(answer)
         value = answer.json()
         return value if isinstance(value, dict) and answer.status < 300 else {}
@@ -790,7 +783,7 @@ class Weibo(Adapter):
         self, answer: Answer, written: bool = False, post: bool = False
     ) -> AdapterError:
         """The table above, for whatever is no success. `post`: it was to publish one."""
-        code, status = _code(answer), answer.status
+        code, status = code_of(answer), answer.status
         if code in RATE:
             return await self._limited(answer, code)
         if code is not None and code != NO_TOKEN:
@@ -813,8 +806,8 @@ class Weibo(Adapter):
         self, answer: Answer, code: int, written: bool = False, post: bool = False
     ) -> AdapterError:
         about: dict[str, Any] = {"code": code, "raw": answer.raw}
-        meaning = _meaning(code, answer)
-        words = Say("{words}", words=_words(answer))
+        meaning = meaning_of(code, answer)
+        words = Say("{words}", words=words_of(answer))
         if known := IN_WORDS.get(code):
             words = Say("{known}（{words}）", known=known, words=words)
         if meaning is BEFORE:
@@ -833,20 +826,20 @@ class Weibo(Adapter):
         return self._refused(answer, words)
 
     def _refused(self, answer: Answer, words: Say | None = None) -> Refused:
-        words = words or Say("{words}", words=_words(answer))
-        if (code := _code(answer)) is None:
+        words = words or Say("{words}", words=words_of(answer))
+        if (code := code_of(answer)) is None:
             return Refused("微博拒绝：{words}", words=words, raw=answer.raw)
         return Refused("微博拒绝（{code}）：{words}", code=code, words=words, raw=answer.raw)
 
     def _unclear(self, answer: Answer, written: bool) -> Uncertain | Later:
         if not written:
-            return Later("微博一时不能应答（{words}）", words=_words(answer), raw=answer.raw)
+            return Later("微博一时不能应答（{words}）", words=words_of(answer), raw=answer.raw)
         said = "微博的回答不能说明是否收下（{words}），正在回查"
-        return Uncertain(said, words=_words(answer), raw=answer.raw)
+        return Uncertain(said, words=words_of(answer), raw=answer.raw)
 
     async def _limited(self, answer: Answer, code: int) -> Later:
         """Nothing was done. The reset is asked for: no answer of Weibo's says when to come again."""
-        wait = retry_after(answer.headers, answer.at) or _reset(await self._quota())
+        wait = retry_after(answer.headers, answer.at) or until_reset(await self._quota())
         wait = max(wait, HOUR) if code == TOO_OFTEN else wait
         scope = "host" if code == BY_ADDRESS else "account"
         said = "微博限制了频率（{code}），{n} 分钟后继续"
@@ -857,334 +850,17 @@ class Weibo(Adapter):
 
     def _link(self, status: Mapping[str, Any]) -> str:
         """Where people read a post."""
-        author = _id(status.get("user") or {}) or str(status.get("uid") or "")
-        mid = _id(status)
+        author = id_of(status.get("user") or {}) or str(status.get("uid") or "")
+        mid = id_of(status)
         return f"{self.options.web_url}/{author}/{mid62(mid)}" if mid and author else ""
 
     def _receipt(self, status: Json, raw: str = "") -> Receipt:
-        return Receipt(_id(status), self._link(status), _when(status), raw)
+        return Receipt(id_of(status), self._link(status), when(status), raw)
 
     def _comment_receipt(self, comment: Json) -> Receipt:
         """A comment has no page of its own; the mark in its post's address says that it is one."""
         link = self._link(comment.get("status") or {}) or self.options.web_url
-        return Receipt(_id(comment), f"{link}#{_id(comment)}", _when(comment))
-
-
-# ---------------------------------------------------------------- listings
-
-
-@dataclass(frozen=True)
-class _Page:
-    """A page of a listing. `total`: the platform's own count, which may exceed what it shows."""
-
-    rows: list[Json]
-    total: int | None
-    at: datetime
-
-
-@dataclass(frozen=True)
-class _Own:
-    """What we wrote, newest first; `why` it may not be all since `since`, or ""."""
-
-    rows: list[Json]
-    since: datetime
-    why: str = ""
-
-
-@dataclass
-class _Walk:
-    """A walk through the comments under one post; the cursor is what of it must be kept.
-
-    Pages are numbered below the newest comment of the first, so that new ones move none. A page
-    may be short or empty in the middle, since Weibo filters after it counts.
-    """
-
-    page: int = 1
-    top: int = 0
-    seen: int = 0
-    total: int = -1  # unknown
-    size: int = MANY
-    since: int = 0  # an incremental walk: only what is newer
-    barren: int = 0  # pages in a row that brought nothing
-
-    @classmethod
-    def of(cls, cursor: str | None) -> _Walk:
-        return cls(**{name: int(value) for name, value in parse_qsl(cursor or "")})
-
-    @property
-    def over(self) -> bool:
-        """By the platform's count; where that tells nothing, at the first page without news."""
-        if self.total < 0 or self.since:
-            return self.barren > 0 or self.seen >= self.total >= 0
-        listed = (self.page - 1) * self.size >= self.total or self.seen >= self.total
-        return listed or self.barren > EMPTY
-
-    def params(self, status_id: str) -> dict[str, str]:
-        params = {"id": status_id, "count": str(MANY), "page": str(self.page)}
-        if self.since:
-            params["since_id"] = str(_with_overlap(self.since))
-        if self.page > 1:
-            params["max_id"] = str(self.top)
-        return params
-
-    def take(self, page: _Page, fresh: Mapping[str, Json]) -> None:
-        if self.page == 1:
-            self.top = max([self.since, *map(int, fresh)])
-            self.size = MANY if len(fresh) > FEW else FEW
-        self.total = self.total if page.total is None else page.total
-        self.seen += len(fresh)
-        self.barren = 0 if fresh else self.barren + 1
-        self.page += 1
-
-    def page_of(self, replies: tuple[RemoteReply, ...]) -> ReplyPage:
-        total = None if self.since or self.total < 0 else self.total
-        if not self.over:
-            return ReplyPage(replies, cursor=urlencode(asdict(self)), total=total)
-        resume = urlencode({"since": self.top}) if self.top else None
-        why, whole = "" if self.since else self._why(), self.barren <= EMPTY
-        return ReplyPage(replies, resume=resume, total=total, complete=whole, why_partial=why)
-
-    def _why(self) -> str:
-        """A few that are not shown are usual; where most are not, absence proves no deletion."""
-        if self.seen * 2 >= self.total and self.barren <= EMPTY:
-            return ""
-        said = Say(
-            "平台计 {m} 条，只列出 {n} 条：其余被精选、过滤或已删除", m=self.total, n=self.seen
-        )
-        return str(said)
-
-
-def _onward(walk: dict[str, str], at: int, page: _Page) -> bool:
-    """Note what a page of a stream told; is there more to read of it?"""
-    ids = [int(_id(row)) for row in page.rows]
-    seen, since = int(walk.get("seen", 0)) + len(ids), int(walk.get(f"since{at}") or 0)
-    if ids:
-        walk.setdefault(f"top{at}", str(max(ids)))
-    if not ids or (page.total is not None and seen >= page.total):
-        return False
-    if since and min(ids) <= _with_overlap(since):
-        return False
-    if not since and seen >= WINDOW:
-        walk["cut"] = str(Say("每次只回看最近 {n} 条；更早的随各条微博采集", n=WINDOW))
-        return False
-    walk |= {"max": str(min(ids) - 1), "seen": str(seen)}
-    return True
-
-
-def _resting(walk: Mapping[str, str]) -> ReplyPage:
-    """The end of a walk of the account: where the next one begins."""
-    kept = {name: walk[name] for name in ("uid", "n0", "n1", "n2")}
-    newest = {f"since{at}": walk.get(f"top{at}") or walk.get(f"since{at}") for at in range(3)}
-    resume = urlencode(kept | {name: one for name, one in newest.items() if one})
-    return ReplyPage(resume=resume, complete=not walk["cut"], why_partial=walk["cut"])
-
-
-def _with_overlap(newest: int) -> int:
-    return max(0, newest - OVERLAP)
-
-
-def _reaches(rows: Sequence[Json], since: datetime) -> bool:
-    """Does a page, newest first, go back beyond `since`? Not if its order is odd."""
-    times = [_when(row) for row in rows]
-    return bool(times) and times[-1] < since and times == sorted(times, reverse=True)
-
-
-# ---------------------------------------------------------------- codes, types, times
-
-
-def _code(answer: Answer) -> int | None:
-    """The error code of an answer, a number or its digits; None where there is none."""
-    value = answer.json()
-    return _number(value.get("error_code")) if isinstance(value, dict) else None
-
-
-def _meaning(code: int, answer: Answer) -> frozenset[int]:
-    """Which of the sets above; an empty one where nothing but a refusal is meant."""
-    if code == BAD_VALUE:  # three things in one code: its words tell
-        words = _words(answer).lower()
-        return APPLICATION if "not bind domain" in words else frozenset()
-    for known in (ACCEPTED, BEFORE, RETRY, AUTH, BLOCKED, APPLICATION, CONTENT, DUPLICATE):
-        if code in known:
-            return known
-    if 10000 <= code < 20000 and answer.status >= 500:
-        return RETRY
-    return AUTH if 21300 <= code < 21400 and code != 21335 else frozenset()
-
-
-def _words(answer: Answer) -> str:
-    """The platform's own reason, as short as it can be had, without our credential."""
-    value = answer.json()
-    said = None
-    if isinstance(value, dict):
-        said = value.get("error_description") or value.get("error")
-    return answer.blot(str(said or f"HTTP {answer.status}"))[:200]
-
-
-def _number(value: Any) -> int | None:
-    """Weibo writes numbers as numbers or as strings, and not always the same ones."""
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        return None
-    try:
-        return int(value)
-    except ValueError:
-        return None
-
-
-def _id(value: Any) -> str:
-    """As text: `id` alone may have lost digits on its way. "" where there is none."""
-    row = value if isinstance(value, dict) else {}
-    found = (str(row.get(name) or "") for name in ("mid", "idstr", "id"))
-    return next((one for one in found if one.isascii() and one.isdigit()), "")
-
-
-def _is_one(value: Any) -> bool:
-    return bool(_id(value))
-
-
-def _name(user: Any) -> str:
-    row = user if isinstance(user, dict) else {}
-    return str(row.get("screen_name") or row.get("name") or "")
-
-
-_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-_TIME = re.compile(r"\w{3} (\w{3}) (\d\d?) (\d\d):(\d\d):(\d\d) ([+-]\d\d)(\d\d) (\d{4})")
-
-
-def _when(row: Mapping[str, Any]) -> datetime:
-    """ "Tue May 31 17:46:55 +0800 2011", in English whatever our locale; else what its id tells."""
-    told = _TIME.fullmatch(str(row.get("created_at")))
-    if told and told[1] in _MONTHS:
-        month, offset = _MONTHS.index(told[1]) + 1, f"{told[6]}:{told[7]}"
-        with suppress(ValueError):
-            return datetime.fromisoformat(
-                f"{told[8]}-{month:02}-{int(told[2]):02}T{told[3]}:{told[4]}:{told[5]}{offset}"
-            ).astimezone(UTC)
-    return datetime.fromtimestamp((int(_id(row)) >> 22) + EPOCH, UTC)
-
-
-def _reset(quota: Mapping[str, Any]) -> timedelta:
-    """Until the quota is reset: seconds to go, or an epoch; else the next full hour."""
-    now = datetime.now(UTC)
-    seconds = _number(quota.get("reset_time_in_seconds")) or 0
-    if seconds > 1_000_000_000:
-        seconds -= int(now.timestamp())
-    if seconds <= 0:
-        seconds = 3600 - (now.minute * 60 + now.second)
-    return timedelta(seconds=min(max(seconds, 60), 86400))
-
-
-def _ends(info: Mapping[str, Any], at: datetime) -> datetime | None:
-    """When the token ends. Lifetimes are whole minutes, so that every check gives the same."""
-    left, made = _number(info.get("expire_in")), _number(info.get("create_at"))
-    if left is None:
-        return None
-    if made is None:
-        return (at + timedelta(seconds=left)).replace(second=0, microsecond=0)
-    lifetime = round((at.timestamp() - made + left) / 60) * 60
-    return datetime.fromtimestamp(made + lifetime, UTC)
-
-
-_BASE62 = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-
-def mid62(mid: str) -> str:
-    """A post's id as it stands in its address: seven digits at a time, from the right, as four."""
-    groups = [mid[max(0, end - 7) : end] for end in range(len(mid), 0, -7)]
-    return "".join(_base62(int(group)).rjust(4, "0") for group in reversed(groups)).lstrip("0")
-
-
-def mid_of(said: str) -> str:
-    """The id that stands in an address; what is none, or is one already, as it is."""
-    if not re.fullmatch(r"[0-9a-zA-Z]{5,12}", said):
-        return said
-    groups = [said[max(0, end - 4) : end] for end in range(len(said), 0, -4)]
-    numbers = [sum(62**n * _BASE62.index(c) for n, c in enumerate(g[::-1])) for g in groups]
-    return "".join(f"{number:07}" for number in reversed(numbers)).lstrip("0")
-
-
-def _base62(number: int) -> str:
-    digits = ""
-    while number:
-        number, digit = divmod(number, 62)
-        digits = _BASE62[digit] + digits
-    return digits
-
-
-# ---------------------------------------------------------------- posts and comments
-
-
-_SHORT = re.compile(r"https?://t\.cn/[A-Za-z0-9]+")
-_PREFIX = re.compile(r"^\s*回复\s*@[^:：\s]+\s*[:：]")
-_MORE = re.compile(r"(?:\.{3}|…+)?\s*全文\s*[:：]?\s*(?:https?://[!-~]+)?\s*$")
-
-
-def _is_comment(receipt: Receipt) -> bool:
-    return "#" in receipt.url
-
-
-def _is_kind(row: Json, outgoing: Outgoing) -> bool:
-    """A post of ours that reposts nothing; a comment of ours that answers what it should."""
-    to = outgoing.in_reply_to
-    if not to:
-        return not row.get("retweeted_status")
-    above, top = _id(row.get("reply_comment")), str(row.get("rootid") or "0")
-    return to in (above or top, _id(row.get("status")) if not above else "")
-
-
-def _text(row: Mapping[str, Any]) -> str:
-    """The whole of it, where Weibo gives a long one whole."""
-    long = row.get("longText")
-    if isinstance(long, dict):
-        long = long.get("content") or long.get("longTextContent")
-    return str(long or row.get("text") or "")
-
-
-def _said(row: Json) -> str:
-    """All of its own fields: where exactly a link's true address stands is not documented."""
-    own = {k: v for k, v in row.items() if k not in ("user", "status", "retweeted_status")}
-    return unquote(json.dumps(own, ensure_ascii=False))
-
-
-def _same_words(row: Json, outgoing: Outgoing) -> bool:
-    """Letters and digits, without links and with or without topics: those are what Weibo alters."""
-    theirs, ours = _text(row), outgoing.text
-    if row.get("isLongText") and not row.get("longText") and _MORE.search(theirs):
-        begins = _essence(_MORE.sub("", theirs))
-        return len(begins) >= FEW and _essence(ours).startswith(begins)
-    words = _essence(ours)
-    if not words:
-        return bool(outgoing.link) and outgoing.link in _said(row)
-    return _essence(theirs) in (words, _essence(text.TOPIC.sub("", ours)))
-
-
-def _essence(words: str) -> str:
-    words = re.sub(r"https?://[!-~]+", "", _PREFIX.sub("", unescape(words)))
-    words = unicodedata.normalize("NFKC", words).casefold()
-    return re.sub(r"[\W_]+", "", words) or "".join(words.split())
-
-
-def _shortfalls(status: Json, outgoing: Outgoing) -> str:
-    """What was asked for and is not there: it is out all the same, and the officer must know."""
-    short = []
-    listed = status.get("pic_ids") or status.get("pic_urls") or status.get("original_pic")
-    there = len(listed) if isinstance(listed, list) else int(bool(listed))
-    if there < len(outgoing.media):
-        short.append(Say("平台发出了，但 {n} 张图只挂上 {m} 张", n=len(outgoing.media), m=there))
-    to = status.get("visible")
-    if isinstance(to, dict) and _number(to.get("type")):
-        short.append(Say("平台收下了，但没有对公众显示"))
-    return "；".join(map(str, short))
-
-
-def _counts(row: Json) -> Counts:
-    likes = row.get("attitudes", row.get("likes"))
-    told = (row.get("comments"), row.get("reposts"), likes, row.get("reads"))
-    return Counts(*map(_number, told))
-
-
-def _picture(kind: str, content: bytes) -> dict[str, tuple[str, bytes, str]]:
-    """The field is named `pic`, and Weibo wants a file's name and kind with it."""
-    return {"pic": (f"pic.{kind.rpartition('/')[2]}", content, kind)}
+        return Receipt(id_of(comment), f"{link}#{id_of(comment)}", when(comment))
 
 
 # ---------------------------------------------------------------- granting access

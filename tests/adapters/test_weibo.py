@@ -12,7 +12,8 @@ import pytest
 from pydantic import ValidationError
 
 from bot.adapters.base import Adapter, Client
-from bot.adapters.weibo import OFFICIAL, Weibo, WeiboOptions, mid62
+from bot.adapters.weibo import OFFICIAL, Weibo, WeiboOptions
+from bot.adapters.weibo_answers import mid62
 from bot.errors import AccountBroken, AdapterError, Later, Refused, Uncertain, Unsupported
 from bot.model import (
     Absent,

@@ -168,6 +168,8 @@ class Weibo:
         business = bool(found[3])
         if business and not self.manners.business:
             raise Refusal(10014, "Insufficient app permissions!", 403)
+        if business and given.get("source") != APP_KEY:
+            raise Refusal(10006, "source paramter(appkey) is missing")
         if call not in FREE and not business:
             self._counted(user)
         grants = self.manners.grants
