@@ -692,7 +692,8 @@ class Weibo(Adapter):
             return str(value["access_token"])
         busy = answer.status == 429 or answer.status >= 500 or code_of(answer) in BEFORE | RETRY
         kind = Later if busy else Refused
-        raise kind("微博没有给授权：{words}。请重新来过", words=words_of(answer), raw=answer.raw)
+        said = Say("微博没有给授权：{words}。请重新来过", words=words_of(answer))
+        raise kind(said, raw=answer.raw)
 
     # ------------------------------------------------------------ the wire
 
@@ -805,25 +806,22 @@ class Weibo(Adapter):
     def _by_code(
         self, answer: Answer, code: int, written: bool = False, post: bool = False
     ) -> AdapterError:
-        about: dict[str, Any] = {"code": code, "raw": answer.raw}
-        meaning = meaning_of(code, answer)
+        meaning, raw = meaning_of(code, answer), answer.raw
         words = Say("{words}", words=words_of(answer))
         if known := IN_WORDS.get(code):
             words = Say("{known}（{words}）", known=known, words=words)
         if meaning is BEFORE:
-            return Later("微博一时不能办理：{words}", words=words, **about)
+            return Later("微博一时不能办理：{words}", words=words, raw=raw)
         if meaning in (RETRY, ACCEPTED):
             return self._unclear(answer, written)
+        said = None
         if meaning is AUTH:
-            said = "微博的授权不能用了（{code}）：{words}。请重新连接账号"
-            return AccountBroken(said, words=words, **about)
-        if meaning is BLOCKED:
-            said = "微博要求人工处理这个账号（{code}）：{words}"
-            return AccountBroken(said, words=words, **about)
-        if meaning is APPLICATION or (code == NOT_GRANTED and post):
-            said = "微博不许这个应用调用（{code}）：{words}。请在开放平台核对应用的设置"
-            return AccountBroken(said, words=words, **about)
-        return self._refused(answer, words)
+            said = Say("微博的授权不能用了：{words}。请重新连接账号", words=words)
+        elif meaning is BLOCKED:
+            said = Say("微博要求人工处理这个账号（{code}）：{words}", code=code, words=words)
+        elif meaning is APPLICATION or (code == NOT_GRANTED and post):
+            said = Say("微博不许这个应用调用：{words}。请在开放平台核对应用的设置", words=words)
+        return AccountBroken(said, raw=raw) if said else self._refused(answer, words)
 
     def _refused(self, answer: Answer, words: Say | None = None) -> Refused:
         words = words or Say("{words}", words=words_of(answer))
@@ -834,17 +832,17 @@ class Weibo(Adapter):
     def _unclear(self, answer: Answer, written: bool) -> Uncertain | Later:
         if not written:
             return Later("微博一时不能应答（{words}）", words=words_of(answer), raw=answer.raw)
-        said = "微博的回答不能说明是否收下（{words}），正在回查"
-        return Uncertain(said, words=words_of(answer), raw=answer.raw)
+        words, raw = words_of(answer), answer.raw
+        return Uncertain("微博的回答不能说明是否收下（{words}），正在回查", words=words, raw=raw)
 
     async def _limited(self, answer: Answer, code: int) -> Later:
         """Nothing was done. The reset is asked for: no answer of Weibo's says when to come again."""
         wait = retry_after(answer.headers, answer.at) or until_reset(await self._quota())
         wait = max(wait, HOUR) if code == TOO_OFTEN else wait
         scope = "host" if code == BY_ADDRESS else "account"
-        said = "微博限制了频率（{code}），{n} 分钟后继续"
         minutes = -(-int(wait.total_seconds()) // 60)
-        return Later(said, code=code, n=minutes, after=wait, scope=scope, raw=answer.raw)
+        said = Say("微博限制了频率（{code}），{n} 分钟后继续", code=code, n=minutes)
+        return Later(said, after=wait, scope=scope, raw=answer.raw)
 
     # ------------------------------------------------------------ receipts
 
