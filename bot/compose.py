@@ -125,17 +125,27 @@ def render(
 ) -> list[Rendered]:
     """The parts of a body on one account, in order."""
     able = Capabilities.of(account["capabilities"])
+    texts = _texts(office, body, account, able, post_id)
+    return [_part(office, body, account, able, n, *one) for n, one in enumerate(texts)]
+
+
+def _texts(
+    office: Office, body: Body, account: RowMapping, able: Capabilities, post_id: int | None
+) -> list[tuple[str, str]]:
+    """Of each part its text and its link, with the parameter that makes the post findable."""
     whole = body.variants.get(account["key"], body.text)
     rule = body.over_limit or able.over_limit
-    texts = [(words, body.link) for words in _fitted(whole, able, rule, body.link)]
-    if able.link_parameter and post_id is not None:
-        texts = [
-            text.with_parameter(
-                *one, able.link_parameter, office.secrets.mark(f"{post_id}/{account['id']}/{n}")
-            )
-            for n, one in enumerate(texts)
-        ]
-    return [_part(office, body, account, able, n, *one) for n, one in enumerate(texts)]
+
+    def marked(words: str, n: int) -> tuple[str, str]:
+        if post_id is None or not able.link_parameter:
+            return words, body.link
+        mark = office.secrets.mark(f"{post_id}/{account['id']}/{n}")
+        return text.with_parameter(words, body.link, able.link_parameter, mark)
+
+    if rule is OverLimit.THREAD:
+        return [marked(words, n) for n, words in enumerate(_fitted(whole, able, rule, body.link))]
+    words, link = marked(whole, 0)  # before it is fitted: the parameter takes room, too
+    return [(fitted, link) for fitted in _fitted(words, able, rule, link)]
 
 
 def _fitted(whole: str, able: Capabilities, rule: OverLimit, link: str) -> list[str]:

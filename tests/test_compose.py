@@ -660,6 +660,16 @@ def test_a_revision_binds_the_parameter_that_finds_its_post_again(furnished: Off
     assert (first, second, seen.outgoing.link) == (1, 2, LINK)
 
 
+def test_a_text_is_fitted_with_the_parameter_in_it(furnished: Office) -> None:
+    demanding(furnished)
+    long = f"{LINK}?{'x' * 40}"
+    body = Body(f"{LONG}{long}", link=long, over_limit=OverLimit.SHORTEN)
+    builders.draft(furnished, ["hand"], body=body)
+    [row] = rows(furnished, renditions)
+    assert "gk=" in row["payload"]["text"]
+    assert not [f for f in rows(furnished, revisions)[0]["findings"] if f["rule"] == "over-limit"]
+
+
 @pytest.mark.parametrize(
     ("words", "found"),
     [

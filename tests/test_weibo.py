@@ -189,6 +189,27 @@ def test_what_newer_posts_hide_waits_for_a_person(desk: Desk) -> None:
     assert builders.only(desk.office, post)["remote_id"] == desk.fake.log[0].id
 
 
+def test_a_listing_later_than_anybody_thought_gives_no_second_post(desk: Desk) -> None:
+    """Weibo refuses the repetition; who looks at his timeline then says that it stands."""
+    desk.fake.post("手机上早先发的")
+    desk.later(3600)
+    desk.fake.manners = Manners(lag=1800)
+    desk.server.faults.script(CUT_AFTER, "POST", "share")
+    post = desk.sign()
+    builders.work(desk.office)
+    desk.on(600)
+    row = builders.only(desk.office, post)
+    assert (row["state"], len(desk.sent())) == (S.FAILED, 1)
+    assert any("可能已经发出" in words for words in told(desk.office))
+    standing = desk.fake.log[-1].id
+    with desk.office.db.write() as conn:
+        lin, now = builders.actor(conn, "lin"), desk.office.db.now(conn)
+        address = f"https://m.weibo.cn/detail/{standing}"
+        queue.confirm_sent(conn, now, lin, row["id"], address)
+    row = builders.only(desk.office, post)
+    assert (row["state"], row["remote_id"], told(desk.office)) == (S.SENT, standing, [])
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_under_faults_and_lag_each_stands_once_or_waits_for_a_person(desk: Desk, seed: int) -> None:
     desk.fake.manners = Manners(lag=100)

@@ -15,10 +15,11 @@ from sqlalchemy import Connection, RowMapping, and_, func, or_, select, update
 
 from bot import audit, text
 from bot.db import attempts, deliveries, insert_id, posts, renditions, revisions
-from bot.deliver.watching import open_watches
+from bot.deliver.watching import open_watches, worth_watching
 from bot.model import (
     MACHINE,
     Act,
+    Capabilities,
     DeliveryState,
     Outgoing,
     Posted,
@@ -98,8 +99,9 @@ def _adopt(conn: Connection, now: datetime, account: RowMapping, one: Posted) ->
         "changed_at": now,
     }
     sent = insert_id(conn, deliveries, delivery)
-    row = conn.execute(select(deliveries).where(deliveries.c.id == sent)).mappings().one()
-    open_watches(conn, now, [row])
+    if worth_watching(Act.PUBLISH, Capabilities.of(account["capabilities"])):
+        row = conn.execute(select(deliveries).where(deliveries.c.id == sent)).mappings().one()
+        open_watches(conn, now, [row])
     audit.write(conn, now, MACHINE, "post.adopt", f"post:{post_id}", remote_id=one.remote_id)
 
 

@@ -281,9 +281,10 @@ def confirm_sent(
 ) -> None:
     """A person vouches that it stands, at `link`: an uncertain one, or a by-hand task's receipt.
 
+    One that failed, too: a platform may refuse as a repetition what it took before.
     Raises Invalid for a link that is none or that another delivery of the account holds.
     """
-    row = _for(conn, actor, delivery_id, S.UNCERTAIN, S.SENDING)
+    row = _for(conn, actor, delivery_id, S.UNCERTAIN, S.SENDING, S.FAILED)
     if row["state"] == S.SENDING and row["lease"] is not None:
         raise Conflict("正在发送，请等它有结果")
     link = link.strip()
