@@ -120,11 +120,14 @@ class Walk:
 
     @property
     def over(self) -> bool:
-        """By the platform's count; where that tells nothing, at the first page without news."""
-        if self.total < 0 or self.since:
-            return self.barren > 0 or self.seen >= self.total >= 0
-        listed = (self.page - 1) * self.size >= self.total or self.seen >= self.total
-        return listed or self.barren > EMPTY
+        """By the platform's count; else at a page without news, once as many as it counts went by.
+
+        Where more were seen than it counts, its count is old and proves nothing.
+        """
+        if self.seen == self.total or self.barren > EMPTY:
+            return True
+        counted = not self.since and (self.page - 1) * self.size < self.total
+        return self.barren > 0 and not counted
 
     def params(self, status_id: str) -> dict[str, str]:
         params = {"id": status_id, "count": str(MANY), "page": str(self.page)}
@@ -167,7 +170,7 @@ def onward(walk: dict[str, str], at: int, page: Page) -> bool:
     seen, since = int(walk.get("seen", 0)) + len(ids), int(walk.get(f"since{at}") or 0)
     if ids:
         walk.setdefault(f"top{at}", str(max(ids)))
-    if not ids or (page.total is not None and seen >= page.total):
+    if not ids or seen == page.total:
         return False
     if since and min(ids) <= with_overlap(since):
         return False

@@ -530,6 +530,14 @@ async def test_pages_emptied_by_the_filter_do_not_end_a_walk_that_new_comments_d
     assert bool(walked.why_partial) is gives_up
 
 
+async def test_a_page_smaller_than_any_book_says_is_no_end(rig: WeiboRig, adapter: Adapter) -> None:
+    behave(rig, cap=7)
+    root = await sent(adapter, TEXT)
+    there = {rig.answer(root.remote_id, f"第 {n} 条") for n in range(65)}
+    assert {r.remote_id for r in (await all_replies(adapter, root))[0]} == there
+    assert {r.remote_id for r in (await all_replies(adapter, None))[0]} == there
+
+
 async def test_what_we_said_ourselves_is_known_by_its_author(
     rig: WeiboRig, adapter: Adapter
 ) -> None:
