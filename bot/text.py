@@ -57,7 +57,14 @@ def _trimmed(link: str) -> str:
     return link[:end]
 
 
-TOPIC = re.compile(r"#[^#\n]{1,140}#")  # Weibo's #话题#
+_TOPIC = re.compile(r"#[^#\n]{1,140}#")
+
+
+def without_topics(text: str) -> str:
+    """`text` without Weibo's #话题#; a # in a link begins and ends none."""
+    for start, end in links(text):
+        text = text[:start] + text[start:end].replace("#", "\0") + text[end:]
+    return _TOPIC.sub("", text).replace("\0", "#")
 
 
 def with_parameter(text: str, link: str, name: str, value: str) -> tuple[str, str]:

@@ -677,6 +677,7 @@ def test_a_text_is_fitted_with_the_parameter_in_it(furnished: Office) -> None:
         ("停水通知", {"link-domain"}),
         ("停水通知 https://elsewhere.example/x", {"link-domain"}),
         (f"#停水# 通知 {LINK}", {"topic"}),
+        (f"通知 {LINK}#a ，另见 {LINK}#b ", set()),
     ],
 )
 def test_what_a_platform_wants_of_a_text_is_found_before_anybody_signs(

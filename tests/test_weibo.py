@@ -289,6 +289,25 @@ def test_a_small_quota_is_spent_sparingly(desk: Desk) -> None:
     assert (covered.counts.reposts, covered.counts.likes) == (0, 3)
 
 
+def test_a_busy_day_on_a_hundred_calls_publishes_everything(desk: Desk) -> None:
+    desk.fake.manners = Manners(user_limit=100)
+    now = desk.clock.now()
+    made = [desk.sign(f"第 {n} 号", go_at=now + timedelta(minutes=50 * n)) for n in range(27)]
+    for n in range(72):
+        desk.later(1200)
+        builders.work(desk.office)
+        if n % 3 == 0:
+            desk.fake.answer(next(reversed(desk.fake.statuses)), f"第 {n} 问")
+        desk.collect()
+    assert {desk.state(post) for post in made} == {S.SENT}
+    assert len(desk.sent()) == 27
+    assert len(rows(desk.office, replies)) >= 15  # the rest when the quota is reset
+    desk.fake.users["token-1"].used = 0
+    desk.later(3600)
+    desk.collect()
+    assert len(rows(desk.office, replies)) == 24
+
+
 # ---------------------------------------------------------------- made elsewhere
 
 

@@ -137,7 +137,9 @@ STREAMS = (  # what speaks to the account, and the unread counter of each
 SKEW = timedelta(minutes=2)  # between our clock and theirs, beyond what their Date tells
 AT_ONCE = 4  # such pages in one call
 PAGES = 20  # of a listing of our own, where it has pages
-KEPT = 0.3  # of the quota, for publishing
+# Of the quota, what is left for whatever matters more: one post's comments and counts come last,
+# then what is said to the account, then looking whether a post is seen; publishing takes the rest.
+OF_ONE, OF_ALL, OF_SIGHT = 0.5, 0.25, 0.1
 HOUR = timedelta(hours=1)
 
 Grant = Literal["update", "upload", "upload_url_text", "repost", "destroy", "long_text"]
@@ -419,16 +421,15 @@ class Weibo(Adapter):
     async def _back_to(self, since: datetime, call: str, count: int) -> Own:
         """A listing, newest first, until it provably reaches back before `since`."""
         seen: dict[str, Json] = {}
-        since, params = since - SKEW, {"count": str(count)}
+        ours = since = since - SKEW
+        params = {"count": str(count)}
         for _ in range(PAGES):
             page = await self._page(call, params)
-            since = min(since, since - (datetime.now(UTC) - page.at))  # their clock is behind
+            since = min(since, ours - (datetime.now(UTC) - page.at))  # their clock is behind
             fresh = {id_of(row): row for row in page.rows if id_of(row) not in seen}
             seen |= fresh
-            if reaches(list(fresh.values()), since) or len(seen) >= (page.total or 0) > 0:
+            if reaches(list(fresh.values()), since) or len(seen) == page.total:
                 return Own(list(seen.values()), since)
-            if page.total == 0 and not seen:
-                return Own([], since)
             if not fresh or not self._pages(call):
                 break
             params["max_id"] = str(int(min(fresh, key=int)) - 1)
@@ -470,7 +471,7 @@ class Weibo(Adapter):
         try:
             query = [("url_short", link) for link in short[:20]]
             value = await self._value(await self._get("short_url/expand", query))
-        except Refused:
+        except (Refused, AccountBroken):  # this call alone; the listing before it was given
             return {}
         rows = value.get("urls") if isinstance(value, dict) else value
         rows = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
@@ -493,6 +494,7 @@ class Weibo(Adapter):
 
     async def visible(self, receipt: Receipt) -> Visible:
         """As Weibo says whom it shows it to: outsiders get a login page, whatever stands there."""
+        await self._afford(OF_SIGHT)
         there = await self._standing(receipt)
         if not there:
             return Visible.NO
@@ -536,7 +538,7 @@ class Weibo(Adapter):
             return await self._to_us(cursor)
         if is_comment(receipt):
             raise Unsupported("评论下的答复随账号一起采集")
-        await self._afford(KEPT)
+        await self._afford(OF_ONE)
         walk = Walk.of(cursor)
         found: dict[str, Json] = {}
         for _ in range(AT_ONCE):
@@ -559,8 +561,8 @@ class Weibo(Adapter):
             walk |= await self._wanted(walk, whole=cursor is None)
         if not walk["ask"]:
             return resting(walk)
-        await self._afford(KEPT)
         at = int(walk["ask"][0])
+        await self._afford(OF_ALL, STREAMS[at][0])
         page = await self._stream(at, walk)
         replies = tuple(self._said_to_us(row, at, walk["uid"]) for row in page.rows)
         if onward(walk, at, page):
@@ -606,7 +608,7 @@ class Weibo(Adapter):
             params["max_id"] = walk["max"]
         try:
             return await self._page(STREAMS[at][0], params)
-        except Refused:
+        except (Refused, AccountBroken):
             if at == 0:
                 raise
             walk["cut"] = str(Say("应用没有读取“@我的”的权限"))
@@ -648,7 +650,7 @@ class Weibo(Adapter):
 
     async def counts(self, remote_ids: Sequence[str]) -> Mapping[str, Counts]:
         """Gone ones are left out without a word; reads only the business API tells, and not to all."""
-        await self._afford(KEPT, "statuses/count")
+        await self._afford(OF_ONE, "statuses/count")
         value = await self._value(await self._get("statuses/count", {"ids": ",".join(remote_ids)}))
         if not isinstance(value, list) or not all(map(is_one, value)):
             raise Later("微博给的计数不成样子，稍后再读")
@@ -761,11 +763,9 @@ class Weibo(Adapter):
         quota = await self._quota()
         left, limit = number(quota.get("remaining_user_hits")), number(quota.get("user_limit"))
         if left is not None and limit and left <= limit * kept:
-            raise Later(
-                "微博接口额度只剩 {n} 次，留给发布；额度恢复后继续",
-                n=left,
-                after=until_reset(quota),
-            )
+            said = Say("微博接口额度只剩 {n} 次，留给发布；额度恢复后继续", n=left)
+            scope = "delivery" if kept == OF_ONE else "account"  # the account may be worth it yet
+            raise Later(said, after=until_reset(quota), scope=scope)
 
     async def _quota(self) -> Json:
         """account/rate_limit_status, which does not count; {} where it is not told."""

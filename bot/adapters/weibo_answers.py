@@ -172,7 +172,7 @@ def onward(walk: dict[str, str], at: int, page: Page) -> bool:
         walk.setdefault(f"top{at}", str(max(ids)))
     if not ids or seen == page.total:
         return False
-    if since and min(ids) <= with_overlap(since):
+    if since and min(ids) <= since:  # back at what was known
         return False
     if not since and seen >= WINDOW:
         walk["cut"] = str(Say("每次只回看最近 {n} 条；更早的随各条微博采集", n=WINDOW))
@@ -364,7 +364,7 @@ def same_words(row: Json, outgoing: Outgoing) -> bool:
     words = _essence(ours)
     if not words:
         return bool(outgoing.link) and outgoing.link in said_in(row)
-    return _essence(theirs) in (words, _essence(text.TOPIC.sub("", ours)))
+    return _essence(theirs) in (words, _essence(text.without_topics(ours)))
 
 
 def _essence(words: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, update
 
 from bot.db import deliveries, watches
 from bot.model import Counts, WatchState
@@ -12,9 +12,15 @@ from bot.office import Office
 
 
 def countable(office: Office, account_id: int, n: int) -> dict[str, int]:
-    """The posts whose counts are oldest, or were never asked for: remote id → watch."""
+    """The posts whose counts are oldest, or were never asked for: remote id → watch.
+
+    None while others were asked for lately: one call tells of many.
+    """
     with office.db.read() as conn:
         old = office.db.now(conn) - office.config.collect.full_every
+        lately = watches.c.account_id == account_id, watches.c.counted_at > old
+        if conn.execute(select(watches.c.id).where(*lately).limit(1)).first():
+            return {}
         mine = (
             select(deliveries.c.remote_id, watches.c.id)
             .join(watches, watches.c.delivery_id == deliveries.c.id)
@@ -22,7 +28,6 @@ def countable(office: Office, account_id: int, n: int) -> dict[str, int]:
                 watches.c.account_id == account_id,
                 watches.c.state == WatchState.OPEN,
                 deliveries.c.remote_id.is_not(None),
-                or_(watches.c.counted_at.is_(None), watches.c.counted_at <= old),
             )
             .order_by(watches.c.counted_at.is_not(None), watches.c.counted_at, watches.c.id.desc())
         )

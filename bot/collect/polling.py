@@ -138,6 +138,9 @@ class _Turn:
 
     async def _one(self, row: RowMapping, now: datetime) -> datetime | None:
         """Until when the whole account must wait, if it must."""
+        if early := _early(self.office.config.collect, row, now):
+            await self.store(self._put_off, [row], early)
+            return None
         try:
             await self._walk(row, _walk_of(self.office.config.collect, row, now))
         except LeaseLost:
@@ -330,6 +333,13 @@ def _sparing(config: CollectPart, row: RowMapping, now: datetime) -> timedelta:
     if row["delivery_id"] is None:
         return max(config.every, timedelta(days=2) / calls)
     return max(config.full_every, (now - opened) / 2)
+
+
+def _early(config: CollectPart, row: RowMapping, now: datetime) -> datetime | None:
+    """When a new post of such an account is first read by itself, if that is not yet."""
+    first: datetime = row["opened_at"] + config.full_every
+    sparing = row["calls_per_day"] and row["delivery_id"] is not None
+    return first if sparing and row["walk_began"] is None and now < first else None
 
 
 def _wait(error: Exception, failures: int) -> timedelta:

@@ -466,12 +466,16 @@ async def test_replies_stop_where_the_quota_is_for_publishing(
 ) -> None:
     behave(rig, user_limit=10)
     receipt = await sent(adapter, TEXT)
-    for _ in range(6):
+    for _ in range(4):
         await adapter.replies(receipt, None)
-    for of in (receipt, None):
-        with pytest.raises(Later) as caught:
-            await adapter.replies(of, None)
-        assert caught.value.after == timedelta(seconds=1234)
+    with pytest.raises(Later) as caught:
+        await adapter.replies(receipt, None)
+    assert (caught.value.scope, caught.value.after) == ("delivery", timedelta(seconds=1234))
+    for _ in range(3):  # what is said to the account matters more
+        await adapter.replies(None, None)
+    with pytest.raises(Later) as caught:
+        await adapter.replies(None, None)
+    assert caught.value.scope == "account"
     await sent(adapter, f"还能发 {LINK}")
 
 
@@ -604,7 +608,8 @@ async def test_a_walk_of_the_account_looks_back_so_far_and_says_so(
 async def test_a_stream_that_was_not_granted_is_left_out_and_told(
     rig: WeiboRig, adapter: Adapter
 ) -> None:
-    rig.server.faults.script(says(10014, status=403), "GET", "/mentions", times=2)
+    rig.server.faults.script(says(10014, status=403), "GET", "comments/mentions")
+    rig.server.faults.script(says(10032, status=403), "GET", "statuses/mentions")
     walked: ReplyPage = await adapter.replies(None, None)
     while walked.cursor is not None:
         walked = await adapter.replies(None, walked.cursor)
