@@ -85,6 +85,7 @@ from bot.adapters.weibo_answers import (
     said_in,
     same_words,
     shortfalls,
+    tells_its_links,
     text_of,
     until_reset,
     when,
@@ -134,6 +135,7 @@ STREAMS = (  # what speaks to the account, and the unread counter of each
     ("comments/mentions", "mention_cmt"),
     ("statuses/mentions", "mention_status"),
 )
+MARGIN = timedelta(minutes=10)  # before an attempt: what has its words and is no older may be it
 SKEW = timedelta(minutes=2)  # between our clock and theirs, beyond what their Date tells
 AT_ONCE = 4  # such pages in one call
 PAGES = 20  # of a listing of our own, where it has pages
@@ -366,7 +368,7 @@ class Weibo(Adapter):
         except Later as error:
             said = Say("微博称与已发的内容重复，正在回查是不是这一条")
             raise Uncertain(said, raw=answer.raw) from error
-        if found := await self._match(own.rows, outgoing, frozenset()):
+        if found := await self._match(own, outgoing, frozenset()):
             return found
         said = Say("微博称与已发的内容重复（{code}），可能已经发出：请核对", code=code_of(answer))
         raise Refused(said, raw=answer.raw)
@@ -402,7 +404,7 @@ class Weibo(Adapter):
         self, outgoing: Outgoing, key: str, since: datetime, taken: frozenset[str]
     ) -> Looked:
         own = await self._own(outgoing, since)
-        if found := await self._match(own.rows, outgoing, taken):
+        if found := await self._match(own, outgoing, taken):
             if outgoing.in_reply_to:
                 return Found(self._comment_receipt(found))
             return Found(self._receipt(found, shortfalls(found, outgoing)))
@@ -440,22 +442,20 @@ class Weibo(Adapter):
         """An ordinary application is shown the newest posts and no further page."""
         return self.options.access == "business" or call != "statuses/user_timeline"
 
-    async def _match(
-        self, rows: Sequence[Json], outgoing: Outgoing, taken: frozenset[str]
-    ) -> Json | None:
+    async def _match(self, own: Own, outgoing: Outgoing, taken: frozenset[str]) -> Json | None:
         """By the parameter in a link; by the words where there is none, or no link can be read."""
-        standing = [r for r in reversed(rows) if id_of(r) not in taken and is_kind(r, outgoing)]
+        standing = [r for r in reversed(own.rows) if id_of(r) not in taken and is_kind(r, outgoing)]
+        alike = [r for r in standing if same_words(r, outgoing) and when(r) >= own.since - MARGIN]
         if not (mark := self._mark(outgoing)):
-            return next((r for r in standing if same_words(r, outgoing)), None)
+            return next(iter(alike), None)
         if found := next((r for r in standing if mark in said_in(r)), None):
             return found
-        short = sorted({link for r in standing for link in SHORT_LINK.findall(text_of(r))})
-        if not short:
-            return next((r for r in standing if same_words(r, outgoing)), None)
-        known = await self._expanded(short)
-        for row in standing:
+        unread = [r for r in standing if not tells_its_links(r)]
+        short = sorted({link for r in unread for link in SHORT_LINK.findall(text_of(r))})
+        known = await self._expanded(short) if short else {}
+        for row in unread:
             links = [known[li] for li in SHORT_LINK.findall(text_of(row)) if li in known]
-            if any(mark in link for link in links) or (not links and same_words(row, outgoing)):
+            if any(mark in link for link in links) or (not links and row in alike):
                 return row
         return None
 
@@ -486,7 +486,7 @@ class Weibo(Adapter):
 
     async def _reposted(self, remote_id: str) -> Looked:
         now = datetime.now(UTC)
-        own = await self._back_to(now - 2 * HOUR, "statuses/user_timeline", self._most)
+        own = await self._back_to(now - 48 * HOUR, "statuses/user_timeline", self._most)
         for row in own.rows:
             if id_of(row.get("retweeted_status") or {}) == remote_id and when(row) >= own.since:
                 return Found(self._receipt(row))

@@ -355,6 +355,12 @@ def said_in(row: Json) -> str:
     return unquote(json.dumps(own, ensure_ascii=False))
 
 
+def tells_its_links(row: Json) -> bool:
+    """Does it say where its links lead, beside its text or in it?"""
+    written = (text_of(row)[start:end] for start, end in text.links(text_of(row)))
+    return bool(row.get("url_objects")) or any(not SHORT_LINK.match(link) for link in written)
+
+
 def same_words(row: Json, outgoing: Outgoing) -> bool:
     """Letters and digits, without links and with or without topics: those are what Weibo alters."""
     theirs, ours = text_of(row), outgoing.text

@@ -218,12 +218,15 @@ def _keep(
     close_notice(conn, now, f"account:{row['id']}")
     adopt(conn, now, by_id(conn, row["id"]), checked.posted, office.config.collect.days)
     if checked.capabilities.mentions:
-        stand = select(watches.c.id).where(
-            watches.c.account_id == row["id"], watches.c.delivery_id.is_(None)
-        )
-        if not conn.execute(stand).first():
-            values = {"account_id": row["id"], "state": WatchState.OPEN, "opened_at": now}
-            insert_missing(conn, watches, [{**values, "due_at": now}])
+        _watch(conn, now, row["id"])
+
+
+def _watch(conn: Connection, now: datetime, account_id: int) -> None:
+    """What speaks to the account is collected from now on, if it was not already."""
+    mine = watches.c.account_id == account_id, watches.c.delivery_id.is_(None)
+    if not conn.execute(select(watches.c.id).where(*mine)).first():
+        values = {"account_id": account_id, "state": WatchState.OPEN, "opened_at": now}
+        insert_missing(conn, watches, [{**values, "due_at": now}])
 
 
 async def check(office: Office, adapter: Adapter, account_id: int) -> Say | None:

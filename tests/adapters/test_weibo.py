@@ -301,10 +301,27 @@ async def test_a_post_is_found_though_its_link_was_rewritten(
 async def test_another_post_with_the_same_words_is_not_taken_for_it(
     rig: WeiboRig, adapter: Adapter, began: datetime
 ) -> None:
-    rig.fake.post(TEXT.replace(MARK, "gk=abcdefabcd"))
-    for tells in (True, False):
-        behave(rig, tells_links=tells)
-        assert await adapter.find(Outgoing(TEXT), "k", began, NONE_TAKEN) == Absent()
+    for rewrites in (True, False):
+        behave(rig, rewrites=rewrites)
+        rig.fake.post(TEXT.replace(MARK, "gk=abcdefabcd"))
+        rig.fake.post(TEXT.replace(f"?{MARK}", ""))
+        for tells in (True, False):
+            behave(rig, tells_links=tells)
+            assert await adapter.find(Outgoing(TEXT), "k", began, NONE_TAKEN) == Absent()
+
+
+async def test_the_same_words_of_an_earlier_day_are_another_post(
+    rig: WeiboRig, began: datetime
+) -> None:
+    behave(rig, business=True)
+    async with BusinessRig(rig.fake, rig.server).adapter(Weibo) as adapter:
+        rig.fake.ahead = -86400
+        rig.fake.post("今日供水正常")
+        rig.fake.ahead = 0
+        assert await adapter.find(Outgoing("今日供水正常"), "k", began, NONE_TAKEN) == Absent()
+        rig.fake.post("今日供水正常")
+        looked = await adapter.find(Outgoing("今日供水正常"), "k", began, NONE_TAKEN)
+        assert isinstance(looked, Found)
 
 
 async def test_five_newer_posts_hide_it_and_nothing_is_claimed(
