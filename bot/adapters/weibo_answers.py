@@ -273,11 +273,15 @@ def when(row: Mapping[str, Any]) -> datetime:
 
 
 def until_reset(quota: Mapping[str, Any]) -> timedelta:
-    """Until the quota is reset: seconds to go, or an epoch; else the next full hour."""
+    """Until the quota is reset: seconds to go, an epoch, a Beijing time; else the next full hour."""
     now = datetime.now(UTC)
     seconds = number(quota.get("reset_time_in_seconds")) or 0
     if seconds > 1_000_000_000:
         seconds -= int(now.timestamp())
+    if seconds <= 0:
+        with suppress(ValueError):
+            there = datetime.fromisoformat(f"{quota.get('reset_time')}+08:00")
+            seconds = int((there - now).total_seconds())
     if seconds <= 0:
         seconds = 3600 - (now.minute * 60 + now.second)
     return timedelta(seconds=min(max(seconds, 60), 86400))

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from bot.adapters.base import Adapter, Client
 from bot.adapters.weibo import OFFICIAL, Weibo, WeiboOptions
-from bot.adapters.weibo_answers import mid62
+from bot.adapters.weibo_answers import mid62, until_reset
 from bot.errors import AccountBroken, AdapterError, Later, Refused, Uncertain, Unsupported
 from bot.model import (
     Absent,
@@ -513,6 +513,16 @@ async def test_a_limit_is_waited_out_as_long_as_the_platform_says(
         await sent(adapter, TEXT)
     assert caught.value.after is not None
     assert timedelta(0) < caught.value.after <= timedelta(hours=1)
+
+
+def test_when_the_quota_is_reset_is_read_in_every_form() -> None:
+    now = datetime.now(UTC)
+    beijing = f"{now + timedelta(hours=10):%F %T}"  # two hours from now
+    epoch = str(int(now.timestamp()) + 7200)
+    for told in ({"reset_time_in_seconds": "7200"}, {"reset_time_in_seconds": epoch}):
+        assert abs(until_reset(told).total_seconds() - 7200) < 3
+    assert abs(until_reset({"reset_time": beijing}).total_seconds() - 7200) < 3
+    assert timedelta(0) < until_reset({"reset_time": "soon"}) <= timedelta(hours=1)
 
 
 # ---------------------------------------------------------------- replies
