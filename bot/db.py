@@ -490,8 +490,6 @@ watches = Table(
     _at("ok_at"),
     _count("seen"),
     Column("total", Integer),  # the platform's own count
-    _json("counts"),  # Counts
-    _at("counted_at"),
     _text("partial"),
     _count("failures"),
     _json("error"),

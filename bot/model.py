@@ -325,7 +325,6 @@ class Capabilities:
     replies: RepliesBy = RepliesBy.NONE
     deletions_visible: bool = False  # the platform says when a reply was deleted
     mentions: bool = False  # replies(None, …) lists what mentions the account
-    counts: int = 0  # counts() tells of so many posts in one call; 0 is none
     calls_per_day: int = 0  # a small quota for all calls: polled sparingly; 0 is none
     edit: bool = False
     withdraw: bool = False
@@ -414,19 +413,8 @@ class ReplyPage:
     total: int | None = None
     complete: bool = False
     why_partial: str = ""
-
-
-@dataclass(frozen=True)
-class Counts:
-    """How a post fared by its platform's own count; None where that is not told."""
-
-    replies: int | None = None
+    likes: int | None = None  # of the post itself, where the platform says
     reposts: int | None = None
-    likes: int | None = None
-    reads: int | None = None
-
-    def json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 # ---------------------------------------------------------------- catalogue

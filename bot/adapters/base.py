@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import ssl
 from abc import ABC
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -37,7 +37,6 @@ from bot.language import Say
 from bot.model import (
     Capabilities,
     Checked,
-    Counts,
     Looked,
     Outgoing,
     Receipt,
@@ -168,10 +167,6 @@ class Adapter(ABC):
         `resume` begins a later incremental walk. Same cursor, same page or a superset of it.
         """
         raise Unsupported("{adapter} 不支持采集评论", adapter=self.name)
-
-    async def counts(self, remote_ids: Sequence[str]) -> Mapping[str, Counts]:
-        """How these posts of ours fared, `capabilities.counts` of them at most; gone ones are not told."""
-        raise Unsupported("{adapter} 不提供计数", adapter=self.name)
 
 
 # ---------------------------------------------------------------- the client

@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl, unquote, urlencode
 from bot import text
 from bot.adapters.base import Answer
 from bot.language import Say
-from bot.model import Counts, Outgoing, Receipt, RemoteReply, ReplyPage
+from bot.model import Outgoing, Receipt, RemoteReply, ReplyPage
 
 Json = dict[str, Any]
 
@@ -394,12 +394,6 @@ def shortfalls(status: Json, outgoing: Outgoing) -> str:
     if isinstance(to, dict) and number(to.get("type")):
         short.append(Say("平台收下了，但没有对公众显示"))
     return "；".join(map(str, short))
-
-
-def counts_of(row: Json) -> Counts:
-    likes = row.get("attitudes", row.get("likes"))
-    told = (row.get("comments"), row.get("reposts"), likes, row.get("reads"))
-    return Counts(*map(number, told))
 
 
 def picture(kind: str, content: bytes) -> dict[str, tuple[str, bytes, str]]:

@@ -1,9 +1,9 @@
 """采集: what the public answers comes in, all of it that the platform shows, and is accounted for.
 
 polling    which watches are due, the pages of their walks, what a failure means
+sparing    when an account with a small quota is read
 intake     a page becomes rows: new, edited, removed, back again; every reply once
 log        the list with its search, threads, wordings, coverage, heartbeat
-counting   how posts fare by the platform's own count
 exporting  the log as a file
 erasing    a citizen's words are erased, and stay erased after a restore
 """

@@ -15,7 +15,7 @@ from bot.collect.polling import SILENT
 from bot.db import accounts, deliveries, posts, replies, reply_versions, watches
 from bot.errors import NotFound
 from bot.language import Say
-from bot.model import Act, Counts, DeliveryState, ReplyState, WatchState
+from bot.model import Act, DeliveryState, ReplyState, WatchState
 
 OWNER = func.coalesce(posts.c.unit_id, accounts.c.unit_id)  # the post's unit, else the account's
 
@@ -144,7 +144,6 @@ class Coverage:
     """Of one delivery: `seen` stand with us, `total` on the platform by its own count, if it has one.
 
     `why`: everything that may make the two differ. `walked_at`: when all was last listed.
-    `counts`: the platform's own, of `counted_at`.
     """
 
     delivery_id: int
@@ -158,8 +157,6 @@ class Coverage:
     walked_at: datetime | None
     ok_at: datetime | None
     failures: int
-    counts: Counts
-    counted_at: datetime | None
 
 
 def coverage(conn: Connection, post_id: int) -> list[Coverage]:
@@ -208,8 +205,6 @@ def _covered(row: RowMapping, seen: int, removed: int, own: int) -> Coverage:
         walked_at=row["walked_at"],
         ok_at=row["ok_at"],
         failures=row["failures"] or 0,
-        counts=Counts(**(row["counts"] or {})),
-        counted_at=row["counted_at"],
     )
 
 

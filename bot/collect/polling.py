@@ -21,8 +21,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, select, update
 
 from bot import lease
-from bot.adapters.base import Adapter
-from bot.collect import counting
+from bot.collect import sparing
 from bot.collect.intake import Scope, miss, take_in
 from bot.config import CollectPart
 from bot.db import accounts, deliveries, posts, replies, store_away, watches
@@ -100,7 +99,6 @@ def _context(ids: Sequence[int]) -> Any:
             accounts.c.name,
             accounts.c.host,
             accounts.c.capabilities["timeout_seconds"].as_integer().label("timeout"),
-            accounts.c.capabilities["counts"].as_integer().label("of_counts"),
             accounts.c.capabilities["calls_per_day"].as_integer().label("calls_per_day"),
         )
         .join(accounts, accounts.c.id == watches.c.account_id)
@@ -138,8 +136,8 @@ class _Turn:
 
     async def _one(self, row: RowMapping, now: datetime) -> datetime | None:
         """Until when the whole account must wait, if it must."""
-        if early := _early(self.office.config.collect, row, now):
-            await self.store(self._put_off, [row], early)
+        if at := sparing.first(self.office.config.collect, row, now):
+            await self.store(self._put_off, [row], at)
             return None
         try:
             await self._walk(row, _walk_of(self.office.config.collect, row, now))
@@ -161,24 +159,8 @@ class _Turn:
             pause = page == PAGES or self._late
             onward = await self.store(self._take, row, walk, read, pause)
             if onward is None:
-                break
+                return
             walk = onward
-        if row["of_counts"] and row["delivery_id"] is None:
-            await self._count(row, adapter)
-
-    async def _count(self, row: RowMapping, adapter: Adapter) -> None:
-        """How the account's posts fare, some at a time; what cannot be had now is asked later."""
-        asked = await self.store(
-            counting.countable, self.office, row["account_id"], row["of_counts"]
-        )
-        if asked:
-            try:
-                async with asyncio.timeout(row["timeout"] or 30):
-                    told = await adapter.counts(list(asked))
-            except (AdapterError, TimeoutError) as error:
-                log.info("counts of account %s: %s", row["account_id"], type(error).__name__)
-            else:
-                await self.store(counting.keep, self.office, asked, told)
 
     # ------------------------------------------------------------ a page
 
@@ -224,7 +206,8 @@ class _Turn:
         if walk.kind is not Kind.SINCE:
             values["walk_began"] = walk.began
         config = self.office.config.collect
-        due: datetime | None = now + _every(config, row, now)
+        wait = sparing.every(config, row, now) or _every(config, row, now)
+        due: datetime | None = now + wait
         if walk.kind is not Kind.SINCE and _over(config, row, walk.began):
             values["state"], due = WatchState.CLOSED, None
         lease.settle(conn, watches, row, due, **values)
@@ -317,29 +300,8 @@ def _over(config: CollectPart, row: RowMapping, at: datetime) -> bool:
 
 
 def _every(config: CollectPart, row: RowMapping, now: datetime) -> timedelta:
-    if row["calls_per_day"]:
-        return _sparing(config, row, now)
     young = row["delivery_id"] is not None and now < row["opened_at"] + config.fresh_for
     return config.fresh if young else config.every
-
-
-def _sparing(config: CollectPart, row: RowMapping, now: datetime) -> timedelta:
-    """Of a small quota half is for the account's own watch, which hears of all its posts.
-
-    A post's watch is then only for its count and for what was deleted: the older, the rarer.
-    """
-    calls: int = row["calls_per_day"]
-    opened: datetime = row["opened_at"]
-    if row["delivery_id"] is None:
-        return max(config.every, timedelta(days=2) / calls)
-    return max(config.full_every, (now - opened) / 2)
-
-
-def _early(config: CollectPart, row: RowMapping, now: datetime) -> datetime | None:
-    """When a new post of such an account is first read by itself, if that is not yet."""
-    first: datetime = row["opened_at"] + config.full_every
-    sparing = row["calls_per_day"] and row["delivery_id"] is not None
-    return first if sparing and row["walk_began"] is None and now < first else None
 
 
 def _wait(error: Exception, failures: int) -> timedelta:

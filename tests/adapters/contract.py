@@ -292,7 +292,6 @@ class Contract:
             "repost": (able.repost, lambda: adapter.repost("1", "k")),
             "replies": (able.replies is not RepliesBy.NONE, lambda: adapter.replies(there, None)),
             "mentions": (able.mentions, lambda: adapter.replies(None, None)),
-            "counts": (able.counts > 0, lambda: adapter.counts(["1"])),
         }
         for declared, call in calls.values():
             if not declared:
@@ -631,14 +630,6 @@ class Contract:
         new = {rig.answer(root.remote_id, f"新 {i}") for i in range(45)}
         found, _ = await all_replies(adapter, None, resume)
         assert new <= {r.remote_id for r in found}
-
-    @needs(lambda able: able.counts > 0)
-    async def test_counts_tell_of_what_stands(self, rig: Rig, adapter: Adapter) -> None:
-        root = await sent(adapter, TEXT)
-        rig.answer(root.remote_id, "意见")
-        told = await adapter.counts([root.remote_id, "12345"])
-        assert set(told) == {root.remote_id}
-        assert told[root.remote_id].replies == 1
 
     # ------------------------------------------------------------ secrets
 

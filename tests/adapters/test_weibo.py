@@ -528,6 +528,18 @@ def test_when_the_quota_is_reset_is_read_in_every_form() -> None:
 # ---------------------------------------------------------------- replies
 
 
+async def test_a_post_nobody_answered_costs_one_call_and_tells_how_it_fared(
+    rig: WeiboRig, adapter: Adapter
+) -> None:
+    root = await sent(adapter, TEXT)
+    read = await adapter.replies(root, None)
+    assert (read.total, read.likes, read.reposts, read.complete) == (0, 3, 0, True)
+    assert rig.fake.calls("comments/show.json") == []
+    rig.answer(root.remote_id, "意见")
+    read = await adapter.replies(root, None)
+    assert (read.total, read.likes, len(read.replies)) == (1, 3, 1)
+
+
 async def test_comments_that_are_hidden_are_told_in_the_coverage(
     rig: WeiboRig, adapter: Adapter
 ) -> None:

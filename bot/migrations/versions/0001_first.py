@@ -695,8 +695,6 @@ def upgrade() -> None:
         sa.Column("ok_at", sa.BigInteger(), nullable=True),
         sa.Column("seen", sa.Integer(), server_default="0", nullable=False),
         sa.Column("total", sa.Integer(), nullable=True),
-        sa.Column("counts", JSON, nullable=True),
-        sa.Column("counted_at", sa.BigInteger(), nullable=True),
         sa.Column("partial", sa.Text(), server_default="", nullable=False),
         sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
         sa.Column("error", JSON, nullable=True),
