@@ -27,12 +27,14 @@ from pydantic import (
     Field,
     ValidationError,
     field_validator,
+    model_validator,
 )
 from pydantic_core import ErrorDetails
 
 from bot.errors import ConfigError
 from bot.language import Say
-from bot.model import Right
+from bot.model import NoticeKind, Right
+from bot.workdays import Hours
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -59,6 +61,18 @@ def _some(value: timedelta) -> timedelta:
 
 
 Period = Annotated[Span, AfterValidator(_some)]
+
+
+def _hours(value: Any) -> Hours | None:
+    if isinstance(value, Hours) or not value:
+        return value or None
+    try:
+        return Hours.of(str(value))
+    except ValueError:
+        raise ValueError(str(Say("时段写作 22:00-07:00，不是 {value}", value=value))) from None
+
+
+Quiet = Annotated[Hours | None, BeforeValidator(_hours)]
 
 
 class Part(BaseModel):
@@ -122,12 +136,14 @@ class AccountPart(Part):
     gap: Span = timedelta(0)  # least time between two writes
     options: Mapping[str, Any] = Field(default_factory=dict)
     token_file: str = ""  # its credential stands in this file; read at every start
+    duty: bool = True  # told when nothing was published for days ([alarm])
 
 
 class WebPart(Part):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     public_url: str = ""  # as the public reaches the board; empty: http://host:port
+    console_url: str = ""  # as officers reach the console, for links in notices; empty: public_url
     secure_cookies: bool | None = None  # None: where public_url is https
     session: Period = timedelta(hours=12)
 
@@ -174,6 +190,43 @@ class AuditPart(Part):
     erasures: str = "anchors/erasures.log"  # likewise: what a restore must erase again
 
 
+class AlarmPart(Part):
+    """When nobody says so, but something is about to go wrong."""
+
+    disk: int = Field(1024, ge=0)  # MB free where the data lies; less is told
+    token: tuple[int, ...] = (7, 3, 1)  # days before a credential ends
+    idle_warn: int = Field(10, ge=0)  # days an account published nothing; 0: never
+    idle_fail: int = Field(14, ge=0)  # 国办秘函〔2019〕19号: no update in two weeks fails the check
+
+
+class AddressPart(Part):
+    """Where notices go: an apprise address, or plain mail."""
+
+    url: str = ""
+    url_file: str = ""  # a file that holds it: it is a secret
+    to: str | tuple[str, ...] = ""  # mail: to whom
+    server: str = ""  # mail: host or host:port; 465 where none is given
+    login: str = ""  # mail: as whom; empty: the first of `to`
+    password_file: str = ""
+    kinds: tuple[NoticeKind, ...] = ()  # only these; empty is all
+    units: tuple[str, ...] = ()  # only what concerns these or those below; empty is all
+    person: str = ""  # a login: of turns only his own
+    language: Literal["zh", "en", ""] = ""
+    quiet: Quiet = None  # what can wait does
+
+    @model_validator(mode="after")
+    def _one_way(self) -> AddressPart:
+        if sum(map(bool, (self.url, self.url_file, self.to))) != 1:
+            raise ValueError(str(Say("url、url_file、to 三者写一个")))
+        if self.to and not self.server:
+            raise ValueError(str(Say("写了 to 还须写 server：邮件服务器")))
+        return self
+
+    @property
+    def mail_to(self) -> tuple[str, ...]:
+        return (self.to,) if isinstance(self.to, str) else self.to
+
+
 class DemoPart(Part):
     enabled: bool = False
 
@@ -195,7 +248,9 @@ class Config(Part):
     collect: CollectPart = CollectPart()
     review: ReviewPart = ReviewPart()
     audit: AuditPart = AuditPart()
+    alarm: AlarmPart = AlarmPart()
     demo: DemoPart = DemoPart()
+    notices: Mapping[str, AddressPart] = Field(default_factory=dict)
     workdays: Mapping[date, str] = Field(default_factory=dict)  # 2027-01-01 = "休 元旦" or "班"
     units: Mapping[str, UnitPart] = Field(default_factory=dict)
     sources: Mapping[str, SourcePart] = Field(default_factory=dict)
@@ -245,6 +300,10 @@ class Config(Part):
     @property
     def public_url(self) -> str:
         return (self.web.public_url or f"http://{self.web.host}:{self.web.port}").rstrip("/")
+
+    @property
+    def console_url(self) -> str:
+        return self.web.console_url.rstrip("/") or self.public_url
 
 
 def load(path: Path) -> Config:
@@ -430,3 +489,6 @@ def _named(config: Config) -> Iterable[tuple[str, str, str, str, Iterable[str]]]
             yield "sources", key, "accounts", account, config.accounts
     for key, part in config.accounts.items():
         yield "accounts", key, "unit", part.unit, config.units
+    for key, address in config.notices.items():
+        for unit_key in address.units:
+            yield "notices", key, "units", unit_key, config.units

@@ -360,6 +360,7 @@ accounts = Table(
     _json("capabilities"),
     _text("credential"),  # encrypted
     _at("token_ends"),
+    _at("created_at"),
     _at("checked_at"),
     _text("host"),
     Column("gap_ms", Integer, nullable=False, server_default="0"),  # least time between writes
@@ -558,6 +559,7 @@ notices = Table(
     _text("link"),
     _at("opened_at", null=False),
     _at("closed_at"),
+    *_work(),  # due when opened and when closed: who is told of it is planned then
     Index(
         "uq_notices_open",
         "key",
@@ -565,6 +567,21 @@ notices = Table(
         sqlite_where=text("closed_at is null"),
         postgresql_where=text("closed_at is null"),
     ),
+)
+tellings = Table(
+    "tellings",
+    metadata,
+    _id(),
+    _to("notices"),
+    Column("address", Text, nullable=False),  # a key of config.toml's [notices]
+    Column("kind", Text, nullable=False),  # opened | closed
+    _text("state"),  # waiting | told | dropped
+    _at("planned_at", null=False),
+    _at("told_at"),
+    _json("error"),  # Say: why it did not go the last time, or was dropped
+    *_work(),
+    UniqueConstraint("notice_id", "address", "kind"),
+    Index("ix_tellings_address", "address", "state"),
 )
 workers = Table(
     "workers",

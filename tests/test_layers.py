@@ -19,7 +19,7 @@ ROOMS = {
     "edge": "adapters sources",
     "voice": "speaking",  # makes an account's adapter for those who may call it
     "flow": "catalog compose review deliver collect respond report",
-    "drivers": "schedule worker backup",
+    "drivers": "schedule worker backup telling",
     "doors": "cli web demo __main__",
 }
 SEES = {

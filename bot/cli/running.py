@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 import click
 from sqlalchemy import select, update
 
-from bot import catalog, review, schedule, templates
+from bot import catalog, review, schedule, telling, templates
 from bot.config import Config
 from bot.db import accounts as account_rows
 from bot.db import notices, units
 from bot.deliver import accounts, queue
 from bot.errors import GongkaiError
 from bot.language import Say
+from bot.notices import no_turn
 from bot.office import Office
 from bot.speaking import Adapters
 from bot.worker import Worker
@@ -80,6 +81,7 @@ def examine(office: Office) -> dict[str, Any]:
     with office.db.read() as conn:
         now = office.db.now(conn)
         faults = [str(say) for say in review.unfillable(conn, office.config)]
+        faults += [str(say) for say in telling.strangers(office, conn)]
     found = [schedule.upcoming(office, one, now) for one in schedules]
     faults += sorted({str(unknown) for _, unknown in found if unknown is not None})
     planned = [_times(office, one, at) for one, (at, _) in zip(schedules, found, strict=True)]
@@ -226,7 +228,7 @@ def _needs_person(office: Office) -> bool:
     with office.db.read() as conn:
         everyone = set(conn.execute(select(units.c.id)).scalars())
         lasts = select(notices.c.id).where(
-            notices.c.closed_at.is_(None), notices.c.key.not_like("baseline:%")
+            notices.c.closed_at.is_(None), notices.c.key.not_like("baseline:%"), no_turn()
         )
         return bool(queue.counts(conn, everyone)["person"] or conn.execute(lasts.limit(1)).first())
 

@@ -26,7 +26,7 @@ from bot.config import CollectPart
 from bot.db import accounts, deliveries, posts, replies, store_away, watches
 from bot.errors import AccountBroken, AdapterError, GongkaiError, Later, Refused, Unsupported
 from bot.language import Say
-from bot.model import AccountState, Receipt, ReplyPage, WatchState
+from bot.model import AccountState, PostKind, Receipt, ReplyPage, WatchState
 from bot.notices import close_notice, open_notice
 from bot.office import Office
 from bot.speaking import Adapters, mark_broken
@@ -93,6 +93,7 @@ def _context(ids: Sequence[int]) -> Any:
             deliveries.c.url,
             deliveries.c.post_id,
             posts.c.title,
+            posts.c.kind,
             accounts.c.identity,
             accounts.c.unit_id,
             accounts.c.name,
@@ -329,7 +330,9 @@ def _tell(conn: Connection, now: datetime, row: RowMapping, failures: int, why: 
         key = f"collect:{row['account_id']}"
         open_notice(conn, now, key, said, row["unit_id"], "/accounts")
         return
-    said = Say("“{title}”在{account}的评论连续 {n} 次没有采到：{why}", title=row["title"], **values)
+    title = "" if row["kind"] == PostKind.RESPONSE else row["title"]  # it holds a citizen's words
+    what = Say("“{title}”", title=title) if title else Say("稿件 {id}", id=row["post_id"])
+    said = Say("{what}在{account}的评论连续 {n} 次没有采到：{why}", what=what, **values)
     open_notice(conn, now, f"watch:{row['id']}", said, row["unit_id"], f"/posts/{row['post_id']}")
 
 

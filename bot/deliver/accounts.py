@@ -57,7 +57,7 @@ def sync(office: Office, conn: Connection, now: datetime) -> None:
     for key, part in office.config.accounts.items():
         values = declared(office, key, part) | {"unit_id": unit_ids[part.unit]}
         if key not in stand:
-            fresh = {"key": key, "state": AccountState.ACTIVE, "due_at": now}
+            fresh = {"key": key, "state": AccountState.ACTIVE, "due_at": now, "created_at": now}
             conn.execute(insert(accounts).values(**fresh, **values))
         elif changed := {k: v for k, v in values.items() if stand[key][k] != v}:
             if changed.keys() & {"options", "adapter"}:

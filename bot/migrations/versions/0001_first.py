@@ -157,6 +157,7 @@ def upgrade() -> None:
         sa.Column("capabilities", JSON, nullable=True),
         sa.Column("credential", sa.Text(), server_default="", nullable=False),
         sa.Column("token_ends", sa.BigInteger(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=True),
         sa.Column("checked_at", sa.BigInteger(), nullable=True),
         sa.Column("host", sa.Text(), server_default="", nullable=False),
         sa.Column("gap_ms", sa.Integer(), server_default="0", nullable=False),
@@ -240,8 +241,21 @@ def upgrade() -> None:
         sa.Column("link", sa.Text(), server_default="", nullable=False),
         sa.Column("opened_at", sa.BigInteger(), nullable=False),
         sa.Column("closed_at", sa.BigInteger(), nullable=True),
+        sa.Column("due_at", sa.BigInteger(), nullable=True),
+        sa.Column("leased_until", sa.BigInteger(), nullable=True),
+        sa.Column("lease", sa.Text(), nullable=True),
+        sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
         sa.ForeignKeyConstraint(["unit_id"], ["units.id"], name=op.f("fk_notices_unit_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_notices")),
+    )
+    op.create_index("ix_notices_due_at", "notices", ["due_at"], unique=False)
+    op.create_index(
+        "ix_notices_leased_until",
+        "notices",
+        ["leased_until"],
+        unique=False,
+        sqlite_where=sa.text("leased_until is not null"),
+        postgresql_where=sa.text("leased_until is not null"),
     )
     op.create_index(
         "uq_notices_open",
@@ -365,6 +379,36 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["source_id"], ["sources.id"], name=op.f("fk_standings_source_id")),
         sa.ForeignKeyConstraint(["unit_id"], ["units.id"], name=op.f("fk_standings_unit_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_standings")),
+    )
+    op.create_table(
+        "tellings",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("notice_id", ID, nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), server_default="", nullable=False),
+        sa.Column("planned_at", sa.BigInteger(), nullable=False),
+        sa.Column("told_at", sa.BigInteger(), nullable=True),
+        sa.Column("error", JSON, nullable=True),
+        sa.Column("due_at", sa.BigInteger(), nullable=True),
+        sa.Column("leased_until", sa.BigInteger(), nullable=True),
+        sa.Column("lease", sa.Text(), nullable=True),
+        sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
+        sa.ForeignKeyConstraint(["notice_id"], ["notices.id"], name=op.f("fk_tellings_notice_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tellings")),
+        sa.UniqueConstraint(
+            "notice_id", "address", "kind", name=op.f("uq_tellings_notice_id_address_kind")
+        ),
+    )
+    op.create_index("ix_tellings_address", "tellings", ["address", "state"], unique=False)
+    op.create_index("ix_tellings_due_at", "tellings", ["due_at"], unique=False)
+    op.create_index(
+        "ix_tellings_leased_until",
+        "tellings",
+        ["leased_until"],
+        unique=False,
+        sqlite_where=sa.text("leased_until is not null"),
+        postgresql_where=sa.text("leased_until is not null"),
     )
     op.create_table(
         "items",
