@@ -11,7 +11,7 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from difflib import get_close_matches
 from functools import cached_property
 from itertools import takewhile
@@ -34,7 +34,7 @@ from pydantic_core import ErrorDetails
 from bot.errors import ConfigError
 from bot.language import Say
 from bot.model import NoticeKind, Right
-from bot.workdays import Hours
+from bot.workdays import Hours, clock_time
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -73,6 +73,18 @@ def _hours(value: Any) -> Hours | None:
 
 
 Quiet = Annotated[Hours | None, BeforeValidator(_hours)]
+
+
+def _of_day(value: Any) -> time:
+    if isinstance(value, time):
+        return value
+    try:
+        return clock_time(str(value))
+    except ValueError:
+        raise ValueError(str(Say("钟点写作 09:00，不是 {value}", value=value))) from None
+
+
+Clock = Annotated[time, BeforeValidator(_of_day)]
 
 
 class Part(BaseModel):
@@ -134,9 +146,17 @@ class AccountPart(Part):
     adapter: str
     name: str = ""
     gap: Span = timedelta(0)  # least time between two writes
+    slots: tuple[Clock, ...] = ()  # a post without a time takes the next free one
+    daily_most: int = Field(0, ge=0)  # of such posts; 0: no bound
+    quiet: Quiet = None  # nothing but emergencies goes then
     options: Mapping[str, Any] = Field(default_factory=dict)
     token_file: str = ""  # its credential stands in this file; read at every start
     duty: bool = True  # told when nothing was published for days ([alarm])
+
+    @field_validator("slots")
+    @classmethod
+    def _in_order(cls, value: tuple[time, ...]) -> tuple[time, ...]:
+        return tuple(sorted(set(value)))
 
 
 class WebPart(Part):
@@ -158,6 +178,7 @@ class BoardPart(Part):
 class DeliverPart(Part):
     lateness: Period = timedelta(hours=2)  # latest moment after the planned time, where none is set
     outage: Span = timedelta(minutes=10)  # no worker for longer: what is overdue waits for a person
+    spread: Period = timedelta(days=3)  # a post may wait this long for a slot of its account
     stage_ahead: Span = timedelta(minutes=5)
     concurrency: int = Field(100, ge=1, le=1000)
     tries: int = Field(5, ge=1)  # handlers that raised, before a person is asked

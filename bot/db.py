@@ -364,6 +364,7 @@ accounts = Table(
     _at("checked_at"),
     _text("host"),
     Column("gap_ms", Integer, nullable=False, server_default="0"),  # least time between writes
+    _json("rhythm"),  # slots, daily most, quiet hours (bot.deliver.rhythm); None: none of them
     _at("free_at"),  # its pace is open from here on
     *_work(),
 )
@@ -411,6 +412,7 @@ deliveries = Table(
     _count("absents"),  # of them in a row that found nothing
     _count("waits"),  # how often the platform said "later", in a row
     _flag("was_held"),  # fell due while held: a person decides after the lifting
+    _flag("insists"),  # a person sent it off: his word passes slots and quiet hours
     _at("changed_at", null=False),
     *_work(),
     Index(

@@ -230,7 +230,7 @@ def decide(
     _refuse_blocked(revision)
     _refuse_after_refer(conn, revision, word)
     last = step[0] == len(steps_of(office, conn, post)) - 1
-    window = _window(office, now, post, word.window, last=last)
+    window = _window(office, conn, now, post, word.window, last=last)
     kind = SignOffKind.EMERGENCY if post["emergency"] else SignOffKind.PERSON
     _record(conn, now, actor, post, revision, step, word, kind, window)
     return _onward(office, conn, now, post, revision)
@@ -310,16 +310,26 @@ def _refuse_after_refer(conn: Connection, revision: RowMapping, word: Decision) 
 
 
 def _window(
-    office: Office, now: datetime, post: RowMapping, asked: Window, *, last: bool = True
+    office: Office,
+    conn: Connection,
+    now: datetime,
+    post: RowMapping,
+    asked: Window,
+    *,
+    last: bool = True,
 ) -> Window:
     """The span this sign-off lets it go out in; by default its planned time and its lateness.
 
     Lateness runs from the last sign-off: an earlier one sets no end unless its signer did, and one
-    of a post that waits for a slot of a schedule leaves that to the slot.
+    of a post that waits for a slot of a schedule leaves that to the slot. Where an account has hours
+    of its own, it may wait longer for one of them.
     """
     begins = asked.begins or post["go_at"]
     start = max(begins or now, now)
-    lateness = start + office.config.deliver.lateness if last and not post["slot"] else None
+    hours = accounts.c.id.in_(post["accounts"] or []), accounts.c.rhythm.is_not(None)
+    waits = conn.execute(select(accounts.c.id).where(*hours).limit(1)).first()
+    span = office.config.deliver.spread if waits else office.config.deliver.lateness
+    lateness = start + span if last and not post["slot"] else None
     ends = asked.ends or post["latest_at"] or lateness
     if ends is not None and ends <= start:
         raise Invalid("签发时段已过或没有长度；请改时间后再签")
@@ -458,7 +468,7 @@ def record_offline(
         raise Invalid("请写明签批单上签字的人")
     _refuse_blocked(revision)
     stored = media.take_sheet(office.media, conn, now, sheet, sheet_name)
-    window = _window(office, now, post, Window())
+    window = _window(office, conn, now, post, Window())
     word = Decision(Verdict.PASS, digest, str(Say("线下签批，{who}登记", who=actor.name)))
     more = {"signed_by": signed_by.strip(), "sheet": stored}
     steps = steps_of(office, conn, post)
@@ -645,7 +655,7 @@ def _sign_standing(
     revision = _revision(conn, post)
     signer = Actor(row["signer_id"], MACHINE.name, f"standing:{row['id']}")
     word = Decision(Verdict.PASS, revision["digest"], str(Say("常设签发")))
-    window = _window(office, now, post, Window(ends=None))
+    window = _window(office, conn, now, post, Window(ends=None))
     steps = steps_of(office, conn, post)
     for number, step in enumerate(steps):
         _record(

@@ -19,6 +19,7 @@ from bot import audit, config, lease, people
 from bot.adapters.base import Adapter, adapter_class, names
 from bot.config import AccountPart
 from bot.db import accounts, insert_missing, standings, store_away, units, watches
+from bot.deliver import rhythm
 from bot.errors import AccountBroken, AdapterError, ConfigError, Conflict, GongkaiError, NotFound
 from bot.language import Say
 from bot.model import (
@@ -125,6 +126,7 @@ def declared(office: Office, key: str, part: AccountPart) -> dict[str, Any]:
         "adapter": part.adapter,
         "name": part.name or kind.label,
         "options": options.model_dump(mode="json"),
+        "rhythm": rhythm.stored(part, office.config.zone),
         "gap_ms": int(part.gap.total_seconds() * 1000),
         "host": urlsplit(str(raw.get("url", ""))).hostname or part.adapter,
         "capabilities": kind.capabilities_of(options).json(),
