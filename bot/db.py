@@ -472,6 +472,15 @@ occurrences = Table(
     UniqueConstraint("schedule", "at"),
 )
 
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("key", Text, primary_key=True),  # a file's name; the rest of it stands in the file
+    _at("paused_at"),
+    _to("people", "person_id", null=True),
+    _text("reason"),
+)
+
 # ---------------------------------------------------------------- what the public says
 
 watches = Table(

@@ -11,7 +11,7 @@ import sys
 
 import click
 
-from bot.cli import content, delivery, notices, office, persons, reading, signing
+from bot.cli import content, delivery, notices, office, persons, reading, schedules, signing
 from bot.errors import GongkaiError
 
 
@@ -53,6 +53,6 @@ def main(context: click.Context, path: str, lang: str | None) -> None:
         use(lang)
 
 
-for module in (office, reading, content, signing, delivery, notices, persons):
+for module in (office, reading, content, signing, schedules, delivery, notices, persons):
     for command in module.COMMANDS:
         main.add_command(command)

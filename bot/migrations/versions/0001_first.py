@@ -267,6 +267,15 @@ def upgrade() -> None:
         postgresql_where=sa.text("closed_at is null"),
     )
     op.create_table(
+        "schedules",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("paused_at", sa.BigInteger(), nullable=True),
+        sa.Column("person_id", ID, nullable=True),
+        sa.Column("reason", sa.Text(), server_default="", nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_schedules_person_id")),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_schedules")),
+    )
+    op.create_table(
         "sessions",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("person_id", ID, nullable=False),
