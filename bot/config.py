@@ -116,6 +116,17 @@ class UnitPart(Part):
         return value
 
 
+class ColumnPart(Part):
+    """What is done with some columns of a source; what it leaves out is as the source says."""
+
+    columns: tuple[str, ...] = Field(min_length=1)
+    template: str = ""
+    accounts: tuple[str, ...] = ()
+    draft: bool | None = None
+    submit: bool | None = None
+    trust: bool | None = None
+
+
 class SourcePart(Part):
     unit: str
     kind: str = "feed"
@@ -130,6 +141,8 @@ class SourcePart(Part):
     columns: tuple[str, ...] = ()  # only these become drafts; empty is all
     draft: bool = True  # new entries become drafts by themselves
     submit: bool = True  # drafts without a blocking finding go to review by themselves
+    trust: bool = True  # a standing sign-off may cover it; False: each post is signed by itself
+    rules: tuple[ColumnPart, ...] = ()  # some columns are dealt with otherwise: the first that fits
     fill: Mapping[str, str] = Field(default_factory=dict)
     options: Mapping[str, Any] = Field(default_factory=dict)
 
@@ -139,6 +152,15 @@ class SourcePart(Part):
         if not re.fullmatch(r"seen|all|latest:\d+", value):
             raise ValueError(str(Say("first_poll 写作 seen、latest:N 或 all")))
         return value
+
+    def of_column(self, column: str) -> SourcePart:
+        """The source as it is for entries of one column."""
+        rule = next((rule for rule in self.rules if column in rule.columns), None)
+        if rule is None:
+            return self
+        said = rule.model_dump(exclude={"columns"})
+        stated = {name: value for name, value in said.items() if value not in (None, "", ())}
+        return self.model_copy(update=stated)
 
 
 class AccountPart(Part):
@@ -506,7 +528,8 @@ def _named(config: Config) -> Iterable[tuple[str, str, str, str, Iterable[str]]]
             yield "units", key, "parent", unit.parent, config.units
     for key, source in config.sources.items():
         yield "sources", key, "unit", source.unit, config.units
-        for account in source.accounts:
+        named = (source.accounts, *(rule.accounts for rule in source.rules))
+        for account in (account for some in named for account in some):
             yield "sources", key, "accounts", account, config.accounts
     for key, part in config.accounts.items():
         yield "accounts", key, "unit", part.unit, config.units

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
 from bot import audit, lease, media, people, templates
-from bot.config import Config, Step
+from bot.config import Config, SourcePart, Step
 from bot.db import (
     accounts,
     approvals,
@@ -507,6 +507,7 @@ def grant_standing(
         raise Invalid("常设签发须有将来的截止日期和每日上限")
     if len(office.config.units[part.unit].steps) > 1 and not note.strip():
         raise Invalid("该单位审次不止一步：请写明免去其余各步的理由，由签发人一并负责")
+    part = _alike(part, columns)
     template = templates.load(office.config.place(office.config.templates), part.template)
     values = {
         "unit_id": source["unit_id"],
@@ -524,6 +525,16 @@ def grant_standing(
     made = insert_id(conn, standings, values)
     audit.write(conn, now, actor, "standing.grant", f"standing:{made}", source=source["id"])
     return made
+
+
+def _alike(part: SourcePart, columns: Sequence[str]) -> SourcePart:
+    """The source as it is for these columns. Raises Invalid where they differ, or are never trusted."""
+    kinds = [part.of_column(column) for column in columns] or [part]
+    if any((one.template, one.accounts) != (kinds[0].template, kinds[0].accounts) for one in kinds):
+        raise Invalid("这些栏目的模板或账号不同，请分别授予")
+    if not all(one.trust for one in kinds):
+        raise Invalid("config.toml 规定这里须逐篇审签（trust = false），不能常设签发")
+    return kinds[0]
 
 
 def end_standing(conn: Connection, now: datetime, actor: Actor, standing_id: int) -> None:
@@ -578,12 +589,18 @@ def _take_draft(office: Office, conn: Connection, now: datetime, post: RowMappin
         return True
     key = conn.execute(select(sources.c.key).where(sources.c.id == post["source_id"])).scalar()
     part = office.config.sources.get(key or "")  # none: a schedule's, or of a key that vanished
+    part = part and part.of_column(_column(conn, post))
     if (part is None or part.submit) and not _blocked(_revision(conn, post)):
         submit(office, conn, now, MACHINE, post["id"])
     if why_not is not None:
         said = Say("不在常设签发之内：{why}；请按审次办理", why=why_not)
         conn.execute(update(posts).where(posts.c.id == post["id"]).values(returned=said.json()))
     return False
+
+
+def _column(conn: Connection, post: RowMapping) -> str:
+    query = select(items.c.column).where(items.c.id == post["item_id"])
+    return conn.execute(query).scalar() or ""
 
 
 def _blocked(revision: RowMapping) -> bool:
@@ -634,12 +651,19 @@ def _not_covered(
         (may, Say("签发人已无签发权")),
         (revision["template_digest"] == row["template_digest"], Say("模板已改动")),
         (keys == row["accounts"], Say("账号已变动")),
+        (_trusted(office, conn, item), Say("该栏目须逐篇审签")),
         (not row["columns"] or item["column"] in row["columns"], Say("栏目不在范围内")),
         (not _findings_over_note(revision), Say("审查有疑点")),
         (row["day"] != day or row["used"] < row["daily_max"], Say("已到当日上限")),
         (revision["item_revision"] == item["revision"], Say("来源已变动")),
     ]
     return next((why for fine, why in checks if not fine), None)
+
+
+def _trusted(office: Office, conn: Connection, item: RowMapping) -> bool:
+    key = conn.execute(select(sources.c.key).where(sources.c.id == item["source_id"])).scalar_one()
+    part = office.config.sources.get(key)
+    return part is not None and part.of_column(item["column"]).trust
 
 
 def _findings_over_note(revision: RowMapping) -> bool:

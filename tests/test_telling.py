@@ -338,6 +338,8 @@ def test_a_credential_that_ends_is_told_at_seven_three_and_one_days(desk: Desk) 
 def test_an_account_that_is_not_kept_up_warns_at_ten_days_and_fails_at_fourteen(desk: Desk) -> None:
     assert look(desk, 9) == []
     assert look(desk, 1) == ["账号 云澜发布 自 2026-11-24 起没有更新，已满 10 天；满 14 天即不合格"]
+    with desk.office.db.read() as conn:
+        assert len(telling.idle(desk.office, conn, desk.clock.now())) == 1
     assert look(desk, 4) == [
         "账号 云澜发布 自 2026-11-24 起没有更新，已满 14 天，按政务新媒体检查指标为不合格"
     ]

@@ -82,6 +82,7 @@ def examine(office: Office) -> dict[str, Any]:
         now = office.db.now(conn)
         faults = [str(say) for say in review.unfillable(conn, office.config)]
         faults += [str(say) for say in telling.strangers(office, conn)]
+        idle = [str(say) for say in telling.idle(office, conn, now)]
     found = [schedule.upcoming(office, one, now) for one in schedules]
     faults += sorted({str(unknown) for _, unknown in found if unknown is not None})
     planned = [_times(office, one, at) for one, (at, _) in zip(schedules, found, strict=True)]
@@ -96,8 +97,9 @@ def examine(office: Office) -> dict[str, Any]:
     )
     lines = [str(counted)]
     lines += [f"{p['schedule']}: {'，'.join(p['next']) or '—'}" for p in planned]
+    lines += [f"* {said}" for said in idle]
     lines += [f"! {fault}" for fault in faults]
-    return {"faults": faults, "schedules": planned, "lines": lines}
+    return {"faults": faults, "idle": idle, "schedules": planned, "lines": lines}
 
 
 def _times(office: Office, one: schedule.Schedule, found: list[datetime]) -> dict[str, Any]:

@@ -12,6 +12,6 @@ step is, and speaks to the outside through apprise, which is loaded when a first
 
 from bot.telling.planning import GATHER, strangers
 from bot.telling.sending import tell_due, try_out
-from bot.telling.standing import look_around, look_at_turns
+from bot.telling.standing import idle, look_around, look_at_turns
 
-__all__ = ["GATHER", "look_around", "look_at_turns", "strangers", "tell_due", "try_out"]
+__all__ = ["GATHER", "idle", "look_around", "look_at_turns", "strangers", "tell_due", "try_out"]

@@ -129,6 +129,11 @@ def _idle(office: Office, conn: Connection, now: datetime) -> Iterator[tuple[str
             yield f"{K.IDLE}:{row['id']}:warn", Seen(said, unit, "/accounts")
 
 
+def idle(office: Office, conn: Connection, now: datetime) -> list[Say]:
+    """For `gongkai check`: the accounts that nothing was published on for too long."""
+    return [seen.say for _, seen in _idle(office, conn, now)]
+
+
 def idle_accounts(office: Office, conn: Connection) -> list[RowMapping]:
     """The accounts that have the duty to publish, each with `since` when nothing was published."""
     on_duty = [key for key, part in office.config.accounts.items() if part.duty]
