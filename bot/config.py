@@ -173,6 +173,7 @@ class AccountPart(Part):
     quiet: Quiet = None  # nothing but emergencies goes then
     options: Mapping[str, Any] = Field(default_factory=dict)
     token_file: str = ""  # its credential stands in this file; read at every start
+    reads_per_hour: int = Field(0, ge=0)  # what the platform lets us ask; 0: no bound is known
     duty: bool = True  # told when nothing was published for days ([alarm])
 
     @field_validator("slots")
@@ -216,6 +217,7 @@ class CollectPart(Part):
     every: Period = timedelta(minutes=10)
     fresh: Period = timedelta(minutes=1)  # during the first hours
     fresh_for: Span = timedelta(hours=6)
+    rare: Period = timedelta(hours=6)  # at the longest, where nothing was said for long
     full_every: Period = timedelta(hours=6)  # a walk from the start
 
 

@@ -500,6 +500,8 @@ watches = Table(
     _at("closes_at"),
     _at("polled_at"),
     _at("ok_at"),
+    _at("lively_at"),  # when something new came last
+    _count("pace"),  # seconds between two readings, if nothing bounded them
     _count("seen"),
     Column("total", Integer),  # the platform's own count
     _text("partial"),
@@ -535,6 +537,16 @@ replies = Table(
     UniqueConstraint("account_id", "remote_id"),
     Index("ix_replies_at", "at"),
     Index("ix_replies_parent", "account_id", "parent"),
+)
+counts = Table(
+    "counts",
+    metadata,
+    Column("delivery_id", _Id, ForeignKey("deliveries.id"), nullable=False),
+    _at("at", null=False),
+    Column("likes", Integer),
+    Column("reposts", Integer),
+    Column("replies", Integer),
+    PrimaryKeyConstraint("delivery_id", "at"),
 )
 reply_versions = Table(
     "reply_versions",

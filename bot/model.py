@@ -412,6 +412,8 @@ class ReplyPage:
     total: int | None = None
     complete: bool = False
     why_partial: str = ""
+    likes: int | None = None  # of the post itself, where the platform says
+    reposts: int | None = None
 
 
 # ---------------------------------------------------------------- catalogue

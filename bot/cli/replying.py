@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -10,10 +11,12 @@ from typing import Any
 import click
 
 from bot import collect
-from bot.cli.base import reading_units, show
+from bot.cli.base import reading_units, say, show
 from bot.collect import exporting
+from bot.collect.importing import Imported
 from bot.deliver.accounts import by_key
 from bot.errors import Invalid
+from bot.language import Say
 from bot.office import Office
 
 COLUMNS = {
@@ -33,6 +36,9 @@ def replies(office: Office, **asked: Any) -> None:
         if asked["coverage"]:
             _coverage(conn, asked["post"], asked["json_"])
             return
+        if asked["counts"]:
+            _counts(conn, asked["post"], units, asked["json_"])
+            return
         account = by_key(conn, asked["account"])["id"] if asked["account"] else None
         filters = {k: asked[k] for k in ("post", "words", "state")} | {"account": account}
         files = [(kind, asked[kind]) for kind in ("csv", "xlsx", "jsonl") if asked[kind]]
@@ -45,6 +51,38 @@ def replies(office: Office, **asked: Any) -> None:
             show(islice(rows, asked["limit"]), True, COLUMNS)
         elif not files:
             show(collect.listing(conn, units, **filters, limit=asked["limit"]), False, COLUMNS)
+
+
+def _counts(conn: Any, post: int | None, units: set[int], json_: bool) -> None:
+    if post is None:
+        raise Invalid("看赞、转、评请指明稿件：--post 12 --counts")
+    columns = {"account": "账号", "at": "时间", "likes": "赞", "reposts": "转", "replies": "评"}
+    show(collect.over_time(conn, post, units), json_, columns)
+
+
+def told(columns: Sequence[str]) -> dict[str, str]:
+    """--column text=诉求详情 …"""
+    pairs = [one.partition("=") for one in columns]
+    if any(not (name and mark and head) for name, mark, head in pairs):
+        raise Invalid("--column 写作 text=诉求详情")
+    return {name.strip(): head.strip() for name, _, head in pairs}
+
+
+def taken(made: Imported, json_: bool) -> None:
+    """What an import did, and by which columns."""
+    used = "，".join(f"{name}={head}" for name, head in made.names.items())
+    lines = [
+        Say(
+            "读到 {rows} 条，新增 {new} 条，内容有变 {changed} 条",
+            rows=made.rows,
+            new=made.new,
+            changed=made.changed,
+        ),
+        Say("用到的列：{used}", used=used),
+    ]
+    if made.unused:
+        lines.append(Say("没有用的列：{unused}", unused="、".join(made.unused)))
+    say(asdict(made), json_, "\n".join(map(str, lines)))
 
 
 def _coverage(conn: Any, post: int | None, json_: bool) -> None:

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, select, update
 
 from bot import lease
+from bot.collect import counting, pace
 from bot.collect.intake import Scope, miss, take_in
 from bot.config import CollectPart
 from bot.db import accounts, deliveries, posts, replies, store_away, watches
@@ -95,6 +96,7 @@ def _context(ids: Sequence[int]) -> Any:
             posts.c.title,
             posts.c.kind,
             accounts.c.identity,
+            accounts.c.key.label("account_key"),
             accounts.c.unit_id,
             accounts.c.name,
             accounts.c.host,
@@ -170,7 +172,10 @@ class _Turn:
             _still_ours(conn, row, now)
             scope = Scope(row["account_id"], row["identity"], row["remote_id"] or "")
             new = take_in(conn, now, scope, page.replies)
+            counting.keep(conn, now, row["delivery_id"], page)
             values = _seen(now, page) | {"seen": watches.c.seen + new}
+            if new:
+                values["lively_at"] = now
             kind = Kind.PART if walk.kind is Kind.FULL and page.why_partial else walk.kind
             if page.cursor is None or page.cursor == walk.cursor:
                 self._end(conn, now, row, Walk(kind, walk.began, walk.cursor), page, values)
@@ -202,11 +207,29 @@ class _Turn:
         if walk.kind is not Kind.SINCE:
             values["walk_began"] = walk.began
         config = self.office.config.collect
-        due: datetime | None = now + _every(config, row, now)
+        due: datetime | None = self._next(conn, now, row, values)
         if walk.kind is not Kind.SINCE and _over(config, row, walk.began):
             values["state"], due = WatchState.CLOSED, None
         lease.settle(conn, watches, row, due, **values)
         close_notice(conn, now, f"watch:{row['id']}", f"collect:{row['account_id']}")
+
+    def _next(
+        self, conn: Connection, now: datetime, row: RowMapping, values: dict[str, Any]
+    ) -> datetime:
+        """When it is read next; a last time when its days are over."""
+        config = self.office.config
+        part = config.accounts.get(row["account_key"])
+        lively = values.get("lively_at") or self._lively(conn, row)
+        wished = pace.wish(config.collect, row, lively, now)
+        values["pace"] = max(1, int(wished.total_seconds()))
+        at = now + pace.within(conn, row, wished, part.reads_per_hour if part else 0)
+        end = pace.ends(config.collect, row)
+        return at if end is None or now >= end else min(at, end)
+
+    def _lively(self, conn: Connection, row: RowMapping) -> datetime | None:
+        """Kept by an earlier page of this walk, or by an earlier walk."""
+        query = select(watches.c.lively_at).where(watches.c.id == row["id"])
+        return conn.execute(query).scalar()
 
     # ------------------------------------------------------------ what went wrong
 
@@ -289,14 +312,9 @@ def _walk_of(config: CollectPart, row: RowMapping, now: datetime) -> Walk:
 
 
 def _over(config: CollectPart, row: RowMapping, at: datetime) -> bool:
-    """Is a watch under a delivery past its days? One of an account has no end."""
-    ends = row["closes_at"] or row["opened_at"] + timedelta(days=config.days)
-    return row["delivery_id"] is not None and at >= ends
-
-
-def _every(config: CollectPart, row: RowMapping, now: datetime) -> timedelta:
-    young = row["delivery_id"] is not None and now < row["opened_at"] + config.fresh_for
-    return config.fresh if young else config.every
+    """Is a watch under a delivery past its days?"""
+    end = pace.ends(config, row)
+    return end is not None and at >= end
 
 
 def _wait(error: Exception, failures: int) -> timedelta:

@@ -693,6 +693,18 @@ def upgrade() -> None:
         postgresql_where=sa.text("ended_at is null"),
     )
     op.create_table(
+        "counts",
+        sa.Column("delivery_id", ID, nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("likes", sa.Integer(), nullable=True),
+        sa.Column("reposts", sa.Integer(), nullable=True),
+        sa.Column("replies", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["delivery_id"], ["deliveries.id"], name=op.f("fk_counts_delivery_id")
+        ),
+        sa.PrimaryKeyConstraint("delivery_id", "at", name=op.f("pk_counts")),
+    )
+    op.create_table(
         "replies",
         sa.Column("id", ID, nullable=False),
         sa.Column("account_id", ID, nullable=False),
@@ -748,6 +760,8 @@ def upgrade() -> None:
         sa.Column("closes_at", sa.BigInteger(), nullable=True),
         sa.Column("polled_at", sa.BigInteger(), nullable=True),
         sa.Column("ok_at", sa.BigInteger(), nullable=True),
+        sa.Column("lively_at", sa.BigInteger(), nullable=True),
+        sa.Column("pace", sa.Integer(), server_default="0", nullable=False),
         sa.Column("seen", sa.Integer(), server_default="0", nullable=False),
         sa.Column("total", sa.Integer(), nullable=True),
         sa.Column("partial", sa.Text(), server_default="", nullable=False),
