@@ -56,10 +56,10 @@ def open_notice(
 def open_notices(
     conn: Connection, many: Iterable[tuple[datetime, str, Say, int | None, str]]
 ) -> None:
-    rows = [
+    rows = [  # in one order, lest two workers wait for each other
         {"opened_at": at, "due_at": at, "key": key, "say": say.json(), "unit_id": unit}
         | {"link": link}
-        for at, key, say, unit, link in many
+        for at, key, say, unit, link in sorted(many, key=lambda one: one[1])
     ]
     if rows:
         stands = notices.c.key == bindparam("of_key"), notices.c.closed_at.is_(None)

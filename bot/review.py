@@ -422,6 +422,7 @@ def revoke(
     values = {"state": PostState.DRAFT, "step": 0, "returned": said.json(), "due_at": None}
     conn.execute(update(posts).where(posts.c.id == post_id).values(changed_at=now, **values))
     close_notice(conn, now, f"refer:{post_id}")
+    open_notice(conn, now, f"returned:{post_id}", said, post["unit_id"], f"/posts/{post_id}")
     audit.write(conn, now, actor, "post.revoke", f"post:{post_id}")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -47,7 +46,7 @@ def file_of(office: Office, text: str | bytes, name: str = "hotline.csv") -> Pat
     return file
 
 
-def sheet_of(office: Office, lines: Sequence[Sequence[Any]]) -> Path:
+def sheet_of(office: Office, lines: list[list[Any]]) -> Path:
     book = Workbook()
     for line in lines:
         book.active.append(line)  # type: ignore[union-attr]
@@ -114,7 +113,7 @@ def test_messages_without_a_number_are_known_by_who_said_what_when(desk: Office)
 
 
 def test_a_sheet_with_a_title_above_its_headings(desk: Office) -> None:
-    lines = [
+    lines: list[list[Any]] = [
         ["县长信箱 2026 年 11 月"],
         [],
         ["序号", "信件编号", "来信主题", "来信内容（全文）", "来信日期", "稿件编号"],

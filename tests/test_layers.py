@@ -16,7 +16,7 @@ ROOMS = {
     "words": "model errors language text screen workdays",
     "ground": "config db lease audit outside secrets people media office search notices migrations "
     "templates export",
-    "edge": "adapters sources",
+    "edge": "adapters sources courier",
     "voice": "speaking",  # makes an account's adapter for those who may call it
     "flow": "catalog compose review deliver collect respond report",
     "drivers": "schedule worker backup telling",

@@ -258,7 +258,6 @@ def test_a_response_that_waits_is_told_without_the_words_it_answers(desk: Desk) 
 # ---------------------------------------------------------------- what does not arrive
 
 
-@both
 def test_what_does_not_arrive_is_tried_again_and_the_console_says_so(desk: Desk) -> None:
     desk.smtp.refuses = True
     desk.open("account:1")

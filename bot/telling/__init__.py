@@ -7,7 +7,7 @@ sending    tellings whose time has come → one message an address; what does no
 message    the words of it: a sentence, where to look, when; no secrets, nobody's replies
 
 An address is an entry of config.toml's [notices]. A driver and no stage: it asks review whose turn a
-step is, and speaks to the outside through apprise, which is loaded when a first message goes.
+step is, and speaks to the outside through bot.courier, a process that ends with its message.
 """
 
 from bot.telling.planning import GATHER, strangers

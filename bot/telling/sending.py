@@ -8,14 +8,15 @@ tries go on.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
-import threading
+import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
-from urllib.parse import quote, unquote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from sqlalchemy import Connection, RowMapping, select
 
@@ -32,6 +33,7 @@ from bot.telling.planning import CLOSED, DROPPED, GATHER, MOOT, OPENED, TOLD, WA
 
 HOLD = timedelta(minutes=5)
 SOON = timedelta(minutes=1)
+BUDGET = 60  # seconds, the whole of one message
 IN_VAIN = 3  # tries, before the console says so
 log = logging.getLogger("gongkai.telling")
 
@@ -160,20 +162,28 @@ def try_out(office: Office, name: str) -> None:
 def _send(office: Office, one: Message) -> Say | None:
     """Give what went wrong, if anything did; never with the secrets of the address in it."""
     try:
-        address = address_of(office, one.part)
-        server = _instance(address)
-        if server is None:
-            return Say("地址写法不对，通知程序不认识；写法见 docs/operating.md")
-        with _Heard() as heard:
-            if server.notify(body=one.text, title=one.title):
-                return None
-        why = heard.last or str(Say("对方没有收下"))
-        return Say("{why}", why=_without_secrets(why, address))
+        given = {"address": address_of(office, one.part), "title": one.title, "text": one.text}
+        courier = subprocess.run(  # its memory goes with it, and it can be ended
+            [sys.executable, "-m", "bot.courier"],
+            input=json.dumps(given),
+            capture_output=True,
+            text=True,
+            timeout=BUDGET,
+            check=True,
+        )
+        found = json.loads(courier.stdout)
     except GongkaiError as error:
         return error.say
-    except Exception as error:
+    except subprocess.TimeoutExpired:
+        return Say("对方 {n} 秒没有回音", n=BUDGET)
+    except (OSError, subprocess.CalledProcessError, ValueError) as error:
         log.warning("telling %s: %s", one.name, type(error).__name__)
         return Say("发送时出错（{kind}）", kind=type(error).__name__)
+    if found["sent"]:
+        return None
+    if not found["known"]:
+        return Say("地址写法不对，通知程序不认识；写法见 docs/operating.md")
+    return Say("{why}", why=found["why"]) if found["why"] else Say("对方没有收下")
 
 
 def address_of(office: Office, part: AddressPart) -> str:
@@ -202,47 +212,3 @@ def _mail(office: Office, part: AddressPart) -> str:
     asked = {"smtp": host, "mode": mode, "from": sender, "to": ",".join(part.mail_to)}
     kind = "mailto" if mode == "insecure" else "mailtos"
     return f"{kind}://{who}{host}:{port}?{urlencode({**asked, 'format': 'text'})}"
-
-
-def _instance(address: str) -> Any:
-    """None for an address that is none. Loaded late: it takes 25 MB."""
-    import apprise
-
-    logging.getLogger("apprise").propagate = False  # what it says is read here, and may be secret
-    asset = apprise.AppriseAsset(
-        app_id="Gongkai", app_desc="公开", storage_mode=apprise.PersistentStoreMode.MEMORY
-    )
-    return apprise.Apprise.instantiate(address, asset=asset)
-
-
-class _Heard(logging.Handler):
-    """What apprise says of a failure, of this thread's own."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.last = ""
-        self._thread = threading.get_ident()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.thread == self._thread:
-            self.last = record.getMessage()[:300]
-
-    def __enter__(self) -> _Heard:
-        logging.getLogger("apprise").addHandler(self)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        logging.getLogger("apprise").removeHandler(self)
-
-
-def _without_secrets(words: str, address: str) -> str:
-    """Whatever of the address but its scheme and host is blanked."""
-    parts = urlsplit(address)
-    secret = {address, parts.password or "", parts.query, *parts.path.split("/")}
-    secret |= {unquote(one) for one in secret}
-    if parts.scheme not in ("mailto", "mailtos"):
-        secret |= {parts.netloc}
-    for one in sorted(secret, key=len, reverse=True):
-        if len(one) > 3:
-            words = words.replace(one, "…")
-    return words

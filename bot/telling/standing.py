@@ -38,8 +38,8 @@ def look_at_turns(office: Office) -> None:
     """Which steps wait for somebody's sign-off. Only where there is somebody to tell."""
     if office.config.notices:
         with office.db.read() as conn:
-            now, wanted = office.db.now(conn), dict(_turns(office, conn))
-            stand = _standing(conn, K.REVIEW, K.EMERGENCY)
+            now, stand = office.db.now(conn), _standing(conn, K.REVIEW, K.EMERGENCY)
+            wanted = dict(_turns(office, conn, stand))
         _reconcile(office, now, stand, wanted)
 
 
@@ -47,7 +47,8 @@ def look_around(office: Office) -> None:
     """Credentials that end, accounts that are idle, the disk."""
     with office.db.read() as conn:
         now = office.db.now(conn)
-        wanted = dict([*_tokens(office, conn, now), *_idle(office, conn, now)])
+        wanted: dict[str, Seen | None] = {}
+        wanted |= dict([*_tokens(office, conn, now), *_idle(office, conn, now)])
         stand = _standing(conn, K.TOKEN, K.IDLE, K.DISK)
     wanted |= dict(_disk(office, stands=K.DISK in stand))
     _reconcile(office, now, stand, wanted)
@@ -60,27 +61,32 @@ def _standing(conn: Connection, *kinds: NoticeKind) -> set[str]:
     )
 
 
-def _reconcile(office: Office, now: datetime, stand: set[str], wanted: Mapping[str, Seen]) -> None:
+def _reconcile(
+    office: Office, now: datetime, stand: set[str], wanted: Mapping[str, Seen | None]
+) -> None:
     """Writes only where something differs."""
     opening, over = wanted.keys() - stand, stand - wanted.keys()
     if not opening and not over:
         return
     with office.db.write() as conn:
-        rows = [(now, key, wanted[key]) for key in sorted(opening)]
-        open_notices(conn, [(at, key, one.say, one.unit, one.link) for at, key, one in rows])
+        seen = [(key, one) for key in sorted(opening) if (one := wanted[key]) is not None]
+        open_notices(conn, [(now, key, one.say, one.unit, one.link) for key, one in seen])
         close_notice(conn, now, *sorted(over))
 
 
 # ---------------------------------------------------------------- turns
 
 
-def _turns(office: Office, conn: Connection) -> Iterator[tuple[str, Seen]]:
-    """One for each step of a revision: the next one is another person's turn."""
+def _turns(office: Office, conn: Connection, stand: set[str]) -> Iterator[tuple[str, Seen | None]]:
+    """One for each step of a revision: the next one is another person's turn. None: told already."""
     query = select(posts).where(posts.c.state == PostState.IN_REVIEW)
     for post in conn.execute(query).mappings():
         kind = K.EMERGENCY if post["emergency"] else K.REVIEW
         key = f"{kind}:{post['id']}:{post['revision_id']}:{post['step']}"
-        yield key, Seen(_turn(office, conn, post), post["unit_id"], f"/review/{post['id']}")
+        if key in stand:
+            yield key, None
+        else:
+            yield key, Seen(_turn(office, conn, post), post["unit_id"], f"/review/{post['id']}")
 
 
 def _turn(office: Office, conn: Connection, post: RowMapping) -> Say:
