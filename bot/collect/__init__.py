@@ -1,7 +1,8 @@
 """采集: what the public answers comes in, all of it that the platform shows, and is accounted for.
 
 pace       when a watch is read next
-polling    which watches are due, the pages of their walks, what a failure means
+polling    which watches are due, the pages of their walks
+faults     what a failed poll means
 intake     a page becomes rows: new, edited, removed, back again; every reply once
 counting   what the platform counts under a post, over time
 importing  what came elsewhere: tables, and by hand

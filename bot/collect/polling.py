@@ -1,4 +1,4 @@
-"""Polling: which watches are due, the pages of their walks, what a failure means.
+"""Polling: which watches are due, and the pages of their walks.
 
 A walk goes from page to page. A full one begins at the start and, where the platform listed all
 there is, is whole: only that one tells what is missing. Between full walks a walk begins where the
@@ -21,14 +21,14 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, select, update
 
 from bot import lease
-from bot.collect import counting, pace
+from bot.collect import counting, faults, pace
 from bot.collect.intake import Scope, miss, take_in
 from bot.config import CollectPart
 from bot.db import accounts, deliveries, posts, replies, store_away, watches
-from bot.errors import AccountBroken, AdapterError, GongkaiError, Later, Refused, Unsupported
+from bot.errors import AccountBroken, AdapterError, Refused, Unsupported
 from bot.language import Say
-from bot.model import AccountState, PostKind, Receipt, ReplyPage, WatchState
-from bot.notices import close_notice, open_notice
+from bot.model import AccountState, Receipt, ReplyPage, WatchState
+from bot.notices import close_notice
 from bot.office import Office
 from bot.speaking import Adapters, mark_broken
 
@@ -240,7 +240,7 @@ class _Turn:
             _still_ours(conn, row, now)
             count = select(watches.c.failures).where(watches.c.id == row["id"])
             failures = conn.execute(count).scalar_one() + 1
-            at, said = now + _wait(error, failures), _said(error, row)
+            at, said = now + faults.wait(error, failures), faults.said(error, row)
             values = {"failures": failures, "error": said.json(), "polled_at": now}
             if isinstance(error, Refused):  # perhaps the cursor: begin anew
                 values |= {"cursor": None, "walk": ""}
@@ -253,8 +253,8 @@ class _Turn:
                 mark_broken(conn, now, row["account_id"], said)
                 return now
             if failures >= SILENT:
-                _tell(conn, now, row, failures, said)
-            return _spread(conn, row, error, at)
+                faults.tell(conn, now, row, failures, said)
+            return faults.spread(conn, row, error, at)
 
     def _put_off(self, rows: Sequence[RowMapping], until: datetime) -> None:
         with self.office.db.write() as conn:
@@ -315,59 +315,3 @@ def _over(config: CollectPart, row: RowMapping, at: datetime) -> bool:
     """Is a watch under a delivery past its days?"""
     end = pace.ends(config, row)
     return end is not None and at >= end
-
-
-def _wait(error: Exception, failures: int) -> timedelta:
-    """The platform's own wait, else a growing one."""
-    if isinstance(error, AccountBroken):
-        return timedelta(0)  # at once when it is mended
-    after = error.after if isinstance(error, Later) else None
-    if after is not None:
-        return max(after, lease.BACKOFF[0])
-    return lease.BACKOFF[min(failures, len(lease.BACKOFF) - 1)]
-
-
-# ---------------------------------------------------------------- who else
-
-
-def _said(error: Exception, row: RowMapping) -> Say:
-    if isinstance(error, GongkaiError):
-        return error.say
-    if isinstance(error, TimeoutError):
-        return Say("平台 {n} 秒没有回音", n=row["timeout"] or 30)
-    return Say("采集出错（{kind}）", kind=type(error).__name__)
-
-
-def _tell(conn: Connection, now: datetime, row: RowMapping, failures: int, why: Say) -> None:
-    """One notice an account while none of its watches hears anything; else one for this watch."""
-    since = row["ok_at"] or row["opened_at"]
-    heard = watches.c.account_id == row["account_id"], watches.c.ok_at > since
-    values = {"account": row["name"], "n": failures, "why": why}
-    if row["delivery_id"] is None or not conn.execute(select(watches.c.id).where(*heard)).first():
-        said = Say("{account}的评论连续 {n} 次没有采到：{why}", **values)
-        key = f"collect:{row['account_id']}"
-        open_notice(conn, now, key, said, row["unit_id"], "/accounts")
-        return
-    title = "" if row["kind"] == PostKind.RESPONSE else row["title"]  # it holds a citizen's words
-    what = Say("“{title}”", title=title) if title else Say("稿件 {id}", id=row["post_id"])
-    said = Say("{what}在{account}的评论连续 {n} 次没有采到：{why}", what=what, **values)
-    open_notice(conn, now, f"watch:{row['id']}", said, row["unit_id"], f"/posts/{row['post_id']}")
-
-
-def _spread(conn: Connection, row: RowMapping, error: Exception, at: datetime) -> datetime | None:
-    """Where the account or its host must wait, so must what else would be read there."""
-    if isinstance(error, TimeoutError):
-        return at
-    if not isinstance(error, Later) or error.scope == "delivery":
-        return None
-    whose = accounts.c.id == row["account_id"]
-    if error.scope == "host" and row["host"]:
-        whose = accounts.c.host == row["host"]
-    others = (
-        watches.c.account_id.in_(select(accounts.c.id).where(whose)),
-        watches.c.state == WatchState.OPEN,
-        watches.c.lease.is_(None),
-        watches.c.due_at < at,
-    )
-    conn.execute(update(watches).where(*others).values(due_at=at))
-    return at

@@ -209,8 +209,6 @@ def pause(
     else:
         conn.execute(insert(schedules).values(key=key, **values))
     if not undo:
-        to_come = occurrences.c.schedule == key, occurrences.c.state == PLANNED
-        planned = conn.execute(select(occurrences.c.at).where(*to_come)).scalars().all()
-        skip_rows(conn, key, planned, PAUSED)
+        skip_rows(conn, key, None, PAUSED)
     verb = "schedule.resume" if undo else "schedule.pause"
     audit.write(conn, now, actor, verb, f"schedule:{key}")

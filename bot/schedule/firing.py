@@ -95,11 +95,17 @@ def _unready(
     return _missed(conn, now, row, NO_POST), None
 
 
+def _unit(conn: Connection, schedule: Schedule) -> int:
+    query = select(units.c.id).where(units.c.key == schedule.unit)
+    return int(conn.execute(query).scalar_one())
+
+
 def _slot(conn: Connection, schedule: Schedule, at: datetime, latest: datetime) -> dict[str, Any]:
     """Give this slot to the first approved post of the unit that waits for one."""
-    unit = conn.execute(select(units.c.id).where(units.c.key == schedule.unit)).scalar_one()
     waiting = select(posts.c.id).where(
-        posts.c.unit_id == unit, posts.c.state == PostState.APPROVED, posts.c.slot == schedule.key
+        posts.c.unit_id == _unit(conn, schedule),
+        posts.c.state == PostState.APPROVED,
+        posts.c.slot == schedule.key,
     )
     first = waiting.order_by(posts.c.changed_at, posts.c.id).limit(1)
     post_id = conn.execute(first.with_for_update(skip_locked=True)).scalar()
@@ -124,13 +130,12 @@ def _composed(
     if not picked and not (step and (step.text or step.template)):
         return {"state": EMPTY}
     body, made_of = _body(office, conn, schedule, step, at, picked)
-    unit = conn.execute(select(units.c.id).where(units.c.key == schedule.unit)).scalar_one()
     post_id = compose.create(
         office,
         conn,
         now,
         MACHINE,
-        unit_id=unit,
+        unit_id=_unit(conn, schedule),
         keys=schedule.accounts,
         body=body,
         go_at=at,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, RowMapping, func, select, update
+from sqlalchemy import Connection, RowMapping, func, select, true, update
 
 from bot.db import insert_missing, notices, occurrences, posts, schedules
 from bot.errors import ConfigError, GongkaiError
@@ -96,15 +96,12 @@ def _plan(conn: Connection, key: str, due: Mapping[datetime, datetime]) -> None:
         conn.execute(update(occurrences).where(*mine).values(**values))
 
 
-def skip_rows(conn: Connection, key: str, at: Collection[datetime], why: Say) -> None:
-    """Rows that nobody asks for any more."""
-    mine = (
-        occurrences.c.schedule == key,
-        occurrences.c.at.in_(at),
-        occurrences.c.state == PLANNED,
-    )
+def skip_rows(conn: Connection, key: str, at: Collection[datetime] | None, why: Say) -> None:
+    """Rows that nobody asks for any more; None: all that are planned."""
+    mine = occurrences.c.schedule == key, occurrences.c.state == PLANNED
+    which = true() if at is None else occurrences.c.at.in_(at)
     values = {"state": SKIPPED, "due_at": None, "reason": why.json()}
-    conn.execute(update(occurrences).where(*mine).values(**values))
+    conn.execute(update(occurrences).where(*mine, which).values(**values))
 
 
 def _forget(office: Office, keys: Sequence[str]) -> None:
