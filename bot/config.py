@@ -25,6 +25,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    SecretStr,
     ValidationError,
     field_validator,
     model_validator,
@@ -247,8 +248,8 @@ class AlarmPart(Part):
 class AddressPart(Part):
     """Where notices go: an apprise address, or plain mail."""
 
-    url: str = ""
-    url_file: str = ""  # a file that holds it: it is a secret
+    url: SecretStr = SecretStr("")
+    url_file: str = ""  # a file that holds it: a backup holds config.toml, and not that file
     to: str | tuple[str, ...] = ""  # mail: to whom
     server: str = ""  # mail: host or host:port; 465 where none is given
     login: str = ""  # mail: as whom; empty: the first of `to`

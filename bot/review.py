@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, insert, select, update
@@ -321,19 +321,22 @@ def _window(
     """The span this sign-off lets it go out in; by default its planned time and its lateness.
 
     Lateness runs from the last sign-off: an earlier one sets no end unless its signer did, and one
-    of a post that waits for a slot of a schedule leaves that to the slot. Where an account has hours
-    of its own, it may wait longer for one of them.
+    of a post that waits for a slot of a schedule leaves that to the slot.
     """
     begins = asked.begins or post["go_at"]
     start = max(begins or now, now)
-    hours = accounts.c.id.in_(post["accounts"] or []), accounts.c.rhythm.is_not(None)
-    waits = conn.execute(select(accounts.c.id).where(*hours).limit(1)).first()
-    span = office.config.deliver.spread if waits else office.config.deliver.lateness
-    lateness = start + span if last and not post["slot"] else None
+    lateness = start + patience(office, conn, post) if last and not post["slot"] else None
     ends = asked.ends or post["latest_at"] or lateness
     if ends is not None and ends <= start:
         raise Invalid("签发时段已过或没有长度；请改时间后再签")
     return Window(begins, ends)
+
+
+def patience(office: Office, conn: Connection, post: RowMapping) -> timedelta:
+    """How long after its hour a post may go, by default: longer where an account has hours of its own."""
+    hours = accounts.c.id.in_(post["accounts"] or []), accounts.c.rhythm.is_not(None)
+    waits = conn.execute(select(accounts.c.id).where(*hours).limit(1)).first()
+    return office.config.deliver.spread if waits else office.config.deliver.lateness
 
 
 def _record(

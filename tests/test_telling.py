@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import update
 
 from bot import review, telling
+from bot.courier import without_secrets
 from bot.db import accounts, deliveries, notices, tellings
 from bot.errors import ConfigError, Conflict, Invalid, NotAllowed
 from bot.language import Say
@@ -279,6 +280,21 @@ def test_a_wrong_password_is_told_and_is_in_no_message(desk: Desk) -> None:
         telling.try_out(desk.office, "duty")
     assert "试发没有成功" in str(found.value)
     assert "another-Secret9" not in str(found.value)
+
+
+def test_an_address_is_in_no_error_and_no_repr(office: Office) -> None:
+    secret = "sk7-very-secret"
+    desk = offices.declared(
+        office, f'[notices.x]\nurl = "json://u:{secret}@127.0.0.1:1/{secret}"\n'
+    )
+    assert secret not in repr(desk.config)
+    with pytest.raises(Invalid) as found:
+        telling.try_out(desk, "x")
+    assert secret not in str(found.value)
+    words = f"POST http://u:{secret}@hook.example/{secret}?k={secret} failed: {secret}"
+    assert secret not in without_secrets(
+        words, f"json://u:{secret}@hook.example/{secret}?k={secret}"
+    )
 
 
 def test_a_trial_says_that_messages_arrive(desk: Desk) -> None:

@@ -190,7 +190,7 @@ def address_of(office: Office, part: AddressPart) -> str:
     """The address as apprise takes it. Raises ConfigError for a file that cannot be read."""
     if part.url_file:
         return _read(office, part.url_file)
-    return part.url or _mail(office, part)
+    return part.url.get_secret_value() or _mail(office, part)
 
 
 def _read(office: Office, name: str) -> str:
