@@ -16,7 +16,7 @@ from bot import collect
 from bot.cli import main
 from bot.collect import tables
 from bot.collect.importing import Imported
-from bot.db import audits, replies, reply_versions
+from bot.db import audits, posts, replies, reply_versions
 from bot.errors import Invalid, NotAllowed, NotFound
 from bot.model import Role
 from bot.office import Office
@@ -177,6 +177,17 @@ def test_only_into_an_account_served_by_hand_and_only_by_who_handles_replies(des
         take(desk, file, key="nobody")
     with pytest.raises(NotAllowed):
         take(desk, file, by="lin")
+
+
+def test_nothing_is_filed_under_another_unit_s_post(desk: Office) -> None:
+    with desk.db.write() as conn:
+        other = builders.unit(conn, "health")
+    post = builders.draft(desk, ["hotline"])
+    with desk.db.write() as conn:
+        conn.execute(posts.update().values(unit_id=other))
+    text = f"日期,内容,稿件\n2026-11-20,停水了,{post}\n"
+    with pytest.raises(Invalid, match="第 2 行“稿件”没有这篇稿件：1"):
+        take(desk, file_of(desk, text))
 
 
 def test_erased_words_do_not_come_back_with_the_file(desk: Office) -> None:

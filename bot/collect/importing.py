@@ -61,7 +61,8 @@ def import_file(
     account = _account(conn, actor, account_key)
     table = read(file, told)
     wrong: list[Say] = []
-    made = [m for row in table.rows if (m := _message(office, conn, now, row, table.names, wrong))]
+    reader = _Reader(office, conn, now, actor, table.names, wrong)
+    made = [message for row in table.rows if (message := reader.message(row)) is not None]
     _refuse_doubled(made, table.rows, wrong)
     if wrong:
         raise Invalid(
@@ -87,7 +88,7 @@ def add(
     account = _account(conn, actor, account_key)
     wrong: list[Say] = []
     row = Row(1, {"at": now, **{k: v for k, v in values.items() if v is not None}})
-    made = _message(office, conn, now, row, {}, wrong)
+    made = _Reader(office, conn, now, actor, {}, wrong).message(row)
     if made is None:
         raise Invalid(wrong[0])
     new, changed = _take(conn, now, account, [made])
@@ -113,46 +114,53 @@ def _account(conn: Connection, actor: Actor, key: str) -> RowMapping:
 # ---------------------------------------------------------------- a row
 
 
-def _message(
-    office: Office,
-    conn: Connection,
-    now: datetime,
-    row: Row,
-    names: Mapping[str, str],
-    wrong: list[Say],
-) -> Message | None:
-    """None for a row with a mistake, which is added to `wrong`."""
+@dataclass(frozen=True)
+class _Reader:
+    """Rows into messages; each mistake is added to `wrong`."""
 
-    def _wrong(name: str, why: Say) -> None:
-        where = names.get(name, name)
-        wrong.append(Say("第 {row} 行“{column}”{why}", row=row.number, column=where, why=why))
+    office: Office
+    conn: Connection
+    now: datetime
+    actor: Actor
+    names: Mapping[str, str]
+    wrong: list[Say]
 
-    before = len(wrong)
-    text = _words(row)
-    if not text:
-        _wrong("text", Say("是空的"))
-    at = moment(row.values.get("at"), office.config.tz)
-    if at is None:
-        _wrong("at", Say("不是时间：{value}", value=row.text("at")[:30] or "—"))
-    elif at > now + AHEAD:
-        _wrong("at", Say("晚于现在：{value}", value=row.text("at")[:30]))
-    post = row.text("post")
-    if post and not _is_post(conn, post):
-        _wrong("post", Say("没有这篇稿件：{value}", value=post[:30]))
-    if len(wrong) > before or at is None:
-        return None
-    return Message(_reply(row, text, at), int(post) if post else None)
+    def message(self, row: Row) -> Message | None:
+        """None for a row with a mistake."""
+        before = len(self.wrong)
+        text = _words(row)
+        if not text:
+            self._wrong(row, "text", Say("是空的"))
+        at = moment(row.values.get("at"), self.office.config.tz)
+        if at is None:
+            self._wrong(row, "at", Say("不是时间：{value}", value=row.text("at")[:30] or "—"))
+        elif at > self.now + AHEAD:
+            self._wrong(row, "at", Say("晚于现在：{value}", value=row.text("at")[:30]))
+        post = row.text("post")
+        if post and not self._may_file_under(post):
+            self._wrong(row, "post", Say("没有这篇稿件：{value}", value=post[:30]))
+        if len(self.wrong) > before or at is None:
+            return None
+        return Message(_reply(row, text, at), int(post) if post else None)
+
+    def _wrong(self, row: Row, name: str, why: Say) -> None:
+        where = self.names.get(name, name)
+        self.wrong.append(Say("第 {row} 行“{column}”{why}", row=row.number, column=where, why=why))
+
+    def _may_file_under(self, number: str) -> bool:
+        """Is it a post whose replies this person handles?"""
+        if not number.isdecimal() or len(number) > 15:
+            return False
+        query = select(posts.c.unit_id).where(posts.c.id == int(number))
+        unit = self.conn.execute(query).scalar()
+        if unit is None or self.actor.person is None:
+            return unit is not None
+        return people.may(self.conn, self.actor, Right.REPLY, unit)
 
 
 def _words(row: Row) -> str:
     title, text = row.text("title"), row.text("text")
     return f"{title}\n{text}" if title and text and title not in text else text
-
-
-def _is_post(conn: Connection, number: str) -> bool:
-    if not number.isdecimal() or len(number) > 15:
-        return False
-    return conn.execute(select(posts.c.id).where(posts.c.id == int(number))).first() is not None
 
 
 def _reply(row: Row, text: str, at: datetime) -> RemoteReply:

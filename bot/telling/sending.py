@@ -31,7 +31,8 @@ from bot.office import Office
 from bot.telling import message
 from bot.telling.planning import CLOSED, DROPPED, GATHER, MOOT, OPENED, TOLD, WAITING, plan
 
-HOLD = timedelta(minutes=5)
+HOLD = timedelta(minutes=20)  # AT_ONCE couriers see to a hundred addresses within it
+AT_ONCE = 5
 SOON = timedelta(minutes=1)
 BUDGET = 60  # seconds, the whole of one message
 IN_VAIN = 3  # tries, before the console says so
@@ -52,9 +53,14 @@ class Message:
 async def tell_due(office: Office, gather: timedelta = GATHER, n: int = 200) -> int:
     """Plan what opened or ended, send what is due, side by side; give how many rows were seen to."""
     planned, claimed, ready = await asyncio.to_thread(_claim, office, gather, n)
-    ends = await asyncio.gather(*(asyncio.to_thread(_send, office, one) for one in ready))
-    for one, wrong in zip(ready, ends, strict=True):
-        await asyncio.to_thread(_settle, office, one, wrong)
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def _one(message: Message) -> None:
+        async with room:
+            wrong = await asyncio.to_thread(_send, office, message)
+        await asyncio.to_thread(_settle, office, message, wrong)
+
+    await asyncio.gather(*map(_one, ready))
     return planned + claimed
 
 
