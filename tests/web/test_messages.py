@@ -45,7 +45,11 @@ def test_the_english_has_the_same_holes_as_the_chinese(english: Catalog) -> None
 
 def test_no_chinese_is_left_in_the_english_but_names_and_keys(english: Catalog) -> None:
     left = [str(m.string) for m in messages(english) if re.search("[\u4e00-\u9fff]", str(m.string))]
-    kept = {"{day}": "休班", "{number}": "第", "or 合成": "人工智能生成合成"}  # words of the matter itself
+    kept = {
+        "{day}": "休班",
+        "{number}": "第",
+        "or 合成": "人工智能生成合成",
+    }  # words of the matter itself
     for sentence in left:
         spoken = next(words for mark, words in kept.items() if mark in sentence)
         assert set(re.findall("[\u4e00-\u9fff]", sentence)) <= set(spoken), sentence
