@@ -14,7 +14,6 @@ What is read whole or not at all is decided in tree.py, what an entry's key is i
 
 from __future__ import annotations
 
-import asyncio
 import re
 from dataclasses import replace
 from typing import ClassVar
@@ -26,7 +25,7 @@ from bot.sources.decode import LIMIT, decode, unpack
 from bot.sources.draft import Channel, reading_of
 from bot.sources.feed_json import read_json
 from bot.sources.feed_xml import atom, rss
-from bot.sources.fetch import Limits, fetch
+from bot.sources.fetch import read_whole
 from bot.sources.tree import local, read_tree
 
 _HEAD = 100_000  # characters in which a feed shows what it is
@@ -46,17 +45,7 @@ class Feed(Source):
     options: FeedOptions
 
     async def read(self, origin: Origin) -> Reading:
-        body = await fetch(origin, Limits(self.options.max_bytes, self.options.timeout))
-        if body.unchanged:
-            return Reading(
-                unchanged=True,
-                etag=body.etag or origin.etag,
-                last_modified=body.last_modified or origin.last_modified,
-                memo=origin.memo,
-            )
-        found = replace(origin, url=body.url)
-        reading = await asyncio.to_thread(self.parse, body.data, body.content_type, found)
-        return replace(reading, etag=body.etag, last_modified=body.last_modified)
+        return await read_whole(self, origin, self.options.max_bytes, self.options.timeout)
 
     def parse(self, body: bytes, content_type: str, origin: Origin) -> Reading:
         decoded = decode(unpack(body, self.options.max_bytes), content_type)

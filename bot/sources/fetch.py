@@ -15,7 +15,7 @@ import socket
 import ssl
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,7 +24,8 @@ import httpx
 from bot.adapters.base import ssl_context
 from bot.errors import SourceError
 from bot.language import Say
-from bot.sources.base import Origin
+from bot.model import Reading
+from bot.sources.base import Origin, Source
 from bot.sources.decode import LIMIT, unpack
 
 REDIRECTS = 5
@@ -67,6 +68,29 @@ async def fetch(origin: Origin, limits: Limits | None = None) -> Body:
             return await _hops(origin, limits)
     except TimeoutError as error:
         raise SourceError("{n} 秒内没有读完，已放弃", n=f"{limits.seconds:g}") from error
+
+
+async def read_whole(source: Source, origin: Origin, size: int, seconds: float) -> Reading:
+    """A catalogue that is one document: fetched within limits, parsed beside the loop.
+
+    Raises SourceError.
+    """
+    body = await fetch(origin, Limits(size, seconds))
+    if body.unchanged:
+        return as_it_was(body, origin)
+    found = replace(origin, url=body.url)
+    reading = await asyncio.to_thread(source.parse, body.data, body.content_type, found)
+    return replace(reading, etag=body.etag, last_modified=body.last_modified)
+
+
+def as_it_was(body: Body, origin: Origin) -> Reading:
+    """The reading of a document that says it has not changed."""
+    return Reading(
+        unchanged=True,
+        etag=body.etag or origin.etag,
+        last_modified=body.last_modified or origin.last_modified,
+        memo=origin.memo,
+    )
 
 
 def is_public(address: str) -> bool:

@@ -26,7 +26,7 @@ from bot.model import Entry, Problem, Reading, digest_of
 from bot.sources.base import Options, Origin, Source
 from bot.sources.decode import LIMIT, decode, unpack
 from bot.sources.draft import Channel, reading_of
-from bot.sources.fetch import Body, Limits, fetch, is_remote
+from bot.sources.fetch import Body, Limits, as_it_was, fetch, is_remote
 from bot.sources.page_article import Article, read_article
 from bot.sources.page_follow import Walk
 from bot.sources.page_list import Listing, read_list
@@ -86,12 +86,7 @@ class WebPage(Source):
         walk = Walk(origin, body.url, self.options, self.limits, self._article)
         if body.unchanged:
             if not is_remote(origin.url) or not await walk.finds_change():
-                return Reading(
-                    unchanged=True,
-                    etag=body.etag or origin.etag,
-                    last_modified=body.last_modified or origin.last_modified,
-                    memo=origin.memo,
-                )
+                return as_it_was(body, origin)
             body = await self._fetch(replace(origin, etag="", last_modified=""))
         at = replace(origin, url=body.url)
         reading = await asyncio.to_thread(self.parse, body.data, body.content_type, at)

@@ -8,7 +8,6 @@ problem until the options say it. A row is an entry. It is known again by its ow
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +24,7 @@ from bot.model import Attachment, Problem, Reading, canonical
 from bot.sources.base import Options, Origin, Source
 from bot.sources.decode import LIMIT, unpack
 from bot.sources.draft import Channel, Draft, bracketed, reading_of
-from bot.sources.fetch import Limits, fetch
+from bot.sources.fetch import read_whole
 from bot.sources.headings import NAMES, Columns, find, normal
 from bot.sources.packed import WORKBOOK, holds
 from bot.sources.plain import is_address, line, looks_marked_up, words
@@ -71,17 +70,7 @@ class Table(Source):
     options: TableOptions
 
     async def read(self, origin: Origin) -> Reading:
-        body = await fetch(origin, Limits(self.options.max_bytes, self.options.timeout))
-        if body.unchanged:
-            return Reading(
-                unchanged=True,
-                etag=body.etag or origin.etag,
-                last_modified=body.last_modified or origin.last_modified,
-                memo=origin.memo,
-            )
-        found = replace(origin, url=body.url)
-        reading = await asyncio.to_thread(self.parse, body.data, body.content_type, found)
-        return replace(reading, etag=body.etag, last_modified=body.last_modified)
+        return await read_whole(self, origin, self.options.max_bytes, self.options.timeout)
 
     def parse(self, body: bytes, content_type: str, origin: Origin) -> Reading:
         table = self._table(unpack(body, self.options.max_bytes), content_type)
