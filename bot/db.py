@@ -8,8 +8,8 @@ promises need them (see deliver), leases on the database's clock.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -694,6 +694,22 @@ class Database:
             conn = conn.execution_options(gongkai_write=True)
             with conn.begin():
                 yield conn
+
+    @property
+    def one_writer(self) -> bool:
+        """Does a writing transaction exclude every other?"""
+        return self.sqlite
+
+    @contextmanager
+    def parts(self) -> Iterator[Callable[[], AbstractContextManager[Connection]]]:
+        """Writing in parts: one transaction where there is one writer, since a commit costs most there;
+        else a transaction a part, so that each takes its locks in their order.
+        """
+        if not self.one_writer:
+            yield self.write
+            return
+        with self.write() as conn:
+            yield lambda: nullcontext(conn)
 
     def now(self, conn: Connection | None = None) -> datetime:
         """The office's clock: on PostgreSQL the database's own, so that machines agree."""

@@ -81,7 +81,7 @@ def _count(left: list[int]) -> None:
 
 POINTS: dict[str, Callable[[int], None]] = {
     "before the attempt's commit": _at(taking, "_begin", then=True),
-    "after the attempt's commit": _at(Engine, "_turn", then=True, worth=lambda turn: turn.jobs),
+    "after the attempt's commit": _at(Engine, "_turn", then=True, worth=lambda turn: turn.begun),
     "before settle": _at(settling, "settle", then=False),
     "before settle's commit": _at(settling, "settle", then=True, worth=lambda _: True),
     "after settle": _at(Engine, "_turn", then=True, worth=lambda turn: turn.written),

@@ -11,10 +11,11 @@ from sqlalchemy import select, update
 
 from bot import compose
 from bot.compose import Body
-from bot.db import accounts, approvals, attempts, deliveries, posts
+from bot.db import accounts, approvals, attempts, deliveries, posts, renditions
 from bot.deliver import holds, queue
 from bot.deliver.engine import Engine
 from bot.deliver.taking import ClockBehind
+from bot.language import Say
 from bot.model import AccountState, DeliveryState, HoldScope, PostState, Window
 from bot.office import Office
 from bot.workdays import FixedClock
@@ -209,3 +210,29 @@ def test_what_a_worker_armed_and_left_another_sends(
     clock.move(15)
     builders.work(office)
     assert (_state(office, post), len(fake.posts())) == (S.SENT, 1)
+
+
+@both
+def test_a_damaged_row_keeps_neither_armed_nor_due_ones_waiting(
+    office: Office, platform: tuple[Mastodon, Server], fake: Mastodon, clock: FixedClock
+) -> None:
+    for n in (2, 3):
+        builders.account(office, f"a{n}", platform[1].url, n)
+    armed = _due_soon(office, clock)
+    bad, good = (
+        builders.signed(office, [key], text, go_at=clock.now() + AHEAD * 2)
+        for key, text in (("a2", "坏的。"), ("a3", "好的。"))
+    )
+
+    def damage() -> None:
+        clock.move(5)
+        with office.db.write() as conn:
+            mine = renditions.c.id == builders.only(office, bad)["rendition_id"]
+            conn.execute(update(renditions).where(mine).values(payload=None))
+
+    _between(office, clock, damage)
+    assert sorted(p["text"] for p in fake.posts()) == ["准点。", "好的。"]
+    assert {_state(office, one) for one in (armed, good)} == {S.SENT}
+    row = builders.only(office, bad)
+    assert (row["state"], row["due_at"], row["lease"]) == (S.READY, None, None)
+    assert "不符" in str(Say.of(row["reason"]))

@@ -429,7 +429,7 @@ def test_a_credential_changed_after_the_attempt_began_is_not_used(
 
     async def scene() -> None:
         engine = Engine(office, "test")
-        jobs = (await engine._in_store(engine._turn, (), 10)).jobs
+        jobs = engine._jobs(await engine._in_store(engine._turn, (), 10))
         with office.db.write() as conn:
             values = {"identity": "fake/100003", "credential": office.secrets.seal("token-3")}
             conn.execute(update(accounts).where(accounts.c.key == "a1").values(**values))

@@ -270,7 +270,7 @@ def test_a_worker_stopped_before_its_call_does_not_call_any_more(
 
     async def scene() -> None:
         engine = Engine(office, "slow")
-        (job,) = (await engine._in_store(engine._turn, (), 10)).jobs
+        (job,) = engine._jobs(await engine._in_store(engine._turn, (), 10))
         time.sleep(0.1)
         await job
         await engine.aclose()
@@ -288,7 +288,7 @@ def test_a_result_that_comes_after_the_lease_is_not_written(
 
     async def scene() -> None:
         slow = Engine(office, "slow")
-        (job,) = (await slow._in_store(slow._turn, (), 10)).jobs
+        (job,) = slow._jobs(await slow._in_store(slow._turn, (), 10))
         clock.move(10)  # beyond three times the two seconds of a call
         await slow._in_store(_swept, office)
         await job  # the call is made and answered all the same

@@ -12,7 +12,8 @@ import time
 from bisect import bisect_right
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -67,14 +68,28 @@ SETTLING = (0.1, 0.3, 1, 3, 5, 10, 10, 10)  # seconds between tries to write res
 WAITS = [timedelta(seconds=s) for s in (15, 60, 300, 900, 1800)]
 
 
-@dataclass(frozen=True)
-class Turn:
-    """What one transaction gave: calls to start, how many results it wrote."""
+Part = Callable[[], AbstractContextManager[Connection]]
 
-    jobs: list[Coroutine[Any, Any, None]]
-    written: int
-    alarm: float | None = None  # seconds until the next armed delivery's second
+
+@dataclass
+class Turn:
+    """What a turn's transactions gave: how many results they wrote, and what is to be called now."""
+
+    armed: list[Ready]  # by their second
+    now: datetime = EPOCH
+    written: int = 0
+    begun: list[Begun] = field(default_factory=list)
+    ready: list[Ready] = field(default_factory=list)  # to upload for
+    looks: list[Any] = field(default_factory=list)
+    views: list[Any] = field(default_factory=list)
     more: bool = False  # to be armed
+
+    @property
+    def alarm(self) -> float | None:
+        """Seconds until the next armed second; one that is past waits for room, which wakes too."""
+        coming = (_second(r) for r in self.armed if _second(r) > self.now)
+        at = min(coming, default=None)
+        return None if at is None else (at - self.now).total_seconds()
 
 
 class Engine:
@@ -141,11 +156,12 @@ class Engine:
         self._set_alarm(turn.alarm)
         if turn.more or (turn.written and self._results):
             self.wake.set()
-        for job in turn.jobs:
+        jobs = self._jobs(turn)
+        for job in jobs:
             task = asyncio.create_task(job)
             self._running.add(task)
             task.add_done_callback(self._ended)
-        return len(turn.jobs)
+        return len(jobs)
 
     def _written(self, n: int) -> None:
         if n:
@@ -191,48 +207,61 @@ class Engine:
             ):
                 raise
         self._settle(done)
-        return Turn([], len(done))
+        return Turn(written=len(done), armed=self._armed)
 
     def _together(self, done: Sequence[Settled], room: int) -> Turn:
-        """One transaction: results written, what is due begun, what is due soon armed."""
-        ready: list[Ready] = []
-        soon: list[Ready] = []
-        with self.office.db.write() as conn:
-            now = self.office.db.now(conn)
+        """Results written, what is due begun, what is due soon armed. What was committed is kept."""
+        turn = Turn(armed=self._armed)
+        try:
+            with self.office.db.parts() as part:
+                self._parts(part, turn, done, room)
+        except Exception as error:
+            if self.office.db.one_writer or not (turn.written or turn.begun or turn.ready):
+                raise
+            log.warning("the rest of a turn waits for the next: %s", type(error).__name__)
+        self._armed = sorted(turn.armed, key=_second)
+        return turn
+
+    def _parts(self, part: Part, turn: Turn, done: Sequence[Settled], room: int) -> None:
+        with part() as conn:
+            now = turn.now = self.office.db.now(conn)
             self._ours_behind = now - self.office.db.clock.now()
-            armed = bisect_right(self._armed, now, key=_second)
-            due, later = self._armed[: min(armed, room)], self._armed[min(armed, room) :]
             pressed = bool(self._armed) and _second(self._armed[0]) <= now + SOON
             if pressed and time.monotonic() - self._oldest < PATIENCE:
                 done = ()  # what is due goes first
             lost = settling.settle(conn, now, done) if done else []
-            begun = taking.begin_armed(conn, now, due, self.worker)
-            if not pressed or time.monotonic() - self._taken > SELDOM:
-                ready, more, soon = self._take(conn, now, room - len(due))
-                begun, later, self._taken = begun + more, later + soon, time.monotonic()
-            looks, views = self._lookups(conn, now, room, bool(begun))
-        self._armed = sorted(later, key=_second)
+        turn.written = len(done)
         for one in lost:
             log.warning("delivery %s: its lease was lost, nothing written", one.row["id"])
-        alarm = (_second(self._armed[0]) - now).total_seconds() if self._armed else None
-        return Turn(self._jobs(ready, begun, looks, views), len(done), alarm, len(soon) == MOST)
+        due = min(bisect_right(self._armed, now, key=_second), max(room, 0))
+        with part() as conn:
+            begun = taking.begin_armed(conn, now, self._armed[:due], self.worker)
+        turn.begun, turn.armed = begun, self._armed[due:]
+        if not pressed or time.monotonic() - self._taken > SELDOM:
+            self._take(part, turn, room - due)
+        with part() as conn:
+            looks, views = self._lookups(conn, now, room, bool(turn.begun))
+        turn.looks, turn.views = looks, views
 
-    def _take(
-        self, conn: Connection, now: datetime, room: int
-    ) -> tuple[list[Ready], list[Begun], list[Ready]]:
-        """To upload for, begun, and armed: the latter only when nothing more is due.
+    def _take(self, part: Part, turn: Turn, room: int) -> None:
+        """What is due; and only when nothing more is, what is due soon.
 
         At most half of what may run at once, so that the calls of one half go on while the store
         sees to the other.
         """
         n = min(room, (self.office.config.deliver.concurrency + 1) // 2)
-        ready, begun = taking.take(conn, now, n, self.worker) if n > 0 else ([], [])
+        self._taken = time.monotonic()
+        with part() as conn:
+            ready, begun = taking.take(conn, turn.now, n, self.worker) if n > 0 else ([], [])
+        turn.ready, turn.begun = ready, turn.begun + begun
         if not self.ahead or len(ready) + len(begun) >= n:
-            return ready, begun, []
-        soon = taking.arm(conn, now, MOST, now + self.ahead)
+            return
+        with part() as conn:
+            soon = taking.arm(conn, turn.now, MOST, turn.now + self.ahead)
         self.adapters.prepare([r.row for r in soon])
-        ready += [r for r in soon if taking.needs_staging(r.row, now)]
-        return ready, begun, [r for r in soon if not taking.needs_staging(r.row, now)]
+        turn.more = len(soon) == MOST
+        turn.ready += [r for r in soon if taking.needs_staging(r.row, turn.now)]
+        turn.armed = turn.armed + [r for r in soon if not taking.needs_staging(r.row, turn.now)]
 
     def _lookups(
         self, conn: Connection, now: datetime, room: int, begun: bool
@@ -251,14 +280,12 @@ class Engine:
             views = looking.take_lookups(conn, now, VIEWS, S.SENT)
         return looks, views
 
-    def _jobs(
-        self, ready: list[Ready], begun: list[Begun], looks: list[Any], views: list[Any]
-    ) -> list[Coroutine[Any, Any, None]]:
+    def _jobs(self, turn: Turn) -> list[Coroutine[Any, Any, None]]:
         return [
-            *(self._guarded(self._send(b), b) for b in begun),
-            *(self._guarded(self._stage(r), r) for r in ready),
-            *(self._guarded(self._look(*one), one[0]) for one in looks),
-            *(self._guarded(self._view(row), row) for row, _, _ in views),
+            *(self._guarded(self._send(b), b) for b in turn.begun),
+            *(self._guarded(self._stage(r), r) for r in turn.ready),
+            *(self._guarded(self._look(*one), one[0]) for one in turn.looks),
+            *(self._guarded(self._view(row), row) for row, _, _ in turn.views),
         ]
 
     def _settle(self, done: Sequence[Settled]) -> None:
