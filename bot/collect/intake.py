@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 
 from bot import audit, search
-from bot.db import deliveries, insert_missing, posts, replies, reply_versions
+from bot.db import accounts, deliveries, insert_missing, lock, posts, replies, reply_versions
 from bot.model import MACHINE, Act, RemoteReply, ReplyState
 
 S = ReplyState
@@ -61,6 +61,7 @@ class Scope:
 
 def take_in(conn: Connection, now: datetime, scope: Scope, listed: Iterable[RemoteReply]) -> int:
     """Take in what a page listed; give how many replies are new."""
+    lock(conn, accounts, [scope.account_id])  # pages that overlap would wait for each other's rows
     page = {reply.remote_id: reply for reply in map(_fit, listed)}
     known = _known(conn, scope, page)
     homes = _homes(conn, scope, page)
