@@ -304,7 +304,7 @@ def test_a_worker_s_late_result_does_not_undo_a_decision(desk: Office) -> None:
     act(desk, queue.cancel, delivery)
     with desk.db.write() as conn:
         late = settling.Settled(held, None, Outcome.LATER, S.READY, desk.db.now(conn))
-        assert settling.settle(conn, desk.db.now(conn), [late]) == [late]
+        assert not settling.settle_one(conn, desk.db.now(conn), late)
     assert one(desk, delivery)["state"] == S.CANCELLED
 
 

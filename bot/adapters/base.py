@@ -21,8 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from functools import cache, cached_property
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from functools import cache, cached_property, lru_cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, ClassVar
@@ -227,12 +226,31 @@ def ssl_context() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
+_parsed = lru_cache(maxsize=512)(httpx.URL)  # an account calls the same few again and again
 _until_connected = retry(
     retry=retry_if_exception_type(NotSent),
     stop=stop_after_attempt(2),
     wait=wait_random_exponential(multiplier=0.1, max=1),
     reraise=True,
 )
+
+
+class _NoCookies(httpx.Cookies):
+    """Nothing is kept. Reading them out of an answer costs a twelfth of a whole call."""
+
+    def extract_cookies(self, response: httpx.Response) -> None:
+        pass
+
+
+class _Cookieless(httpx.AsyncClient):
+    """A client that carries no cookies from one answer to the next call: an outsider has none."""
+
+    @property  # type: ignore[misc]
+    def cookies(self) -> httpx.Cookies:
+        return _NONE
+
+
+_NONE = _NoCookies()
 
 
 class Client:
@@ -258,13 +276,12 @@ class Client:
         self._keep_alive_writes = keep_alive_writes
 
     def _made(self, **more: Any) -> httpx.AsyncClient:
-        return httpx.AsyncClient(
+        return _Cookieless(
             timeout=httpx.Timeout(self._timeout, connect=min(10, self._timeout)),
             headers={"User-Agent": "gongkai", **self._headers},
             verify=ssl_context(),
             trust_env=self._trust_env,
             follow_redirects=False,
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # an outsider has none
             **more,
         )
 
@@ -323,7 +340,7 @@ class Client:
         self, client: httpx.AsyncClient, method: str, url: str, request: dict[str, Any]
     ) -> Answer:
         with _told_apart():
-            async with client.stream(method, url, **request) as response:
+            async with client.stream(method, _parsed(url), **request) as response:
                 body = bytearray()
                 async for chunk in response.aiter_bytes():
                     body += chunk

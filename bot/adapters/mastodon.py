@@ -27,6 +27,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from html import unescape
 from html.parser import HTMLParser
 from typing import Any, Literal
@@ -466,7 +467,7 @@ class Mastodon(Adapter):
     def _url(self, path: str) -> str:
         return f"{self.options.url}/api/{path}"
 
-    @property
+    @cached_property
     def _headers(self) -> dict[str, str]:
         if not re.fullmatch(r"[!-~]+", self.credential):
             raise AccountBroken("{host} 的凭据不能用，请重新连接账号", host=self._host)

@@ -229,10 +229,9 @@ class Engine:
             pressed = bool(self._armed) and _second(self._armed[0]) <= now + SOON
             if pressed and time.monotonic() - self._oldest < PATIENCE:
                 done = ()  # what is due goes first
-            lost = settling.settle(conn, now, done) if done else []
+            if done:
+                settling.settle(conn, now, done)
         turn.written = len(done)
-        for one in lost:
-            log.warning("delivery %s: its lease was lost, nothing written", one.row["id"])
         due = min(bisect_right(self._armed, now, key=_second), max(room, 0))
         with part() as conn:
             begun = taking.begin_armed(conn, now, self._armed[:due], self.worker)
@@ -293,7 +292,9 @@ class Engine:
         for one in done:
             try:
                 with self.office.db.write() as conn:
-                    settling.settle(conn, self.office.db.now(conn), [one])
+                    kept = settling.settle_one(conn, self.office.db.now(conn), one)
+                if not kept:
+                    log.warning("delivery %s: its lease was lost, nothing written", one.row["id"])
             except Exception as error:
                 if store_away(error):
                     raise
@@ -610,7 +611,6 @@ def _found(
         receipt,
         account_free=now + timedelta(milliseconds=row["gap_ms"]) if row["gap_ms"] else None,
         watch=True,
-        extra={"looks": 0, "absents": 0},
     )
 
 

@@ -61,12 +61,15 @@ def context(conn: Connection, ids: list[int]) -> dict[int, RowMapping]:
     return {row["id"]: row for row in conn.execute(_context(), {"ids": ids}).mappings()}
 
 
+_UNASKED = {"leased_until", "visible", "visible_at", "changed_at"}
+
+
 @lru_cache(maxsize=1)
 def _context() -> Any:
     target, before = deliveries.alias("target"), deliveries.alias("before")
     return (
         select(
-            *deliveries.c,
+            *(column for column in deliveries.c if column.name not in _UNASKED),
             *SPOKEN,
             accounts.c.unit_id,
             accounts.c.state.label("account_state"),
@@ -78,11 +81,9 @@ def _context() -> Any:
             posts.c.item_id,
             posts.c.state.label("post_state"),
             posts.c.revision_id.label("current_revision"),
-            posts.c.title,
             revisions.c.digest.label("revision_digest"),
             revisions.c.manifest,
             renditions.c.payload,
-            renditions.c.digest.label("rendition_digest"),
             renditions.c.identity,
             approvals.c.digest.label("signed_digest"),
             approvals.c.begins,

@@ -43,68 +43,47 @@ class Settled:
     extra: Mapping[str, Any] | None = None
 
 
-def settle(conn: Connection, now: datetime, done: Sequence[Settled]) -> list[Settled]:
-    """Write results; give those whose lease was lost, of which nothing was written."""
-    mine = _still_mine(conn, done)
-    good = _without_doubled_receipts(conn, [s for s in done if s.row["id"] in mine])
-    if good:
-        conn.execute(_settlement(), [_settled_values(now, one) for one in good])
-    _end_attempts(conn, now, good)
-    _keep_waiting(conn, {s.row["account_id"]: s.account_free for s in good if s.account_free})
-    _after_effects(conn, now, good)
-    return [s for s in done if s.row["id"] not in mine]
+class Lost(Exception):
+    """Somebody else has the delivery by now: its result is not ours to write."""
 
 
-def _still_mine(conn: Connection, done: Sequence[Settled]) -> set[int]:
-    held = {s.row["id"]: s.row["lease"] for s in done}
-    rows = conn.execute(_leases(), {"ids": list(held)})
-    return {row for row, token in rows if token is not None and token == held[row]}
+def settle(conn: Connection, now: datetime, done: Sequence[Settled]) -> None:
+    """Write results, where every lease stands and no remote id is another delivery's already.
+
+    Raises Lost or IntegrityError where not: nothing of it may be kept, and `settle_one` sees to each.
+    """
+    done = sorted(done, key=lambda one: one.row["id"])  # the order in which rows are locked
+    written = _write(conn, _sent(), [_sent_values(now, s) for s in done if s.state is S.SENT])
+    rest = [_unsent_values(now, s) for s in done if s.state is not S.SENT]
+    if written + _write(conn, _unsent(), rest) != len(done):
+        raise Lost
+    _end_attempts(conn, now, done)
+    _keep_waiting(conn, {s.row["account_id"]: s.account_free for s in done if s.account_free})
+    _after_effects(conn, now, done)
 
 
-@lru_cache(maxsize=1)
-def _leases() -> Any:
-    return (
-        select(deliveries.c.id, deliveries.c.lease)
-        .where(deliveries.c.id.in_(bindparam("ids", expanding=True)))
-        .order_by(deliveries.c.id)
-        .with_for_update()
-    )
+def settle_one(conn: Connection, now: datetime, one: Settled) -> bool:
+    """The same; False, and nothing written, where its lease was lost.
+
+    A remote id that another delivery of the account holds proves nothing for this one.
+    """
+    try:
+        settle(conn, now, [_doubtful(one) if _is_taken(conn, one) else one])
+    except Lost:
+        return False
+    return True
 
 
-def _without_doubled_receipts(conn: Connection, done: Sequence[Settled]) -> list[Settled]:
-    """A remote id that another delivery of the account holds proves nothing for this one."""
-    claims = [(one, _claimed(one)) for one in done]
-    holders = _holders(conn, {claim for _, claim in claims if claim})
-    checked = []
-    for one, claim in claims:
-        free = claim is None or holders.setdefault(claim, one.row["id"]) == one.row["id"]
-        checked.append(one if free else _doubtful(one))
-    return checked
-
-
-def _claimed(one: Settled) -> tuple[int, str] | None:
-    """The receipt a settlement would take: (account, remote id)."""
+def _is_taken(conn: Connection, one: Settled) -> bool:
     if one.state is not S.SENT or one.receipt is None or one.row["act"] != Act.PUBLISH:
-        return None
-    return one.row["account_id"], one.receipt.remote_id
-
-
-def _holders(conn: Connection, claims: set[tuple[int, str]]) -> dict[tuple[int, str], int]:
-    """Which delivery holds each receipt already."""
-    if not claims:
-        return {}
-    asked = {"accounts": list({a for a, _ in claims}), "remotes": list({r for _, r in claims})}
-    rows = conn.execute(_held_by(), asked)
-    return {(account, remote): holder for account, remote, holder in rows if remote}
-
-
-@lru_cache(maxsize=1)
-def _held_by() -> Any:
-    return select(deliveries.c.account_id, deliveries.c.remote_id, deliveries.c.id).where(
-        deliveries.c.account_id.in_(bindparam("accounts", expanding=True)),
-        deliveries.c.remote_id.in_(bindparam("remotes", expanding=True)),
+        return False
+    holder = select(deliveries.c.id).where(
+        deliveries.c.account_id == one.row["account_id"],
+        deliveries.c.remote_id == one.receipt.remote_id,
         deliveries.c.act == Act.PUBLISH,
+        deliveries.c.id != one.row["id"],
     )
+    return conn.execute(holder).first() is not None
 
 
 def _doubtful(one: Settled) -> Settled:
@@ -114,33 +93,61 @@ def _doubtful(one: Settled) -> Settled:
     return Settled(one.row, one.attempt, Outcome.UNKNOWN, S.UNCERTAIN, None, said, raw=raw)
 
 
-_SETTLED = ("state", "due_at", "reason", "remote_id", "url", "sent_at", "waits", "looks", "absents")
+def _write(conn: Connection, statement: Any, rows: list[dict[str, Any]]) -> int:
+    return conn.execute(statement, rows).rowcount if rows else 0
 
 
 @lru_cache(maxsize=1)
-def _settlement() -> Any:
+def _sent() -> Any:
+    receipt: dict[str, Any] = {
+        name: bindparam(f"to_{name}") for name in ("remote_id", "url", "sent_at")
+    }
+    return _released().values(state=S.SENT, waits=0, looks=0, absents=0, **receipt)
+
+
+@lru_cache(maxsize=1)
+def _unsent() -> Any:
+    counted = ("waits", "looks", "absents")
+    counts: dict[str, Any] = {name: bindparam(f"to_{name}") for name in counted}
+    return _released().values(state=bindparam("to_state"), **counts)
+
+
+def _released() -> Any:
     return (
         update(deliveries)
-        .where(deliveries.c.id == bindparam("row"))
+        .where(deliveries.c.id == bindparam("row"), deliveries.c.lease == bindparam("held"))
         .values(
             lease=None,
             leased_until=None,
             tries=0,
             changed_at=bindparam("now"),
-            **{name: bindparam(f"to_{name}") for name in _SETTLED},
+            due_at=bindparam("due"),
+            reason=bindparam("to_reason"),
         )
     )
 
 
-def _settled_values(now: datetime, one: Settled) -> dict[str, Any]:
-    """What the row becomes; what the outcome does not touch stays as it was."""
-    values: dict[str, Any] = {name: one.row[name] for name in _SETTLED} | dict(one.extra or {})
-    values |= {"state": one.state, "due_at": one.due}
-    values["reason"] = one.said.json() if one.said else None
-    if one.receipt is not None and one.state is S.SENT:
-        values |= {"remote_id": one.receipt.remote_id, "url": one.receipt.url}
-        values |= {"sent_at": one.receipt.at or now, "waits": 0}
-    return {"row": one.row["id"], "now": now, **{f"to_{k}": v for k, v in values.items()}}
+def _sent_values(now: datetime, one: Settled) -> dict[str, Any]:
+    assert one.receipt is not None
+    receipt = one.receipt
+    given = {"to_remote_id": receipt.remote_id, "to_url": receipt.url}
+    return _values(now, one) | given | {"to_sent_at": receipt.at or now}
+
+
+def _unsent_values(now: datetime, one: Settled) -> dict[str, Any]:
+    counts = {name: one.row[name] for name in ("waits", "looks", "absents")} | dict(one.extra or {})
+    counted = {f"to_{name}": n for name, n in counts.items()}
+    return _values(now, one) | counted | {"to_state": one.state}
+
+
+def _values(now: datetime, one: Settled) -> dict[str, Any]:
+    return {
+        "row": one.row["id"],
+        "held": one.row["lease"],
+        "now": now,
+        "due": one.due,
+        "to_reason": one.said.json() if one.said else None,
+    }
 
 
 def _end_attempts(conn: Connection, now: datetime, done: Iterable[Settled]) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -185,8 +186,8 @@ def _claim(
     ids = [delivery for _, delivery in picked]
     _lock_scopes(conn, ids)
     asked = {"ids": ids, "now": now, "until": until, "mark": lease.token(), "end": now + hold}
-    taken = conn.execute(_claiming(), asked)
-    return sorted(taken.mappings().all(), key=lambda row: (row["due_at"], row["id"]))
+    taken = conn.execute(_claiming(), asked).mappings().all()
+    return sorted(taken, key=itemgetter("due_at", "id"))
 
 
 @lru_cache(maxsize=1)
