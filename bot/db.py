@@ -8,6 +8,7 @@ promises need them (see deliver), leases on the database's clock.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Connection,
     ForeignKey,
     Index,
@@ -29,8 +31,13 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    bindparam,
+    cast,
     create_engine,
     event,
+    func,
+    literal,
+    literal_column,
     select,
     text,
 )
@@ -38,6 +45,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
 from bot.workdays import Clock, FixedClock
@@ -62,6 +71,38 @@ class Instant(TypeDecorator[datetime]):
 def micros(at: datetime) -> int:
     """UTC microseconds since 1970."""
     return (at - EPOCH) // _MICROSECOND
+
+
+class Listed(TypeDecorator[Sequence[Any]]):
+    """Many values in one parameter, as JSON."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Sequence[Any] | None, dialect: Any) -> str:
+        return json.dumps(value or [])
+
+
+class _Values(FunctionElement[Any]):
+    """The values of a list in JSON, as rows."""
+
+    inherit_cache = True
+
+
+@compiles(_Values, "sqlite")
+def _values_in_sqlite(values: Any, compiler: Any, **more: Any) -> str:
+    return f"json_each({compiler.process(values.clauses, **more)})"
+
+
+@compiles(_Values, "postgresql")
+def _values_in_postgres(values: Any, compiler: Any, **more: Any) -> str:
+    return f"json_array_elements_text(cast({compiler.process(values.clauses, **more)} as json))"
+
+
+def among(of: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """Is it one of those given as `name`? However many these are, the statement stays the same."""
+    listed = _Values(bindparam(name, type_=Listed())).table_valued("value")
+    return of.in_(select(cast(listed.c.value, of.type)))
 
 
 metadata = MetaData(
@@ -777,12 +818,22 @@ def insert_id(conn: Connection, table: Table, values: Mapping[str, Any]) -> int:
 
 
 def insert_missing(conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert the rows whose unique keys do not stand yet; the others are left as they are."""
+    """Insert the rows whose unique keys do not stand yet; the others are left as they are.
+
+    All name the same columns. PostgreSQL gets them in one parameter: half as long as one by one.
+    """
     from sqlalchemy.dialects import postgresql, sqlite
 
-    if rows:
-        kind = sqlite if conn.dialect.name == "sqlite" else postgresql
-        conn.execute(kind.insert(table).on_conflict_do_nothing(), rows)
+    if not rows:
+        return
+    if conn.dialect.name == "sqlite":
+        conn.execute(sqlite.insert(table).on_conflict_do_nothing(), rows)
+        return
+    listed = cast(literal(json.dumps(rows, default=micros), Text), postgresql.JSON)
+    kind: ColumnElement[Any] = literal_column(f"null::{table.name}")
+    given = func.json_populate_recordset(kind, listed).table_valued(*rows[0])
+    new = postgresql.insert(table).from_select(list(rows[0]), select(*given.c))
+    conn.execute(new.on_conflict_do_nothing())
 
 
 def write_over(conn: Connection) -> None:

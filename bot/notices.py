@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from bot.db import Instant, insert_missing, notices
+from bot.db import Instant, among, insert_missing, notices
 from bot.language import Say
 
 
@@ -41,7 +41,7 @@ def close_notice(conn: Connection, now: datetime, *keys: str) -> None:
 
 @lru_cache(maxsize=1)
 def _closing() -> Any:
-    standing = notices.c.key.in_(bindparam("keys", expanding=True)), notices.c.closed_at.is_(None)
+    standing = among(notices.c.key, "keys"), notices.c.closed_at.is_(None)
     return update(notices).where(*standing).values(closed_at=bindparam("now", type_=Instant()))
 
 

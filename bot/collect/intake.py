@@ -29,12 +29,20 @@ from sqlalchemy import (
 )
 
 from bot import audit, search
-from bot.db import accounts, deliveries, insert_missing, lock, posts, replies, reply_versions
+from bot.db import (
+    accounts,
+    among,
+    deliveries,
+    insert_missing,
+    lock,
+    posts,
+    replies,
+    reply_versions,
+)
 from bot.model import MACHINE, Act, RemoteReply, ReplyState
 
 S = ReplyState
 PLATFORM, ABSENT, ERASED = "platform", "absent", "erased"  # why a reply is removed
-CHUNK = 5000  # ids in one statement
 _TEXTS = ("text", "author_name", "remote_id", "parent_id", "author_id", "root_id", "handle")
 _texts = attrgetter(*_TEXTS)
 _UNFIT = re.compile("[\0\ud800-\udfff]")  # what neither database keeps in a text
@@ -103,16 +111,9 @@ def _order(reply: RemoteReply) -> tuple[datetime, str]:
 
 def _known(conn: Connection, scope: Scope, ids: Collection[str]) -> dict[str, RowMapping]:
     """The replies of this account that stand, by remote id; locked until the transaction ends."""
-    mine = select(replies).where(replies.c.account_id == scope.account_id)
-    wanted = (
-        mine.where(replies.c.remote_id.in_(some)).order_by(replies.c.id).with_for_update()
-        for some in _chunks(list(ids))
-    )
-    return {r["remote_id"]: r for query in wanted for r in conn.execute(query).mappings()}
-
-
-def _chunks(many: Sequence[Any]) -> Iterable[Sequence[Any]]:
-    return (many[i : i + CHUNK] for i in range(0, len(many), CHUNK))
+    mine = replies.c.account_id == scope.account_id, among(replies.c.remote_id, "ids")
+    wanted = select(replies).where(*mine).order_by(replies.c.id).with_for_update()
+    return {r["remote_id"]: r for r in conn.execute(wanted, {"ids": list(ids)}).mappings()}
 
 
 class _Homes:
@@ -136,17 +137,12 @@ class _Homes:
 def _homes(conn: Connection, scope: Scope, page: Mapping[str, RemoteReply]) -> _Homes:
     """An answer of ours that stands in a thread, and what answers it, belong to that thread's post."""
     named = {name for r in page.values() for name in (r.root_id, r.parent_id)} | {scope.remote_id}
-    sent: dict[str, Home] = {}
-    threads: dict[str, Home] = {}
-    for some in _chunks([*(named | page.keys()) - {""}]):
-        sent |= _places(conn, _receipts(scope).where(deliveries.c.remote_id.in_(some)))
-    for some in _chunks([*named - {""}]):
-        threads |= _places(conn, _placed(scope).where(replies.c.remote_id.in_(some)))
-    return _Homes(scope, sent, threads)
+    sent = _places(conn, _receipts(scope), (named | page.keys()) - {""})
+    return _Homes(scope, sent, _places(conn, _placed(scope), named - {""}))
 
 
-def _places(conn: Connection, query: Select[Any]) -> dict[str, Home]:
-    return {at: Home(one, post) for at, one, post in conn.execute(query)}
+def _places(conn: Connection, query: Select[Any], ids: Collection[str]) -> dict[str, Home]:
+    return {at: Home(one, post) for at, one, post in conn.execute(query, {"ids": list(ids)})}
 
 
 def _receipts(scope: Scope) -> Select[Any]:
@@ -160,13 +156,19 @@ def _receipts(scope: Scope) -> Select[Any]:
         )
         .join(posts, posts.c.id == deliveries.c.post_id)
         .outerjoin(asked, asked.c.id == posts.c.answers_id)
-        .where(deliveries.c.account_id == scope.account_id, deliveries.c.act == Act.PUBLISH)
+        .where(
+            deliveries.c.account_id == scope.account_id,
+            deliveries.c.act == Act.PUBLISH,
+            among(deliveries.c.remote_id, "ids"),
+        )
     )
 
 
 def _placed(scope: Scope) -> Select[Any]:
     return select(replies.c.remote_id, replies.c.delivery_id, replies.c.post_id).where(
-        replies.c.account_id == scope.account_id, replies.c.delivery_id.is_not(None)
+        replies.c.account_id == scope.account_id,
+        replies.c.delivery_id.is_not(None),
+        among(replies.c.remote_id, "ids"),
     )
 
 
@@ -215,13 +217,10 @@ def _add(
 
 def _made(conn: Connection, scope: Scope, salts: Mapping[str, str]) -> dict[str, int]:
     """The ids of rows just inserted; by its salt is told who inserted one."""
-    mine = select(replies.c.remote_id, replies.c.id, replies.c.salt).where(
-        replies.c.account_id == scope.account_id
-    )
-    found = (
-        conn.execute(mine.where(replies.c.remote_id.in_(some))) for some in _chunks(list(salts))
-    )
-    return {at: one for rows in found for at, one, salt in rows if salts[at] == salt}
+    mine = replies.c.account_id == scope.account_id, among(replies.c.remote_id, "ids")
+    made = select(replies.c.remote_id, replies.c.id, replies.c.salt).where(*mine)
+    found = conn.execute(made, {"ids": list(salts)})
+    return {at: one for at, one, salt in found if salts[at] == salt}
 
 
 # ---------------------------------------------------------------- what is seen again
@@ -235,8 +234,10 @@ def _see(conn: Connection, now: datetime, pairs: Sequence[Pair]) -> None:
 
 
 def _set(conn: Connection, ids: Sequence[int], **values: Any) -> None:
-    for some in _chunks(ids):
-        conn.execute(update(replies).where(replies.c.id.in_(some)).values(**values))
+    if ids:
+        conn.execute(
+            update(replies).where(among(replies.c.id, "ids")).values(**values), {"ids": ids}
+        )
 
 
 def _edit(conn: Connection, now: datetime, pairs: Sequence[Pair]) -> None:

@@ -18,9 +18,9 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, func, select, update
+from sqlalchemy import Connection, RowMapping, func, select, update
 
-from bot.db import accounts, approvals, attempts, deliveries, posts, renditions, revisions
+from bot.db import accounts, among, approvals, attempts, deliveries, posts, renditions, revisions
 from bot.language import Say
 from bot.model import PREVIOUS_PART, Capabilities, DeliveryState, Outgoing, Receipt, Staged
 from bot.notices import open_notices
@@ -101,7 +101,7 @@ def _context() -> Any:
         .outerjoin(approvals, approvals.c.revision_id == deliveries.c.revision_id)
         .outerjoin(target, target.c.id == deliveries.c.target_id)
         .outerjoin(before, before.c.id == deliveries.c.after_id)
-        .where(deliveries.c.id.in_(bindparam("ids", expanding=True)))
+        .where(among(deliveries.c.id, "ids"))
     )
 
 

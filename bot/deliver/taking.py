@@ -34,6 +34,7 @@ from bot import audit, lease, people
 from bot.db import (
     Instant,
     accounts,
+    among,
     approvals,
     attempts,
     deliveries,
@@ -196,7 +197,7 @@ def _claiming() -> Any:
     return (
         update(deliveries)
         .where(
-            deliveries.c.id.in_(bindparam("ids", expanding=True)),
+            among(deliveries.c.id, "ids"),
             deliveries.c.state == S.READY,
             _free(deliveries.c, now, until),
             deliveries.c.account_id.not_in(_busy(now)),
@@ -334,7 +335,7 @@ def _scopes() -> Any:
             posts.c.source_id,
             posts.c.item_id,
         )
-    ).where(deliveries.c.id.in_(bindparam("ids", expanding=True)))
+    ).where(among(deliveries.c.id, "ids"))
 
 
 # All that a moment can change of a delivery found in order, by its name in `context`.
@@ -363,7 +364,7 @@ def _glance() -> Any:
     return (
         holds.joined(select(*_GLANCE.values()))
         .outerjoin(approvals, approvals.c.revision_id == deliveries.c.revision_id)
-        .where(deliveries.c.id.in_(bindparam("ids", expanding=True)))
+        .where(among(deliveries.c.id, "ids"))
     )
 
 
@@ -470,7 +471,7 @@ def _beginning() -> Any:
 
 @lru_cache(maxsize=1)
 def _sending() -> Any:
-    mine = deliveries.c.id.in_(bindparam("ids", expanding=True))
+    mine = among(deliveries.c.id, "ids")
     values = {"state": S.SENDING, "leased_until": _asked("end"), "changed_at": _asked("now")}
     return update(deliveries).where(mine).values(**values)
 
