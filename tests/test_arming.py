@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 from bot import compose
 from bot.compose import Body
-from bot.db import accounts, approvals, attempts, deliveries, posts, renditions
+from bot.db import accounts, approvals, attempts, deliveries, lock, offices, posts, renditions
 from bot.deliver import holds, queue
 from bot.deliver.engine import Engine
 from bot.deliver.taking import ClockBehind
@@ -236,3 +236,37 @@ def test_a_damaged_row_keeps_neither_armed_nor_due_ones_waiting(
     row = builders.only(office, bad)
     assert (row["state"], row["due_at"], row["lease"]) == (S.READY, None, None)
     assert "不符" in str(Say.of(row["reason"]))
+
+
+@pytest.mark.parametrize("url", ["postgres"], indirect=True)
+def test_a_turn_that_waits_for_the_stop_switch_holds_no_delivery_the_switch_needs(
+    office: Office, fake: Mastodon, clock: FixedClock
+) -> None:
+    """Results are committed before what may start is claimed: else each would wait for the other."""
+    first = builders.signed(office, ["a1"], "先发的。")
+    sent = builders.only(office, first)["id"]
+
+    async def scene() -> None:
+        engine = Engine(office, "first")
+        assert await engine.start_due() == 1
+        await asyncio.wait(engine._running)
+        builders.signed(office, ["a1"], "后发的。")
+        with office.db.write() as switch:
+            lock(switch, offices, [1])
+            turn = asyncio.create_task(engine.start_due())
+            while not _somebody_waits(office):
+                await asyncio.sleep(0.02)
+            switch.exec_driver_sql("set local lock_timeout = '2s'")
+            lock(switch, deliveries, [sent])
+        await turn
+        await engine.step()
+        await engine.aclose()
+
+    asyncio.run(scene())
+    assert [p["text"] for p in fake.posts()] == ["先发的。", "后发的。"]
+
+
+def _somebody_waits(office: Office) -> bool:
+    waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
+    with office.db.read() as conn:
+        return bool(conn.exec_driver_sql(waiting).scalar())
