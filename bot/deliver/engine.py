@@ -23,29 +23,19 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from bot import lease
 from bot.adapters.base import Adapter
 from bot.db import EPOCH, deliveries, store_away
-from bot.deliver import ledger, looking, settling, sweeping, taking
+from bot.deliver import ledger, looking, outcomes, settling, sweeping, taking
 from bot.deliver.ledger import Begun, Ready
 from bot.deliver.settling import Settled
 from bot.errors import (
-    AccountBroken,
     AdapterError,
     GongkaiError,
-    Invalid,
     Later,
-    NotFound,
-    Refused,
-    Uncertain,
-    Unsupported,
 )
 from bot.language import Say
 from bot.model import (
-    Absent,
     Act,
     DeliveryState,
-    Found,
-    Idempotency,
     Looked,
-    Outcome,
     Receipt,
     Staged,
     Task,
@@ -65,7 +55,6 @@ SOON = timedelta(milliseconds=50)  # armed deliveries due within this go before 
 SELDOM = 1.0  # seconds; and others are looked for less often
 PATIENCE = 1.0  # seconds; results wait no longer for them
 SETTLING = (0.1, 0.3, 1, 3, 5, 10, 10, 10)  # seconds between tries to write results at the end
-WAITS = [timedelta(seconds=s) for s in (15, 60, 300, 900, 1800)]
 
 
 Part = Callable[[], AbstractContextManager[Connection]]
@@ -104,6 +93,7 @@ class Engine:
         self.office, self.worker, self.ahead = office, worker, ahead
         self.adapters = Adapters(office)
         self.wake = asyncio.Event()
+        self._looks = office.config.deliver.looks
         self._store = ThreadPoolExecutor(1, "gongkai-store")
         self._running: set[asyncio.Task[None]] = set()
         self._results: list[Settled] = []
@@ -271,8 +261,7 @@ class Engine:
         at_it = abs(now - self._swept) >= SWEEP
         if at_it:
             self._swept = now
-            rules = self.office.config.deliver
-            sweeping.sweep(conn, now, rules.looks[0], rules.outage)
+            sweeping.sweep(conn, now, self._looks[0], self.office.config.deliver.outage)
         if (at_it or not begun) and room > 0:
             looks = looking.take_lookups(conn, now, room, S.UNCERTAIN)
         if not begun and len(self._running) < VIEWS:  # reading back never delays a sending
@@ -335,14 +324,14 @@ class Engine:
         try:
             adapter = await self.adapters.speaking(begun.row["account_id"], begun.row)
         except (GongkaiError, ValueError, KeyError) as error:  # its secret, options, adapter
-            settled = _broken(begun.row, begun.attempt, error)
+            settled = outcomes.broken(begun.row, begun.attempt, error)
         except Exception as error:
             log.exception("adapter of delivery %s", begun.row["id"])
             said = Say(
                 "系统一时打不开账号（{kind}），没有发出，稍后再发", kind=type(error).__name__
             )
-            at = self.now() + _backoff(begun.row["waits"])
-            settled = self._later(begun, Later(said, scope="delivery"), at)
+            at = self.now() + outcomes.backoff(begun.row["waits"])
+            settled = outcomes.later(begun, Later(said, scope="delivery"), at)
         else:
             settled = await self._called(adapter, begun)
         self._brought(settled)
@@ -350,67 +339,24 @@ class Engine:
     async def _called(self, adapter: Adapter, begun: Begun) -> Settled:
         timeout = begun.capabilities.timeout_seconds
         if begun.waited > timeout:  # the lease must outlast the call: others may be looking already
-            return self._later(
-                begun, Later("工作进程停顿，没有发出，稍后再发", scope="delivery"), self.now()
-            )
+            stalled = Later("工作进程停顿，没有发出，稍后再发", scope="delivery")
+            return outcomes.later(begun, stalled, self.now())
         try:
             async with asyncio.timeout(timeout):
                 brought = await _call(adapter, begun)
-            return _sent(begun, brought, self.now())
+            return outcomes.sent(begun, brought, self.now())
         except AdapterError as error:
-            return self._failed(begun, error)
+            return outcomes.failed(begun, error, self.now(), self._looks[0])
         except TimeoutError:
             said = Say("平台 {n} 秒没有回音，结果不明，正在回查", n=timeout)
         except Exception as error:
             log.exception("adapter of delivery %s", begun.row["id"])
             said = Say("适配器出错（{kind}），结果不明，正在回查", kind=type(error).__name__)
-        return self._uncertain(begun, said)
+        return outcomes.uncertain(begun, said, self.now(), self._looks[0])
 
     def now(self) -> datetime:
         """The store's clock: on PostgreSQL the database's, which this machine's may differ from."""
         return self.office.db.clock.now() + self._ours_behind
-
-    def _failed(self, begun: Begun, error: AdapterError) -> Settled:
-        """What each of the adapter's errors makes of the row."""
-        row, now = begun.row, self.now()
-        if isinstance(error, Uncertain):
-            return self._uncertain(begun, error.say, error.raw)
-        if isinstance(error, Refused | Unsupported):
-            return Settled(
-                row, begun.attempt, Outcome.REFUSED, S.FAILED, None, error.say, raw=error.raw
-            )
-        if isinstance(error, AccountBroken):
-            return _broken(row, begun.attempt, error)
-        after = error.after if isinstance(error, Later) else None
-        return self._later(begun, error, now + (after or _backoff(row["waits"])))
-
-    def _later(self, begun: Begun, error: AdapterError, at: datetime) -> Settled:
-        return Settled(
-            begun.row,
-            begun.attempt,
-            Outcome.LATER,
-            S.READY,
-            at,
-            error.say,
-            raw=error.raw,
-            extra={"waits": begun.row["waits"] + 1},
-            **_wait(error, at),
-        )
-
-    def _uncertain(self, begun: Begun, said: Say, raw: str = "") -> Settled:
-        lag = timedelta(seconds=begun.capabilities.listing_lag_seconds)
-        due = self.now() + max(lag, self.office.config.deliver.looks[0])
-        extra = {"looks": 0, "absents": 0}
-        return Settled(
-            begun.row,
-            begun.attempt,
-            Outcome.UNKNOWN,
-            S.UNCERTAIN,
-            due,
-            said,
-            raw=raw,
-            extra=extra,
-        )
 
     # ------------------------------------------------------------ staging
 
@@ -423,25 +369,10 @@ class Engine:
             async with asyncio.timeout(ready.capabilities.timeout_seconds):
                 staged = await adapter.stage(ready.outgoing, files)
         except (GongkaiError, TimeoutError) as error:
-            self._brought(self._not_staged(row, error))
+            self._brought(outcomes.not_staged(row, error, self.now()))
             return
         for begun in await self._in_store(self._begin_staged, row, staged):
             await self._send(begun)
-
-    def _not_staged(self, row: RowMapping, error: Exception) -> Settled:
-        """Nothing public happened: a refusal fails, a dead account breaks, all else waits."""
-        said = error.say if isinstance(error, GongkaiError) else Say("上传素材超时")
-        after = error.after if isinstance(error, Later) else None
-        at = self.now() + (after or _backoff(row["waits"]))
-        extra = {"waits": row["waits"] + 1}
-        if isinstance(
-            error, Refused | Unsupported | NotFound | Invalid
-        ):  # of the platform, of ours
-            return Settled(row, None, Outcome.REFUSED, S.FAILED, None, said)
-        if isinstance(error, Later | TimeoutError | Uncertain):
-            waits = _wait(error, at) if after else {}
-            return Settled(row, None, Outcome.LATER, S.READY, at, said, extra=extra, **waits)
-        return _broken(row, None, error)
 
     def _begin_staged(self, row: RowMapping, staged: Staged) -> list[Begun]:
         with self.office.db.write() as conn:
@@ -456,68 +387,15 @@ class Engine:
         try:
             async with asyncio.timeout(ledger.able(row).timeout_seconds):
                 looked = await _find(adapter, row, began, taken)
-            settled = await self._in_store(self._looked, row, looked)
+            attempt = await self._in_store(self._last_attempt, row)
+            settled = outcomes.looked(row, attempt, looked, self.now(), self._looks)
         except (AdapterError, TimeoutError) as error:
-            settled = self._not_looked(row, error)
+            settled = outcomes.not_looked(row, error, self.now(), self._looks)
         self._brought(settled)
 
-    def _looked(self, row: RowMapping, looked: Looked) -> Settled:
+    def _last_attempt(self, row: RowMapping) -> int | None:
         with self.office.db.read() as conn:
-            attempt = ledger.last_attempt(conn, row["id"])
-        if isinstance(looked, Found):
-            said = Say("平台没有回音，回查确认已发出")
-            return _found(row, attempt, looked.receipt, said, self.now())
-        if isinstance(looked, Absent):
-            return self._absent(row, attempt)
-        return self._unknown(row, looked.why)
-
-    def _absent(self, row: RowMapping, attempt: int | None) -> Settled:
-        """Twice not there, a while apart, is not there; where we chose the id once is enough."""
-        enough = 1 if ledger.able(row).idempotency == Idempotency.CLIENT_ID else 2
-        count = row["absents"] + 1
-        if count >= enough:
-            said = Say("回查确认平台没有收到，再发")
-            extra = {"looks": 0, "absents": 0}
-            due = self.now()
-            return Settled(row, attempt, Outcome.ABSENT, S.READY, due, said, extra=extra)
-        extra = {"looks": row["looks"] + 1, "absents": count}
-        said = Say("回查未见，稍后再查一次才作数")
-        due = self._next_look(row["looks"])
-        return Settled(row, None, Outcome.UNKNOWN, S.UNCERTAIN, due, said, extra=extra)
-
-    def _unknown(self, row: RowMapping, why: str) -> Settled:
-        """Look a few times; then a person decides, with what is known in front of him."""
-        looks = row["looks"] + 1
-        extra = {"looks": looks, "absents": 0}
-        if looks >= len(self.office.config.deliver.looks):
-            said = Say("回查 {n} 次仍不能断定，请人工核对；不会自动重发。{why}", n=looks, why=why)
-            return Settled(row, None, Outcome.UNKNOWN, S.UNCERTAIN, None, said, extra=extra)
-        said = Say("回查不能断定，稍后再查。{why}", why=why)
-        due = self._next_look(looks)
-        return Settled(row, None, Outcome.UNKNOWN, S.UNCERTAIN, due, said, extra=extra)
-
-    def _next_look(self, looks: int) -> datetime:
-        waits = self.office.config.deliver.looks
-        return self.now() + waits[min(looks, len(waits) - 1)]
-
-    def _not_looked(self, row: RowMapping, error: Exception) -> Settled:
-        """The platform could not be asked: that proves nothing, and is asked again."""
-        said = error.say if isinstance(error, AdapterError) else Say("回查超时，稍后再查")
-        after = error.after if isinstance(error, Later) else None
-        due = self.now() + after if after else self._next_look(row["looks"])
-        looks = row["looks"] + 1
-        return Settled(
-            row,
-            None,
-            Outcome.UNKNOWN,
-            S.UNCERTAIN,
-            due,
-            said,
-            broken=isinstance(error, AccountBroken),
-            tell=looks >= len(self.office.config.deliver.looks),  # and go on looking
-            extra={"looks": looks},
-            **(_wait(error, due) if after else {}),
-        )
+            return ledger.last_attempt(conn, row["id"])
 
     async def _view(self, row: RowMapping) -> None:
         """Read back what was sent, as an outsider sees it."""
@@ -562,60 +440,6 @@ async def _find(
         return await adapter.find(outgoing, row["key"], began, taken)
     target = Receipt(row["target_remote_id"] or "", row["target_url"] or "")
     return await adapter.applied(row["act"], target, outgoing)
-
-
-def _sent(begun: Begun, brought: Receipt | Task, now: datetime) -> Settled:
-    row = begun.row
-    if isinstance(brought, Task):
-        said = Say("请在平台上人工发布，再登记链接")
-        return Settled(
-            row,
-            begun.attempt,
-            Outcome.SENT,
-            S.SENDING,
-            row["latest_at"],
-            said,
-            keep_attempt_open=True,
-            tell=True,
-        )
-    return _found(row, begun.attempt, brought, None, now)
-
-
-def _broken(row: RowMapping, attempt: int | None, error: Exception) -> Settled:
-    """The account cannot be used: nothing was taken, its queue waits for a person."""
-    fault = Say("账号的设置或凭据打不开（{kind}）", kind=type(error).__name__)
-    said = error.say if isinstance(error, GongkaiError) else fault
-    raw = error.raw if isinstance(error, AdapterError) else ""
-    due = row["go_at"]
-    return Settled(row, attempt, Outcome.BROKEN, S.READY, due, said, raw=raw, broken=True)
-
-
-def _wait(error: Exception, at: datetime) -> dict[str, Any]:
-    """Who else than the delivery itself waits until `at`."""
-    scope = error.scope if isinstance(error, Later) else "account"
-    return {f"{scope}_free": at} if scope in ("account", "host") else {}
-
-
-def _found(
-    row: RowMapping, attempt: int | None, receipt: Receipt, said: Say | None, now: datetime
-) -> Settled:
-    """It stands. Read back a while later; the account's pace begins now."""
-    lag = ledger.able(row).listing_lag_seconds
-    return Settled(
-        row,
-        attempt,
-        Outcome.SENT,
-        S.SENT,
-        now + timedelta(seconds=max(lag, 5)),
-        said,
-        receipt,
-        account_free=now + timedelta(milliseconds=row["gap_ms"]) if row["gap_ms"] else None,
-        watch=True,
-    )
-
-
-def _backoff(waits: int) -> timedelta:
-    return WAITS[min(waits, len(WAITS) - 1)]
 
 
 def _second(ready: Ready) -> datetime:

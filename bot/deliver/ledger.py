@@ -7,6 +7,8 @@ taking     claim what may start, check it under the locks that holds and edits t
 settling   write what the calls brought, only where the lease still stands
 sweeping   what no claim finds: too late → missed; worker lost → uncertain; by-hand past its time
 looking    claim what must be looked up: unknown outcomes, and whether the public sees what was sent
+
+`outcomes` says what an answer makes of a row; `engine` makes the calls between these.
 """
 
 from __future__ import annotations
