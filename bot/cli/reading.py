@@ -78,9 +78,12 @@ def replies(office: Office, actor: Actor, **asked: Any) -> None:
 def erase(office: Office, actor: Actor, reply_id: int, reason: str) -> None:
     """抹除一条评论的内容，不能恢复 erase a reply's words for good, on our own board too."""
     from bot import collect
+    from bot.language import Say
 
     with writing(office) as (conn, now):
-        collect.erase(office, conn, now, actor, reply_id, reason)
+        stands = collect.erase(office, conn, now, actor, reply_id, reason)
+    if stands:
+        click.echo(str(Say("原文还在平台上，请到那里处理：{url}", url=stands)))
 
 
 COMMANDS = [read, replies, erase]

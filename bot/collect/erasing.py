@@ -34,9 +34,10 @@ BLANK: Mapping[str, Any] = {
 
 def erase(
     office: Office, conn: Connection, now: datetime, actor: Actor, reply_id: int, reason: str
-) -> None:
+) -> str:
     """Erase a reply's words for good; twice is once. `reason` is the office's own words.
 
+    Gives the address where the words still stand, on a platform that is not ours; "" where they don't.
     Raises NotFound, NotAllowed, Invalid without a reason.
     """
     lock(conn, replies, [reply_id])
@@ -46,10 +47,11 @@ def erase(
     if not reason.strip():
         raise Invalid("请写明抹除的依据")
     if row["removed_why"] == ERASED:
-        return
+        return ""
     erasures.note(office.erasures, now, account=row["account_key"], reply=row["remote_id"])
-    _blank(conn, now, row)
+    ours = _blank(conn, now, row)
     audit.write(conn, now, actor, "reply.erase", f"reply:{reply_id}", reason=reason.strip())
+    return "" if ours or row["state"] == ReplyState.REMOVED else str(row["url"])
 
 
 def erase_taken_back(
@@ -70,23 +72,25 @@ def erase_taken_back(
         audit.write(conn, now, MACHINE, "reply.erase", f"reply:{row['id']}", reason="writer")
 
 
-def _blank(conn: Connection, now: datetime, row: RowMapping) -> None:
-    """Our copy, and where the board is ours too, what stands there."""
-    _blank_on_board(conn, now, row["account_id"], row["remote_id"])
+def _blank(conn: Connection, now: datetime, row: RowMapping) -> bool:
+    """Our copy, and what stands on the board where that is ours too: then True."""
+    ours = _blank_on_board(conn, now, row["account_id"], row["remote_id"])
     write_over(conn)
     search.remove(conn, [(row["id"], row["text"])])
     conn.execute(delete(reply_versions).where(reply_versions.c.reply_id == row["id"]))
     mark = {"state": ReplyState.REMOVED, "removed_why": ERASED}
     values = {**BLANK, **mark, "removed_at": row["removed_at"] or now}
     conn.execute(update(replies).where(replies.c.id == row["id"]).values(**values))
+    return ours
 
 
-def _blank_on_board(conn: Connection, now: datetime, account: int, remote_id: str) -> None:
+def _blank_on_board(conn: Connection, now: datetime, account: int, remote_id: str) -> bool:
     of_board = accounts.c.id == account, accounts.c.adapter == "board"
     identity = conn.execute(select(accounts.c.identity).where(*of_board)).scalar()
     there = erasures.on_board(conn, identity, remote_id) if identity else None
     if there is not None and there["state"] != erasures.DELETED:
         erasures.blank(conn, now, there)
+    return there is not None
 
 
 # ---------------------------------------------------------------- after a restore
