@@ -32,6 +32,7 @@ class PostKind(StrEnum):
     RESPONSE = "response"
     CORRECTION = "correction"
     WITHDRAWAL = "withdrawal"
+    ELSEWHERE = "elsewhere"  # made on the platform itself, and adopted
 
 
 class ItemState(StrEnum):
@@ -214,10 +215,15 @@ class Task:
 
 @dataclass(frozen=True)
 class Staged:
-    """What staging left on the platform, invisible to the public: upload ids in order."""
+    """What staging left on the platform, invisible to the public: upload ids in order.
+
+    `files`: the pictures themselves, by sha256, where they ride in the publishing request
+    (Capabilities.media_inline); handed over at the call, never stored with the rest.
+    """
 
     media: tuple[str, ...] = ()
     until: datetime | None = None  # when the platform forgets it
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False, compare=False)
 
     def json(self) -> dict[str, Any]:
         return {"media": list(self.media), "until": self.until.isoformat() if self.until else None}
@@ -281,6 +287,7 @@ class Topics(StrEnum):
     NONE = "none"
     BEFORE = "before"  # #话题, up to the next blank
     AROUND = "around"  # #话题#
+    TAKEN_OUT = "taken_out"  # none: where #话题# stands in a text it is taken out
 
 
 class Idempotency(StrEnum):
@@ -311,6 +318,7 @@ class Capabilities:
     media_pixels: int = 0  # width × height; 0 is none
     media_side: int = 0  # the longer side; 0 is none
     media_ratio: float = 0  # the longer side to the shorter, at most; 0 is none
+    media_inline: bool = False  # pictures ride in the publishing request: see Staged.files
     alt_text: bool = False
     alt_limit: int = 0
     warning: bool = False
@@ -318,6 +326,9 @@ class Capabilities:
     language: bool = False
     title: bool = False  # shows Outgoing.title
     topic_form: Topics = Topics.NONE
+    link_required: bool = False  # a post must hold a link (an answer need not)
+    link_domains: tuple[str, ...] = ()  # one on these hosts or below them; empty: on any
+    link_parameter: str = ""  # a query parameter that makes one link, so the post, findable
     idempotency: Idempotency = Idempotency.NONE
     idempotency_seconds: int = 0
     listing_depth: int = 0  # how many own posts the listing shows; 0 is all
@@ -326,6 +337,7 @@ class Capabilities:
     replies: RepliesBy = RepliesBy.NONE
     deletions_visible: bool = False  # the platform says when a reply was deleted
     mentions: bool = False  # replies(None, …) lists what mentions the account
+    calls_per_day: int = 0  # a small quota for all calls: polled sparingly; 0 is none
     edit: bool = False
     withdraw: bool = False
     repost: bool = False
@@ -346,7 +358,7 @@ class Capabilities:
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Capabilities:
         values = dict(stored)
-        for name in ("media_kinds", "visibilities"):
+        for name in {"media_kinds", "visibilities", "link_domains"} & values.keys():
             values[name] = tuple(values[name])
         values["unit"] = Unit(values["unit"])
         values["over_limit"] = OverLimit(values["over_limit"])
@@ -359,12 +371,26 @@ class Capabilities:
 
 
 @dataclass(frozen=True)
+class Posted:
+    """A post of the account's own that this system did not make: from a phone, another program."""
+
+    remote_id: str
+    url: str
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class Checked:
-    """What `check()` found: who we are there, what it can do, how long the credential lives."""
+    """What `check()` found: who we are there, what it can do, how long the credential lives.
+
+    `posted`: the newest posts made elsewhere, where the platform lists them; they are adopted.
+    """
 
     identity: Identity
     capabilities: Capabilities
     token_ends: datetime | None = None
+    posted: tuple[Posted, ...] = ()
 
 
 # ---------------------------------------------------------------- replies
@@ -403,6 +429,8 @@ class ReplyPage:
     total: int | None = None
     complete: bool = False
     why_partial: str = ""
+    likes: int | None = None  # of the post itself, where the platform says
+    reposts: int | None = None
 
 
 # ---------------------------------------------------------------- catalogue

@@ -6,6 +6,8 @@ file is made at first start, readable by its owner only. Nothing here prints or 
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -27,13 +29,22 @@ class Secrets:
     def __repr__(self) -> str:
         return "<Secrets>"
 
-    def _cipher(self) -> Fernet:
+    def _key(self) -> bytes:
         from cryptography.fernet import Fernet
 
         if not self._file.exists():
             make_private(self._file, Fernet.generate_key())
+        return self._file.read_bytes().strip()
+
+    def mark(self, words: str) -> str:
+        """Ten letters that stand for `words`, always the same; nobody else can make them."""
+        return hmac.new(self._key(), f"mark:{words}".encode(), hashlib.sha256).hexdigest()[:10]
+
+    def _cipher(self) -> Fernet:
+        from cryptography.fernet import Fernet
+
         try:
-            return Fernet(self._file.read_bytes().strip())
+            return Fernet(self._key())
         except ValueError:
             raise GongkaiError(
                 "密钥文件 {file} 已损坏；请恢复原密钥文件", file=self._file.name

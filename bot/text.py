@@ -23,6 +23,7 @@ from collections.abc import Callable
 from datetime import date
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 
 from bot.model import Capabilities, Topics, Unit
 
@@ -54,6 +55,45 @@ def _trimmed(link: str) -> str:
         end -= 1
         unopened -= link[end] == ")"
     return link[:end]
+
+
+_TOPIC = re.compile(r"#[^#\n]{1,140}#")
+
+
+def without_topics(text: str) -> str:
+    """`text` without Weibo's #话题#; a # in a link begins and ends none."""
+    for start, end in links(text):
+        text = text[:start] + text[start:end].replace("#", "\0") + text[end:]
+    return _TOPIC.sub("", text).replace("\0", "#")
+
+
+def with_parameter(text: str, link: str, name: str, value: str) -> tuple[str, str]:
+    """`text` with name=value in the query of `link`, else of its first link; and that link anew.
+
+    A blank follows the link then, since ASCII punctuation would stick to it. A text without a link
+    comes back as it is, and with it `link`.
+    """
+    spans = links(text)
+    if not spans:
+        return text, link
+    start, end = next((s for s in spans if text[slice(*s)] == link), spans[0])
+    made = _parametrised(text[start:end], name, value)
+    gap = "" if text[end : end + 1].strip() == "" else " "
+    return f"{text[:start]}{made}{gap}{text[end:]}", made
+
+
+def _parametrised(link: str, name: str, value: str) -> str:
+    """An earlier value gives way: the text may be pasted from what was published."""
+    address, mark, fragment = link.partition("#")
+    path, _, query = address.partition("?")
+    kept = [pair for pair in query.split("&") if pair and pair.partition("=")[0] != name]
+    return f"{path}?{'&'.join([*kept, f'{name}={value}'])}{mark}{fragment}"
+
+
+def host_within(link: str, domains: tuple[str, ...]) -> bool:
+    """Is the host of `link` one of `domains`, or below one? Any host is, where none are given."""
+    host = (urlsplit(link).hostname or "").lower()
+    return not domains or any(host == d or host.endswith(f".{d}") for d in domains)
 
 
 # ---------------------------------------------------------------- counting
@@ -293,7 +333,7 @@ def topic(words: str, form: Topics) -> str:
     digits alone; what would break it is left out in both forms.
     """
     bare = _NO_TOPIC.sub("", words)
-    if form is Topics.NONE or not bare or bare.isdigit():
+    if form not in (Topics.BEFORE, Topics.AROUND) or not bare or bare.isdigit():
         return ""
     return f"#{bare}#" if form is Topics.AROUND else f"#{bare}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -35,6 +36,7 @@ from bot.model import (
     Entry,
     ItemState,
     Media,
+    Outgoing,
     OverLimit,
     PostKind,
     PostState,
@@ -676,3 +678,57 @@ def test_a_withdrawal_reaches_the_account_a_later_revision_left_out(furnished: O
     plan.plan_due(furnished)
     taken_down = [r for r in builders.sent_to(furnished, made) if r["act"] == Act.WITHDRAW]
     assert len(taken_down) == 2
+
+
+# ---------------------------------------------------------------- links that make a post findable
+
+
+def demanding(office: Office) -> None:
+    """The account takes a post only with a link to the office's site, and marks it."""
+    able = {"link_parameter": "gk", "link_required": True, "link_domains": ["yunlan.example.cn"]}
+    with office.db.write() as conn:
+        stored = conn.execute(select(accounts.c.capabilities)).scalar_one()
+        changed = {**stored, **able, "topic_form": "taken_out"}
+        conn.execute(update(accounts).values(capabilities=changed))
+
+
+def test_a_revision_binds_the_parameter_that_finds_its_post_again(furnished: Office) -> None:
+    demanding(furnished)
+    first, second = (
+        builders.draft(furnished, ["hand"], body=Body(f"停水通知 {LINK}，请知悉。", link=LINK))
+        for _ in range(2)
+    )
+    made = [Outgoing.of(row["payload"]) for row in rows(furnished, renditions)]
+    assert all(re.search(rf"{LINK}\?gk=[0-9a-f]{{10}} ，", part.text) for part in made)
+    assert all(part.link in part.text for part in made)
+    assert made[0].link != made[1].link
+    [seen] = previewed(furnished, Body("停水", link=LINK), "hand")
+    assert (first, second, seen.outgoing.link) == (1, 2, LINK)
+
+
+def test_a_text_is_fitted_with_the_parameter_in_it(furnished: Office) -> None:
+    demanding(furnished)
+    long = f"{LINK}?{'x' * 40}"
+    body = Body(f"{LONG}{long}", link=long, over_limit=OverLimit.SHORTEN)
+    builders.draft(furnished, ["hand"], body=body)
+    [row] = rows(furnished, renditions)
+    assert "gk=" in row["payload"]["text"]
+    assert not [f for f in rows(furnished, revisions)[0]["findings"] if f["rule"] == "over-limit"]
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (f"停水通知 {LINK}", set()),
+        ("停水通知", {"link-domain"}),
+        ("停水通知 https://elsewhere.example/x", {"link-domain"}),
+        (f"#停水# 通知 {LINK}", {"topic"}),
+        (f"通知 {LINK}#a ，另见 {LINK}#b ", set()),
+    ],
+)
+def test_what_a_platform_wants_of_a_text_is_found_before_anybody_signs(
+    furnished: Office, words: str, found: set[str]
+) -> None:
+    demanding(furnished)
+    assert rules(furnished, Body(words), "hand") == found
+    assert not rules(furnished, Body("答复", in_reply_to={"hand": "1"}), "hand") - {"answer"}

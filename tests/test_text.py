@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from bot import text
 from bot.model import Capabilities, Unit
 from bot.text import ELLIPSIS, chinese_date, count, fit, links, over, short_title, thread
 
@@ -453,3 +454,35 @@ def test_a_short_title_fits() -> None:
 def test_a_date_is_written_without_leading_noughts() -> None:
     assert chinese_date(date(2026, 9, 2)) == "2026年9月2日"
     assert chinese_date(datetime(2026, 12, 31, 23, 59, tzinfo=UTC)) == "2026年12月31日"
+
+
+@pytest.mark.parametrize(
+    ("words", "link", "expected"),
+    [
+        ("详见 https://a.cn/x。谢谢", "", "详见 https://a.cn/x?gk=1 。谢谢"),
+        ("https://a.cn/x?id=7#top", "", "https://a.cn/x?id=7&gk=1#top"),
+        ("https://a.cn/x?gk=0&id=7", "", "https://a.cn/x?id=7&gk=1"),
+        ("https://a.cn https://b.cn/y,", "https://b.cn/y", "https://a.cn https://b.cn/y?gk=1 ,"),
+    ],
+)
+def test_a_parameter_is_put_into_the_link_that_matters(
+    words: str, link: str, expected: str
+) -> None:
+    made, marked = text.with_parameter(words, link, "gk", "1")
+    assert made == expected
+    assert marked in made
+    assert text.with_parameter("没有链接", link, "gk", "1") == ("没有链接", link)
+
+
+@pytest.mark.parametrize(
+    ("link", "within"),
+    [
+        ("https://www.yunlan.example.cn/x", True),
+        ("https://yunlan.example.cn", True),
+        ("https://evil-yunlan.example.cn/x", False),
+        ("https://a.cn/?https://yunlan.example.cn", False),
+    ],
+)
+def test_a_host_is_within_a_domain_only_at_a_dot(link: str, within: bool) -> None:
+    assert text.host_within(link, ("yunlan.example.cn",)) is within
+    assert text.host_within(link, ())

@@ -89,8 +89,16 @@ class Adapter(ABC):
         return cls.capabilities
 
     @classmethod
+    def id_in(cls, link: str) -> str:
+        """The remote id of a post, as a person pastes its address; usually its last part."""
+        return link.split("?")[0].split("#")[0].rstrip("/").rsplit("/", 1)[-1]
+
+    @classmethod
     async def connect_begin(cls, options: Any, client: Client) -> Connecting:
-        """Where a person goes to let us speak for the account. Raises Unsupported, Later."""
+        """Where a person goes to let us speak for the account.
+
+        Raises Unsupported, Refused (an option is missing), Later.
+        """
         raise Unsupported("{adapter} 没有授权网页，请直接填写凭据", adapter=cls.name)
 
     @classmethod
@@ -418,6 +426,7 @@ ADAPTERS = {
     "board": "bot.adapters.board:Board",
     "byhand": "bot.adapters.byhand:ByHand",
     "mastodon": "bot.adapters.mastodon:Mastodon",
+    "weibo": "bot.adapters.weibo:Weibo",
 }
 
 

@@ -31,7 +31,10 @@ async def _authorise(office: Office, key: str) -> str:
     adapter = build(office, row, "")
     try:
         connecting = await adapter.connect_begin(adapter.options, adapter.client)
-        click.echo("请用该账号登录，在下列页面授权，再把得到的授权码粘贴到这里：")
+        click.echo(
+            "请用该账号登录，在下列页面授权，再把得到的授权码"
+            "（或授权后浏览器地址栏里的整个地址）粘贴到这里："
+        )
         click.echo(connecting.url)
         code = str(click.prompt("授权码")).strip()
         return await adapter.connect_finish(adapter.options, adapter.client, connecting, code)

@@ -1,6 +1,7 @@
 """采集: what the public answers comes in, all of it that the platform shows, and is accounted for.
 
 polling    which watches are due, the pages of their walks, what a failure means
+sparing    when an account with a small quota is read
 intake     a page becomes rows: new, edited, removed, back again; every reply once
 log        the list with its search, threads, wordings, coverage, heartbeat
 exporting  the log as a file

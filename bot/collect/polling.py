@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, select, update
 
 from bot import lease
+from bot.collect import sparing
 from bot.collect.erasing import erase_taken_back
 from bot.collect.intake import Scope, miss, take_in
 from bot.collect.log import SILENT
@@ -99,6 +100,7 @@ def _context(ids: Sequence[int]) -> Any:
             accounts.c.name,
             accounts.c.host,
             accounts.c.capabilities["timeout_seconds"].as_integer().label("timeout"),
+            accounts.c.capabilities["calls_per_day"].as_integer().label("calls_per_day"),
         )
         .join(accounts, accounts.c.id == watches.c.account_id)
         .outerjoin(deliveries, deliveries.c.id == watches.c.delivery_id)
@@ -135,6 +137,9 @@ class _Turn:
 
     async def _one(self, row: RowMapping, now: datetime) -> datetime | None:
         """Until when the whole account must wait, if it must."""
+        if at := sparing.first(self.office.config.collect, row, now):
+            await self.store(self._put_off, [row], at)
+            return None
         try:
             await self._walk(row, _walk_of(self.office.config.collect, row, now))
         except LeaseLost:
@@ -203,7 +208,8 @@ class _Turn:
         if walk.kind is not Kind.SINCE:
             values["walk_began"] = walk.began
         config = self.office.config.collect
-        due: datetime | None = now + _every(config, row, now)
+        wait = sparing.every(config, row, now) or _every(config, row, now)
+        due: datetime | None = now + wait
         if walk.kind is not Kind.SINCE and _over(config, row, walk.began):
             values["state"], due = WatchState.CLOSED, None
         lease.settle(conn, watches, row, due, **values)

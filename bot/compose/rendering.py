@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection, RowMapping
@@ -21,6 +21,7 @@ from bot.model import (
     Outgoing,
     OverLimit,
     Severity,
+    Topics,
     Unit,
 )
 from bot.office import Office
@@ -30,19 +31,44 @@ ROOM = 2000  # a platform without titles that takes so many units is given the l
 ALT = 300  # characters of a card's alternative text
 
 
-def preview(office: Office, conn: Connection, body: Body, keys: Sequence[str]) -> list[Rendered]:
-    """For each account, exactly what would be sent. Raises NotFound for an unknown account."""
-    return [part for row in accounts_of(conn, keys) for part in render(office, body, row)]
+def preview(
+    office: Office, conn: Connection, body: Body, keys: Sequence[str], post_id: int | None = None
+) -> list[Rendered]:
+    """For each account, exactly what would be sent. Raises NotFound for an unknown account.
+
+    What is no post yet (`post_id` None) has no parameter in its links.
+    """
+    return [part for row in accounts_of(conn, keys) for part in render(office, body, row, post_id)]
 
 
-def render(office: Office, body: Body, account: RowMapping) -> list[Rendered]:
+def render(
+    office: Office, body: Body, account: RowMapping, post_id: int | None = None
+) -> list[Rendered]:
     """The parts of a body on one account, in order."""
     able = Capabilities.of(account["capabilities"])
+    texts = _texts(office, body, account, able, post_id)
+    return [_part(office, body, account, able, n, *one) for n, one in enumerate(texts)]
+
+
+def _texts(
+    office: Office, body: Body, account: RowMapping, able: Capabilities, post_id: int | None
+) -> list[tuple[str, str]]:
+    """Of each part its text and its link, with the parameter that makes the post findable."""
     whole = body.variants.get(account["key"], body.text)
     rule = body.over_limit or able.over_limit
     label = office.config.compose.assisted_label if body.assisted else ""
-    texts = _labelled(whole, able, rule, body.link, label)
-    return [_part(office, body, account, able, n, words) for n, words in enumerate(texts)]
+
+    def marked(words: str, n: int) -> tuple[str, str]:
+        if post_id is None or not able.link_parameter:
+            return words, body.link
+        mark = office.secrets.mark(f"{post_id}/{account['id']}/{n}")
+        return text.with_parameter(words, body.link, able.link_parameter, mark)
+
+    if rule is OverLimit.THREAD:
+        parts = _labelled(whole, able, rule, body.link, label)
+        return [marked(words, n) for n, words in enumerate(parts)]
+    words, link = marked(whole, 0)  # before it is fitted: the parameter takes room, too
+    return [(fit, link) for fit in _labelled(words, able, rule, link, label)]
 
 
 def _labelled(whole: str, able: Capabilities, rule: OverLimit, link: str, label: str) -> list[str]:
@@ -73,7 +99,13 @@ def _fitted(whole: str, able: Capabilities, rule: OverLimit, link: str) -> list[
 
 
 def _part(
-    office: Office, body: Body, account: RowMapping, able: Capabilities, n: int, words: str
+    office: Office,
+    body: Body,
+    account: RowMapping,
+    able: Capabilities,
+    n: int,
+    words: str,
+    link: str,
 ) -> Rendered:
     answers = body.in_reply_to.get(account["key"], "")
     outgoing = Outgoing(
@@ -82,7 +114,7 @@ def _part(
         language=body.language,
         visibility=body.visibility,
         warning=body.warning if able.warning else "",
-        link=body.link,
+        link=link,
         in_reply_to=answers if n == 0 else PREVIOUS_PART,
         title=body.title if able.title and n == 0 else "",
     )
@@ -194,4 +226,15 @@ def _platform_findings(
         said.append(("answer", Say("该平台不能在评论下答复")))
     if not (outgoing.text.strip() or outgoing.media):
         said.append(("empty", Say("正文是空的")))
+    if not outgoing.in_reply_to:
+        said += _content_rules(outgoing.text, able)
     return [Finding(rule, Severity.BLOCK, 0, 0, "", words.text) for rule, words in said]
+
+
+def _content_rules(words: str, able: Capabilities) -> Iterator[tuple[str, Say]]:
+    """What the platform wants of a post's text; an answer may be freer."""
+    links = [words[start:end] for start, end in text.links(words)]
+    if able.link_required and not any(text.host_within(li, able.link_domains) for li in links):
+        yield "link-domain", Say("该平台要求正文带一个链接，域名须是应用登记的安全域名")
+    if able.topic_form is Topics.TAKEN_OUT and text.without_topics(words) != words:
+        yield "topic", Say("该平台的接口不收 #话题#，会被去掉，请改写")

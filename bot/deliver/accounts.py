@@ -24,6 +24,7 @@ from bot import audit, config, lease, people
 from bot.adapters.base import Adapter, adapter_class, names
 from bot.config import AccountPart
 from bot.db import accounts, insert_missing, standings, store_away, units, watches
+from bot.deliver.adopting import adopt
 from bot.errors import AccountBroken, AdapterError, ConfigError, Conflict, GongkaiError, NotFound
 from bot.language import Say
 from bot.model import (
@@ -38,6 +39,7 @@ from bot.office import Office
 from bot.speaking import Adapters, build, by_id, mark_broken
 
 CHECK_EVERY = timedelta(hours=6)
+ADOPT_EVERY = timedelta(hours=2)  # an account people post to by other ways: its listing is shallow
 SOON = timedelta(minutes=10)  # after one that failed
 log = logging.getLogger("gongkai.accounts")
 
@@ -127,6 +129,10 @@ def declared(office: Office, key: str, part: AccountPart) -> dict[str, Any]:
     if part.adapter == "board":
         raw.setdefault("url", f"http://{office.config.web.host}:{office.config.web.port}")
     options = config.check(kind.options_model, raw, file, source, ["accounts", key, "options"])
+    files = {n: path for n, path in options if n.endswith("_file") and path}  # beside config.toml
+    options = options.model_copy(
+        update={name: str(office.config.place(path)) for name, path in files.items()}
+    )
     return {
         "adapter": part.adapter,
         "name": part.name or kind.label,
@@ -174,7 +180,7 @@ def _connected(
                     old=row["identity_name"],
                 )
             _end_trust(conn, now, actor, key)
-        _keep(conn, now, row, checked, credential=office.secrets.seal(credential))
+        _keep(office, conn, now, row, checked, credential=office.secrets.seal(credential))
         proven = {"identity": checked.identity.id}
         audit.write(conn, now, actor, "account.connect", f"account:{row['id']}", **proven)
 
@@ -189,7 +195,14 @@ def _end_trust(conn: Connection, now: datetime, actor: Actor, key: str) -> None:
             audit.write(conn, now, actor, "standing.end", f"standing:{standing}", account=key)
 
 
-def _keep(conn: Connection, now: datetime, row: RowMapping, checked: Checked, **more: Any) -> None:
+def _keep(
+    office: Office,
+    conn: Connection,
+    now: datetime,
+    row: RowMapping,
+    checked: Checked,
+    **more: Any,
+) -> None:
     """Store what a check found that a person asked for; a broken account works again."""
     state = AccountState.ACTIVE if row["state"] == AccountState.BROKEN else row["state"]
     conn.execute(
@@ -204,18 +217,22 @@ def _keep(conn: Connection, now: datetime, row: RowMapping, checked: Checked, **
             capabilities=checked.capabilities.json(),
             token_ends=checked.token_ends,
             checked_at=now,
-            due_at=now + CHECK_EVERY,
+            due_at=now + (ADOPT_EVERY if checked.posted else CHECK_EVERY),
             **more,
         )
     )
     close_notice(conn, now, f"account:{row['id']}")
+    adopt(conn, now, by_id(conn, row["id"]), checked.posted, office.config.collect.days)
     if checked.capabilities.mentions:
-        stand = select(watches.c.id).where(
-            watches.c.account_id == row["id"], watches.c.delivery_id.is_(None)
-        )
-        if not conn.execute(stand).first():
-            values = {"account_id": row["id"], "state": WatchState.OPEN, "opened_at": now}
-            insert_missing(conn, watches, [{**values, "due_at": now}])
+        _watch(conn, now, row["id"])
+
+
+def _watch(conn: Connection, now: datetime, account_id: int) -> None:
+    """What speaks to the account is collected from now on, if it was not already."""
+    mine = watches.c.account_id == account_id, watches.c.delivery_id.is_(None)
+    if not conn.execute(select(watches.c.id).where(*mine)).first():
+        values = {"account_id": account_id, "state": WatchState.OPEN, "opened_at": now}
+        insert_missing(conn, watches, [{**values, "due_at": now}])
 
 
 def ask_check(conn: Connection, now: datetime, actor: Actor, key: str) -> RowMapping:
@@ -261,7 +278,7 @@ def _checked(
         if row["state"] == AccountState.BROKEN and row["checked_at"] is not None:
             _note_passed(conn, now, row)
         else:
-            _keep(conn, now, row, found)
+            _keep(office, conn, now, row, found)
     return None
 
 

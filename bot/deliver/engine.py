@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -29,7 +29,10 @@ from bot.deliver.settling import Settled
 from bot.errors import (
     AdapterError,
     GongkaiError,
+    Invalid,
     Later,
+    NotFound,
+    Refused,
 )
 from bot.language import Say
 from bot.model import (
@@ -338,6 +341,11 @@ class Engine:
 
     async def _called(self, adapter: Adapter, begun: Begun) -> Settled:
         timeout = begun.capabilities.timeout_seconds
+        if begun.capabilities.media_inline and begun.outgoing.media:
+            try:
+                begun = await asyncio.to_thread(self._with_files, begun)
+            except (NotFound, Invalid) as error:  # of ours: nothing was sent
+                return outcomes.failed(begun, Refused(error.say), self.now(), self._looks[0])
         if begun.waited > timeout:  # the lease must outlast the call: others may be looking already
             stalled = Later("工作进程停顿，没有发出，稍后再发", scope="delivery")
             return outcomes.later(begun, stalled, self.now())
@@ -353,6 +361,11 @@ class Engine:
             log.exception("adapter of delivery %s", begun.row["id"])
             said = Say("适配器出错（{kind}），结果不明，正在回查", kind=type(error).__name__)
         return outcomes.uncertain(begun, said, self.now(), self._looks[0])
+
+    def _with_files(self, begun: Begun) -> Begun:
+        """Raises NotFound, Invalid: a picture that is no longer in the store as it was signed."""
+        files = {m.sha256: self.office.media.read(m.sha256) for m in begun.outgoing.media}
+        return replace(begun, staged=replace(begun.staged, files=files))
 
     def now(self) -> datetime:
         """The store's clock: on PostgreSQL the database's, which this machine's may differ from."""

@@ -296,9 +296,10 @@ def confirm_sent(
 ) -> None:
     """A person vouches that it stands, at `link`: an uncertain one, or a by-hand task's receipt.
 
+    One that failed, too: a platform may refuse as a repetition what it took before.
     Raises Invalid for a link that is none or that another delivery of the account holds.
     """
-    row = _for(conn, actor, delivery_id, S.UNCERTAIN, S.SENDING)
+    row = _for(conn, actor, delivery_id, S.UNCERTAIN, S.SENDING, S.FAILED)
     if row["state"] == S.SENDING and row["lease"] is not None:
         raise Conflict("正在发送，请等它有结果")
     link = link.strip()
@@ -315,10 +316,8 @@ def confirm_sent(
 
 
 def remote_id_in(link: str, row: RowMapping) -> str:
-    """The platform's id of a post, as it stands at the end of its address; by hand: the address."""
-    if row["capabilities"]["by_hand"]:
-        return link
-    return link.split("?")[0].split("#")[0].rstrip("/").rsplit("/", 1)[-1]
+    """The platform's id of a post, as its address tells it; by hand: the address."""
+    return link if row["capabilities"]["by_hand"] else adapter_class(row["adapter"]).id_in(link)
 
 
 def _refuse_taken(conn: Connection, row: RowMapping, remote: str) -> None:

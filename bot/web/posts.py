@@ -16,7 +16,7 @@ from bot.db import replies as replies_table
 from bot.deliver import queue
 from bot.errors import Invalid
 from bot.language import Say
-from bot.model import Act, Actor, DeliveryState, PostState, Right
+from bot.model import Act, Actor, DeliveryState, PostKind, PostState, Right
 from bot.office import Office
 from bot.web import content
 from bot.web.lists import SIZE, Row, page_of, squares
@@ -121,7 +121,7 @@ def shown_state(post: Row, states: Mapping[str, int]) -> tuple[str, str, str]:
     """Kind and name of the chip, and “1/3” where only some deliveries are in that state."""
     if post["state"] == P.DRAFT and post["returned"]:
         return "post", "returned", ""
-    if post["state"] != P.APPROVED or not states:
+    if (post["state"] != P.APPROVED and post["kind"] != PostKind.ELSEWHERE) or not states:
         return "post", str(post["state"]), ""
     total = sum(states.values())
     worst = next((s for s in WORST if s in states), "withdrawn")
@@ -145,7 +145,7 @@ def data_for_post(office: Office, actor: Actor, post_id: int) -> dict[str, Any]:
         steps = review.steps_of(office, conn, post)
         return {
             "post": post,
-            "author": author_name(conn, revision["author_id"]),
+            "author": author_name(conn, revision["author_id"], post["kind"]),
             "shown": shown_state(post, states),
             "why": None if states else review.why(office, conn, post),
             "revision": revision,

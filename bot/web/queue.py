@@ -167,7 +167,7 @@ def _acts(row: Row, waits: bool) -> tuple[str, ...]:
     if row["state"] == S.READY:
         return ("retry", "cancel") if waits else ("cancel",)
     return {
-        S.FAILED: ("retry", "cancel"),
+        S.FAILED: ("retry", "cancel", "vouch"),
         S.MISSED: ("retry", "cancel"),
         S.CANCELLED: ("retry",),
     }.get(row["state"], ())

@@ -14,7 +14,7 @@ from bot.db import accounts, items, posts, revisions, signoffs, sources, units
 from bot.db import people as persons
 from bot.errors import GongkaiError, Invalid, NotAllowed, NotFound
 from bot.language import Say
-from bot.model import Actor, PostState, Right, Verdict, Window
+from bot.model import Actor, PostKind, PostState, Right, Verdict, Window
 from bot.office import Office
 from bot.web import content, counts
 from bot.web.lists import SIZE, Account, instant, page_of, squares
@@ -111,7 +111,7 @@ def data_for_signing(
         return {
             "post": post,
             "revision": revision,
-            "author": author_name(conn, revision["author_id"]),
+            "author": author_name(conn, revision["author_id"], post["kind"]),
             "parts": parts,
             "findings": findings,
             "before": before,
@@ -138,8 +138,10 @@ def post_for(conn: Connection, actor: Actor, post_id: int) -> RowMapping:
     return row
 
 
-def author_name(conn: Connection, person: int | None) -> str:
-    """A person's name; the machine's where none wrote it."""
+def author_name(conn: Connection, person: int | None, kind: str = "") -> str:
+    """A person's name; the machine's where none wrote it, and nobody known for what was adopted."""
+    if kind == PostKind.ELSEWHERE:
+        return str(Say("不经本系统发布"))
     if person is None:
         return str(Say("系统按模板成稿"))
     return conn.execute(select(persons.c.name).where(persons.c.id == person)).scalar() or ""

@@ -88,6 +88,7 @@ KINDS: dict[str, Say] = {
     "response": Say("答复"),
     "correction": Say("更正"),
     "withdrawal": Say("撤回"),
+    "elsewhere": Say("平台上直接发的"),
 }
 ACTS: dict[str, Say] = {
     "publish": Say("发布"),
@@ -139,6 +140,7 @@ VERBS: dict[str, Say] = {
     "post.revoke": Say("撤销签发"),
     "post.withdraw": Say("建立撤回稿"),
     "post.close": Say("不再发布"),
+    "post.adopt": Say("纳入平台上直接发的内容"),
     "delivery.sent": Say("已发出"),
     "delivery.failed": Say("发送失败"),
     "delivery.uncertain": Say("结果不明"),

@@ -159,7 +159,9 @@ def _preview(
     if not form.keys:
         return [], []
     before = Body.of(compose.current(conn, post)["body"]) if post else form.body
-    rendered = compose.preview(office, conn, compose.kept(before, form.body), form.keys)
+    post_id = post["id"] if post else None
+    body = compose.kept(before, form.body)
+    rendered = compose.preview(office, conn, body, form.keys, post_id)
     parts = content.alike(
         [content.part(r.account, r.part, r.outgoing.json(), r.digest) for r in rendered]
     )
