@@ -716,6 +716,22 @@ def test_a_text_is_fitted_with_the_parameter_in_it(furnished: Office) -> None:
     assert not [f for f in rows(furnished, revisions)[0]["findings"] if f["rule"] == "over-limit"]
 
 
+@pytest.mark.parametrize("over", [OverLimit.SHORTEN, OverLimit.THREAD])
+def test_each_part_has_its_own_parameter_and_the_label_stays_last(
+    furnished: Office, over: OverLimit
+) -> None:
+    demanding(furnished)
+    words = f"{LINK} 第一段。{LONG}另见 {LINK} 。"
+    body = Body(words, link=LINK, over_limit=over, assisted=True)
+    builders.draft(furnished, ["hand"], body=body)
+    made = [Outgoing.of(row["payload"]) for row in rows(furnished, renditions)]
+    marks = [part.link for part in made if "gk=" in part.text]
+    assert len(marks) == len(set(marks)) == (1 if over is OverLimit.SHORTEN else 2)
+    assert all(part.link in part.text for part in made if "gk=" in part.text)
+    label = furnished.config.compose.assisted_label
+    assert [part.text.endswith(label) for part in made] == [False] * (len(made) - 1) + [True]
+
+
 @pytest.mark.parametrize(
     ("words", "found"),
     [

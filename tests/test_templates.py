@@ -107,6 +107,7 @@ def test_a_mistake_in_the_title_is_named_on_its_own_line(tmp_path: Path) -> None
     [
         ('naem = "通知"', 2, "name"),
         ('name = "通知"\nkind = "notise"', 3, "kind"),
+        ('name = "通知"\nkind = "elsewhere"', 3, "kind"),
         ('name = "通知"\nover_limit = "cut"', 3, "over_limit"),
         ('name = "通知"\nname = ', 3, "3"),
         ("kind = 'notice'", 1, "name"),

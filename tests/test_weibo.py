@@ -23,8 +23,9 @@ from bot.compose import Body
 from bot.db import accounts, deliveries, posts, renditions, replies, watches
 from bot.deliver import accounts as stage
 from bot.deliver import plan, queue
+from bot.deliver.engine import Engine
 from bot.language import use
-from bot.model import DeliveryState, Outcome, Outgoing, PostKind
+from bot.model import DeliveryState, Media, Outcome, Outgoing, PostKind
 from bot.office import Office
 from bot.speaking import Adapters
 from bot.web.posts import data_for_post, shown_state
@@ -69,9 +70,30 @@ class Desk:
             self.later(step)
             builders.work(self.office)
 
-    def sign(self, words: str = "今日供水正常", **more: Any) -> int:
-        body = Body(f"{words}，详见 {LINK} 。", title=words, link=LINK)
+    def sign(self, words: str = "今日供水正常", media: tuple[Media, ...] = (), **more: Any) -> int:
+        body = Body(f"{words}，详见 {LINK} 。", title=words, link=LINK, media=media)
         return builders.signed(self.office, ["w"], body=body, **more)
+
+    def picture(self) -> Media:
+        out = io.BytesIO()
+        Image.new("RGB", (3, 2), "teal").save(out, "PNG")
+        with self.office.db.write() as conn:
+            now = self.office.db.now(conn)
+            return media.take_picture(self.office.media, conn, now, out.getvalue(), "a.png", "图")
+
+    def armed(self, seconds: float) -> None:
+        """Claimed and checked ahead of its second, which then comes."""
+
+        async def scene() -> None:
+            engine = Engine(self.office, "armed", timedelta(seconds=seconds + 1))
+            while not engine._armed:
+                await engine.start_due()  # uploads come first
+            assert self.sent() == []
+            self.later(seconds)
+            await engine.step()
+            await engine.aclose()
+
+        asyncio.run(scene())
 
     def sent(self) -> list[str]:
         """What stands there of what we sent, in our own words."""
@@ -230,17 +252,43 @@ def test_under_faults_and_lag_each_stands_once_or_waits_for_a_person(desk: Desk,
 
 
 def test_a_picture_rides_along_from_the_store(desk: Desk) -> None:
-    out = io.BytesIO()
-    Image.new("RGB", (3, 2), "teal").save(out, "PNG")
-    with desk.office.db.write() as conn:
-        now = desk.office.db.now(conn)
-        taken = media.take_picture(desk.office.media, conn, now, out.getvalue(), "a.png", "图")
-    body = Body(f"停水范围见图 {LINK}", title="停水", link=LINK, media=(taken,))
-    post = builders.signed(desk.office, ["w"], body=body)
+    taken = desk.picture()
+    post = desk.sign("停水范围见图", (taken,))
     builders.work(desk.office)
     assert desk.state(post) == S.SENT
     [stored] = desk.fake.pictures.values()
     assert stored == desk.office.media.read(taken.sha256)
+
+
+@both
+def test_armed_ahead_of_its_second_it_goes_with_its_picture_and_is_found_when_torn(
+    desk: Desk,
+) -> None:
+    desk.fake.manners = Manners(lag=90)
+    desk.server.faults.script(CUT_AFTER, "POST", "share")
+    go_at = desk.clock.now() + timedelta(seconds=2)
+    taken = desk.picture()
+    post = desk.sign("停水范围见图", (taken,), go_at=go_at)
+    desk.armed(2)
+    row = builders.only(desk.office, post)
+    assert row["state"] == S.UNCERTAIN
+    assert row["due_at"] - go_at >= timedelta(seconds=120)  # not before the listing can show it
+    desk.on(180)
+    assert desk.state(post) == S.SENT
+    [words], [stored] = desk.sent(), desk.fake.pictures.values()
+    assert words == Outgoing.of(desk.row(renditions)["payload"]).text
+    assert stored == desk.office.media.read(taken.sha256)
+    [attempt] = builders.attempts_at(desk.office, row["id"])
+    assert (attempt["begun_at"], attempt["outcome"]) == (go_at, Outcome.SENT)
+
+
+def test_a_picture_lost_from_the_store_is_told_and_nothing_goes(desk: Desk) -> None:
+    taken = desk.picture()
+    post = desk.sign("停水范围见图", (taken,))
+    desk.office.media.path(taken.sha256).unlink()
+    builders.work(desk.office)
+    assert (desk.state(post), desk.sent()) == (S.FAILED, [])
+    assert any(taken.sha256[:12] in words for words in told(desk.office))
 
 
 # ---------------------------------------------------------------- the public's answers

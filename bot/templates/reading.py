@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import StrictUndefined, TemplateSyntaxError, UndefinedError, meta, nodes
 from jinja2.sandbox import SandboxedEnvironment
 from pydantic import Field as Default
+from pydantic import field_validator
 
 from bot.config import Part, check, line_of
 from bot.errors import ConfigError, Invalid
@@ -79,6 +80,13 @@ class Front(Part):
     warning: str = ""
     card: bool = False  # a picture of the whole text goes with the short form
     fields: Mapping[str, Field] = Default(default_factory=dict)
+
+    @field_validator("kind")
+    @classmethod
+    def _written(cls, kind: PostKind) -> PostKind:
+        if kind is PostKind.ELSEWHERE:
+            raise ValueError(str(Say("平台上直接发的内容不由模板成稿")))
+        return kind
 
 
 @dataclass(frozen=True)
