@@ -16,7 +16,7 @@ from PIL import Image
 from sqlalchemy import RowMapping, Table, select, update
 
 from bot import collect, compose, media
-from bot.adapters.weibo_answers import mid62
+from bot.adapters.weibo.answers import mid62
 from bot.cli import main
 from bot.collect.polling import collect_due
 from bot.compose import Body
@@ -81,14 +81,15 @@ class Desk:
             now = self.office.db.now(conn)
             return media.take_picture(self.office.media, conn, now, out.getvalue(), "a.png", "图")
 
-    def armed(self, seconds: float) -> None:
-        """Claimed and checked ahead of its second, which then comes."""
+    def armed(self, seconds: float, change: Callable[[], object] = lambda: None) -> None:
+        """Claimed and checked ahead of its second; then the change; then its second comes."""
 
         async def scene() -> None:
             engine = Engine(self.office, "armed", timedelta(seconds=seconds + 1))
             while not engine._armed:
                 await engine.start_due()  # uploads come first
             assert self.sent() == []
+            change()
             self.later(seconds)
             await engine.step()
             await engine.aclose()
@@ -284,9 +285,8 @@ def test_armed_ahead_of_its_second_it_goes_with_its_picture_and_is_found_when_to
 
 def test_a_picture_lost_from_the_store_is_told_and_nothing_goes(desk: Desk) -> None:
     taken = desk.picture()
-    post = desk.sign("停水范围见图", (taken,))
-    desk.office.media.path(taken.sha256).unlink()
-    builders.work(desk.office)
+    post = desk.sign("停水范围见图", (taken,), go_at=desk.clock.now() + timedelta(seconds=2))
+    desk.armed(2, desk.office.media.path(taken.sha256).unlink)
     assert (desk.state(post), desk.sent()) == (S.FAILED, [])
     assert any(taken.sha256[:12] in words for words in told(desk.office))
 

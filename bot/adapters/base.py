@@ -1,10 +1,10 @@
 """The contract every platform's adapter keeps, and the one HTTP client it is handed.
 
-An adapter is one class in one file. It gets its options, its credential, a client and values; it
-returns values. It never sleeps, never logs text, never sees the database. Of its errors it raises
-only `Later`, `Refused`, `AccountBroken`, `Uncertain` and `Unsupported` (bot.errors); a table at the
-top of its file maps the platform's codes to these. tests/adapters/contract.py is the suite that
-tells an outsider when a new adapter is right.
+An adapter is one class, in a file or a folder of its own. It gets its options, its credential, a
+client and values; it returns values. It never sleeps, never logs text, never sees the database. Of
+its errors it raises only `Later`, `Refused`, `AccountBroken`, `Uncertain` and `Unsupported`
+(bot.errors); a table at the top of a file maps the platform's codes to these.
+tests/adapters/contract.py is the suite that tells an outsider when a new adapter is right.
 
 What happens when a call is cut is decided here, once: `NotSent` when the request cannot have been
 taken (no connection was made), `MaybeSent` when it can. On a write, `NotSent` becomes `Later` and

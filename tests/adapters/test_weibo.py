@@ -12,8 +12,9 @@ import pytest
 from pydantic import ValidationError
 
 from bot.adapters.base import Adapter, Client
-from bot.adapters.weibo import OFFICIAL, Weibo, WeiboOptions
-from bot.adapters.weibo_answers import mid62, until_reset
+from bot.adapters.weibo import Weibo
+from bot.adapters.weibo.answers import mid62, until_reset
+from bot.adapters.weibo.options import OFFICIAL, WeiboOptions
 from bot.errors import AccountBroken, AdapterError, Later, Refused, Uncertain, Unsupported
 from bot.model import (
     Absent,

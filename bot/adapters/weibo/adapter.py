@@ -1,25 +1,5 @@
 """新浪微博, by its open platform: ordinary applications, those with grants, and the business API.
 
-What an answer means. The code in the body decides, whatever the HTTP status (docs/adapters.md):
-
-| answer                                         | to a write             | to a read       |
-|------------------------------------------------|------------------------|-----------------|
-| no connection was made                         | Later                  | Later           |
-| cut, timed out, half a body                    | Uncertain              | Later           |
-| 2xx with what was asked for                    | Receipt                | the value       |
-| 2xx with anything else, 5xx, 408, 409, no code | Uncertain              | Later           |
-| ACCEPTED 20032, 20044: out, but slowly         | Uncertain              | Later           |
-| BEFORE: refused before anything was done       | Later                  | Later           |
-| RETRY: broke down somewhere within             | Uncertain              | Later           |
-| RATE 10022, 10023, 10024, 20016; 429           | Later(until the reset) | the same        |
-| DUPLICATE                                      | looked up: Receipt, else Refused | Refused |
-| CONTENT, NOT_FOUND; 413                        | Refused                | Refused         |
-| AUTH, BLOCKED (captcha, frozen), APPLICATION; 3xx | AccountBroken       | AccountBroken   |
-| 10014: a call this application may not make    | a post: AccountBroken, else Refused | Refused |
-| 10006, and 401, 403 without a code             | is the token dead? AccountBroken, else Refused |
-| any other code, any other 4xx                  | Refused                | Refused         |
-| a code not listed: 1xxxx with a 5xx; 213xx     | as RETRY; as AUTH      | the same        |
-
 What comes back differs from what was sent: links become t.cn, topics are taken out. So a post is
 found again by the parameter compose put into one of its links, and by its words where it has none.
 An ordinary application is shown its five latest posts, minutes late: Absent is said only where
@@ -29,70 +9,45 @@ replies are asked for the whole account, and only when the unread counter, which
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from hmac import compare_digest
-from pathlib import Path
-from typing import Any, Literal
-from urllib.parse import parse_qsl, urlencode, urlsplit
-
-from pydantic import Field, field_validator
+from urllib.parse import urlencode
 
 from bot import text
-from bot.adapters.base import Adapter, Answer, Client, Connecting, Options, retry_after
-from bot.adapters.weibo_answers import (
-    ACCEPTED,
-    APPLICATION,
-    AUTH,
+from bot.adapters.base import Answer, Client, Connecting
+from bot.adapters.weibo.answers import (
     BEFORE,
-    BLOCKED,
-    BY_ADDRESS,
     DUPLICATE,
     FEW,
-    IN_WORDS,
-    MANY,
-    NO_TOKEN,
-    NOT_FOUND,
-    NOT_GRANTED,
-    PAST_THE_END,
-    RATE,
     RETRY,
     SHORT_LINK,
-    TOO_OFTEN,
     Json,
     Own,
-    Page,
-    Walk,
     code_of,
     ends_at,
     id_of,
     is_comment,
     is_kind,
     is_one,
-    meaning_of,
-    mid62,
     mid_of,
     name_of,
     number,
-    onward,
     picture,
     reaches,
-    resting,
     said_in,
     same_words,
     shortfalls,
     tells_its_links,
     text_of,
-    until_reset,
     when,
-    with_overlap,
     words_of,
 )
-from bot.errors import AccountBroken, AdapterError, Later, Refused, Uncertain, Unsupported
+from bot.adapters.weibo.comments import Comments
+from bot.adapters.weibo.options import WeiboOptions, app_secret, brought
+from bot.adapters.weibo.wire import HOUR, OF_SIGHT
+from bot.errors import AccountBroken, Later, Refused, Uncertain, Unsupported
 from bot.language import Say
 from bot.model import (
     Absent,
@@ -106,109 +61,23 @@ from bot.model import (
     Outgoing,
     Posted,
     Receipt,
-    RemoteReply,
     RepliesBy,
-    ReplyPage,
     Staged,
     Topics,
     Unit,
     Unknown,
     Visible,
-    canonical,
 )
 
-# ---------------------------------------------------------------- figures
-
-OFFICIAL = "https://api.weibo.com"
-HOSTS = {  # of which option → host beside the official one
-    "business_url": "https://c.api.weibo.com",
-    "remind_url": "https://rm.api.weibo.com",
-    "upload_url": "https://upload.api.weibo.com",
-}
-BUSINESS = frozenset(  # what c.api.weibo.com has a twin of
-    {f"comments/{c}" for c in ("to_me", "by_me", "mentions", "reply", "destroy", "show_batch")}
-    | {f"statuses/{c}" for c in ("update", "upload_pic", "upload_url_text", "repost", "destroy")}
-    | {"statuses/user_timeline", "statuses/mentions", "statuses/count"}
-)
-STREAMS = (  # what speaks to the account, and the unread counter of each
-    ("comments/to_me", "cmt"),
-    ("comments/mentions", "mention_cmt"),
-    ("statuses/mentions", "mention_status"),
-)
 MARGIN = timedelta(minutes=10)  # before an attempt: what has its words and is no older may be it
 SKEW = timedelta(minutes=2)  # between our clock and theirs, beyond what their Date tells
-AT_ONCE = 4  # such pages in one call
 PAGES = 20  # of a listing of our own, where it has pages
-# Of the quota, what is left for whatever matters more: one post's comments and counts come last,
-# then what is said to the account, then looking whether a post is seen; publishing takes the rest.
-OF_ONE, OF_ALL, OF_SIGHT = 0.5, 0.25, 0.1
-HOUR = timedelta(hours=1)
-
-Grant = Literal["update", "upload", "upload_url_text", "repost", "destroy", "long_text"]
 
 
-class WeiboOptions(Options):
-    """An application's own page in Weibo's console tells all of these."""
-
-    app_key: str = ""
-    app_secret_file: str = ""  # the path of a file that holds the App Secret
-    redirect_uri: str = ""  # 授权回调页, exactly as registered
-    access: Literal["ordinary", "business"] = "ordinary"
-    grants: tuple[Grant, ...] = ()  # calls an ordinary application was granted besides
-    safe_domains: tuple[str, ...] = ()  # 安全域名: `share` wants a link to one of them
-    rip: str = ""  # the address this server is seen under from outside
-    link_parameter: str = Field("gk", pattern=r"^[A-Za-z0-9_]*$")  # empty: links are left alone
-    reserve: int = Field(0, ge=0, le=100)  # characters of the limit left unused
-    calls_per_day: int = Field(100, ge=0)  # the console's figure; 0 is no quota
-    url: str = OFFICIAL
-    business_url: str = ""
-    remind_url: str = ""
-    upload_url: str = ""
-    web_url: str = "https://weibo.com"  # where people read posts
-
-    @field_validator("url", "business_url", "remind_url", "upload_url", "web_url")
-    @classmethod
-    def _address(cls, value: str) -> str:
-        parts = urlsplit(value.strip())
-        secure = parts.scheme == "https" or _is_here(parts.hostname or "")
-        if value and not (secure and parts.scheme in ("http", "https") and parts.hostname):
-            raise ValueError(str(Say("要写 https:// 开头的地址")))
-        return value.strip().rstrip("/")
-
-    @field_validator("rip")
-    @classmethod
-    def _outside(cls, value: str) -> str:
-        try:
-            return str(ipaddress.IPv4Address(value)) if value else ""
-        except ValueError:
-            raise ValueError(str(Say("写本服务器的公网 IPv4 地址，如 211.156.0.1"))) from None
-
-    @field_validator("safe_domains")
-    @classmethod
-    def _hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if any(not re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", domain) for domain in value):
-            raise ValueError(str(Say("只写域名，如 www.example.gov.cn")))
-        return tuple(domain.lower() for domain in value)
-
-    def may(self, grant: Grant) -> bool:
-        """Has the application this call? The business API has all; long text is a grant there too."""
-        return grant in self.grants or (self.access == "business" and grant != "long_text")
-
-    def host(self, name: str) -> str:
-        """Another host than the main one: a stand-in for Weibo stands in for all of its hosts."""
-        given: str = getattr(self, name)
-        return given or (HOSTS[name] if self.url == OFFICIAL else self.url)
-
-
-def _is_here(host: str) -> bool:
-    return host in ("127.0.0.1", "::1", "localhost")
-
-
-class Weibo(Adapter):
+class Weibo(Comments):
     name = "weibo"
     label = "新浪微博"
     letter = "微"
-    options: WeiboOptions
     options_model = WeiboOptions
     capabilities = Capabilities(
         text_limit=140,
@@ -275,23 +144,6 @@ class Weibo(Adapter):
 
     def _posted(self, row: Json) -> Posted:
         return Posted(id_of(row), self._link(row), text_of(row), when(row))
-
-    async def _token(self) -> tuple[Json, datetime]:
-        """What Weibo says of our token, and when. Raises AccountBroken, Later."""
-        form = {"access_token": self._credential}
-        answer = await self.client.read(
-            f"{self.options.url}/oauth2/get_token_info", method="POST", data=form
-        )
-        info, code = answer.json(), code_of(answer)
-        if code is None and answer.status < 300 and isinstance(info, dict) and info.get("uid"):
-            if (number(info.get("expire_in")) or 1) > 0:
-                return info, answer.at
-            code = 21327
-        if code is None:
-            raise Later("微博一时不能核对授权", scope="host", raw=answer.raw)
-        if code in RATE:
-            raise await self._limited(answer, code)
-        raise self._by_code(answer, 21301 if code == NO_TOKEN else code)
 
     # ------------------------------------------------------------ publishing
 
@@ -506,168 +358,12 @@ class Weibo(Adapter):
         one = self._one_comment if is_comment(receipt) else self._status
         return await one(receipt.remote_id)
 
-    async def _status(self, status_id: str) -> Json | None:
-        """A post as it stands; None where it is gone."""
-        answer = await self._get("statuses/show", {"id": status_id})
-        if code_of(answer) in NOT_FOUND:
-            return None
-        value = await self._value(answer)
-        if not is_one(value):
-            raise Later("微博的回答不成样子，稍后再读", raw=answer.raw)
-        return None if number(value.get("deleted")) else dict(value)
-
-    async def _one_comment(self, comment_id: str) -> Json | None:
-        answer = await self._get("comments/show_batch", {"cids": comment_id})
-        if code_of(answer) in NOT_FOUND:
-            return None
-        value = await self._value(answer)
-        rows = value.get("comments") if isinstance(value, dict) else value
-        if not isinstance(rows, list):
-            raise Later("微博的回答不成样子，稍后再读", raw=answer.raw)
-        return next((r for r in rows if is_one(r) and id_of(r) == comment_id), None)
-
-    # ------------------------------------------------------------ replies
-
-    async def replies(self, receipt: Receipt | None, cursor: str | None) -> ReplyPage:
-        """Under one post, all of them, oldest first within a page; or what speaks to the account.
-
-        Answers to a comment of ours are told to the account, not under the comment.
-        """
-        if receipt is None:
-            return await self._to_us(cursor)
-        if is_comment(receipt):
-            raise Unsupported("评论下的答复随账号一起采集")
-        await self._afford(OF_ONE)
-        counted = {} if cursor else await self._counted(receipt.remote_id)
-        likes = number(counted.get("attitudes", counted.get("likes")))
-        reposts = number(counted.get("reposts"))
-        if number(counted.get("comments")) == 0:  # as under most posts
-            return ReplyPage(total=0, complete=True, likes=likes, reposts=reposts)
-        walk = Walk.of(cursor)
-        found: dict[str, Json] = {}
-        for _ in range(AT_ONCE):
-            page = await self._page("comments/show", walk.params(receipt.remote_id))
-            fresh = {id_of(row): row for row in page.rows if id_of(row) not in found}
-            found |= fresh
-            walk.take(page, fresh)
-            if walk.over:
-                break
-        replies = [self._reply(row, receipt) for row in found.values()]
-        ordered = tuple(sorted(replies, key=lambda r: (r.at, int(r.remote_id))))
-        return replace(walk.page_of(ordered), likes=likes, reposts=reposts)
-
-    async def _to_us(self, cursor: str | None) -> ReplyPage:
-        """Streams one after another, each a page a call, each back to where it was read before.
-
-        The cursor keeps what the next walk must know: the newest of each stream, and the counters.
-        """
-        walk = dict(parse_qsl(cursor or "", keep_blank_values=True))
-        if "ask" not in walk:
-            walk |= await self._wanted(walk, whole=cursor is None)
-        if not walk["ask"]:
-            return resting(walk)
-        at = int(walk["ask"][0])
-        await self._afford(OF_ALL, STREAMS[at][0])
-        page = await self._stream(at, walk)
-        replies = tuple(self._said_to_us(row, at, walk["uid"]) for row in page.rows)
-        if onward(walk, at, page):
-            return ReplyPage(replies, cursor=urlencode(walk))
-        walk["ask"] = walk["ask"][1:]
-        for name in ("max", "seen"):
-            walk.pop(name, None)
-        rest = resting(walk) if not walk["ask"] else ReplyPage(cursor=urlencode(walk))
-        return ReplyPage(replies, rest.cursor, rest.resume, None, rest.complete, rest.why_partial)
-
-    async def _wanted(self, walk: Mapping[str, str], whole: bool) -> dict[str, str]:
-        """Which streams are worth a call: all on a whole walk, else those whose counter rose."""
-        uid = walk.get("uid") or str((await self._token())[0]["uid"])
-        unread = await self._unread(uid)
-        ask = [
-            str(at)
-            for at, (_, counter) in enumerate(STREAMS)
-            if whole or not unread or unread[counter] > int(walk.get(f"n{at}") or 0)
-        ]
-        counts = {f"n{at}": str(unread.get(name, 0)) for at, (_, name) in enumerate(STREAMS)}
-        return {"uid": uid, "ask": "".join(ask), **counts, "cut": ""}
-
-    async def _unread(self, uid: str) -> dict[str, int]:
-        """The counters, which cost nothing; {} where they cannot be had: then all is asked."""
-        url = f"{self.options.host('remind_url')}/2/remind/unread_count.json"
-        try:
-            answer = await self.client.read(url, params={"uid": uid}, headers=self._headers)
-        except Later:
-            return {}
-        if code_of(answer) in AUTH:
-            raise await self._trouble(answer)
-        value = answer.json()
-        counts = {n: number(value.get(n)) for _, n in STREAMS} if isinstance(value, dict) else {}
-        known = {name: count for name, count in counts.items() if count is not None}
-        return known if len(known) == len(STREAMS) else {}
-
-    async def _stream(self, at: int, walk: dict[str, str]) -> Page:
-        """A page of a stream. One that the application may not read is told, and left out."""
-        params = {"count": str(MANY)}
-        if walk.get(f"since{at}"):
-            params["since_id"] = str(with_overlap(int(walk[f"since{at}"])))
-        if "max" in walk:
-            params["max_id"] = walk["max"]
-        try:
-            return await self._page(STREAMS[at][0], params)
-        except (Refused, AccountBroken):
-            if at == 0:
-                raise
-            walk["cut"] = str(Say("应用没有读取“@我的”的权限"))
-            return Page([], 0, datetime.now(UTC))
-
-    def _said_to_us(self, row: Json, at: int, uid: str) -> RemoteReply:
-        """A comment names its post; a post that names us may repost one of ours."""
-        if STREAMS[at][0] != "statuses/mentions":
-            return self._reply(row, None)
-        reposted = row.get("retweeted_status") or {}
-        ours = id_of(reposted) if id_of(reposted.get("user") or {}) == uid else ""
-        return self._remote(row, parent_id=ours, root_id=ours, url=self._link(row))
-
-    def _reply(self, row: Json, under: Receipt | None) -> RemoteReply:
-        status = row.get("status") or {}
-        root = under.remote_id if under else id_of(status)
-        above = row.get("reply_comment") or {}
-        top = str(row.get("rootid") or "0")
-        parent = id_of(above) or (top if top not in ("0", id_of(row)) else root)
-        link = (under.url if under else "") or self._link(status)
-        return self._remote(row, parent_id=parent, root_id=root, url=f"{link}#{id_of(row)}")
-
-    def _remote(self, row: Json, parent_id: str, root_id: str, url: str) -> RemoteReply:
-        user = row.get("user") or {}
-        about = {name: user.get(name) for name in ("id", "idstr", "screen_name", "verified_type")}
-        lean = {k: v for k, v in row.items() if k not in ("status", "reply_comment")}
-        return RemoteReply(
-            remote_id=id_of(row),
-            author_id=id_of(user),
-            author_name=name_of(user),
-            text=text_of(row),
-            at=when(row),
-            handle=name_of(user),
-            raw=canonical({**lean, "user": about}),
-            parent_id=parent_id,
-            root_id=root_id,
-            url=url,
-        )
-
-    async def _counted(self, status_id: str) -> Json:
-        """How a post fares, by one cheap call; {} where that is not told to this application."""
-        try:
-            value = await self._value(await self._get("statuses/count", {"ids": status_id}))
-        except (Refused, AccountBroken):
-            return {}
-        rows = [row for row in value if is_one(row)] if isinstance(value, list) else []
-        return next((row for row in rows if id_of(row) == status_id), {})
-
     # ------------------------------------------------------------ granting access
 
     @classmethod
     async def connect_begin(cls, options: WeiboOptions, client: Client) -> Connecting:
         """`forcelogin`: the browser's own account must not be connected by mistake."""
-        _app_secret(options)
+        app_secret(options)
         state = secrets.token_urlsafe(24)
         query = {
             "client_id": options.app_key,
@@ -684,12 +380,12 @@ class Weibo(Adapter):
         cls, options: WeiboOptions, client: Client, connecting: Connecting, code: str
     ) -> str:
         """`code` may be the whole address the browser was sent to: then its state is checked."""
-        secret = _app_secret(options)
+        secret = app_secret(options)
         form = {
             "client_id": options.app_key,
             "client_secret": secret,
             "grant_type": "authorization_code",
-            "code": _brought(code.strip(), connecting.secret),
+            "code": brought(code.strip(), connecting.secret),
             "redirect_uri": options.redirect_uri,
         }
         client.secret = secret
@@ -702,194 +398,3 @@ class Weibo(Adapter):
         kind = Later if busy else Refused
         said = Say("微博没有给授权：{words}。请重新来过", words=words_of(answer))
         raise kind(said, raw=answer.raw)
-
-    # ------------------------------------------------------------ the wire
-
-    @property
-    def _credential(self) -> str:
-        if not re.fullmatch(r"[!-~]+", self.credential):
-            raise AccountBroken("微博的凭据不能用，请重新连接账号")
-        return self.credential
-
-    @property
-    def _headers(self) -> dict[str, str]:
-        """The token rides in a header: an address ends up in logs."""
-        return {"Authorization": f"OAuth2 {self._credential}"}
-
-    def _url(self, call: str) -> str:
-        if self.options.access == "business" and call in BUSINESS:
-            return f"{self.options.host('business_url')}/2/{call}/biz.json"
-        base = self.options.host("upload_url") if call == "statuses/upload" else self.options.url
-        return f"{base}/2/{call}.json"
-
-    def _fields(self, call: str, fields: Any) -> Any:
-        """The business API wants to know the application beside the token."""
-        business = self.options.access == "business" and call in BUSINESS
-        return {**fields, "source": self.options.app_key} if business else fields
-
-    async def _get(self, call: str, params: Any) -> Answer:
-        params = self._fields(call, params)
-        return await self.client.read(self._url(call), params=params, headers=self._headers)
-
-    async def _upload(self, call: str, **files: Any) -> Answer:
-        """The public cannot see it, so it may be tried again."""
-        form = {"data": self._fields(call, {}), "files": files}
-        return await self.client.read(self._url(call), method="POST", headers=self._headers, **form)
-
-    async def _write(self, call: str, form: Mapping[str, str], **more: Any) -> Answer:
-        form = self._fields(call, form)
-        return await self.client.write(self._url(call), headers=self._headers, data=form, **more)
-
-    async def _page(self, call: str, params: Mapping[str, str]) -> Page:
-        """A page of a listing. Raises Later, Refused, AccountBroken."""
-        answer = await self._get(call, params)
-        if code_of(answer) == PAST_THE_END:
-            return Page([], None, answer.at)
-        value = await self._value(answer)
-        kind = "comments" if call.startswith("comments/") else "statuses"
-        rows = value.get(kind) if isinstance(value, dict) else None
-        if not isinstance(rows, list) or not all(map(is_one, rows)):
-            raise Later("微博给的列表不成样子，稍后再读", raw=answer.raw)
-        return Page(rows, number(value.get("total_number")), answer.at)
-
-    async def _value(self, answer: Answer) -> Any:
-        """The JSON of an answer to a read. Raises Later, Refused, AccountBroken."""
-        value = answer.json()
-        if answer.status < 300 and code_of(answer) is None and value is not None:
-            return value
-        raise await self._trouble(answer)
-
-    # ------------------------------------------------------------ the quota
-
-    async def _afford(self, kept: float, call: str = "") -> None:
-        """Leave the rest of the quota to publishing. Raises Later until it is reset."""
-        business = self.options.access == "business" and call in BUSINESS  # has a quota of its own
-        if business or not self.options.calls_per_day:
-            return
-        quota = await self._quota()
-        left, limit = number(quota.get("remaining_user_hits")), number(quota.get("user_limit"))
-        if left is not None and limit and left <= limit * kept:
-            said = Say("微博接口额度只剩 {n} 次，留给发布；额度恢复后继续", n=left)
-            scope = "delivery" if kept == OF_ONE else "account"  # the account may be worth it yet
-            raise Later(said, after=until_reset(quota), scope=scope)
-
-    async def _quota(self) -> Json:
-        """account/rate_limit_status, which does not count; {} where it is not told."""
-        try:
-            answer = await self._get("account/rate_limit_status", {})
-        except Later:
-            return {}
-        if code_of(answer) in AUTH:
-            raise await self._trouble(answer)
-        value = answer.json()
-        return value if isinstance(value, dict) and answer.status < 300 else {}
-
-    # ------------------------------------------------------------ what went wrong
-
-    async def _trouble(
-        self, answer: Answer, written: bool = False, post: bool = False
-    ) -> AdapterError:
-        """The table above, for whatever is no success. `post`: it was to publish one."""
-        code, status = code_of(answer), answer.status
-        if code in RATE:
-            return await self._limited(answer, code)
-        if code is not None and code != NO_TOKEN:
-            return self._by_code(answer, code, written, post)
-        if status == 429:
-            wait = retry_after(answer.headers, answer.at)
-            return Later("微博限制了频率", after=wait, raw=answer.raw)
-        if code is None and (status < 300 or status >= 500 or status in (408, 409)):
-            return self._unclear(answer, written)
-        if status < 400 and code is None:
-            return AccountBroken("微博接口的地址已变，请改 config.toml", raw=answer.raw)
-        if status in (401, 403) or code == NO_TOKEN:
-            try:
-                await self._token()
-            except (AccountBroken, Later) as error:
-                return error
-        return self._refused(answer)
-
-    def _by_code(
-        self, answer: Answer, code: int, written: bool = False, post: bool = False
-    ) -> AdapterError:
-        meaning, raw = meaning_of(code, answer), answer.raw
-        words = Say("{words}", words=words_of(answer))
-        if known := IN_WORDS.get(code):
-            words = Say("{known}（{words}）", known=known, words=words)
-        if meaning is BEFORE:
-            return Later("微博一时不能办理：{words}", words=words, raw=raw)
-        if meaning in (RETRY, ACCEPTED):
-            return self._unclear(answer, written)
-        said = None
-        if meaning is AUTH:
-            said = Say("微博的授权不能用了：{words}。请重新连接账号", words=words)
-        elif meaning is BLOCKED:
-            said = Say("微博要求人工处理这个账号（{code}）：{words}", code=code, words=words)
-        elif meaning is APPLICATION or (code == NOT_GRANTED and post):
-            said = Say("微博不许这个应用调用：{words}。请在开放平台核对应用的设置", words=words)
-        return AccountBroken(said, raw=raw) if said else self._refused(answer, words)
-
-    def _refused(self, answer: Answer, words: Say | None = None) -> Refused:
-        words = words or Say("{words}", words=words_of(answer))
-        if (code := code_of(answer)) is None:
-            return Refused("微博拒绝：{words}", words=words, raw=answer.raw)
-        return Refused("微博拒绝（{code}）：{words}", code=code, words=words, raw=answer.raw)
-
-    def _unclear(self, answer: Answer, written: bool) -> Uncertain | Later:
-        if not written:
-            return Later("微博一时不能应答（{words}）", words=words_of(answer), raw=answer.raw)
-        words, raw = words_of(answer), answer.raw
-        return Uncertain("微博的回答不能说明是否收下（{words}），正在回查", words=words, raw=raw)
-
-    async def _limited(self, answer: Answer, code: int) -> Later:
-        """Nothing was done. The reset is asked for: no answer of Weibo's says when to come again."""
-        wait = retry_after(answer.headers, answer.at) or until_reset(await self._quota())
-        wait = max(wait, HOUR) if code == TOO_OFTEN else wait
-        scope = "host" if code == BY_ADDRESS else "account"
-        minutes = -(-int(wait.total_seconds()) // 60)
-        said = Say("微博限制了频率（{code}），{n} 分钟后继续", code=code, n=minutes)
-        return Later(said, after=wait, scope=scope, raw=answer.raw)
-
-    # ------------------------------------------------------------ receipts
-
-    def _link(self, status: Mapping[str, Any]) -> str:
-        """Where people read a post."""
-        author = id_of(status.get("user") or {}) or str(status.get("uid") or "")
-        mid = id_of(status)
-        return f"{self.options.web_url}/{author}/{mid62(mid)}" if mid and author else ""
-
-    def _receipt(self, status: Json, raw: str = "") -> Receipt:
-        return Receipt(id_of(status), self._link(status), when(status), raw)
-
-    def _comment_receipt(self, comment: Json) -> Receipt:
-        """A comment has no page of its own; the mark in its post's address says that it is one."""
-        link = self._link(comment.get("status") or {}) or self.options.web_url
-        return Receipt(id_of(comment), f"{link}#{id_of(comment)}", when(comment))
-
-
-# ---------------------------------------------------------------- granting access
-
-
-def _app_secret(options: WeiboOptions) -> str:
-    """Raises Refused, saying what is missing in config.toml."""
-    if not (options.app_key and options.redirect_uri and options.app_secret_file):
-        raise Refused("请先在账号的 options 里写明 app_key、redirect_uri、app_secret_file")
-    try:
-        secret = Path(options.app_secret_file).read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        raise Refused("读不到应用密钥文件 {file}", file=options.app_secret_file) from None
-    if not re.fullmatch(r"[!-~]+", secret):
-        raise Refused("应用密钥文件 {file} 里不是一个 App Secret", file=options.app_secret_file)
-    return secret
-
-
-def _brought(said: str, state: str) -> str:
-    """The code in what a person brought back: the code alone, or the address he was sent to."""
-    if "=" not in said:
-        return said
-    query = dict(parse_qsl(urlsplit(said).query or said))
-    if words := query.get("error_description") or query.get("error"):
-        raise Refused("授权页没有给授权：{words}", words=words[:200])
-    if not compare_digest(query.get("state", "").encode(), state.encode()):
-        raise Refused("这个地址不属于刚才打开的授权页，请从头再来")
-    return query.get("code", "")

@@ -1,6 +1,6 @@
 """What Weibo's answers say: codes, odd types, ids, times, texts, listings. No call is made here.
 
-Only bot.adapters.weibo, whose table tells what follows from a code, uses it.
+What follows from a code: the table in wire.py.
 """
 
 from __future__ import annotations
