@@ -11,7 +11,7 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from difflib import get_close_matches
 from functools import cached_property
 from itertools import takewhile
@@ -26,14 +26,17 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    SecretStr,
     ValidationError,
     field_validator,
+    model_validator,
 )
 from pydantic_core import ErrorDetails
 
 from bot.errors import ConfigError
 from bot.language import Say
-from bot.model import Right
+from bot.model import NoticeKind, Right
+from bot.workdays import Hours, clock_time
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -60,6 +63,30 @@ def _some(value: timedelta) -> timedelta:
 
 
 Period = Annotated[Span, AfterValidator(_some)]
+
+
+def _hours(value: Any) -> Hours | None:
+    if isinstance(value, Hours) or not value:
+        return value or None
+    try:
+        return Hours.of(str(value))
+    except ValueError:
+        raise ValueError(str(Say("时段写作 22:00-07:00，不是 {value}", value=value))) from None
+
+
+Quiet = Annotated[Hours | None, BeforeValidator(_hours)]
+
+
+def _of_day(value: Any) -> time:
+    if isinstance(value, time):
+        return value
+    try:
+        return clock_time(str(value))
+    except ValueError:
+        raise ValueError(str(Say("钟点写作 09:00，不是 {value}", value=value))) from None
+
+
+Clock = Annotated[time, BeforeValidator(_of_day)]
 
 
 class Part(BaseModel):
@@ -91,6 +118,17 @@ class UnitPart(Part):
         return value
 
 
+class ColumnPart(Part):
+    """What is done with some columns of a source; what it leaves out is as the source says."""
+
+    columns: tuple[str, ...] = Field(min_length=1)
+    template: str = ""
+    accounts: tuple[str, ...] = ()
+    draft: bool | None = None
+    submit: bool | None = None
+    trust: bool | None = None
+
+
 class SourcePart(Part):
     unit: str
     kind: str = "feed"
@@ -105,6 +143,8 @@ class SourcePart(Part):
     columns: tuple[str, ...] = ()  # only these become drafts; empty is all
     draft: bool = True  # new entries become drafts by themselves
     submit: bool = True  # drafts without a blocking finding go to review by themselves
+    trust: bool = True  # a standing sign-off may cover it; False: each post is signed by itself
+    rules: tuple[ColumnPart, ...] = ()  # some columns are dealt with otherwise: the first that fits
     fill: Mapping[str, str] = Field(default_factory=dict)
     options: Mapping[str, Any] = Field(default_factory=dict)
 
@@ -115,21 +155,41 @@ class SourcePart(Part):
             raise ValueError(str(Say("first_poll 写作 seen、latest:N 或 all")))
         return value
 
+    def of_column(self, column: str) -> SourcePart:
+        """The source as it is for entries of one column."""
+        rule = next((rule for rule in self.rules if column in rule.columns), None)
+        if rule is None:
+            return self
+        said = rule.model_dump(exclude={"columns"})
+        stated = {name: value for name, value in said.items() if value not in (None, "", ())}
+        return self.model_copy(update=stated)
+
 
 class AccountPart(Part):
     unit: str
     adapter: str
     name: str = ""
     gap: Span = timedelta(0)  # least time between two writes
+    slots: tuple[Clock, ...] = ()  # a post without a time takes the next free one
+    daily_most: int = Field(0, ge=0)  # of such posts; 0: no bound
+    quiet: Quiet = None  # nothing but emergencies goes then
     options: Mapping[str, Any] = Field(default_factory=dict)
     token_file: str = ""  # its credential stands in this file; read at every start
     alt_required: bool = False  # a picture without alternative text is not let through
+    reads_per_hour: int = Field(0, ge=0)  # what the platform lets us ask; 0: no bound is known
+    duty: bool = True  # told when nothing was published for days ([alarm])
+
+    @field_validator("slots")
+    @classmethod
+    def _in_order(cls, value: tuple[time, ...]) -> tuple[time, ...]:
+        return tuple(sorted(set(value)))
 
 
 class WebPart(Part):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     public_url: str = ""  # as the public reaches the board; empty: http://host:port
+    console_url: str = ""  # as officers reach the console, for links in notices; empty: public_url
     secure_cookies: bool | None = None  # None: where public_url is https
     session: Period = timedelta(hours=12)
 
@@ -166,6 +226,7 @@ class ComposePart(Part):
 class DeliverPart(Part):
     lateness: Period = timedelta(hours=2)  # latest moment after the planned time, where none is set
     outage: Span = timedelta(minutes=10)  # no worker for longer: what is overdue waits for a person
+    spread: Period = timedelta(days=3)  # a post may wait this long for a slot of its account
     stage_ahead: Span = timedelta(minutes=5)
     concurrency: int = Field(100, ge=1, le=1000)
     tries: int = Field(5, ge=1)  # handlers that raised, before a person is asked
@@ -193,6 +254,7 @@ class CollectPart(Part):
     every: Period = timedelta(minutes=10)
     fresh: Period = timedelta(minutes=1)  # during the first hours
     fresh_for: Span = timedelta(hours=6)
+    rare: Period = timedelta(hours=6)  # at the longest, where nothing was said for long
     full_every: Period = timedelta(hours=6)  # a walk from the start
 
 
@@ -246,6 +308,43 @@ class AuditPart(Part):
     erasures: str = "anchors/erasures.log"  # likewise: what a restore must erase again
 
 
+class AlarmPart(Part):
+    """When nobody says so, but something is about to go wrong."""
+
+    disk: int = Field(1024, ge=0)  # MB free where the data lies; less is told
+    token: tuple[int, ...] = (7, 3, 1)  # days before a credential ends
+    idle_warn: int = Field(10, ge=0)  # days an account published nothing; 0: never
+    idle_fail: int = Field(14, ge=0)  # 国办秘函〔2019〕19号: no update in two weeks fails the check
+
+
+class AddressPart(Part):
+    """Where notices go: an apprise address, or plain mail."""
+
+    url: SecretStr = SecretStr("")
+    url_file: str = ""  # a file that holds it: a backup holds config.toml, and not that file
+    to: str | tuple[str, ...] = ""  # mail: to whom
+    server: str = ""  # mail: host or host:port; 465 where none is given
+    login: str = ""  # mail: as whom; empty: the first of `to`
+    password_file: str = ""
+    kinds: tuple[NoticeKind, ...] = ()  # only these; empty is all
+    units: tuple[str, ...] = ()  # only what concerns these or those below; empty is all
+    person: str = ""  # a login: of turns only his own
+    language: Literal["zh", "en", ""] = ""
+    quiet: Quiet = None  # what can wait does
+
+    @model_validator(mode="after")
+    def _one_way(self) -> AddressPart:
+        if sum(map(bool, (self.url, self.url_file, self.to))) != 1:
+            raise ValueError(str(Say("url、url_file、to 三者写一个")))
+        if self.to and not self.server:
+            raise ValueError(str(Say("写了 to 还须写 server：邮件服务器")))
+        return self
+
+    @property
+    def mail_to(self) -> tuple[str, ...]:
+        return (self.to,) if isinstance(self.to, str) else self.to
+
+
 class DemoPart(Part):
     enabled: bool = False
 
@@ -270,7 +369,9 @@ class Config(Part):
     review: ReviewPart = ReviewPart()
     quality: QualityPart = QualityPart()
     audit: AuditPart = AuditPart()
+    alarm: AlarmPart = AlarmPart()
     demo: DemoPart = DemoPart()
+    notices: Mapping[str, AddressPart] = Field(default_factory=dict)
     workdays: Mapping[date, str] = Field(default_factory=dict)  # 2027-01-01 = "休 元旦" or "班"
     units: Mapping[str, UnitPart] = Field(default_factory=dict)
     sources: Mapping[str, SourcePart] = Field(default_factory=dict)
@@ -320,6 +421,10 @@ class Config(Part):
     @property
     def public_url(self) -> str:
         return (self.web.public_url or f"http://{self.web.host}:{self.web.port}").rstrip("/")
+
+    @property
+    def console_url(self) -> str:
+        return self.web.console_url.rstrip("/") or self.public_url
 
 
 def load(path: Path) -> Config:
@@ -501,7 +606,11 @@ def _named(config: Config) -> Iterable[tuple[str, str, str, str, Iterable[str]]]
             yield "units", key, "parent", unit.parent, config.units
     for key, source in config.sources.items():
         yield "sources", key, "unit", source.unit, config.units
-        for account in source.accounts:
+        named = (source.accounts, *(rule.accounts for rule in source.rules))
+        for account in (account for some in named for account in some):
             yield "sources", key, "accounts", account, config.accounts
     for key, part in config.accounts.items():
         yield "accounts", key, "unit", part.unit, config.units
+    for key, address in config.notices.items():
+        for unit_key in address.units:
+            yield "notices", key, "units", unit_key, config.units

@@ -405,9 +405,11 @@ accounts = Table(
     _json("capabilities"),
     _text("credential"),  # encrypted
     _at("token_ends"),
+    _at("created_at"),
     _at("checked_at"),
     _text("host"),
     Column("gap_ms", Integer, nullable=False, server_default="0"),  # least time between writes
+    _json("rhythm"),  # slots, daily most, quiet hours (bot.deliver.rhythm); None: none of them
     _at("free_at"),  # its pace is open from here on
     *_work(),
 )
@@ -455,6 +457,7 @@ deliveries = Table(
     _count("absents"),  # of them in a row that found nothing
     _count("waits"),  # how often the platform said "later", in a row
     _flag("was_held"),  # fell due while held: a person decides after the lifting
+    _flag("insists"),  # a person sent it off: his word passes slots and quiet hours
     _at("changed_at", null=False),
     *_work(),
     Index(
@@ -514,6 +517,15 @@ occurrences = Table(
     UniqueConstraint("schedule", "at"),
 )
 
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("key", Text, primary_key=True),  # a file's name; the rest of it stands in the file
+    _at("paused_at"),
+    _to("people", "person_id", null=True),
+    _text("reason"),
+)
+
 # ---------------------------------------------------------------- what the public says
 
 watches = Table(
@@ -533,6 +545,8 @@ watches = Table(
     _at("closes_at"),
     _at("polled_at"),
     _at("ok_at"),
+    _at("lively_at"),  # when something new came last
+    _count("pace"),  # seconds between two readings, if nothing bounded them
     _count("seen"),
     Column("total", Integer),  # the platform's own count
     _text("partial"),
@@ -569,6 +583,16 @@ replies = Table(
     Index("ix_replies_at", "at"),
     Index("ix_replies_parent", "account_id", "parent"),
 )
+counts = Table(
+    "counts",
+    metadata,
+    Column("delivery_id", _Id, ForeignKey("deliveries.id"), nullable=False),
+    _at("at", null=False),
+    Column("likes", Integer),
+    Column("reposts", Integer),
+    Column("replies", Integer),
+    PrimaryKeyConstraint("delivery_id", "at"),
+)
 reply_versions = Table(
     "reply_versions",
     metadata,
@@ -603,6 +627,7 @@ notices = Table(
     _text("link"),
     _at("opened_at", null=False),
     _at("closed_at"),
+    *_work(),  # due when opened and when closed: who is told of it is planned then
     Index(
         "uq_notices_open",
         "key",
@@ -610,6 +635,21 @@ notices = Table(
         sqlite_where=text("closed_at is null"),
         postgresql_where=text("closed_at is null"),
     ),
+)
+tellings = Table(
+    "tellings",
+    metadata,
+    _id(),
+    _to("notices"),
+    Column("address", Text, nullable=False),  # a key of config.toml's [notices]
+    Column("kind", Text, nullable=False),  # opened | closed
+    _text("state"),  # waiting | told | dropped
+    _at("planned_at", null=False),
+    _at("told_at"),
+    _json("error"),  # Say: why it did not go the last time, or was dropped
+    *_work(),
+    UniqueConstraint("notice_id", "address", "kind"),
+    Index("ix_tellings_address", "address", "state"),
 )
 workers = Table(
     "workers",

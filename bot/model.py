@@ -124,6 +124,32 @@ class HoldScope(StrEnum):
     POST = "post"
 
 
+class NoticeKind(StrEnum):
+    """What an incident is about: the first word of its notice's key."""
+
+    REVIEW = "review"  # a step of a post waits for somebody's sign-off
+    EMERGENCY = "emergency"  # the same, and it cannot wait for the morning
+    RETURNED = "returned"
+    REFER = "refer"
+    DELIVERY = "delivery"  # failed, missed, uncertain, waits for a person
+    POST = "post"
+    ITEM = "item"
+    SCHEDULE = "schedule"
+    ACCOUNT = "account"  # broken
+    TOKEN = "token"  # noqa: S105 - ends soon
+    IDLE = "idle"  # an account has published nothing for days
+    COLLECT = "collect"  # replies are not heard
+    SOURCE = "source"
+    FLOOD = "flood"
+    BASELINE = "baseline"
+    HOLD = "hold"
+    TAKE_DOWN = "take-down"  # a 公示 whose time is over
+    DISK = "disk"
+    WORKER = "worker"
+    TELLING = "telling"  # an address that does not answer
+    OTHER = "other"
+
+
 class Role(StrEnum):
     CONTRIBUTOR = "contributor"  # 信息员
     EDITOR = "editor"

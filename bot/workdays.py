@@ -7,8 +7,10 @@ instead would be wrong, and silently so.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -141,6 +143,48 @@ class FixedClock(Clock):
 def office_day(at: datetime, zone: tzinfo) -> date:
     """The office's calendar day at the moment `at`. Raises ValueError for one without a zone."""
     return _aware(at).astimezone(zone).date()
+
+
+@dataclass(frozen=True)
+class Hours:
+    """Hours of every day on the office's clock, `ends` not included; they may span midnight."""
+
+    begins: time
+    ends: time
+
+    @classmethod
+    def of(cls, words: str) -> Hours:
+        """ "22:00-07:00". Raises ValueError."""
+        match = re.fullmatch(r"(\d{1,2}:\d\d)\s*[-–—~至]\s*(\d{1,2}:\d\d)", words.strip())
+        if not match:
+            raise ValueError(words)
+        made = cls(clock_time(match[1]), clock_time(match[2]))
+        if made.begins == made.ends:
+            raise ValueError(words)
+        return made
+
+    def hold(self, at: datetime, zone: tzinfo) -> bool:
+        """Is the moment `at` in them?"""
+        now = _aware(at).astimezone(zone).time()
+        if self.begins < self.ends:
+            return self.begins <= now < self.ends
+        return now >= self.begins or now < self.ends
+
+    def over(self, at: datetime, zone: tzinfo) -> datetime:
+        """When they are over next: `at` itself outside of them."""
+        if not self.hold(at, zone):
+            return at
+        here = _aware(at).astimezone(zone)
+        day = here.date() + timedelta(days=here.time() >= self.ends)
+        return datetime.combine(day, self.ends, zone).astimezone(UTC)
+
+
+def clock_time(words: str) -> time:
+    """ "9:00" or "17:30" as a time of the day. Raises ValueError."""
+    match = re.fullmatch(r"(\d{1,2}):(\d\d)", words.strip())
+    if not match:
+        raise ValueError(words)
+    return time(int(match[1]), int(match[2]))
 
 
 def zone_check(name: str) -> ZoneInfo:

@@ -21,7 +21,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, func, select, update
 
-from bot import audit, catalog, collect, compose, lease, review, schedule
+from bot import audit, catalog, collect, compose, lease, review, schedule, telling
 from bot.db import (
     Instant,
     accounts,
@@ -35,6 +35,7 @@ from bot.db import (
     posts,
     sources,
     store_away,
+    tellings,
     watches,
     workers,
 )
@@ -43,7 +44,8 @@ from bot.deliver import plan, sweeping
 from bot.deliver.engine import Engine
 from bot.errors import GongkaiError
 from bot.language import Say
-from bot.notices import close_notice, open_notice
+from bot.model import NoticeKind
+from bot.notices import close_kind, close_notice, open_notice
 from bot.office import Office
 
 log = logging.getLogger("gongkai")
@@ -102,6 +104,7 @@ class Worker:
             Stage(self._flow, {items, posts, occurrences}),
             Stage(lambda: collect.collect_due(self.office, self.engine.adapters, n), {watches}),
             Stage(self._check_accounts, {accounts}),
+            Stage(self._tell_people, {notices, tellings}),
         ]
 
     async def _loop(self, stop: asyncio.Event, stage: Stage) -> None:
@@ -215,6 +218,10 @@ class Worker:
     async def _check_accounts(self) -> int:
         return await account_stage.check_due(self.office, self.engine.adapters)
 
+    async def _tell_people(self, gather: timedelta = telling.GATHER) -> int:
+        await self._thread(telling.look_at_turns, self.office)
+        return await telling.tell_due(self.office, gather)
+
     # ------------------------------------------------------------ ticks
 
     def _ticks(self) -> Any:
@@ -226,6 +233,7 @@ class Worker:
         ticks.add_job(self._tick, "interval", [self._seal], seconds=1, **often)
         ticks.add_job(self._tick, "interval", [self._plan_schedules], seconds=10, **often)
         ticks.add_job(self._tick, "interval", [self._remind], hours=1, **often)
+        ticks.add_job(self._tick, "interval", [self._look_around], seconds=60, **often)
         ticks.add_job(self._tick, "cron", [self._anchor], hour=0, minute=5, **often)
         ticks.start()
         return ticks
@@ -259,6 +267,9 @@ class Worker:
     def _remind(self) -> None:
         catalog.remind(self.office)
 
+    def _look_around(self) -> None:
+        telling.look_around(self.office)
+
     def _plan_schedules(self) -> None:
         wrong = schedule.plan_ahead(self.office)
         if not wrong and not self._schedules_told:
@@ -289,14 +300,12 @@ class Worker:
             sweeping.recover(conn, now, dead)
             lease.let_go(conn, [t for t in metadata.tables.values() if "lease" in t.c], now, dead)
             conn.execute(update(workers).where(workers.c.id.in_(dead)).values(stopped_at=now))
-            old = notices.c.key.startswith("worker:"), notices.c.closed_at.is_(None)
-            conn.execute(
-                update(notices).where(*old).values(closed_at=now)
-            )  # told anew, if it lasts
+            close_kind(conn, now, NoticeKind.WORKER)  # told anew, if it lasts
             row = {"id": self.id, "host": socket.gethostname(), "pid": os.getpid()}
             insert_missing(conn, workers, [{**row, "started_at": now, "beat_at": now}])
         self._plan_schedules()
         self._remind()
+        self._look_around()
 
     def _leave(self) -> None:
         _LIVING.discard(self.id)
@@ -317,6 +326,7 @@ class Worker:
             self._flow,
             self.engine.step,
             lambda: collect.collect_due(self.office, self.engine.adapters, 100),
+            lambda: self._tell_people(timedelta(0)),
         ]
         try:
             while sum([await self._turn(act, 0) for act in acts]):

@@ -82,6 +82,8 @@ def test_help_and_version_need_no_office(tmp_path: Path) -> None:
         "queue",
         "hold",
         "resume",
+        "schedule",
+        "notices",
         "replies",
         "erase",
         "account",

@@ -641,7 +641,7 @@ def test_silence_is_told_once_and_ends_with_the_first_answer(square: Square) -> 
     for _ in range(3):
         square.poll(3600)
     (notice,) = square.notices()
-    assert notice.startswith("微博的评论连续 3 次没有采到：公开栏的回答不完整")
+    assert notice.startswith("微博的评论连续 5 次没有采到：公开栏的回答不完整")
     assert square.watched()["failures"] == 5
     square.poll(3600)
     assert square.notices() == []
@@ -656,7 +656,7 @@ def test_a_post_that_alone_is_silent_has_its_own_notice(square: Square) -> None:
     for _ in range(4):
         square.poll(3600)
     (notice,) = square.notices()
-    assert notice.startswith("“公告 2”在微博的评论连续 3 次没有采到")
+    assert notice.startswith("“公告 2”在微博的评论连续 4 次没有采到")
 
 
 @once

@@ -16,10 +16,10 @@ ROOMS = {
     "words": "model errors language text screen workdays",
     "ground": "config db lease audit outside erasures secrets people media office search notices migrations "
     "templates export",
-    "edge": "adapters sources",
+    "edge": "adapters sources courier",
     "voice": "speaking",  # makes an account's adapter for those who may call it
     "flow": "catalog compose review deliver collect respond report",
-    "drivers": "schedule worker backup",
+    "drivers": "schedule worker backup telling",
     "doors": "cli web demo __main__",
 }
 SEES = {

@@ -28,7 +28,7 @@ from bot.errors import ConfigError, Conflict
 from bot.language import Say
 from bot.model import Entry, HoldScope, ItemState, PostState
 from bot.office import Office
-from bot.schedule import DONE, EMPTY, MISSED, PLANNED, SKIPPED
+from bot.schedule import DONE, EMPTY, MISSED, PLANNED, SKIPPED, firing
 from bot.workdays import FixedClock, UnknownYear
 from tests import builders, offices
 from tests.offices import both, pytest_generate_tests, rows, told, url  # noqa: F401
@@ -177,7 +177,7 @@ def test_several_rules_are_one_row_of_times(desk: Desk) -> None:
 def test_working_days_follow_the_announced_exchange_of_days(desk: Desk) -> None:
     """2026: 1 to 7 October off, Saturday the 10th worked in exchange."""
     after = office_time("2026-09-29T18:00")
-    found = desk.next('hour = "17"', 6, after, workdays_only="true")
+    found = desk.next('hour = "17"', 6, after, days='"workdays"')
     assert found == [
         "09-30 17:00",
         "10-08 17:00",
@@ -190,7 +190,7 @@ def test_working_days_follow_the_announced_exchange_of_days(desk: Desk) -> None:
 
 
 def test_a_year_nobody_announced_is_an_error_and_no_guess(desk: Desk) -> None:
-    rule = desk.rule('hour = "17"', workdays_only="true")
+    rule = desk.rule('hour = "17"', days='"workdays"')
     found = schedule.times(desk.office, rule, office_time("2031-03-03T18:00"))
     with pytest.raises(UnknownYear, match="2031"):
         next(found)
@@ -200,7 +200,7 @@ def test_a_year_nobody_announced_is_an_error_and_no_guess(desk: Desk) -> None:
 def test_upcoming_times_say_why_they_are_fewer(desk: Desk) -> None:
     last = max(_announced()) + 1
     eve = office_time(f"{last - 1}-12-29T18:00")
-    rule = desk.rule('hour = "17"', workdays_only="true")
+    rule = desk.rule('hour = "17"', days='"workdays"')
     found, why = schedule.upcoming(desk.office, rule, eve)
     assert len(found) < 5
     assert str(last) in str(why)
@@ -405,7 +405,7 @@ def test_an_unannounced_year_stops_only_what_lies_in_it(desk: Desk, clock: Fixed
     last = max(_announced())
     clock.set(office_time(f"{last}-12-30T09:00"))
     desk.write("slots", SLOTS.replace('"8"', '"17"') + "\n")
-    desk.write("work", "workdays_only = true\n" + SLOTS.replace('"8"', '"17"'))
+    desk.write("work", 'days = "workdays"\n' + SLOTS.replace('"8"', '"17"'))
     worked = [d for d in (30, 31) if desk.office.calendar.is_workday(date(last, 12, d))]
     clock.set(office_time(f"{last}-12-31T09:00"))
     (said,) = desk.plan()
@@ -420,7 +420,7 @@ def test_the_last_occurrence_of_an_announced_year_still_takes_place(
     last = max(_announced())
     eve = max(d for d in range(20, 32) if desk.office.calendar.is_workday(date(last, 12, d)))
     clock.set(office_time(f"{last}-12-{eve}T16:00"))
-    desk.write("work", "workdays_only = true\n" + SLOTS.replace('"8"', '"17"'))
+    desk.write("work", 'days = "workdays"\n' + SLOTS.replace('"8"', '"17"'))
     desk.plan()
     clock.move(3600)
     assert desk.fire() == 1
@@ -706,5 +706,5 @@ def test_two_workers_plan_and_fire_an_occurrence_once(desk: Desk) -> None:
         pytest.raises(Conflict, match="别处"),
         conn.begin_nested(),
     ):
-        schedule._fire(desk.office, conn, desk.now(), slow)
+        firing._fire(desk.office, conn, desk.now(), slow)
     assert len(rows(desk.office, posts)) == 1

@@ -355,7 +355,8 @@ class Mastodon(Adapter):
     async def _thread(self, root_id: str, walk: Mapping[str, str]) -> ReplyPage:
         """`walk`: ids still to be asked, and the count so far; empty at the start."""
         ask = walk["ask"].split(",") if walk else [root_id]
-        counted = [int(walk["total"])] if walk else [await self._count(root_id)]
+        root: Json = {} if walk else await self._root(root_id)
+        counted = [int(walk["total"]) if walk else _direct(root)]
         rest, found, whole = ask[AT_ONCE:], [], True
         for remote_id in ask[:AT_ONCE]:
             below, now = await self._below(remote_id)
@@ -370,13 +371,16 @@ class Mastodon(Adapter):
             total=sum(counted),
             complete=whole and more is None,
             why_partial="" if whole else str(Say("平台一次最多给 {n} 条", n=THREAD)),
+            likes=_counted(root, "favourites_count"),
+            reposts=_counted(root, "reblogs_count"),
         )
 
-    async def _count(self, root_id: str) -> int:
+    async def _root(self, root_id: str) -> Json:
         answer = await self._ask(_status(root_id))
         if _is_gone(answer):
             raise Refused("原文在 {host} 上已不在", host=self._host)
-        return _direct(await self._value(answer))
+        found = await self._value(answer)
+        return found if isinstance(found, dict) else {}
 
     async def _below(self, remote_id: str) -> tuple[list[Json], datetime]:
         """What the server lists under a post; nothing where that has just gone."""
@@ -663,8 +667,12 @@ def _missing(me: Json, seen: int) -> str:
 
 
 def _direct(status: Any) -> int:
-    count = status.get("replies_count") if isinstance(status, dict) else None
-    return count if isinstance(count, int) else 0
+    return (_counted(status, "replies_count") if isinstance(status, dict) else None) or 0
+
+
+def _counted(status: Json, name: str) -> int | None:
+    count = status.get(name)
+    return count if isinstance(count, int) else None
 
 
 def _unlisted(below: list[Json], remote_id: str) -> list[str]:

@@ -117,7 +117,7 @@ def _begins_as(
         return ItemState.NEW, Say("一次多出的条目过多")
     if not first and entry.published and now - entry.published > part.max_age:
         return ItemState.NEW, Say("发布日期较早")
-    if not part.draft:
+    if not part.of_column(entry.column).draft:
         return ItemState.NEW, NOT_DRAFTED
     return ItemState.NEW, None
 

@@ -15,9 +15,11 @@ from bot.cli import (
     content,
     delivery,
     entries,
+    notices,
     office,
     persons,
     reading,
+    schedules,
     signing,
     sources,
     templated,
@@ -63,6 +65,20 @@ def main(context: click.Context, path: str, lang: str | None) -> None:
         use(lang)
 
 
-for module in (office, reading, entries, sources, content, templated, signing, delivery, persons):
+MODULES = (
+    office,
+    reading,
+    entries,
+    sources,
+    content,
+    templated,
+    signing,
+    schedules,
+    delivery,
+    notices,
+    persons,
+)
+
+for module in MODULES:
     for command in module.COMMANDS:
         main.add_command(command)

@@ -82,6 +82,18 @@ def acting(command: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+def alone(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Of a group: runs only where no sub-command follows."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        if click.get_current_context().invoked_subcommand is None:
+            return command(*args, **kwargs)
+        return None
+
+    return run
+
+
 def _actor(office: Office, login: str, password_file: str | None) -> Actor:
     from bot import people
     from bot.errors import NotAllowed

@@ -27,11 +27,13 @@ def account_list(office: Office, json_: bool) -> None:
     from sqlalchemy import select
 
     from bot.db import accounts
+    from bot.telling.standing import idle_accounts
 
     secret = {"credential"}
     with office.db.read() as conn:
         rows = conn.execute(select(*(c for c in accounts.c if c.name not in secret))).mappings()
-        found = list(rows.all())
+        idle = {row["id"]: row["since"] for row in idle_accounts(office, conn)}
+        found = [{**row, "idle_since": idle.get(row["id"])} for row in rows.all()]
     show(
         found,
         json_,
@@ -41,6 +43,7 @@ def account_list(office: Office, json_: bool) -> None:
             "state": "状态",
             "identity_name": "身份",
             "token_ends": "凭据至",
+            "idle_since": "最近更新",
             "broken": "原因",
         },
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli.base import acting, as_json, show, writing
+from bot.cli.base import acting, alone, as_json, say, show, writing
 
 if TYPE_CHECKING:
     from bot.model import Actor
@@ -52,7 +52,7 @@ def zone_of(context: click.Context) -> Any:
     return load(path).tz if path.exists() else ZoneInfo("Asia/Shanghai")
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option("--post", type=int, default=None, help="某一稿件")
 @click.option("--account", default="", help="某一账号")
 @click.option("--search", "words", default="")
@@ -61,14 +61,61 @@ def zone_of(context: click.Context) -> Any:
 @click.option("--xlsx", type=click.Path(dir_okay=False), help="导出 XLSX")
 @click.option("--jsonl", type=click.Path(dir_okay=False), help="导出 JSON Lines")
 @click.option("--coverage", is_flag=True, help="采集到多少")
+@click.option("--counts", is_flag=True, help="赞、转、评随时间 likes, reposts, replies over time")
 @click.option("--limit", default=50)
 @as_json
+@alone
 @acting
 def replies(office: Office, actor: Actor, **asked: Any) -> None:
     """评论；导出记入留痕 public replies, with their versions and marks; an export is on record."""
     from bot.cli.replying import replies as run
 
     run(office, actor, **asked)
+
+
+@replies.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@click.option("--account", "key", required=True, help="人工登记的账号")
+@click.option("--column", "columns", multiple=True, help="text=诉求详情：指明哪一列是什么")
+@as_json
+@acting
+def replies_import(
+    office: Office, actor: Actor, file: str, key: str, columns: tuple[str, ...], json_: bool
+) -> None:
+    """导入别处来的留言（12345、县长信箱、来信），CSV 或 XLSX messages that came elsewhere."""
+    from pathlib import Path
+
+    from bot import collect
+    from bot.cli.replying import taken, told
+
+    with writing(office) as (conn, now):
+        made = collect.import_file(office, conn, now, actor, key, Path(file), told(columns))
+    taken(made, json_)
+
+
+@replies.command("add")
+@click.option("--account", "key", required=True, help="人工登记的账号")
+@click.option("--text", required=True, help="- 读标准输入")
+@click.option("--at", default=None, help="何时；缺省为现在")
+@click.option("--author", default=None, help="何人")
+@click.option("--id", "id_", default=None, help="对方的编号")
+@click.option("--title", default=None)
+@click.option("--url", default=None)
+@click.option("--post", type=int, default=None, help="所说的稿件")
+@as_json
+@acting
+def replies_add(
+    office: Office, actor: Actor, key: str, text: str, id_: str | None, json_: bool, **more: Any
+) -> None:
+    """登记一条别处来的留言 enter one message by hand."""
+    import sys
+
+    from bot import collect
+
+    words = sys.stdin.read() if text == "-" else text
+    with writing(office) as (conn, now):
+        made = collect.add(office, conn, now, actor, key, text=words, id=id_, **more)
+    say({"reply": made}, json_, f"#{made}")
 
 
 @click.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -12,10 +12,12 @@ from typing import Any
 import click
 
 from bot import collect
-from bot.cli.base import reading_units, show
+from bot.cli.base import reading_units, say, show
 from bot.collect import exporting
+from bot.collect.importing import Imported
 from bot.deliver.accounts import by_key
 from bot.errors import Invalid
+from bot.language import Say
 from bot.model import Actor
 from bot.office import Office
 
@@ -35,6 +37,9 @@ def replies(office: Office, actor: Actor, **asked: Any) -> None:
         units = reading_units(office, actor, conn)
         if asked["coverage"]:
             _coverage(conn, asked["post"], asked["json_"])
+            return
+        if asked["counts"]:
+            _counts(conn, asked["post"], units, asked["json_"])
             return
         account = by_key(conn, asked["account"])["id"] if asked["account"] else None
         filters = {k: asked[k] for k in ("post", "words", "state")} | {"account": account}
@@ -62,6 +67,38 @@ def _export(
     ):
         shutil.copyfileobj(found, out)
     click.echo(file)
+
+
+def _counts(conn: Any, post: int | None, units: set[int], json_: bool) -> None:
+    if post is None:
+        raise Invalid("看赞、转、评请指明稿件：--post 12 --counts")
+    columns = {"account": "账号", "at": "时间", "likes": "赞", "reposts": "转", "replies": "评"}
+    show(collect.over_time(conn, post, units), json_, columns)
+
+
+def told(columns: Sequence[str]) -> dict[str, str]:
+    """--column text=诉求详情 …"""
+    pairs = [one.partition("=") for one in columns]
+    if any(not (name and mark and head) for name, mark, head in pairs):
+        raise Invalid("--column 写作 text=诉求详情")
+    return {name.strip(): head.strip() for name, _, head in pairs}
+
+
+def taken(made: Imported, json_: bool) -> None:
+    """What an import did, and by which columns."""
+    used = "，".join(f"{name}={head}" for name, head in made.names.items())
+    lines = [
+        Say(
+            "读到 {rows} 条，新增 {new} 条，内容有变 {changed} 条",
+            rows=made.rows,
+            new=made.new,
+            changed=made.changed,
+        ),
+        Say("用到的列：{used}", used=used),
+    ]
+    if made.unused:
+        lines.append(Say("没有用的列：{unused}", unused="、".join(made.unused)))
+    say(asdict(made), json_, "\n".join(map(str, lines)))
 
 
 def _coverage(conn: Any, post: int | None, json_: bool) -> None:

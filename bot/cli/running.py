@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 import click
 from sqlalchemy import select, update
 
-from bot import catalog, review, schedule, templates
+from bot import catalog, review, schedule, telling, templates
 from bot.config import Config
 from bot.db import accounts as account_rows
 from bot.db import notices, units
 from bot.deliver import accounts, queue
 from bot.errors import GongkaiError
 from bot.language import Say
+from bot.notices import no_turn
 from bot.office import Office
 from bot.speaking import Adapters
 from bot.worker import Worker
@@ -80,6 +81,8 @@ def examine(office: Office) -> dict[str, Any]:
     with office.db.read() as conn:
         now = office.db.now(conn)
         faults = [str(say) for say in review.unfillable(conn, office.config)]
+        faults += [str(say) for say in telling.strangers(office, conn)]
+        idle = [str(say) for say in telling.idle(office, conn, now)]
     faults += [str(wrong) for one in made for wrong in one.strangers()]
     found = [schedule.upcoming(office, one, now) for one in schedules]
     faults += sorted({str(unknown) for _, unknown in found if unknown is not None})
@@ -95,8 +98,9 @@ def examine(office: Office) -> dict[str, Any]:
     )
     lines = [str(counted)]
     lines += [f"{p['schedule']}: {'，'.join(p['next']) or '—'}" for p in planned]
+    lines += [f"* {said}" for said in idle]
     lines += [f"! {fault}" for fault in faults]
-    return {"faults": faults, "schedules": planned, "lines": lines}
+    return {"faults": faults, "idle": idle, "schedules": planned, "lines": lines}
 
 
 def _times(office: Office, one: schedule.Schedule, found: list[datetime]) -> dict[str, Any]:
@@ -227,7 +231,7 @@ def _needs_person(office: Office) -> bool:
     with office.db.read() as conn:
         everyone = set(conn.execute(select(units.c.id)).scalars())
         lasts = select(notices.c.id).where(
-            notices.c.closed_at.is_(None), notices.c.key.not_like("baseline:%")
+            notices.c.closed_at.is_(None), notices.c.key.not_like("baseline:%"), no_turn()
         )
         return bool(queue.counts(conn, everyone)["person"] or conn.execute(lasts.limit(1)).first())
 

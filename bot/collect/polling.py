@@ -1,4 +1,4 @@
-"""Polling: which watches are due, the pages of their walks, what a failure means.
+"""Polling: which watches are due, and the pages of their walks.
 
 A walk goes from page to page. A full one begins at the start and, where the platform listed all
 there is, is whole: only that one tells what is missing. Between full walks a walk begins where the
@@ -21,16 +21,16 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, select, update
 
 from bot import lease
-from bot.collect import sparing
+from bot.collect import counting, faults, pace, sparing
 from bot.collect.erasing import erase_taken_back
 from bot.collect.intake import Scope, miss, take_in
 from bot.collect.log import SILENT
 from bot.config import CollectPart
 from bot.db import accounts, deliveries, posts, replies, store_away, watches
-from bot.errors import AccountBroken, AdapterError, GongkaiError, Later, Refused, Unsupported
+from bot.errors import AccountBroken, AdapterError, Refused, Unsupported
 from bot.language import Say
 from bot.model import AccountState, Receipt, ReplyPage, WatchState
-from bot.notices import close_notice, open_notice
+from bot.notices import close_notice
 from bot.office import Office
 from bot.speaking import Adapters, mark_broken
 
@@ -95,7 +95,9 @@ def _context(ids: Sequence[int]) -> Any:
             deliveries.c.url,
             deliveries.c.post_id,
             posts.c.title,
+            posts.c.kind,
             accounts.c.identity,
+            accounts.c.key.label("account_key"),
             accounts.c.unit_id,
             accounts.c.name,
             accounts.c.host,
@@ -176,7 +178,10 @@ class _Turn:
             scope = Scope(row["account_id"], row["identity"], row["remote_id"] or "")
             new = take_in(conn, now, scope, page.replies)
             erase_taken_back(self.office, conn, now, scope, page.replies)
+            counting.keep(conn, now, row["delivery_id"], page)
             values = _seen(now, page) | {"seen": watches.c.seen + new}
+            if new:
+                values["lively_at"] = now
             kind = Kind.PART if walk.kind is Kind.FULL and page.why_partial else walk.kind
             if page.cursor is None or page.cursor == walk.cursor:
                 self._end(conn, now, row, Walk(kind, walk.began, walk.cursor), page, values)
@@ -208,12 +213,30 @@ class _Turn:
         if walk.kind is not Kind.SINCE:
             values["walk_began"] = walk.began
         config = self.office.config.collect
-        wait = sparing.every(config, row, now) or _every(config, row, now)
-        due: datetime | None = now + wait
+        due: datetime | None = self._next(conn, now, row, values)
         if walk.kind is not Kind.SINCE and _over(config, row, walk.began):
             values["state"], due = WatchState.CLOSED, None
         lease.settle(conn, watches, row, due, **values)
         close_notice(conn, now, f"watch:{row['id']}", f"collect:{row['account_id']}")
+
+    def _next(
+        self, conn: Connection, now: datetime, row: RowMapping, values: dict[str, Any]
+    ) -> datetime:
+        """When it is read next; a last time when its days are over."""
+        config = self.office.config
+        part = config.accounts.get(row["account_key"])
+        lively = values.get("lively_at") or self._lively(conn, row)
+        spare = sparing.every(config.collect, row, now)
+        wished = spare or pace.wish(config.collect, row, lively, now)
+        values["pace"] = max(1, int(wished.total_seconds()))
+        at = now + pace.within(conn, row, wished, part.reads_per_hour if part else 0)
+        end = pace.ends(config.collect, row)
+        return at if end is None or now >= end else min(at, end)
+
+    def _lively(self, conn: Connection, row: RowMapping) -> datetime | None:
+        """Kept by an earlier page of this walk, or by an earlier walk."""
+        query = select(watches.c.lively_at).where(watches.c.id == row["id"])
+        return conn.execute(query).scalar()
 
     # ------------------------------------------------------------ what went wrong
 
@@ -224,7 +247,7 @@ class _Turn:
             _still_ours(conn, row, now)
             count = select(watches.c.failures).where(watches.c.id == row["id"])
             failures = conn.execute(count).scalar_one() + 1
-            at, said = now + _wait(error, failures), _said(error, row)
+            at, said = now + faults.wait(error, failures), faults.said(error, row)
             values = {"failures": failures, "error": said.json(), "polled_at": now}
             if isinstance(error, Refused):  # perhaps the cursor: begin anew
                 values |= {"cursor": None, "walk": ""}
@@ -237,8 +260,8 @@ class _Turn:
                 mark_broken(conn, now, row["account_id"], said)
                 return now
             if failures >= SILENT:
-                _tell(conn, now, row, failures, said)
-            return _spread(conn, row, error, at)
+                faults.tell(conn, now, row, failures, said)
+            return faults.spread(conn, row, error, at)
 
     def _put_off(self, rows: Sequence[RowMapping], until: datetime) -> None:
         with self.office.db.write() as conn:
@@ -296,65 +319,6 @@ def _walk_of(config: CollectPart, row: RowMapping, now: datetime) -> Walk:
 
 
 def _over(config: CollectPart, row: RowMapping, at: datetime) -> bool:
-    """Is a watch under a delivery past its days? One of an account has no end."""
-    ends = row["closes_at"] or row["opened_at"] + timedelta(days=config.days)
-    return row["delivery_id"] is not None and at >= ends
-
-
-def _every(config: CollectPart, row: RowMapping, now: datetime) -> timedelta:
-    young = row["delivery_id"] is not None and now < row["opened_at"] + config.fresh_for
-    return config.fresh if young else config.every
-
-
-def _wait(error: Exception, failures: int) -> timedelta:
-    """The platform's own wait, else a growing one."""
-    if isinstance(error, AccountBroken):
-        return timedelta(0)  # at once when it is mended
-    after = error.after if isinstance(error, Later) else None
-    if after is not None:
-        return max(after, lease.BACKOFF[0])
-    return lease.BACKOFF[min(failures, len(lease.BACKOFF) - 1)]
-
-
-# ---------------------------------------------------------------- who else
-
-
-def _said(error: Exception, row: RowMapping) -> Say:
-    if isinstance(error, GongkaiError):
-        return error.say
-    if isinstance(error, TimeoutError):
-        return Say("平台 {n} 秒没有回音", n=row["timeout"] or 30)
-    return Say("采集出错（{kind}）", kind=type(error).__name__)
-
-
-def _tell(conn: Connection, now: datetime, row: RowMapping, failures: int, why: Say) -> None:
-    """One notice an account while none of its watches hears anything; else one for this watch."""
-    since = row["ok_at"] or row["opened_at"]
-    heard = watches.c.account_id == row["account_id"], watches.c.ok_at > since
-    values = {"account": row["name"], "n": failures, "why": why}
-    if row["delivery_id"] is None or not conn.execute(select(watches.c.id).where(*heard)).first():
-        said = Say("{account}的评论连续 {n} 次没有采到：{why}", **values)
-        key = f"collect:{row['account_id']}"
-        open_notice(conn, now, key, said, row["unit_id"], "/accounts")
-        return
-    said = Say("“{title}”在{account}的评论连续 {n} 次没有采到：{why}", title=row["title"], **values)
-    open_notice(conn, now, f"watch:{row['id']}", said, row["unit_id"], f"/posts/{row['post_id']}")
-
-
-def _spread(conn: Connection, row: RowMapping, error: Exception, at: datetime) -> datetime | None:
-    """Where the account or its host must wait, so must what else would be read there."""
-    if isinstance(error, TimeoutError):
-        return at
-    if not isinstance(error, Later) or error.scope == "delivery":
-        return None
-    whose = accounts.c.id == row["account_id"]
-    if error.scope == "host" and row["host"]:
-        whose = accounts.c.host == row["host"]
-    others = (
-        watches.c.account_id.in_(select(accounts.c.id).where(whose)),
-        watches.c.state == WatchState.OPEN,
-        watches.c.lease.is_(None),
-        watches.c.due_at < at,
-    )
-    conn.execute(update(watches).where(*others).values(due_at=at))
-    return at
+    """Is a watch under a delivery past its days?"""
+    end = pace.ends(config, row)
+    return end is not None and at >= end

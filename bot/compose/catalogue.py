@@ -41,7 +41,7 @@ def compose_due(office: Office, n: int = 50) -> int:
 
 
 def _compose_claimed(office: Office, conn: Connection, now: datetime, row: RowMapping) -> None:
-    if strangers := _unconnected(office, conn, row["source_id"]):
+    if strangers := _unconnected(office, conn, row):
         said = Say("等账号 {names} 连接后成稿", names="、".join(strangers))
         again = min(max(AGAIN, (now - row["seen_at"]) / 10), SELDOM)
         lease.settle(conn, items, row, now + again, waits=said.json())
@@ -60,11 +60,12 @@ def _compose_claimed(office: Office, conn: Connection, now: datetime, row: RowMa
         raise Conflict("条目 {id} 已由别处处理", id=row["id"])
 
 
-def _unconnected(office: Office, conn: Connection, source_id: int) -> list[str]:
-    """A source's accounts whose identity is not known yet: nothing can be signed for them."""
-    key = conn.execute(select(sources.c.key).where(sources.c.id == source_id)).scalar_one()
+def _unconnected(office: Office, conn: Connection, item: RowMapping) -> list[str]:
+    """An entry's accounts whose identity is not known yet: nothing can be signed for them."""
+    key = conn.execute(select(sources.c.key).where(sources.c.id == item["source_id"])).scalar_one()
     part = office.config.sources.get(key)
-    unknown = accounts.c.key.in_(part.accounts if part else ()), accounts.c.identity == ""
+    wanted = part.of_column(item["column"]).accounts if part else ()
+    unknown = accounts.c.key.in_(wanted), accounts.c.identity == ""
     by_hand = accounts.c.capabilities["by_hand"].as_boolean()
     query = select(accounts.c.name).where(*unknown, by_hand.is_not(True))
     return list(conn.execute(query.order_by(accounts.c.id)).scalars())
@@ -88,6 +89,7 @@ def from_item(
     """
     item = item_of(conn, item_id)
     part = office.config.sources.get(item["source_key"])
+    part = part and part.of_column(item["column"])
     made = load(office, template or (part.template if part else "notice"))
     chosen = list(keys) or list(part.accounts if part else ())
     more = setting(office, conn, now, item["unit_id"])

@@ -24,6 +24,7 @@ from bot import audit, config, lease, people
 from bot.adapters.base import Adapter, adapter_class, names
 from bot.config import AccountPart
 from bot.db import accounts, insert_missing, standings, store_away, units, watches
+from bot.deliver import rhythm
 from bot.deliver.adopting import adopt
 from bot.errors import AccountBroken, AdapterError, ConfigError, Conflict, GongkaiError, NotFound
 from bot.language import Say
@@ -64,7 +65,7 @@ def sync(office: Office, conn: Connection, now: datetime) -> None:
     for key, part in office.config.accounts.items():
         values = declared(office, key, part) | {"unit_id": unit_ids[part.unit]}
         if key not in stand:
-            fresh = {"key": key, "state": AccountState.ACTIVE, "due_at": now}
+            fresh = {"key": key, "state": AccountState.ACTIVE, "due_at": now, "created_at": now}
             conn.execute(insert(accounts).values(**fresh, **values))
         elif changed := {k: v for k, v in values.items() if stand[key][k] != v}:
             if changed.keys() & {"options", "adapter"}:
@@ -137,6 +138,7 @@ def declared(office: Office, key: str, part: AccountPart) -> dict[str, Any]:
         "adapter": part.adapter,
         "name": part.name or kind.label,
         "options": options.model_dump(mode="json"),
+        "rhythm": rhythm.stored(part, office.config.zone),
         "gap_ms": int(part.gap.total_seconds() * 1000),
         "host": urlsplit(str(raw.get("url", ""))).hostname or part.adapter,
         "capabilities": kind.capabilities_of(options).json(),

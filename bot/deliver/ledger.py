@@ -77,6 +77,7 @@ def _context() -> Any:
             accounts.c.state.label("account_state"),
             accounts.c.identity.label("account_identity"),
             accounts.c.gap_ms,
+            accounts.c.rhythm,
             accounts.c.host,
             posts.c.unit_id.label("post_unit_id"),
             posts.c.source_id,

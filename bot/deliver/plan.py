@@ -16,6 +16,7 @@ from sqlalchemy import Connection, RowMapping, select, update
 
 from bot import lease
 from bot.db import accounts, approvals, deliveries, insert_id, lock, posts, renditions
+from bot.deliver.rhythm import Rhythm, place
 from bot.language import Say
 from bot.model import Act, DeliveryState, PostKind, PostState
 from bot.notices import close_notice, open_notice
@@ -30,6 +31,7 @@ def plan_due(office: Office, n: int = 50) -> int:
     """Plan the approved posts whose turn it is; give how many."""
     with office.db.write() as conn:
         now = office.db.now(conn)
+        _one_at_a_time(conn, now)
         rows = lease.claim(
             conn, posts, now, n, posts.c.state == PostState.APPROVED, posts.c.slot == ""
         )
@@ -41,6 +43,13 @@ def plan_due(office: Office, n: int = 50) -> int:
             said = Say("排入队列时内部出错，已停下，请管理员查看日志")
             open_notice(conn, now, f"post:{row['id']}", said, row["unit_id"], f"/posts/{row['id']}")
     return len(rows)
+
+
+def _one_at_a_time(conn: Connection, now: datetime) -> None:
+    """No two workers give the same slot away. Accounts before posts, as attempts lock them."""
+    if lease.look(conn, now, {posts: now})[1]:
+        ids = select(accounts.c.id).where(accounts.c.rhythm.is_not(None))
+        lock(conn, accounts, conn.execute(ids).scalars().all())
 
 
 def _plan(office: Office, conn: Connection, now: datetime, post: RowMapping) -> datetime | None:
@@ -74,11 +83,14 @@ def _plan(office: Office, conn: Connection, now: datetime, post: RowMapping) -> 
 def times_of(
     office: Office, now: datetime, post: RowMapping, approved: RowMapping
 ) -> dict[str, Any]:
-    """When it goes and the latest moment it may: the earlier of the post's own and the sign-off's."""
+    """When it goes and the latest moment it may: the earlier of the post's own and the sign-off's.
+
+    `ends`: the end of what was signed, which nothing that moves it may pass.
+    """
     go_at = max(post["go_at"] or now, approved["begins"] or now)
     late = max(go_at, now) + office.config.deliver.lateness  # signed after its hour: from now on
-    ends = [at for at in (post["latest_at"], approved["ends"], late) if at]
-    return {"go_at": go_at, "latest_at": min(ends)}
+    ends = [at for at in (post["latest_at"], approved["ends"]) if at]
+    return {"go_at": go_at, "latest_at": min([late, *ends]), "ends": min(ends, default=None)}
 
 
 def _plan_publish(
@@ -90,6 +102,7 @@ def _plan_publish(
     times: dict[str, Any],
 ) -> datetime | None:
     published, edits = _stand(conn, post["id"])
+    rhythms = _rhythms(conn, wanted)
     unclear = {r["account_id"] for r in [*published.values(), *edits] if r["state"] in UNCLEAR}
     outdated = [r for r in edits if r["revision_id"] != post["revision_id"]]
     _drop(conn, now, outdated, Say("已有更新的版本，这次修改不再做"))
@@ -98,13 +111,62 @@ def _plan_publish(
         account = rendition["account_id"]
         row = published.pop((account, rendition["part"]), None)
         if account not in unclear:
-            due = _first_due(office, rendition, times["go_at"])
-            values = _pointed(now, post, rendition, times, before.get(account)) | {"due_at": due}
+            values = _pointed(now, post, rendition, times, before.get(account))
+            values |= {"due_at": _first_due(office, rendition, times["go_at"])}
+            if account in rhythms and _is_new(row, rendition):
+                values |= _placed(office, conn, post, rendition, times, rhythms[account])
             before[account] = _publish(conn, now, row, rendition, values)
+            if values["due_at"] is None:
+                _no_room(conn, now, before[account], Say.of(values["reason"]))
     left = [row for row in published.values() if row["account_id"] not in unclear]
     _drop(conn, now, left, Say("新版本不再包含这一条"))
     _still_there(conn, now, post, left)
     return now + office.config.deliver.looks[0] if unclear else None
+
+
+def _is_new(row: RowMapping | None, rendition: RowMapping) -> bool:
+    """It has no time on this account yet, or another revision had."""
+    if row is None:
+        return True
+    return row["state"] in UNSENT and row["revision_id"] != rendition["revision_id"]
+
+
+def _rhythms(conn: Connection, wanted: Sequence[RowMapping]) -> dict[int, Rhythm]:
+    """Of the accounts that have one."""
+    ids = {rendition["account_id"] for rendition in wanted}
+    query = select(accounts.c.id, accounts.c.rhythm).where(accounts.c.id.in_(ids))
+    return {account: Rhythm.of(said) for account, said in conn.execute(query) if said}
+
+
+def _placed(
+    office: Office,
+    conn: Connection,
+    post: RowMapping,
+    rendition: RowMapping,
+    times: dict[str, Any],
+    rhythm: Rhythm,
+) -> dict[str, Any]:
+    """Its time on an account that has hours of its own, never past what was signed."""
+    go_at, last = times["go_at"], times["ends"]
+    at = place(conn, rhythm, rendition["account_id"], post, go_at)
+    if at == go_at:
+        return {}
+    if at is None or (last is not None and at > last):
+        said = Say("账号的静默时段或时段已满，下一个可用时段不在签发的时段内；由人决定何时发")
+        return {"due_at": None, "reason": said.json()}
+    latest = at + office.config.deliver.lateness
+    said = Say("排到账号的发布时段 {at}", at=f"{at.astimezone(rhythm.zone):%m-%d %H:%M}")
+    return {
+        "go_at": at,
+        "latest_at": min(latest, last or latest),
+        "due_at": _first_due(office, rendition, at),
+        "reason": said.json(),
+    }
+
+
+def _no_room(conn: Connection, now: datetime, delivery: int, said: Say) -> None:
+    """No unit is named: its row may be locked by a hold that waits for these deliveries."""
+    open_notice(conn, now, f"delivery:{delivery}", said, None, f"/queue/{delivery}")
 
 
 def _stand(
@@ -152,6 +214,7 @@ def _pointed(
         "staged": None,
         "reason": None,
         "was_held": False,
+        "insists": False,
         "tries": 0,
         "waits": 0,
         "looks": 0,
@@ -159,7 +222,8 @@ def _pointed(
         "changed_at": now,
         "lease": None,  # an upload of what stood here before ends unheard
         "leased_until": None,
-        **times,
+        "go_at": times["go_at"],
+        "latest_at": times["latest_at"],
     }
 
 

@@ -187,7 +187,7 @@ def _row_waits(conn: Connection, now: datetime, row: RowMapping) -> Say | None:
         if before != S.SENT:
             return Say("等前一条发出")
     if row["go_at"] > now:
-        return Say("等到计划时间")
+        return Say.of(row["reason"]) if row["reason"] else Say("等到计划时间")
     if row["due_at"] and row["due_at"] > now:
         reason = Say.of(row["reason"]) if row["reason"] else Say("稍后再发")
         return reason
@@ -257,7 +257,7 @@ def retry(
     """
     row = _for(conn, actor, delivery_id, S.READY, S.FAILED, S.MISSED, S.CANCELLED)
     times = within_window(office, conn, now, row, at)
-    _set(conn, now, actor, row, "delivery.retry", **_again(times))
+    _set(conn, now, actor, row, "delivery.retry", **_again(times), insists=True)
 
 
 def within_window(
@@ -345,7 +345,7 @@ def confirm_absent(
     """A person vouches that it never arrived: it goes again, now or at `at`, ordinary checks kept."""
     row = _for(conn, actor, delivery_id, S.UNCERTAIN)
     times = within_window(office, conn, now, row, at)
-    _set(conn, now, actor, row, "delivery.absent", **_again(times))
+    _set(conn, now, actor, row, "delivery.absent", **_again(times), insists=True)
     _end_open(conn, now, row, Outcome.ABSENT, Say("{who}核对确认未发出", who=actor.name), None)
 
 

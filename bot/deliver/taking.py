@@ -50,6 +50,7 @@ from bot.db import (
 )
 from bot.deliver import holds
 from bot.deliver.ledger import Begun, Ready, able, budget, context, outgoing_of, tell
+from bot.deliver.rhythm import quiet_until
 from bot.errors import GongkaiError
 from bot.language import Say
 from bot.model import (
@@ -374,7 +375,8 @@ def _glimpse(row: RowMapping) -> tuple[Any, ...]:
 
 def _in_time(row: RowMapping, now: datetime, standing: holds.Standing) -> bool:
     begun = row["begins"] is None or row["begins"] <= now
-    return begun and not _too_late(row, now) and not standing.stops(row)
+    stopped = _too_late(row, now) or standing.stops(row) or quiet_until(row, now) is not None
+    return begun and not stopped
 
 
 @dataclass(frozen=True)
@@ -401,6 +403,8 @@ def _stands_in_the_way(row: RowMapping, now: datetime, standing: holds.Standing)
         return Stop(Say("未到签发的时段"), row["begins"])
     if _too_late(row, now):
         return Stop(Say("已过最迟时限"), None, S.MISSED, tell=True)
+    if (until := quiet_until(row, now)) and not needs_staging(row, now):
+        return Stop(Say("账号的静默时段，过后再发"), until)
     return None
 
 

@@ -15,7 +15,7 @@ standing  trust in a source, and what the machine composed
 from bot.review.deciding import decide, revoke, submit
 from bot.review.offline import record_offline
 from bot.review.reading import shown, trail, waiting_for, why
-from bot.review.signing import Decision
+from bot.review.signing import Decision, patience
 from bot.review.standing import end_standing, grant_standing, take_drafts, wake_standing
 from bot.review.steps import EMERGENCY_STEPS, may_sign, steps_of, unfillable
 
@@ -26,6 +26,7 @@ __all__ = [
     "end_standing",
     "grant_standing",
     "may_sign",
+    "patience",
     "record_offline",
     "revoke",
     "shown",

@@ -66,7 +66,7 @@ def decide(
     refuse_blocked(revision)
     _refuse_after_refer(conn, revision, word)
     last = step[0] == len(steps_of(office, conn, post)) - 1
-    window = window_of(office, now, post, word.window, last=last)
+    window = window_of(office, conn, now, post, word.window, last=last)
     kind = SignOffKind.EMERGENCY if post["emergency"] else SignOffKind.PERSON
     record(conn, now, actor, post, revision, step, word, kind, window)
     return _onward(office, conn, now, post, revision)
@@ -138,6 +138,7 @@ def revoke(
     values = {"state": PostState.DRAFT, "step": 0, "returned": said.json(), "due_at": None}
     conn.execute(update(posts).where(posts.c.id == post_id).values(changed_at=now, **values))
     close_notice(conn, now, f"refer:{post_id}")
+    open_notice(conn, now, f"returned:{post_id}", said, post["unit_id"], f"/posts/{post_id}")
     audit.write(conn, now, actor, "post.revoke", f"post:{post_id}")
 
 

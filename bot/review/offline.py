@@ -47,7 +47,7 @@ def record_offline(
         raise Conflict("签批单对应的不是当前送审的版本")
     _refuse(revision, actor, signed_by)
     stored = media.take_sheet(office.media, conn, now, sheet, sheet_name)
-    window = window_of(office, now, post, Window())
+    window = window_of(office, conn, now, post, Window())
     word = Decision(Verdict.PASS, digest, str(Say("线下签批，{who}登记", who=actor.name)))
     more = {"signed_by": signed_by.strip(), "sheet": stored}
     for at in list(enumerate(steps_of(office, conn, post)))[post["step"] :]:

@@ -5,14 +5,14 @@ stands once the last step is passed: the one thing deliver believes.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from bot import audit
 from bot.config import Step
-from bot.db import approvals, lock, posts, revisions, signoffs
+from bot.db import accounts, approvals, lock, posts, revisions, signoffs
 from bot.errors import Conflict, Invalid, NotFound
 from bot.language import Say
 from bot.model import Actor, PostState, Severity, SignOffKind, Verdict, Window
@@ -51,7 +51,13 @@ def refuse_blocked(revision: RowMapping) -> None:
 
 
 def window_of(
-    office: Office, now: datetime, post: RowMapping, asked: Window, *, last: bool = True
+    office: Office,
+    conn: Connection,
+    now: datetime,
+    post: RowMapping,
+    asked: Window,
+    *,
+    last: bool = True,
 ) -> Window:
     """The span this sign-off lets it go out in; by default its planned time and its lateness.
 
@@ -60,11 +66,18 @@ def window_of(
     """
     begins = asked.begins or post["go_at"]
     start = max(begins or now, now)
-    lateness = start + office.config.deliver.lateness if last and not post["slot"] else None
+    lateness = start + patience(office, conn, post) if last and not post["slot"] else None
     ends = asked.ends or post["latest_at"] or lateness
     if ends is not None and ends <= start:
         raise Invalid("签发时段已过或没有长度；请改时间后再签")
     return Window(begins, ends)
+
+
+def patience(office: Office, conn: Connection, post: RowMapping) -> timedelta:
+    """How long after its hour a post may go, by default: longer where an account has its own hours."""
+    hours = accounts.c.id.in_(post["accounts"] or []), accounts.c.rhythm.is_not(None)
+    waits = conn.execute(select(accounts.c.id).where(*hours).limit(1)).first()
+    return office.config.deliver.spread if waits else office.config.deliver.lateness
 
 
 def record(

@@ -63,6 +63,7 @@ def _source(office: Office, conn: Connection, key: str) -> tuple[SourcePart, Row
 
 def _bound_to(office: Office, part: SourcePart, columns: Sequence[str]) -> dict[str, Any]:
     """What the trust is in: a change of any of these voids it for a post."""
+    part = _alike(part, columns)
     template = templates.load(office.config.place(office.config.templates), part.template)
     return {
         "template": template.key,
@@ -70,6 +71,16 @@ def _bound_to(office: Office, part: SourcePart, columns: Sequence[str]) -> dict[
         "accounts": sorted(part.accounts),
         "columns": sorted(columns or part.columns),
     }
+
+
+def _alike(part: SourcePart, columns: Sequence[str]) -> SourcePart:
+    """The source as it is for these columns. Raises Invalid where they differ, or are never trusted."""
+    kinds = [part.of_column(column) for column in columns] or [part]
+    if any((one.template, one.accounts) != (kinds[0].template, kinds[0].accounts) for one in kinds):
+        raise Invalid("这些栏目的模板或账号不同，请分别授予")
+    if not all(one.trust for one in kinds):
+        raise Invalid("config.toml 规定这里须逐篇审签（trust = false），不能常设签发")
+    return kinds[0]
 
 
 def end_standing(conn: Connection, now: datetime, actor: Actor, standing_id: int) -> None:
@@ -124,12 +135,18 @@ def _take_draft(office: Office, conn: Connection, now: datetime, post: RowMappin
         return True
     key = conn.execute(select(sources.c.key).where(sources.c.id == post["source_id"])).scalar()
     part = office.config.sources.get(key or "")  # none: a schedule's, or of a key that vanished
+    part = part and part.of_column(_column(conn, post))
     if (part is None or part.submit) and not _blocked(revision_of(conn, post)):
         submit(office, conn, now, MACHINE, post["id"])
     if why_not is not None:
         said = Say("不在常设签发之内：{why}；请按审次办理", why=why_not)
         conn.execute(update(posts).where(posts.c.id == post["id"]).values(returned=said.json()))
     return False
+
+
+def _column(conn: Connection, post: RowMapping) -> str:
+    query = select(items.c.column).where(items.c.id == post["item_id"])
+    return conn.execute(query).scalar() or ""
 
 
 def _blocked(revision: RowMapping) -> bool:
@@ -180,12 +197,19 @@ def _not_covered(
         (may, Say("签发人已无签发权")),
         (revision["template_digest"] == row["template_digest"], Say("模板已改动")),
         (keys == row["accounts"], Say("账号已变动")),
+        (_trusted(office, conn, item), Say("该栏目须逐篇审签")),
         (not row["columns"] or item["column"] in row["columns"], Say("栏目不在范围内")),
         (not _findings_over_note(revision), Say("审查有疑点")),
         (row["day"] != day or row["used"] < row["daily_max"], Say("已到当日上限")),
         (revision["item_revision"] == item["revision"], Say("来源已变动")),
     ]
     return next((why for fine, why in checks if not fine), None)
+
+
+def _trusted(office: Office, conn: Connection, item: RowMapping) -> bool:
+    key = conn.execute(select(sources.c.key).where(sources.c.id == item["source_id"])).scalar_one()
+    part = office.config.sources.get(key)
+    return part is not None and part.of_column(item["column"]).trust
 
 
 def _findings_over_note(revision: RowMapping) -> bool:
@@ -201,7 +225,7 @@ def _sign_standing(
     revision = revision_of(conn, post)
     signer = Actor(row["signer_id"], MACHINE.name, f"standing:{row['id']}")
     word = Decision(Verdict.PASS, revision["digest"], str(Say("常设签发")))
-    window = window_of(office, now, post, Window(ends=None))
+    window = window_of(office, conn, now, post, Window(ends=None))
     steps = steps_of(office, conn, post)
     for number, step in enumerate(steps):
         record(

@@ -120,7 +120,7 @@ def data_for_signing(
             "steps": steps,
             "step": steps[min(post["step"], len(steps) - 1)],
             "last": post["step"] >= len(steps) - 1,
-            "window": _window(office, post),
+            "window": _window(office, conn, post),
             "trail": review.trail(conn, post_id),
             "refusal": _refusal(office, conn, actor, post),
             "may_record": people.may(conn, actor, Right.RECORD, post["unit_id"])
@@ -155,11 +155,11 @@ def _seen_before(conn: Connection, actor: Actor, revision: RowMapping) -> RowMap
     return conn.execute(select(revisions).where(*earlier).order_by(*order)).mappings().first()
 
 
-def _window(office: Office, post: RowMapping) -> Window:
+def _window(office: Office, conn: Connection, post: RowMapping) -> Window:
     """What a sign-off without times of its own lets it go out in (bot.review does the same)."""
     now = office.db.now()
     begins = post["go_at"]
-    ends = post["latest_at"] or max(begins or now, now) + office.config.deliver.lateness
+    ends = post["latest_at"] or max(begins or now, now) + review.patience(office, conn, post)
     return Window(begins, ends)
 
 

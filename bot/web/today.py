@@ -14,6 +14,7 @@ from bot import people
 from bot.db import accounts, deliveries, items, notices, posts, replies, sources
 from bot.deliver import holds, queue
 from bot.model import AccountState, Act, Actor, DeliveryState, ItemState, PostState, SourceState
+from bot.notices import no_turn
 from bot.office import Office
 from bot.web import counts
 from bot.web.lists import Account, squares
@@ -97,7 +98,7 @@ def _sources(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
 def _notices(conn: Connection, scope: set[int]) -> list[RowMapping]:
     """Incidents that stand, the newest first."""
     concern = or_(notices.c.unit_id.is_(None), notices.c.unit_id.in_(scope))
-    query = select(notices).where(notices.c.closed_at.is_(None), concern)
+    query = select(notices).where(notices.c.closed_at.is_(None), concern, no_turn())
     return list(conn.execute(query.order_by(notices.c.opened_at.desc()).limit(8)).mappings())
 
 

@@ -78,6 +78,8 @@ class Status:
     key: str = ""
     token: str = ""
     gone: bool = False
+    likes: int = 0
+    reposts: int = 0
     stored: float = field(default_factory=time.time)
 
     def row(self) -> dict[str, Any]:
@@ -428,6 +430,8 @@ class Mastodon:
             "uri": url,
             "url": url,
             "replies_count": len(s.children),
+            "favourites_count": s.likes,
+            "reblogs_count": s.reposts,
             "content": content(s.text),
             "reblog": self._json(s.reblog) if s.reblog else None,
             "account": self._account(s.account),

@@ -158,9 +158,11 @@ def upgrade() -> None:
         sa.Column("capabilities", JSON, nullable=True),
         sa.Column("credential", sa.Text(), server_default="", nullable=False),
         sa.Column("token_ends", sa.BigInteger(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=True),
         sa.Column("checked_at", sa.BigInteger(), nullable=True),
         sa.Column("host", sa.Text(), server_default="", nullable=False),
         sa.Column("gap_ms", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("rhythm", JSON, nullable=True),
         sa.Column("free_at", sa.BigInteger(), nullable=True),
         sa.Column("due_at", sa.BigInteger(), nullable=True),
         sa.Column("leased_until", sa.BigInteger(), nullable=True),
@@ -241,8 +243,21 @@ def upgrade() -> None:
         sa.Column("link", sa.Text(), server_default="", nullable=False),
         sa.Column("opened_at", sa.BigInteger(), nullable=False),
         sa.Column("closed_at", sa.BigInteger(), nullable=True),
+        sa.Column("due_at", sa.BigInteger(), nullable=True),
+        sa.Column("leased_until", sa.BigInteger(), nullable=True),
+        sa.Column("lease", sa.Text(), nullable=True),
+        sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
         sa.ForeignKeyConstraint(["unit_id"], ["units.id"], name=op.f("fk_notices_unit_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_notices")),
+    )
+    op.create_index("ix_notices_due_at", "notices", ["due_at"], unique=False)
+    op.create_index(
+        "ix_notices_leased_until",
+        "notices",
+        ["leased_until"],
+        unique=False,
+        sqlite_where=sa.text("leased_until is not null"),
+        postgresql_where=sa.text("leased_until is not null"),
     )
     op.create_index(
         "uq_notices_open",
@@ -251,6 +266,15 @@ def upgrade() -> None:
         unique=True,
         sqlite_where=sa.text("closed_at is null"),
         postgresql_where=sa.text("closed_at is null"),
+    )
+    op.create_table(
+        "schedules",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("paused_at", sa.BigInteger(), nullable=True),
+        sa.Column("person_id", ID, nullable=True),
+        sa.Column("reason", sa.Text(), server_default="", nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_schedules_person_id")),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_schedules")),
     )
     op.create_table(
         "sessions",
@@ -366,6 +390,36 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["source_id"], ["sources.id"], name=op.f("fk_standings_source_id")),
         sa.ForeignKeyConstraint(["unit_id"], ["units.id"], name=op.f("fk_standings_unit_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_standings")),
+    )
+    op.create_table(
+        "tellings",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("notice_id", ID, nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), server_default="", nullable=False),
+        sa.Column("planned_at", sa.BigInteger(), nullable=False),
+        sa.Column("told_at", sa.BigInteger(), nullable=True),
+        sa.Column("error", JSON, nullable=True),
+        sa.Column("due_at", sa.BigInteger(), nullable=True),
+        sa.Column("leased_until", sa.BigInteger(), nullable=True),
+        sa.Column("lease", sa.Text(), nullable=True),
+        sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
+        sa.ForeignKeyConstraint(["notice_id"], ["notices.id"], name=op.f("fk_tellings_notice_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tellings")),
+        sa.UniqueConstraint(
+            "notice_id", "address", "kind", name=op.f("uq_tellings_notice_id_address_kind")
+        ),
+    )
+    op.create_index("ix_tellings_address", "tellings", ["address", "state"], unique=False)
+    op.create_index("ix_tellings_due_at", "tellings", ["due_at"], unique=False)
+    op.create_index(
+        "ix_tellings_leased_until",
+        "tellings",
+        ["leased_until"],
+        unique=False,
+        sqlite_where=sa.text("leased_until is not null"),
+        postgresql_where=sa.text("leased_until is not null"),
     )
     op.create_table(
         "items",
@@ -557,6 +611,7 @@ def upgrade() -> None:
         sa.Column("absents", sa.Integer(), server_default="0", nullable=False),
         sa.Column("waits", sa.Integer(), server_default="0", nullable=False),
         sa.Column("was_held", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.Column("insists", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("changed_at", sa.BigInteger(), nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=True),
         sa.Column("leased_until", sa.BigInteger(), nullable=True),
@@ -644,6 +699,18 @@ def upgrade() -> None:
         postgresql_where=sa.text("ended_at is null"),
     )
     op.create_table(
+        "counts",
+        sa.Column("delivery_id", ID, nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("likes", sa.Integer(), nullable=True),
+        sa.Column("reposts", sa.Integer(), nullable=True),
+        sa.Column("replies", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["delivery_id"], ["deliveries.id"], name=op.f("fk_counts_delivery_id")
+        ),
+        sa.PrimaryKeyConstraint("delivery_id", "at", name=op.f("pk_counts")),
+    )
+    op.create_table(
         "replies",
         sa.Column("id", ID, nullable=False),
         sa.Column("account_id", ID, nullable=False),
@@ -699,6 +766,8 @@ def upgrade() -> None:
         sa.Column("closes_at", sa.BigInteger(), nullable=True),
         sa.Column("polled_at", sa.BigInteger(), nullable=True),
         sa.Column("ok_at", sa.BigInteger(), nullable=True),
+        sa.Column("lively_at", sa.BigInteger(), nullable=True),
+        sa.Column("pace", sa.Integer(), server_default="0", nullable=False),
         sa.Column("seen", sa.Integer(), server_default="0", nullable=False),
         sa.Column("total", sa.Integer(), nullable=True),
         sa.Column("partial", sa.Text(), server_default="", nullable=False),

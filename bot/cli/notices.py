@@ -1,0 +1,76 @@
+"""notices: what people are told, and that it reaches them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bot.cli.base import acting, as_json, opened, reading_units, say, show, with_office, writing
+
+if TYPE_CHECKING:
+    from bot.model import Actor
+    from bot.office import Office
+
+COLUMNS = {
+    "id": "编号",
+    "kind": "类别",
+    "opened_at": "自",
+    "closed_at": "至",
+    "told": "已告知",
+    "say": "事由",
+}
+
+
+@click.group(invoke_without_command=True)
+@click.option("--all", "ended", is_flag=True, help="连同已结束的 ended ones too")
+@click.option("--limit", default=50)
+@as_json
+@click.pass_context
+def notices(context: click.Context, ended: bool, limit: int, json_: bool) -> None:
+    """提醒：现在有哪些事 what needs attention, and who was told."""
+    if context.invoked_subcommand is None:
+        _list(opened(context), ended, limit, json_)
+
+
+def _list(office: Office, ended: bool, limit: int, json_: bool) -> None:
+    from bot import notices as ground
+
+    with office.db.read() as conn:
+        rows = ground.listing(conn, reading_units(office, None, conn), ended=ended, limit=limit)
+    show([_shown(row, json_) for row in rows], json_, COLUMNS)
+
+
+def _shown(row: Any, json_: bool) -> dict[str, Any]:
+    from bot.language import Say
+    from bot.notices import kind_of
+
+    kept = {name: row[name] for name in ("id", "key", "opened_at", "closed_at", "told", "link")}
+    words = str(Say.of(row["say"])) if json_ else row["say"]
+    return {**kept, "kind": kind_of(row["key"]), "say": words}
+
+
+@notices.command("done")
+@click.argument("notice_id", type=int)
+@acting
+def notices_done(office: Office, actor: Actor, notice_id: int) -> None:
+    """办结一条系统不会自动结束的提醒 end one that no machine ends."""
+    from bot import notices as ground
+
+    with writing(office) as (conn, now):
+        ground.finish(conn, now, actor, notice_id)
+
+
+@notices.command("test")
+@click.argument("name")
+@as_json
+@with_office
+def notices_test(office: Office, name: str, json_: bool) -> None:
+    """向一个通知地址试发 send a trial message."""
+    from bot.telling import try_out
+
+    try_out(office, name)
+    say({"sent": name}, json_, f"{name} ✓")
+
+
+COMMANDS = [notices]

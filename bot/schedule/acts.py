@@ -1,0 +1,214 @@
+"""What people do with schedules: look at them, ask what if, run one now, skip a time, pause."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, insert, select, update
+
+from bot import audit, people
+from bot.db import insert_id, insert_missing, occurrences, schedules
+from bot.errors import Conflict, GongkaiError, Invalid
+from bot.language import Say
+from bot.model import Actor, Right
+from bot.office import Office
+from bot.schedule.calendar import times, upcoming
+from bot.schedule.files import Schedule, files, load, named
+from bot.schedule.planning import OFF, PAUSED, PLANNED, SKIPPED, is_paused, skip_rows
+from bot.workdays import UnknownYear, office_day
+
+MOST = 1000  # lines of a what-if
+
+
+def listing(office: Office, conn: Connection, now: datetime, n: int = 3) -> list[dict[str, Any]]:
+    """Every schedule: its kind, next times, last occurrence; a file with a mistake says which."""
+    found = []
+    for file in files(office):
+        try:
+            found.append(_line(office, conn, now, load(office, file), n))
+        except (GongkaiError, OSError, UnicodeDecodeError) as error:
+            found.append({"key": file.stem, "error": str(error)})
+    return found
+
+
+def _line(
+    office: Office, conn: Connection, now: datetime, schedule: Schedule, n: int
+) -> dict[str, Any]:
+    coming, unknown = upcoming(office, schedule, now, n)
+    paused = schedule.paused or is_paused(conn, schedule.key)
+    last = _last(conn, schedule.key, now)
+    return {
+        "key": schedule.key,
+        "name": schedule.name,
+        "unit": schedule.unit,
+        "kind": _kind(schedule),
+        "paused": paused,
+        "ended": not coming and unknown is None,
+        "next": coming,
+        "last": dict(last) if last else None,
+        "error": str(unknown) if unknown else "",
+    }
+
+
+def _kind(schedule: Schedule) -> str:
+    if schedule.step:
+        return "steps"
+    return "items" if schedule.items else "slots"
+
+
+def _last(conn: Connection, key: str, now: datetime) -> RowMapping | None:
+    columns = (occurrences.c[name] for name in ("id", "at", "state", "reason", "post_id"))
+    mine = occurrences.c.schedule == key, occurrences.c.at <= now
+    query = select(*columns).where(*mine).order_by(occurrences.c.at.desc()).limit(1)
+    return conn.execute(query).mappings().first()
+
+
+# ---------------------------------------------------------------- what if
+
+
+def what_if(
+    office: Office, schedule: Schedule, begins: datetime, ends: datetime
+) -> tuple[list[dict[str, Any]], UnknownYear | None]:
+    """When it would fire in a span of time, and what stands in the way there; nothing is changed.
+
+    With why the list ends early, where the calendar is not announced that far.
+    """
+    if ends <= begins:
+        raise Invalid("--to 须晚于 --from")
+    found: list[dict[str, Any]] = []
+    try:
+        coming = islice(times(office, schedule, begins, ends), MOST)
+        found.extend(_imagined(office, schedule, at) for at in coming)
+    except UnknownYear as error:
+        return found, error
+    return found, None
+
+
+def _imagined(office: Office, schedule: Schedule, at: datetime) -> dict[str, Any]:
+    step = schedule.step_at(at)
+    return {
+        "at": at,
+        "due": schedule.due(at),
+        "latest": at + schedule.lateness,
+        "day": str(_day(office, at)),
+        "title": step.title if step else schedule.name,
+        "remarks": [str(say) for say in _remarks(office, schedule, at)],
+    }
+
+
+def _day(office: Office, at: datetime) -> Say:
+    """Worked, off, or a holiday's name; an unannounced year is told where it matters."""
+    day = office_day(at, office.config.tz)
+    try:
+        worked, name = office.calendar.is_workday(day), office.calendar.name_of(day)
+    except UnknownYear as error:
+        return Say("{year} 年未公布", year=error.year)
+    if name:
+        return Say("{name}", name=name)
+    return Say("工作日") if worked else Say("休息日")
+
+
+def _remarks(office: Office, schedule: Schedule, at: datetime) -> Iterator[Say]:
+    for key in schedule.accounts:
+        quiet = office.config.accounts[key].quiet
+        if quiet is not None and quiet.hold(at, office.config.tz):
+            over = quiet.over(at, office.config.tz)
+            if over > at + schedule.lateness:
+                yield Say("账号 {key} 的静默时段，过后已超出最迟时限，发不出", key=key)
+            else:
+                yield Say("账号 {key} 的静默时段，会推后", key=key)
+    step = schedule.step_at(at)
+    if step is not None and not schedule.composes(at):
+        yield Say("须有人交材料")
+
+
+# ---------------------------------------------------------------- acts
+
+
+def _for(office: Office, conn: Connection, actor: Actor, key: str) -> Schedule:
+    """Whoever runs the queue of its unit; the machine's own shell may. Raises NotAllowed."""
+    schedule = named(office, key)
+    if actor.person is not None:
+        unit = people.unit_of(conn, schedule.unit)["id"]
+        people.require(conn, actor, Right.SCHEDULE, unit)
+    return schedule
+
+
+def run(office: Office, conn: Connection, now: datetime, actor: Actor, key: str) -> int:
+    """One occurrence more, now; what it makes is signed as ever. Gives its id.
+
+    Raises ConfigError, NotAllowed, Conflict for a series of steps: its dates are its file's.
+    """
+    schedule = _for(office, conn, actor, key)
+    if schedule.step:
+        raise Conflict("逐段公开的日程按各步的日期办；要提前，请改文件里的日期")
+    values = {"schedule": key, "at": now, "state": PLANNED, "due_at": now}
+    made = insert_id(conn, occurrences, values)
+    audit.write(conn, now, actor, "schedule.run", f"schedule:{key}", occurrence=made)
+    return made
+
+
+def skip(
+    office: Office,
+    conn: Connection,
+    now: datetime,
+    actor: Actor,
+    key: str,
+    at: datetime,
+    *,
+    undo: bool = False,
+) -> None:
+    """Call off one time of a schedule; or not, after all.
+
+    Raises ConfigError, NotAllowed, Invalid for a time it has not, Conflict for one that is past.
+    """
+    schedule = _for(office, conn, actor, key)
+    if at <= now:
+        raise Conflict("已经过点，不能再跳过或恢复")
+    if at not in times(office, schedule, now, at):
+        raise Invalid("日程 {key} 没有这个时间；用 gongkai schedule whatif {key} 查看", key=key)
+    row = {"schedule": key, "at": at, "state": SKIPPED}
+    insert_missing(conn, occurrences, [row])  # it may lie beyond what is planned
+    said = Say("{who}跳过这一期", who=actor.name)
+    values: dict[str, Any] = {"state": SKIPPED if undo else OFF, "due_at": None}
+    values |= {"reason": None if undo else said.json(), "lease": None, "leased_until": None}
+    open_ = (OFF,) if undo else (PLANNED, SKIPPED)
+    mine = occurrences.c.schedule == key, occurrences.c.at == at, occurrences.c.state.in_(open_)
+    if conn.execute(update(occurrences).where(*mine).values(**values)).rowcount != 1:
+        raise Conflict("这一期已经成稿或已是所要的状态")
+    verb = "schedule.unskip" if undo else "schedule.skip"
+    audit.write(conn, now, actor, verb, f"schedule:{key}", at=at.isoformat())
+
+
+def pause(
+    office: Office,
+    conn: Connection,
+    now: datetime,
+    actor: Actor,
+    key: str,
+    reason: str,
+    *,
+    undo: bool = False,
+) -> None:
+    """Stop a schedule until it is let go on; what was planned of it is skipped, what was made stays.
+
+    Raises ConfigError, NotAllowed, Invalid without a reason, Conflict where its file says paused.
+    """
+    schedule = _for(office, conn, actor, key)
+    if schedule.paused:
+        raise Conflict("文件里写着 paused = true，请改文件")
+    if not undo and not reason.strip():
+        raise Invalid("请写明暂停的理由")
+    values: dict[str, Any] = {"paused_at": None if undo else now, "person_id": actor.person}
+    values["reason"] = "" if undo else reason.strip()
+    if conn.execute(select(schedules.c.key).where(schedules.c.key == key)).first():
+        conn.execute(update(schedules).where(schedules.c.key == key).values(**values))
+    else:
+        conn.execute(insert(schedules).values(key=key, **values))
+    if not undo:
+        skip_rows(conn, key, None, PAUSED)
+    verb = "schedule.resume" if undo else "schedule.pause"
+    audit.write(conn, now, actor, verb, f"schedule:{key}")

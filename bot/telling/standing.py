@@ -1,0 +1,179 @@
+"""What stands, and nobody opened a notice of by an act of his: seen by looking.
+
+Each look says which notices of some kinds should stand; those that do not are opened, those that
+should not any more are closed.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import Connection, RowMapping, func, or_, select
+
+from bot import review
+from bot.db import accounts, deliveries, notices, posts
+from bot.language import Say
+from bot.model import AccountState, Act, DeliveryState, NoticeKind, PostKind, PostState
+from bot.notices import close_notice, open_notices
+from bot.office import Office
+
+K = NoticeKind
+MB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A notice that should stand."""
+
+    say: Say
+    unit: int | None
+    link: str
+
+
+def look_at_turns(office: Office) -> None:
+    """Which steps wait for somebody's sign-off. Only where there is somebody to tell."""
+    if office.config.notices:
+        with office.db.read() as conn:
+            now, stand = office.db.now(conn), _standing(conn, K.REVIEW, K.EMERGENCY)
+            wanted = dict(_turns(office, conn, stand))
+        _reconcile(office, now, stand, wanted)
+
+
+def look_around(office: Office) -> None:
+    """Credentials that end, accounts that are idle, the disk."""
+    with office.db.read() as conn:
+        now = office.db.now(conn)
+        wanted: dict[str, Seen | None] = {}
+        wanted |= dict([*_tokens(office, conn, now), *_idle(office, conn, now)])
+        stand = _standing(conn, K.TOKEN, K.IDLE, K.DISK)
+    wanted |= dict(_disk(office, stands=K.DISK in stand))
+    _reconcile(office, now, stand, wanted)
+
+
+def _standing(conn: Connection, *kinds: NoticeKind) -> set[str]:
+    mine = or_(*(notices.c.key.startswith(kind) for kind in kinds))
+    return set(
+        conn.execute(select(notices.c.key).where(mine, notices.c.closed_at.is_(None))).scalars()
+    )
+
+
+def _reconcile(
+    office: Office, now: datetime, stand: set[str], wanted: Mapping[str, Seen | None]
+) -> None:
+    """Writes only where something differs."""
+    opening, over = wanted.keys() - stand, stand - wanted.keys()
+    if not opening and not over:
+        return
+    with office.db.write() as conn:
+        seen = [(key, one) for key in sorted(opening) if (one := wanted[key]) is not None]
+        open_notices(conn, [(now, key, one.say, one.unit, one.link) for key, one in seen])
+        close_notice(conn, now, *sorted(over))
+
+
+# ---------------------------------------------------------------- turns
+
+
+def _turns(office: Office, conn: Connection, stand: set[str]) -> Iterator[tuple[str, Seen | None]]:
+    """One for each step of a revision: the next one is another person's turn. None: told already."""
+    query = select(posts).where(posts.c.state == PostState.IN_REVIEW)
+    for post in conn.execute(query).mappings():
+        kind = K.EMERGENCY if post["emergency"] else K.REVIEW
+        key = f"{kind}:{post['id']}:{post['revision_id']}:{post['step']}"
+        if key in stand:
+            yield key, None
+        else:
+            yield key, Seen(_turn(office, conn, post), post["unit_id"], f"/review/{post['id']}")
+
+
+def _turn(office: Office, conn: Connection, post: RowMapping) -> Say:
+    """A response's title holds the words it answers: it is told by its number."""
+    steps = review.steps_of(office, conn, post)
+    step = steps[min(post["step"], len(steps) - 1)].name
+    what = Say("“{title}”", title=post["title"])
+    if post["kind"] == PostKind.RESPONSE:
+        what = Say("答复稿 {id}", id=post["id"])
+    if post["go_at"] is None:
+        return Say("{what}等待审签：{step}", what=what, step=step)
+    at = f"{post['go_at'].astimezone(office.config.tz):%m-%d %H:%M}"
+    return Say("{what}等待审签：{step}；计划 {at} 发布", what=what, step=step, at=at)
+
+
+# ---------------------------------------------------------------- accounts
+
+
+def _tokens(office: Office, conn: Connection, now: datetime) -> Iterator[tuple[str, Seen]]:
+    """Told at each of the days that config names, once."""
+    query = select(accounts).where(
+        accounts.c.token_ends.is_not(None), accounts.c.state == AccountState.ACTIVE
+    )
+    for row in conn.execute(query).mappings():
+        left = row["token_ends"] - now
+        if passed := [n for n in office.config.alarm.token if left <= timedelta(days=n)]:
+            at = f"{row['token_ends'].astimezone(office.config.tz):%Y-%m-%d %H:%M}"
+            said = Say("账号 {name} 的授权 {at} 到期，请在此前重新连接", name=row["name"], at=at)
+            yield f"{K.TOKEN}:{row['id']}:{min(passed)}", Seen(said, row["unit_id"], "/accounts")
+
+
+def _idle(office: Office, conn: Connection, now: datetime) -> Iterator[tuple[str, Seen]]:
+    """An account that is not kept up fails the State Council Office's check (国办秘函〔2019〕19号)."""
+    alarm = office.config.alarm
+    for row in idle_accounts(office, conn):
+        days = (now - row["since"]).days
+        day = f"{row['since'].astimezone(office.config.tz):%Y-%m-%d}"
+        name, unit = row["name"], row["unit_id"]
+        if alarm.idle_fail and days >= alarm.idle_fail:
+            said = Say("账号 {name} 自 {day} 起没有更新，已满 {n} 天，按政务新媒体检查指标为不合格",
+                       name=name, day=day, n=alarm.idle_fail)  # fmt: skip
+            yield f"{K.IDLE}:{row['id']}:fail", Seen(said, unit, "/accounts")
+        elif alarm.idle_warn and days >= alarm.idle_warn:
+            said = Say("账号 {name} 自 {day} 起没有更新，已满 {n} 天；满 {most} 天即不合格",
+                       name=name, day=day, n=alarm.idle_warn, most=alarm.idle_fail)  # fmt: skip
+            yield f"{K.IDLE}:{row['id']}:warn", Seen(said, unit, "/accounts")
+
+
+def idle(office: Office, conn: Connection, now: datetime) -> list[Say]:
+    """For `gongkai check`: the accounts that nothing was published on for too long."""
+    return [seen.say for _, seen in _idle(office, conn, now)]
+
+
+def idle_accounts(office: Office, conn: Connection) -> list[RowMapping]:
+    """The accounts that have the duty to publish, each with `since` when nothing was published."""
+    on_duty = [key for key, part in office.config.accounts.items() if part.duty]
+    published = (
+        select(deliveries.c.account_id, func.max(deliveries.c.sent_at).label("at"))
+        .where(deliveries.c.state == DeliveryState.SENT, deliveries.c.act == Act.PUBLISH)
+        .group_by(deliveries.c.account_id)
+        .subquery()
+    )
+    since = func.coalesce(published.c.at, accounts.c.created_at)
+    query = (
+        select(
+            accounts.c.id, accounts.c.key, accounts.c.name, accounts.c.unit_id, since.label("since")
+        )
+        .outerjoin(published, published.c.account_id == accounts.c.id)
+        .where(accounts.c.key.in_(on_duty), since.is_not(None))
+    )
+    return list(conn.execute(query.order_by(accounts.c.id)).mappings())
+
+
+# ---------------------------------------------------------------- the disk
+
+
+def _disk(office: Office, *, stands: bool) -> Iterator[tuple[str, Seen]]:
+    """Once told, it is over when there is a fifth more."""
+    least = office.config.alarm.disk * (1.2 if stands else 1)
+    free = free_at(office.config.place(office.config.data))
+    if free < least * MB:
+        said = Say("数据盘只剩 {n} MB，请清理或扩容；写满后暂停工作，不丢数据", n=free // MB)
+        yield K.DISK, Seen(said, None, "/")
+
+
+def free_at(place: Path) -> int:
+    """Bytes free where a path lies, or will."""
+    while not place.exists():
+        place = place.parent
+    return shutil.disk_usage(place).free
