@@ -18,6 +18,7 @@ from bot.cli import (
     office,
     persons,
     reading,
+    screening,
     signing,
     sources,
     templated,
@@ -63,6 +64,17 @@ def main(context: click.Context, path: str, lang: str | None) -> None:
         use(lang)
 
 
-for module in (office, reading, entries, sources, content, templated, signing, delivery, persons):
+for module in (
+    office,
+    reading,
+    screening,
+    entries,
+    sources,
+    content,
+    templated,
+    signing,
+    delivery,
+    persons,
+):
     for command in module.COMMANDS:
         main.add_command(command)
