@@ -294,8 +294,23 @@ class QualityPart(Part):
     take_down: int = Field(5, ge=0)  # working days of a 公示 that names no period
 
 
-class ReviewPart(Part):
+class ScreeningPart(Part):
     severities: Mapping[str, Literal["block", "warn", "note", "off"]] = Field(default_factory=dict)
+    lists: tuple[str, ...] = ()  # the office's word lists
+    leaders: str = ""  # a file of its leaders in order
+    earlier: int = Field(200, ge=0, le=2000)  # how many sent posts of an account a text is held to
+
+    @field_validator("severities")
+    @classmethod
+    def _known_rules(cls, value: Mapping[str, str]) -> Mapping[str, str]:
+        if value:
+            from bot.screen import RULES  # its patterns take 20 ms: only offices that choose
+
+            for rule in value.keys() - set(RULES):
+                near = get_close_matches(rule, RULES, 1, 0.5)
+                hint = Say("，是不是 {near}", near=near[0]) if near else ""
+                raise ValueError(str(Say("没有规则 {rule}{hint}", rule=rule, hint=hint)))
+        return value
 
 
 class DatabasePart(Part):
@@ -366,7 +381,7 @@ class Config(Part):
     deliver: DeliverPart = DeliverPart()
     fetch: FetchPart = FetchPart()
     collect: CollectPart = CollectPart()
-    review: ReviewPart = ReviewPart()
+    screening: ScreeningPart = ScreeningPart()
     quality: QualityPart = QualityPart()
     audit: AuditPart = AuditPart()
     alarm: AlarmPart = AlarmPart()

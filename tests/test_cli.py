@@ -168,6 +168,28 @@ def signed(run: Run, *more: str) -> int:
     return post
 
 
+def test_a_text_is_screened_before_it_is_a_post(run: Run, tmp_path: Path) -> None:
+    assert run("screen", given="今日供水正常。").stdout == "没有可显示的内容\n"
+    found = said(run("screen", "-", "--json", given="机密★10年，今日供水正常。", code=1))
+    assert (found["block"], found["findings"][0]["rule"]) == (1, "secrecy-mark")
+    text = tmp_path / "notice.txt"
+    text.write_text("今日停水，11月24日（星期一）恢复。", "utf-8-sig")
+    more = ("--scheduled", "--on", "2026-11-24", "--account", "hand")
+    shown = run("screen", text, *more).stdout
+    assert "relative-time 0-2 “今日”" in shown
+    assert "→ 星期二" in shown
+    text.write_bytes("招聘公告".encode("gb18030"))
+    assert "UTF-8" in run("screen", text, code=2).stderr
+    assert "nosuch" in run("screen", "--account", "nosuch", given="", code=2).stderr
+    assert "2026-11-24" in run("screen", "--on", "明天", given="", code=2).stderr
+
+
+def test_a_text_is_screened_without_an_office(tmp_path: Path) -> None:
+    command = ["--config", str(tmp_path / "config.toml"), "screen"]
+    assert CliRunner().invoke(main, command, input="秘密★\n").exit_code == 1
+    assert not (tmp_path / "data").exists()
+
+
 @both
 def test_a_post_is_written_shown_handed_in_and_signed(run: Run) -> None:
     post = drafted(run, "--at", "2099-11-25 09:30", "--latest", "2099-11-25T12:00")

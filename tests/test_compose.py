@@ -195,14 +195,18 @@ def test_a_warning_counts_with_the_text(furnished: Office) -> None:
     [
         (
             "media-count",
-            Body("图", media=(Media("a", "image/png", 1, 1, 1),) * 2),
+            Body("图", media=(Media("a", "image/png", 1, 1, 1, "图"),) * 2),
             {"media_count": 1},
         ),
-        ("media-kind", Body("图", media=(Media("a", "image/tiff", 1, 1, 1),)), {}),
-        ("media-bytes", Body("图", media=(Media("a", "image/png", 9, 1, 1),)), {"media_bytes": 8}),
+        ("media-kind", Body("图", media=(Media("a", "image/tiff", 1, 1, 1, "图"),)), {}),
+        (
+            "media-bytes",
+            Body("图", media=(Media("a", "image/png", 9, 1, 1, "图"),)),
+            {"media_bytes": 8},
+        ),
         (
             "media-measures",
-            Body("图", media=(Media("a", "image/png", 1, 9, 9),)),
+            Body("图", media=(Media("a", "image/png", 1, 9, 9, "图"),)),
             {"media_side": 8},
         ),
         ("visibility", Body("仅粉丝", visibility="private"), {"visibilities": ("public",)}),
@@ -239,13 +243,59 @@ def test_an_account_that_was_never_connected_blocks_unless_people_serve_it(
 def test_every_field_that_is_published_is_screened(furnished: Office, where: str) -> None:
     number = "11010519491231002X"
     builders.account(furnished, "a1", "http://x.example", title=True)
-    body = Body("通知", title=number if where == "title" else "", media=(picture(furnished, ""),))
+    body = Body("通知", title=number if where == "title" else "", media=(picture(furnished, "图"),))
     if where == "warning":
         body = replace(body, warning=number)
     if where == "alt":
         body = replace(body, media=(picture(furnished, number),))
     found = [f for part in previewed(furnished, body, "a1") for f in part.findings]
     assert [(f.rule, f.start, f.end) for f in found] == [("identity-number", 0, 0)]
+
+
+def test_a_post_that_waits_for_another_day_is_screened_for_that_day(
+    furnished: Office, clock: FixedClock
+) -> None:
+    text = "今天8时停水。"
+    with furnished.db.read() as conn:
+        for later, found in (
+            (timedelta(0), set()),
+            (timedelta(minutes=1), set()),
+            (timedelta(2), {"relative-time"}),
+        ):
+            at = clock.now() + later
+            shown = compose.preview(furnished, conn, Body(text), ["hand"], go_at=at)
+            assert {f.rule for part in shown for f in part.findings} == found
+    post = builders.draft(furnished, ["hand"], text, go_at=clock.now() + timedelta(2))
+    (revision,) = rows(furnished, revisions)
+    assert [(f["rule"], f["part"]) for f in revision["findings"]] == [("relative-time", 0)]
+    assert revision["post_id"] == post
+
+
+@both
+def test_what_the_account_has_sent_is_known_and_a_post_is_no_repetition_of_itself(
+    furnished: Office,
+) -> None:
+    text = "云澜县水务局通告：因管网检修，东街、西街11月26日8时至18时停水，请提前储水。"
+    builders.account(furnished, "a1", "http://x.example")
+    post = builders.signed(furnished, ["hand"], text)
+    assert rules(furnished, Body(text), "hand") == set()  # not sent yet
+    with furnished.db.write() as conn:
+        conn.execute(update(deliveries).values(state=S.SENT, remote_id="1"))
+    assert rules(furnished, Body(text), "hand") == {"repeated-post"}
+    assert rules(furnished, Body(text.replace("26", "27")), "hand") == {"repeated-post"}
+    assert rules(furnished, Body(text), "a1") == set()  # another account
+    with furnished.db.read() as conn:
+        mine = compose.one(conn, post)
+        shown = compose.preview(furnished, conn, Body(text), ["hand"], post=mine)
+    assert [f for part in shown for f in part.findings] == []
+
+
+def test_a_pair_that_closes_in_the_next_part_is_paired(furnished: Office) -> None:
+    builders.account(furnished, "a1", "http://x.example", text_limit=60)
+    right = "（" + "城区停水。" * 20 + "）"
+    for rule in (OverLimit.THREAD, OverLimit.SHORTEN):
+        assert rules(furnished, Body(right, over_limit=rule), "a1") == set()
+        assert rules(furnished, Body(right[:-1], over_limit=rule), "a1") == {"unpaired"}
 
 
 def test_a_message_with_braces_in_the_text_is_told_as_it_is(furnished: Office) -> None:
@@ -281,7 +331,7 @@ def test_alternative_text_is_as_long_as_the_platform_takes_and_there_where_it_mu
     furnished: Office,
 ) -> None:
     builders.account(furnished, "a1", "http://x.example", alt_limit=5)
-    assert rules(furnished, Body("图", media=(picture(furnished, ""),)), "a1") == set()
+    assert rules(furnished, Body("图", media=(picture(furnished, ""),)), "a1") == {"missing-alt"}
     assert rules(furnished, Body("图", media=(picture(furnished, "停水范围图"),)), "a1") == set()
     assert rules(furnished, Body("图", media=(picture(furnished, "停水范围图示"),)), "a1") == {
         "alt-limit"
@@ -290,8 +340,10 @@ def test_alternative_text_is_as_long_as_the_platform_takes_and_there_where_it_mu
         "[accounts.hand.options]", "alt_required = true\n[accounts.hand.options]"
     )
     strict = offices.declared(furnished, more)
-    for alt, found in (("", {"alt-missing"}), (" ", {"alt-missing"}), ("停水范围图", set())):
-        assert rules(strict, Body("图", media=(picture(strict, alt),)), "hand") == found
+    blocked = {("missing-alt", Severity.BLOCK)}
+    for alt, found in (("", blocked), (" ", blocked), ("停水范围图", set())):
+        (part,) = previewed(strict, Body("图", media=(picture(strict, alt),)), "hand")
+        assert {(f.rule, f.severity) for f in part.findings} == found
 
 
 # ---------------------------------------------------------------- posts

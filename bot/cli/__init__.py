@@ -20,6 +20,7 @@ from bot.cli import (
     persons,
     reading,
     schedules,
+    screening,
     signing,
     sources,
     templated,
@@ -68,6 +69,7 @@ def main(context: click.Context, path: str, lang: str | None) -> None:
 MODULES = (
     office,
     reading,
+    screening,
     entries,
     sources,
     content,

@@ -6,6 +6,7 @@ voids the sign-off of the one before.
 
 body       what an author writes, and one part of it as it would be sent
 rendering  a body on one account: fitted, screened, held against what the platform takes
+occasion   what screening knows beside a text: the day it is read, what was sent before
 cards      a text as a picture; lines: how Chinese text is broken into lines
 filling    a template filled with an entry's fields: a body
 reading    posts, revisions and items as they stand

@@ -200,7 +200,8 @@ def _revision(
     What the machine made is looked at by review next.
     """
     post = locked(conn, post_id)
-    parts = _taken_down(conn, post) or preview(office, conn, body, keys, post_id)
+    at = {"go_at": post["go_at"], "post": post}
+    parts = _taken_down(conn, post) or preview(office, conn, body, keys, **at)
     by = {"number": number, "author_id": actor.person, "at": now, "body": body.json()}
     row = {"post_id": post_id, **by, **_bound(post, parts), **made_of}
     revision_id = insert_id(conn, revisions, row)

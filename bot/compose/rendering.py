@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
+from functools import partial
 
 from sqlalchemy import Connection, RowMapping
 
 from bot import text
 from bot.compose.body import Body, Rendered
 from bot.compose.cards import drawn, missing
+from bot.compose.occasion import Occasion, occasion_of
 from bot.compose.reading import accounts_of
 from bot.language import Say
 from bot.media import Limits, fitted
@@ -25,49 +28,82 @@ from bot.model import (
     Unit,
 )
 from bot.office import Office
-from bot.screen import Rules, screen
+from bot.screen import Context, Rules, screen
+from bot.wordlists import rules_of
 
 ROOM = 2000  # a platform without titles that takes so many units is given the long form too
 ALT = 300  # characters of a card's alternative text
 
 
 def preview(
-    office: Office, conn: Connection, body: Body, keys: Sequence[str], post_id: int | None = None
+    office: Office,
+    conn: Connection,
+    body: Body,
+    keys: Sequence[str],
+    *,
+    go_at: datetime | None = None,
+    post: RowMapping | None = None,
 ) -> list[Rendered]:
-    """For each account, exactly what would be sent. Raises NotFound for an unknown account.
+    """For each account, exactly what would be sent, at `go_at` or at once.
 
-    What is no post yet (`post_id` None) has no parameter in its links.
+    `post` is the one the body belongs to: its own earlier texts are no repetition, and its links have
+    the parameter by which it is found. Raises NotFound for an unknown account, ConfigError for a
+    mistake in the office's word lists.
     """
-    return [part for row in accounts_of(conn, keys) for part in render(office, body, row, post_id)]
+    rows = accounts_of(conn, keys)
+    occasion = occasion_of(office, conn, body, rows, go_at, post)
+    post_id = post["id"] if post else None
+    return [part for row in rows for part in render(office, body, row, occasion, post_id)]
 
 
 def render(
-    office: Office, body: Body, account: RowMapping, post_id: int | None = None
+    office: Office, body: Body, account: RowMapping, occasion: Occasion, post_id: int | None = None
 ) -> list[Rendered]:
     """The parts of a body on one account, in order."""
     able = Capabilities.of(account["capabilities"])
-    texts = _texts(office, body, account, able, post_id)
-    return [_part(office, body, account, able, n, *one) for n, one in enumerate(texts)]
+    whole = body.variants.get(account["key"], body.text)
+    mark = partial(_marked, office, body, account, post_id)
+    texts = _texts(office, body, able, whole, mark)
+    fields = [_outgoing(office, body, account, able, n, *one) for n, one in enumerate(texts)]
+    cut = len(texts) > 1 or mark(whole, 0)[0].strip() not in texts[0][0]
+    rules = _rules(office, account["id"] in occasion.alt_required)
+    found = [
+        (
+            *_screened(out, rules, occasion.context(account, able, out.media, cut), able),
+            *_platform_findings(out, account, able),
+        )
+        for out in fields
+    ]
+    found[0] += (*_of_pictures(office, body, fields[0], able, rules), *_of_whole(whole, rules, cut))
+    sizes = [text.count(words, able.unit, able.link_weight) for words, _ in texts]
+    made = zip(fields, found, sizes, strict=True)
+    return [Rendered(account, n, *one, able.text_limit) for n, one in enumerate(made)]
+
+
+Mark = Callable[[str, int], tuple[str, str]]  # of a part's text: it and its link, marked
+
+
+def _marked(
+    office: Office, body: Body, account: RowMapping, post_id: int | None, words: str, n: int
+) -> tuple[str, str]:
+    """A text and its link with the parameter that makes the post findable."""
+    name = Capabilities.of(account["capabilities"]).link_parameter
+    if post_id is None or not name:
+        return words, body.link
+    mark = office.secrets.mark(f"{post_id}/{account['id']}/{n}")
+    return text.with_parameter(words, body.link, name, mark)
 
 
 def _texts(
-    office: Office, body: Body, account: RowMapping, able: Capabilities, post_id: int | None
+    office: Office, body: Body, able: Capabilities, whole: str, mark: Mark
 ) -> list[tuple[str, str]]:
-    """Of each part its text and its link, with the parameter that makes the post findable."""
-    whole = body.variants.get(account["key"], body.text)
+    """Of each part its text and its link."""
     rule = body.over_limit or able.over_limit
     label = office.config.compose.assisted_label if body.assisted else ""
-
-    def marked(words: str, n: int) -> tuple[str, str]:
-        if post_id is None or not able.link_parameter:
-            return words, body.link
-        mark = office.secrets.mark(f"{post_id}/{account['id']}/{n}")
-        return text.with_parameter(words, body.link, able.link_parameter, mark)
-
     if rule is OverLimit.THREAD:
         parts = _labelled(whole, able, rule, body.link, label)
-        return [marked(words, n) for n, words in enumerate(parts)]
-    words, link = marked(whole, 0)  # before it is fitted: the parameter takes room, too
+        return [mark(words, n) for n, words in enumerate(parts)]
+    words, link = mark(whole, 0)  # before it is fitted: the parameter takes room, too
     return [(fit, link) for fit in _labelled(words, able, rule, link, label)]
 
 
@@ -98,7 +134,7 @@ def _fitted(whole: str, able: Capabilities, rule: OverLimit, link: str) -> list[
     return [whole]
 
 
-def _part(
+def _outgoing(
     office: Office,
     body: Body,
     account: RowMapping,
@@ -106,9 +142,9 @@ def _part(
     n: int,
     words: str,
     link: str,
-) -> Rendered:
+) -> Outgoing:
     answers = body.in_reply_to.get(account["key"], "")
-    outgoing = Outgoing(
+    return Outgoing(
         text=words,
         media=_pictures(office, body, able) if n == 0 else (),
         language=body.language,
@@ -118,11 +154,6 @@ def _part(
         in_reply_to=answers if n == 0 else PREVIOUS_PART,
         title=body.title if able.title and n == 0 else "",
     )
-    found = _screened(office, outgoing, account, able)
-    if n == 0:
-        found += _of_pictures(office, body, outgoing, account, able)
-    size = text.count(words, able.unit, able.link_weight)
-    return Rendered(account, n, outgoing, tuple(found), size, able.text_limit)
 
 
 def is_long(able: Capabilities) -> bool:
@@ -153,34 +184,49 @@ def _card(office: Office, body: Body, able: Capabilities) -> Media:
     return Media(sha256, "image/png", len(content), width, height, alt)
 
 
+def _rules(office: Office, alt_required: bool) -> Rules:
+    """The office's; what one of its accounts requires stands above them."""
+    rules = rules_of(office.config)
+    if not alt_required:
+        return rules
+    return replace(rules, severities={**rules.severities, "missing-alt": Severity.BLOCK})
+
+
 def _screened(
-    office: Office, outgoing: Outgoing, account: RowMapping, able: Capabilities
+    outgoing: Outgoing, rules: Rules, context: Context, able: Capabilities
 ) -> list[Finding]:
-    found = screen(outgoing.text, rules=_rules(office), capabilities=able)
+    found = screen(outgoing.text, rules=rules, context=context)
     if outgoing.warning and text.over(outgoing.warning + outgoing.text, able):
         said = Say("内容提示与正文合计超出该平台的字数")  # platforms count both in one limit
         found.append(Finding("over-limit", Severity.BLOCK, 0, 0, "", said.text))
+    around = Context(on=context.on, scheduled=context.scheduled)
     for more in (outgoing.title, outgoing.warning, *(m.alt for m in outgoing.media)):
-        # A span in another field than the text would mark the wrong place: keep the words only.
-        found += [replace(f, start=0, end=0) for f in screen(more, rules=_rules(office))]
-    return found + list(_platform_findings(outgoing, account, able))
+        found += _without_places(screen(more, rules=rules, context=around))
+    return found
+
+
+def _without_places(found: Sequence[Finding]) -> list[Finding]:
+    """A span in another field than the text would mark the wrong place: keep the words only."""
+    return [replace(f, start=0, end=0) for f in found]
+
+
+def _of_whole(whole: str, rules: Rules, cut: bool) -> list[Finding]:
+    """What is wrong with the whole and cannot be seen in the pieces it is cut into."""
+    found = screen(whole, rules=rules) if cut else []
+    return _without_places([f for f in found if f.rule in ("unpaired", "sum")])
 
 
 def _of_pictures(
-    office: Office, body: Body, outgoing: Outgoing, account: RowMapping, able: Capabilities
+    office: Office, body: Body, outgoing: Outgoing, able: Capabilities, rules: Rules
 ) -> list[Finding]:
-    """What stands on the card is screened as the text is; an account's rule on alternative text."""
+    """What stands on the card is screened as the text is; what becomes of each picture."""
     found = []
     if body.card is not None and _shows_card(body, able):
         for words in (body.card.title, body.card.text):
-            found += [replace(f, start=0, end=0) for f in screen(words, rules=_rules(office))]
+            found += _without_places(screen(words, rules=rules))
         if lacks := missing(office, body.card):
             said = Say("长图的字体里没有这些字，会显示成方框；请换字体").text
             found.append(Finding("card-glyphs", Severity.WARN, 0, 0, lacks, said))
-    part = office.config.accounts.get(account["key"])
-    if part and part.alt_required and any(not one.alt.strip() for one in outgoing.media):
-        said = Say("图片缺少替代文字，该账号要求每张都有").text
-        found.append(Finding("alt-missing", Severity.BLOCK, 0, 0, "", said))
     if (
         able.alt_text
         and able.alt_limit
@@ -198,11 +244,6 @@ def _of_pictures(
 def _was_cropped(before: Media, after: Media, ratio: float) -> bool:
     long, short = max(before.width, before.height), min(before.width, before.height)
     return bool(ratio) and long > short * ratio and after != before
-
-
-def _rules(office: Office) -> Rules:
-    stated = office.config.review.severities
-    return Rules({rule: None if s == "off" else Severity(s) for rule, s in stated.items()})
 
 
 def _platform_findings(

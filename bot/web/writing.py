@@ -17,7 +17,7 @@ from bot import compose, media, people, review
 from bot.compose import Body
 from bot.db import media as pictures
 from bot.db import units
-from bot.errors import Conflict, GongkaiError, Invalid, NotAllowed
+from bot.errors import ConfigError, Conflict, GongkaiError, Invalid, NotAllowed
 from bot.model import Actor, Media, OverLimit, PostState, Right
 from bot.office import Office
 from bot.web import content
@@ -130,7 +130,10 @@ def shown(
     """The form with its preview: each account's text, counted and screened as it would be sent."""
     with visit.office.db.read() as conn:
         choices = _choices(conn, visit.actor, form.keys)
-        parts, findings = _preview(visit.office, conn, form, post)
+        try:
+            parts, findings = _preview(visit.office, conn, form, post)
+        except ConfigError as error:  # a word list of the office's: the text is still to be read
+            parts, findings, errors = [], [], [*errors, ("", str(error))]
         source = source_of(conn, post, compose.current(conn, post)) if post else None
         unit_names = people_units(conn, visit.actor)
     return visit.page(
@@ -159,9 +162,9 @@ def _preview(
     if not form.keys:
         return [], []
     before = Body.of(compose.current(conn, post)["body"]) if post else form.body
-    post_id = post["id"] if post else None
     body = compose.kept(before, form.body)
-    rendered = compose.preview(office, conn, body, form.keys, post_id)
+    at = _readable(form.go_at, office)
+    rendered = compose.preview(office, conn, body, form.keys, go_at=at, post=post)
     parts = content.alike(
         [content.part(r.account, r.part, r.outgoing.json(), r.digest) for r in rendered]
     )
@@ -171,6 +174,14 @@ def _preview(
         for f in r.findings
     ]
     return parts, content.with_findings(parts, found)
+
+
+def _readable(typed: str, office: Office) -> datetime | None:
+    """The time in the field; one that cannot be read is told when it is kept, not here."""
+    try:
+        return instant(typed, office.config.tz)
+    except Invalid:
+        return None
 
 
 @router.get("/posts/new")

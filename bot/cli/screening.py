@@ -1,0 +1,124 @@
+"""screen: what screening says of a text, before it is a post."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bot.cli.base import as_json
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from bot.config import Config
+    from bot.model import Capabilities, Finding
+
+
+@click.command()
+@click.argument("file", default="-")
+@click.option("--account", default="", help="按某账号的规则 by an account's rules (key)")
+@click.option("--scheduled", is_flag=True, help="定时发布 it goes out on another day")
+@click.option("--on", "day", default="", help="发布日期 the day it is read: 2026-11-24")
+@as_json
+@click.pass_context
+def screen(
+    context: click.Context, file: str, account: str, scheduled: bool, day: str, json_: bool
+) -> None:
+    """审查一段文字，不入库 screen a text: 0 nothing blocks, 1 something does, 2 cannot be read."""
+    from bot import screen as screening
+    from bot.model import Severity
+    from bot.wordlists import rules_of
+
+    config = _config(context)
+    known = screening.Context(
+        on=_day(config, day),
+        scheduled=scheduled,
+        capabilities=_capabilities(context, account) if account else None,
+    )
+    found = screening.screen(_text(file), rules=rules_of(config), context=known)
+    _show(found, json_)
+    context.exit(int(any(f.severity is Severity.BLOCK for f in found)))
+
+
+def _config(context: click.Context) -> Config:
+    """The office's file where there is one, else what comes with the program."""
+    from bot.config import Config, load
+    from bot.language import use
+
+    path = Path(context.obj)
+    config = load(path) if path.exists() else Config()
+    if not context.meta.get("lang"):
+        use(config.language)
+    return config
+
+
+def _capabilities(context: click.Context, key: str) -> Capabilities:
+    from sqlalchemy import select
+
+    from bot.cli.base import opened
+    from bot.db import accounts
+    from bot.errors import NotFound
+    from bot.model import Capabilities
+
+    with opened(context).db.read() as conn:
+        query = select(accounts.c.capabilities).where(accounts.c.key == key)
+        stored = conn.execute(query).scalar()
+    if stored is None:
+        raise NotFound("没有账号 {keys}", keys=key)
+    return Capabilities.of(stored)
+
+
+def _day(config: Config, written: str) -> date:
+    from datetime import date, datetime
+
+    from bot.errors import Invalid
+
+    if not written:
+        return datetime.now(config.tz).date()
+    try:
+        return date.fromisoformat(written)
+    except ValueError:
+        raise Invalid("日期写作 2026-11-24，不是 {value}", value=written) from None
+
+
+def _text(file: str) -> str:
+    from bot.errors import Invalid
+
+    try:
+        taken = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        return taken.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Invalid("{file} 不是 UTF-8 编码；请另存为 UTF-8", file=file) from None
+    except OSError as error:
+        raise Invalid("读不到 {file}：{why}", file=file, why=error.strerror) from None
+
+
+def _show(found: list[Finding], json_: bool) -> None:
+    from bot.language import _
+
+    if json_:
+        worst = {s: sum(f.severity == s for f in found) for s in ("block", "warn", "note")}
+        said: dict[str, Any] = {"findings": [_translated(f) for f in found], **worst}
+        click.echo(json.dumps(said, ensure_ascii=False, indent=1))
+        return
+    for finding in found:
+        hint = f"（→ {_(finding.suggestion)}）" if finding.suggestion else ""
+        place = f"{finding.start}-{finding.end}"
+        click.echo(
+            f"{finding.severity:<5} {finding.rule} {place} “{finding.text}” {_(finding.message)}{hint}"
+        )
+    if not found:
+        click.echo(_("没有可显示的内容"))
+
+
+def _translated(finding: Finding) -> dict[str, Any]:
+    from bot.language import _
+
+    return finding.json() | {"message": _(finding.message), "suggestion": _(finding.suggestion)}
+
+
+COMMANDS = [screen]

@@ -1,0 +1,267 @@
+"""Days and hours: a weekday that is another day's, what no calendar has, words that age."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from collections.abc import Iterator
+from datetime import date
+from typing import NamedTuple
+
+from bot.language import Say
+from bot.model import Severity
+from bot.screen.base import Context, Hit
+
+# ---------------------------------------------------------------- figures
+
+_FIGURE = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "○": 0}
+
+
+def _number(written: str) -> int:
+    """12, 十二, 二十四, 二〇二六 → the number; 0 for what is none, such as 十十."""
+    if written.isdigit():
+        return int(written)
+    tens, ten, ones = written.partition("十")
+    if not ten:
+        return int("".join(str(_FIGURE[c]) for c in written))
+    return 10 * _FIGURE.get(tens or "一", 0) + _FIGURE.get(ones or "零", 0)
+
+
+_N2 = "([0-9]{1,2}|[一二三四五六七八九]?十[一二三四五六七八九]?|[一二三四五六七八九])"
+_MONTH_N = "([0-9]{1,2}|十[一二三四五六七八九]?|[一二三四五六七八九])"  # 九十月 is two months
+_OF_MONTH = rf"{_N2} ?[日号]"
+_UNTIL_MONTH = re.compile(
+    rf"(?:([0-9]{{4}}|[〇○零一二三四五六七八九]{{4}}) ?年 ?)?(?<![0-9〇○零一二三四五六七八九十历.]){_MONTH_N} ?$"
+)
+_FROM_MONTH = re.compile(rf" ?{_OF_MONTH}|()(?=份|底|初|中旬|上旬|下旬|末)")
+_ISO = re.compile(
+    r"(?:19|20)(?<![0-9./-]..)([0-9]{2})([-/.])([0-9]{1,2})\2([0-9]{1,2})(?![0-9./-])"
+)
+
+
+class Written(NamedTuple):
+    """A date as a text has it; `year` 0: not said."""
+
+    year: int
+    month: int
+    day: int
+
+
+class Place(NamedTuple):
+    start: int
+    end: int
+    date: Written
+
+
+def _places(text: str) -> list[Place]:
+    """The dates of a text. They are looked for around each 月: far cheaper than at each letter."""
+    found = []
+    at = text.find("月")
+    while at >= 0:
+        after = _FROM_MONTH.match(text, at + 1)
+        before = _UNTIL_MONTH.search(text, max(0, at - 10), at) if after else None
+        if before and after:
+            year, month = (_number(part) if part else 0 for part in before.groups())
+            day = _number(after[1]) if after[1] else 1  # 13月份: the month alone
+            found.append(Place(before.start(), after.end(), Written(year, month, day)))
+        at = text.find("月", at + 1)
+    if "-" in text or "/" in text or "." in text:
+        for iso in _ISO.finditer(text):
+            written = Written(int(iso[0][:4]), int(iso[3]), int(iso[4]))
+            found.append(Place(*iso.span(), written))
+    return found
+
+
+def _day(year: int, month: int, day: int) -> date | None:
+    try:
+        return date(year, month, day)
+    except ValueError:
+        return None
+
+
+# ---------------------------------------------------------------- weekday
+
+_NAMES = "一二三四五六日"
+_WEEK = "(?:星期|礼拜|周)([一二三四五六日天])"
+_JOIN = "[ ]?(?:、|，|和|至|到|[-—~～－]+)[ ]?"
+_LATER = re.compile(rf"{_JOIN}(?:{_N2} ?月 ?)?{_OF_MONTH}")
+_HOUR = "(?:[0-9]{1,2}(?:[:：][0-9]{2}|[时点](?:[0-9]{1,2}分|半)?))"
+_NAMED = re.compile(
+    rf"[ ]?(?:上午|下午|早上|晚上|早|晚)?{_HOUR}?[ ，,]{{0,2}}[（(【\[]?"
+    rf"(?:[^（）()\n，。；、]{{1,10}}[，,、 ])?[本这下上]?({_WEEK}(?:{_JOIN}{_WEEK})*)[ ]?[）)】\]]?"
+)
+_BEFORE = re.compile(rf"[本这下上]?({_WEEK})[（(]$")  # 星期一（11月24日）
+_SHORT = re.compile(r"(?<![0-9./-])([0-9]{1,2})[/.]([0-9]{1,2}) ?$")  # 11/24（周一）
+_IN_BRACKETS = re.compile(rf"[（(]({_WEEK})")
+_BARE = re.compile(rf"([0-9]{{1,2}})[日号] ?[（(]({_WEEK})")  # 24日（周一）, no month
+_WEEKDAY_SAID = Say("星期与日期不符。请核对是日期错还是星期错").text
+
+
+def days(text: str, context: Context) -> Iterator[Hit]:
+    """impossible-date: 30 February, a 13th month. weekday: 11月24日（星期一） that is no Monday.
+
+    A date without a year is the one nearest to the day it is read, or of a year that the text says
+    with a date or a holiday; without either nothing is said.
+    """
+    places = _places(text)
+    for start, end, (year, month, day) in places:
+        longest = calendar.monthrange(year or 2000, month)[1] if 1 <= month <= 12 else 0
+        if not 1 <= day <= longest:
+            yield Hit("impossible-date", Severity.WARN, start, end, _IMPOSSIBLE_SAID)
+    if any(word in text for word in ("星期", "周", "礼拜")):
+        yield from _weekdays(text, places, context)
+        if not places and context.on:
+            yield from _without_month(text, context.on)
+
+
+def _without_month(text: str, on: date) -> Iterator[Hit]:
+    """24日（星期一）: of this month, or of the one it would be near."""
+    for match in _BARE.finditer(text):
+        wrap = on.month % 12 + 1 if int(match[1]) < on.day else (on.month - 2) % 12 + 1
+        days = [day for m in (on.month, wrap) if (day := _day(_year(on, m), m, int(match[1])))]
+        week = _NAMES.index(match[3].replace("天", "日"))
+        if days and all(day.weekday() != week for day in days):
+            right = f"星期{_NAMES[days[0].weekday()]}"
+            yield Hit("weekday", Severity.WARN, *match.span(2), _WEEKDAY_SAID, right)
+
+
+def _year(on: date, month: int) -> int:
+    """The year of a month next to the one of `on`."""
+    return on.year + (month - on.month < -6) - (month - on.month > 6)
+
+
+def _weekdays(text: str, places: list[Place], context: Context) -> Iterator[Hit]:
+    yield from _other_forms(text, places, context)
+    end = 0
+    for place in places:
+        if place.start < end:
+            continue
+        days, end = [place.date], place.end
+        while days:
+            while more := _LATER.match(text, end):
+                days.append(_after(days[-1], more))
+                end = more.end()
+            if named := _NAMED.match(text, end):
+                yield from _compared(text, days, named, context)
+                end = named.end()
+            more = _LATER.match(text, end) if named else None
+            days = [_after(days[-1], more)] if more else []
+            end = more.end() if more else end
+
+
+def _other_forms(text: str, places: list[Place], context: Context) -> Iterator[Hit]:
+    """星期一（11月24日） and 11/24（周一）."""
+    for place in places:
+        if before := _BEFORE.search(text, max(0, place.start - 6), place.start):
+            yield from _compared(text, [place.date], before, context)
+    for week in _IN_BRACKETS.finditer(text):
+        if short := _SHORT.search(text, max(0, week.start() - 7), week.start()):
+            day = Written(0, int(short[1]), int(short[2]))
+            yield from _compared(text, [day], week, context)
+
+
+def _after(before: Written, more: re.Match[str]) -> Written:
+    """The 27th of 11月24日至27日."""
+    return Written(before.year, _number(more[1]) if more[1] else before.month, _number(more[2]))
+
+
+def _compared(
+    text: str, days: list[Written], named: re.Match[str], context: Context
+) -> Iterator[Hit]:
+    said = [_NAMES.index(m[1].replace("天", "日")) for m in re.finditer(_WEEK, named[1])]
+    if len(said) != len(days):  # what belongs together cannot be told, but for the one before it
+        days, said = days[-1:], said[:1]
+    for day, week in zip(days, said, strict=True):
+        near = _near(day, context)
+        if near and near[0].weekday() == week:  # most are right, and told so at once
+            continue
+        may = near + ([] if day.year else _governed(text, day))
+        if may and all(one.weekday() != week for one in may):
+            right = f"星期{_NAMES[may[0].weekday()]}"
+            yield Hit("weekday", Severity.WARN, *named.span(1), _WEEKDAY_SAID, right)
+            return
+
+
+_HOLIDAY = "部分节假日|元旦|春节|清明|劳动节|五一|端午|中秋|国庆"
+_GOVERNS = re.compile(
+    rf"((?:19|20)[0-9]{{2}})(?: ?年?(?: ?[0-9]{{1,2}} ?月|{_HOLIDAY})|[-./][0-9]{{1,2}}[-./])"
+    r"|[〔\[（(]((?:19|20)[0-9]{2})[〕\]）)]"
+)
+
+
+def _near(day: Written, context: Context) -> list[date]:
+    """The day as it is written; without a year the one nearest to the day it is read."""
+    if day.year:
+        return [found] if (found := _day(*day)) else []
+    if context.on is None:
+        return []
+    years = range(context.on.year - 1, context.on.year + 2)
+    days = [found for year in years if (found := _day(year, day.month, day.day))]
+    return sorted(days, key=lambda one: abs(one - (context.on or one)))[:1]
+
+
+def _governed(text: str, day: Written) -> list[date]:
+    """The day in each year that the text says with a date, a holiday or a document's number."""
+    years = {int(m[1] or m[2]) for m in _GOVERNS.finditer(text)}
+    return [found for year in sorted(years) if (found := _day(year, day.month, day.day))]
+
+
+# ---------------------------------------------------------------- impossible-date, the hour
+
+_COLON = re.compile("[0-9]+[:：][0-9]+(?:[:：][0-9]+)?")
+_SPOKEN = re.compile("[时点](?<=[0-9][时点])(?: ?([0-9]+) ?分(?![之钟数值制]))?")
+_HOURS = re.compile("[0-9]+$")
+_SAYS_WHEN = re.compile(
+    r"(?:[日号午晚晨间早夜至到期时刻分起自于]|截止|[0-9]{2} |[-—~～－] ?)[：: ]?$"
+)
+_LASTS = re.compile("[间段长候效代0-9]")
+_JOINED, _JOINED_ON = frozenset("0123456789:：/."), frozenset("0123456789:：/%％")
+_IMPOSSIBLE_SAID = Say("没有这一天。请核对日期").text
+_TIME_SAID = Say("没有这个时刻。请核对时间").text
+
+
+def times(text: str, context: Context) -> Iterator[Hit]:
+    """24:60, 25时, 9时70分: where the words around say that it is a time, and no score or ratio."""
+    if ":" in text or "：" in text:
+        for match in _COLON.finditer(text):
+            parts = match[0].replace("：", ":").split(":")
+            if _no_such(text, *match.span(), parts):
+                yield Hit("impossible-date", Severity.WARN, *match.span(), _TIME_SAID)
+    if "时" in text or "点" in text:
+        for match in _SPOKEN.finditer(text):
+            hours = _HOURS.search(text, max(0, match.start() - 4), match.start())
+            lasts = not match[1] and _LASTS.match(text, match.end())
+            parts = [hours[0], *filter(None, match.groups())] if hours and not lasts else []
+            if hours and parts and _no_such(text, hours.start(), match.end(), parts):
+                span = hours.start(), match.end()
+                yield Hit("impossible-date", Severity.WARN, *span, _TIME_SAID)
+
+
+def _no_such(text: str, start: int, end: int, parts: list[str]) -> bool:
+    if any(len(part) > 2 for part in parts):
+        return False
+    hour, *minutes = map(int, parts)
+    if (hour < 24 or (hour == 24 and not any(minutes))) and all(m < 60 for m in minutes):
+        return False
+    if text[start - 1 : start] in _JOINED or text[end : end + 1] in _JOINED_ON:
+        return False  # a piece of a longer figure, a path, a percentage
+    says = _SAYS_WHEN.search(text, max(0, start - 4), start)
+    if ":" in text[start:end] or "：" in text[start:end]:
+        return hour + minutes[0] != 100 and bool(says or hour == 24)
+    return bool(says or minutes)
+
+
+# ---------------------------------------------------------------- relative-time
+
+_RELATIVE = re.compile(
+    r"今[天日早晚晨夜](?!头条|说法|后我|话题)|明[天日早晚晨](?!会更|之星|确)|昨[天日晚夜]|前天(?!津)|后天(?!性|的努力)|大后天"
+    r"|[本这上下]周(?:[一二三四五六日]|末)?(?!刊|边|围|转|期|年|长|报)|[上下]个?月(?!刊|球|[0-9])|本月(?!刊)"
+)
+_RELATIVE_SAID = Say("定时发布的文字里有“今天”一类说法，到时可能已不对。请写明日期").text
+
+
+def relative(text: str, context: Context) -> Iterator[Hit]:
+    """今天, 明日, 下周一 in a post that goes out on another day than it is written."""
+    if context.scheduled:
+        for match in _RELATIVE.finditer(text):
+            yield Hit("relative-time", Severity.WARN, *match.span(), _RELATIVE_SAID)

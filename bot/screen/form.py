@@ -1,0 +1,244 @@
+"""How a text is written: pairs that do not close, document numbers, sums of simple tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+
+from bot.language import Say
+from bot.model import Severity
+from bot.screen.base import Context, Hit
+
+# ---------------------------------------------------------------- unpaired
+
+# GB/T 15834-2011: marks that come in pairs. A half bracket closes a full one: no fault of sense.
+_CLOSES = {
+    "》": "《",
+    "”": "“",
+    "）": "(",
+    ")": "(",
+    "】": "【",
+    "〕": "〔",
+    "」": "「",
+    "』": "『",
+}
+_OPENS = {"《", "“", "（", "(", "【", "〔", "「", "『"}
+_MARK = re.compile("[《》“”（）()【】〔〕「」『』]")
+# 1） and （一） at the head of an item, and smileys: brackets that open nothing.
+_ITEM = re.compile(
+    r"(?:^|[\n。；;：:，,、 \t>])[ \t]*(?:[0-9]{1,3}|[一二三四五六七八九十]{1,3}|[A-Za-z]|[①-⑳])$"
+)
+_SMILEY = re.compile(r"[:;=8xX^][-~oO']?$")
+_CUT = re.compile(r"(?:…+|\.{3,})[ \n]*(?:https?://\S+|展开全文|全文)?\s*$")
+_UNPAIRED_SAID = Say("标点没有成对。请补上另一半，或删去").text
+
+
+def unpaired(text: str, context: Context) -> Iterator[Hit]:
+    """《》“”（）【】〔〕「」 that open and do not close, or the reverse; nested is right.
+
+    A paragraph may begin with the “ of a quotation that goes on; a text cut short (……) may end open.
+    """
+    if context.part or _paired(text):
+        return
+    open_: list[tuple[str, int]] = []
+    for match in _MARK.finditer(text):
+        mark, at = match[0], match.start()
+        if mark in _OPENS:
+            open_.append(("(" if mark == "（" else mark, at))
+        elif any(mark_ == _CLOSES[mark] for mark_, _ in open_):
+            while open_[-1][0] != _CLOSES[mark]:
+                yield from _left(text, *open_.pop())
+            open_.pop()
+        elif mark not in "）)" or not _opens_nothing(text, at):
+            yield Hit("unpaired", Severity.WARN, at, at + 1, _UNPAIRED_SAID)
+    if not _CUT.search(text):
+        for mark, at in open_:
+            yield from _left(text, mark, at)
+
+
+def _paired(text: str) -> bool:
+    """Are all marks plainly paired? Most texts' are, and that is told at once."""
+    marks = "".join(_MARK.findall(text)).replace("（", "(").replace("）", ")")
+    before = ""
+    while marks and marks != before:
+        before = marks
+        for pair in ("《》", "“”", "()", "【】", "〔〕", "「」", "『』"):
+            marks = marks.replace(pair, "")
+    return not marks
+
+
+def _left(text: str, mark: str, at: int) -> Iterator[Hit]:
+    goes_on = mark in "“「" and (at == 0 or text[at - 1] in "\n 　") and "\n" in text[at:]
+    if not goes_on:
+        yield Hit("unpaired", Severity.WARN, at, at + 1, _UNPAIRED_SAID)
+
+
+def _opens_nothing(text: str, at: int) -> bool:
+    before = text[max(0, at - 6) : at]
+    return bool(_ITEM.search(before) or _SMILEY.search(before))
+
+
+# ---------------------------------------------------------------- document-number
+
+# 党政机关公文格式 GB/T 9704-2012, 7.2.5: 机关代字〔年份〕序号, the year in four figures, in 〔〕, the
+# number without 第 and without a leading zero.
+_OPENING, _CLOSING = "[〔\\[【（(［〈<{﹝「〖]", "[〕\\]】）)］〉>}﹞」〗]"
+_ORDER = r"[ ]?(第)?[ ]?(0*)([1-9][0-9]{0,4})[ ]?号(?!楼|线|院|台风|馆|门|机|房)"
+_NUMBERED = re.compile(rf"({_OPENING})[ ]?((?:19|20)?[0-9]{{2}})(年?)[ ]?({_CLOSING}?){_ORDER}")
+_BARE = re.compile(rf"[发函]()((?:19|20)[0-9]{{2}})(年?)({_CLOSING}?){_ORDER}")
+_SIGN = re.compile(r"(?<![A-Za-z0-9])[\u4e00-\u9fff]{2,12}$")
+# Numbers of permits, filings, judgments and maps have forms of their own.
+_NO_DOCUMENT = re.compile(
+    r"(?:准|证|许|许可|备|备案|注|登|登记|验|检|鉴|初|终|执|审|判|裁|仲|案|号)字?$"
+)
+_BY_AN_OFFICE = re.compile(r"(?:发|函|办|令|政|字|规|通|告|电|批|复|呈|报|税|财|委|金|明电|公告)$")
+_VERB = re.compile(r"(?:印|下|转|制|签|颁|开|核|发)发$")
+_LEADS = re.compile(
+    r".*(?:根据|按照|依据|依照|印发|贯彻|落实|通知|意见|办法|决定|规定|关于|参照|执行|[见和与及即以由的])"
+    r"(?=[\u4e00-\u9fff]{2})"
+)
+_DOC_SAID = Say("发文字号写法不合 GB/T 9704：年份四位、用六角括号〔〕，序号不加“第”、不编虚位").text
+
+
+def document_numbers(text: str, context: Context) -> Iterator[Hit]:
+    """国办发[2018]123号, 国办发〔18〕123号, 国办发〔2018〕第123号, 国办发〔2018〕012号."""
+    if "号" not in text:
+        return
+    for match in (*_NUMBERED.finditer(text), *_BARE.finditer(text)):
+        opens, year, named, closes, ordinal, zeros, number = match.groups()
+        at = match.start() if opens else match.start() + 1
+        at -= text[at - 1 : at] == " "
+        signed = _SIGN.search(text[max(0, at - 13) : at])
+        if not signed or _NO_DOCUMENT.search(signed[0]):
+            continue
+        right = (opens, closes, len(year)) == ("〔", "〕", 4) and not (named or ordinal or zeros)
+        if not right and _surely(signed[0], year, opens, closes, ordinal):
+            sign = _sign(signed[0])
+            full = year if len(year) == 4 else f"{'20' if year < '50' else '19'}{year}"
+            said = f"{sign}〔{full}〕{number}号"
+            yield Hit(
+                "document-number", Severity.WARN, at - len(sign), match.end(), _DOC_SAID, said
+            )
+
+
+def _sign(before: str) -> str:
+    """The issuer's sign, without the words that lead to it."""
+    sign = _LEADS.sub("", before)
+    return sign[1:] if len(sign) > 2 and sign[0] in "把将按据依从对在经以见" else sign
+
+
+def _surely(sign: str, year: str, opens: str | None, closes: str | None, ordinal: str) -> bool:
+    """Is what is written so a document's number at all?"""
+    if not opens and (not closes or _VERB.search(sign)):  # 国办发2018年123号
+        return bool(not closes and not _VERB.search(sign) and not ordinal)
+    if len(year) == 2 or not closes:
+        return bool(_BY_AN_OFFICE.search(sign))
+    return not (ordinal and (sign.endswith("字") or (opens == "〔" and sign.endswith("公告"))))
+
+
+# ---------------------------------------------------------------- sum
+
+_SPLIT = re.compile(r"[ ]*[|｜\t][ ]*|[ ]{2,}|[ ]*,[ ]+")
+_SUMMED = re.compile("[合总小共] *计|总 *和")
+_TOTAL = re.compile(r"[|｜ ]*(?:合 *计|总 *计|共 *计|总 *和|小 *计)")
+_FIGURES = re.compile(r"[-−]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?|[-−]?[0-9]+(?:\.[0-9]+)?")
+_UNIT = re.compile(
+    r"(?:万|亿|千)?(?:元|人|件|个|项|户|吨|亩|公里|米|次|家|所|名|例|台|辆|平方米|份|条|起|处|宗|批|座)?$"
+)
+_NOT_SUMMED = re.compile(
+    r"序号|编号|年份|年度|日期|时间|率|比|均|单价|占|排名|增|%|％|代码|电话|级别"
+)
+_SUM_SAID = Say("合计与上面各行之和不符。请核对").text
+
+
+def sums(text: str, context: Context) -> Iterator[Hit]:
+    """The 合计 of a simple table, one row a line, that is not the sum of its column."""
+    if context.part or "\n" not in text or not _SUMMED.search(text):
+        return
+    for table in _tables(text):
+        yield from _checked(table)
+
+
+Cell = tuple[int, int, str]
+
+
+def _tables(text: str) -> Iterator[list[list[Cell]]]:
+    """Neighbouring lines of as many cells, at least three with one that begins with 合计."""
+    rows: list[list[Cell]] = []
+    at = 0
+    for line in [*text.split("\n"), ""]:
+        cells = _cells(line, at)
+        at += len(line) + 1
+        if _ruled(line):
+            continue
+        if rows and len(cells) != len(rows[-1]):
+            if len(rows) > 2:
+                yield rows
+            rows = []
+        if len(cells) > 1:
+            rows.append(cells)
+
+
+def _ruled(line: str) -> bool:
+    return bool(line.strip()) and not line.strip("-=+|｜:： \t")
+
+
+def _cells(line: str, at: int) -> list[Cell]:
+    pattern = _SPLIT if _SPLIT.search(line.strip("|｜ \t")) else re.compile("[ ]+")
+    inner = line.strip("|｜ \t")
+    start = at + line.find(inner) if inner else at
+    cells, begin = [], 0
+    for gap in [*pattern.finditer(inner), None]:
+        end = gap.start() if gap else len(inner)
+        cells.append((start + begin, start + end, inner[begin:end].strip()))
+        begin = gap.end() if gap else end
+    return cells
+
+
+def _checked(rows: list[list[Cell]]) -> Iterator[Hit]:
+    if any(cell[2].startswith("其中") or "其中" in cell[2] for row in rows for cell in row):
+        return
+    head = rows[0] if all(_figure(c[2]) is None for c in rows[0][1:]) else None
+    body = rows[1:] if head else rows
+    for n, row in enumerate(body):
+        if not _TOTAL.match(row[0][2]) or len(row[0][2]) > 8:
+            continue
+        for column in range(1, len(row)):
+            named = head[column][2] if head else ""
+            if not _NOT_SUMMED.search(named) and (wrong := _wrong(body, n, column)) is not None:
+                start, end, _ = row[column]
+                yield Hit("sum", Severity.WARN, start, end, _SUM_SAID, f"{wrong:f}")
+
+
+def _wrong(body: list[list[Cell]], n: int, column: int) -> Decimal | None:
+    """The right sum of a column, if row `n` says another; None if it is right or cannot be told."""
+    said = _figure(body[n][column][2])
+    above, below = body[:n], body[n + 1 :]
+    if said is None or "%" in body[n][column][2] or "％" in body[n][column][2]:
+        return None
+    ways = [way for rows in (above, below) for way in _ways(rows, column)]
+    if not ways or any(abs(total - said) <= slack for total, slack in ways):
+        return None
+    return ways[0][0]
+
+
+def _ways(rows: list[list[Cell]], column: int) -> Iterator[tuple[Decimal, Decimal]]:
+    """What a total over `rows` may be: of all that are no totals, or since the last; its rounding."""
+    since = max((i + 1 for i, row in enumerate(rows) if _TOTAL.match(row[0][2])), default=0)
+    plain = [row for row in rows if not _TOTAL.match(row[0][2])]
+    for some in (plain, rows[since:]):
+        figures = [_figure(row[column][2], blank=True) for row in some]
+        known = [f for f in figures if f is not None]
+        if len(known) == len(figures) and len(known) > 1:
+            places = max(-int(f.as_tuple().exponent) for f in known)
+            slack = Decimal(len(known)) / 2 / 10**places if places else Decimal(0)
+            yield sum(known, Decimal(0)), slack
+
+
+def _figure(cell: str, blank: bool = False) -> Decimal | None:
+    """The number in a cell; None where there is none. With `blank` a dash or nothing is 0."""
+    match = _FIGURES.match(cell)
+    if match and _UNIT.fullmatch(cell, match.end()):
+        return Decimal(match[0].replace(",", "").replace("−", "-"))
+    return Decimal(0) if blank and cell in ("", "-", "—", "——", "/", "－", "无") else None

@@ -1,0 +1,245 @@
+"""Links, topics, pictures: what the account's platform and the public's own net make of a post."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator
+from ipaddress import AddressValueError, IPv4Address
+
+from bot.language import Say
+from bot.model import Capabilities, Severity, Unit
+from bot.screen.base import Context, Hit
+from bot.text import links, over
+
+# ---------------------------------------------------------------- short-link, private-link
+
+# Services that hide where a link leads; a platform's own shortener hides it from reviewers too.
+SHORTENERS = frozenset(
+    [
+        "t.cn",
+        "url.cn",
+        "w.url.cn",
+        "dwz.cn",
+        "dwz.win",
+        "dwz.lc",
+        "dwz.mk",
+        "dwz.date",
+        "suo.im",
+        "suo.nz",
+        "suo.yt",
+        "mrw.so",
+        "985.so",
+        "sourl.cn",
+        "sourl.co",
+        "urlc.cn",
+        "kurl.cn",
+        "kurl.cc",
+        "kurl01.cn",
+        "u6.gg",
+        "c7.gg",
+        "m6z.cn",
+        "x0.nz",
+        "r6d.cn",
+        "t.hk.uy",
+        "t.im",
+        "sina.lt",
+        "ft12.com",
+        "0x9.me",
+        "3.cn",
+        "u.jd.com",
+        "tb.cn",
+        "m.tb.cn",
+        "b23.tv",
+        "v.douyin.com",
+        "v.kuaishou.com",
+        "xhslink.com",
+        "reurl.cc",
+        "pse.is",
+        "lihi.cc",
+        "lihi1.com",
+        "bit.ly",
+        "bitly.com",
+        "j.mp",
+        "goo.gl",
+        "tinyurl.com",
+        "tiny.cc",
+        "is.gd",
+        "v.gd",
+        "x.gd",
+        "ow.ly",
+        "buff.ly",
+        "t.co",
+        "rb.gy",
+        "cutt.ly",
+        "s.id",
+        "shorturl.at",
+        "surl.li",
+        "tny.im",
+        "rebrand.ly",
+        "lnkd.in",
+        "fb.me",
+        "t.ly",
+        "u.nu",
+        "qr.ae",
+        "adf.ly",
+        "bl.ink",
+        "short.gy",
+        "shorturl.asia",
+        "dlvr.it",
+        "trib.al",
+        "db.tt",
+        "aka.ms",
+        "clck.ru",
+        "vk.cc",
+        "xurl.es",
+        "t2m.io",
+        "soo.gd",
+        "2.gy",
+        "1url.com",
+        "6du.in",
+        "z8.cx",
+        "yiu.cc",
+        "q.cn",
+    ]
+)
+_HOST = re.compile(r"https?://(?:[^/?#@\s]*@)?([^/?#:\s]+)", re.I)
+_BARE = re.compile(r"[A-Za-z0-9-]+\.[A-Za-z0-9.-]+(:[0-9]{2,5})?(/[!#-;=?-~]*)?")
+_LOCAL = re.compile(r"localhost(:[0-9]{2,5})?(/[!#-;=?-~]*)?", re.I)
+_INNER_NAME = re.compile(
+    r"(?:^|\.)(?:localhost|local|lan|intranet|internal|corp|home|localdomain|private|intra)$"
+    r"|(?:^|\.)intranet\.|^[a-z0-9_-]+$",
+    re.I,
+)
+_OTHER = re.compile(r"(?:s?ftp|smb|wss?)://([^/?#:\s]+)[!#-;=?-~]*", re.I)
+_FILE = re.compile(r"file://\S+|(?<![\\\w])\\\\[A-Za-z0-9._-]+\\[^\s，。；）]+", re.I)
+_SHORT_SAID = Say("短链接看不出去向。请改用原网址").text
+_PRIVATE_SAID = Say("内部网络的地址，公众打不开。请改用公开的网址").text
+
+
+def addresses(text: str, context: Context) -> Iterator[Hit]:
+    """Links that hide where they lead, and links that only the office's own net can open."""
+    if "." not in text and "://" not in text and "\\\\" not in text and "localhost" not in text:
+        return
+    spans = links(text)
+    for start, end in spans:
+        found = _HOST.match(text, start, end)
+        if found:
+            yield from _judged(found[1].lower().rstrip("."), start, end)
+    bare = _LOCAL.finditer(text) if "localhost" in text else ()
+    for match in (*_BARE.finditer(text), *bare):
+        if any(match.groups()) and not _within(text, match.start(), spans):
+            host = re.split("[:/]", match[0].lower(), maxsplit=1)[0]
+            yield from _judged(host, *match.span())
+    if "://" in text and len(spans) < text.count("://"):
+        for match in _OTHER.finditer(text):
+            yield from _judged(match[1].lower(), *match.span())
+    if "file:" in text or "\\\\" in text:
+        for match in _FILE.finditer(text):
+            yield Hit("private-link", Severity.WARN, *match.span(), _PRIVATE_SAID)
+
+
+_JOINED = frozenset("@/:._-")
+
+
+def _within(text: str, at: int, spans: list[tuple[int, int]]) -> bool:
+    """Is it a piece of a link, of a path or of an address of mail?"""
+    return text[at - 1 : at] in _JOINED or any(s <= at < e for s, e in spans)
+
+
+def _judged(host: str, start: int, end: int) -> Iterator[Hit]:
+    if host in SHORTENERS or host.removeprefix("www.") in SHORTENERS:
+        yield Hit("short-link", Severity.WARN, start, end, _SHORT_SAID)
+    elif _inner(host):
+        yield Hit("private-link", Severity.WARN, start, end, _PRIVATE_SAID)
+
+
+def _inner(host: str) -> bool:
+    if not host[-1:].isdigit():
+        return bool(_INNER_NAME.search(host))
+    try:
+        return not IPv4Address(host).is_global
+    except AddressValueError:
+        return False
+
+
+# ---------------------------------------------------------------- topic
+
+_TOPIC = re.compile(r"#([^#\n]{1,40})#")
+_TAG = re.compile(r"#(?<![\w&#]#)(?![0-9#])[^#\s，。！？；：、（）()【】《》“”]{1,40}")
+_PAIRED_SAID = Say("该平台的话题只有前面一个 #，到空格为止").text
+_OPEN_SAID = Say("该平台的话题前后各一个 #：#话题#").text
+
+
+def topics(text: str, context: Context) -> Iterator[Hit]:
+    """#话题# where the platform takes #话题, and the reverse."""
+    able = context.capabilities
+    if able is None or able.unit is Unit.NONE or ("#" not in text and "＃" not in text):
+        return
+    paired = list(_TOPIC.finditer(text))
+    known = [m.span() for m in paired]
+    if able.unit is not Unit.WEIBO:
+        wrong = [(m, _PAIRED_SAID, f"#{m[1]} ") for m in paired if not re.search(r"\s", m[1])]
+    else:
+        tags = [m for m in _TAG.finditer(text) if not any(s <= m.start() < e for s, e in known)]
+        wrong = [(m, _OPEN_SAID, f"{m[0]}#") for m in tags]
+    spans = links(text) if wrong else []
+    for match, said, suggestion in wrong:
+        if not any(s <= match.start() < e for s, e in spans):
+            yield Hit("topic", Severity.WARN, *match.span(), said, suggestion)
+
+
+# ---------------------------------------------------------------- missing-alt, map-approval
+
+_ALT_SAID = Say("图片没有替代文字，视障读者读不到。请补上").text
+
+
+def alts(text: str, context: Context) -> Iterator[Hit]:
+    """A picture without words, on a platform that shows them or an account that requires them."""
+    able = context.capabilities
+    asked = context.alt_required or (able is not None and able.alt_text)
+    if asked and not all(m.alt.strip() for m in context.media or ()):
+        yield Hit("missing-alt", Severity.WARN, 0, 0, _ALT_SAID)
+
+
+_MAP = "(?:行政区划|政区|交通|旅游|水系|地形|影像|卫星|疫情|风险区?|分布|规划|区位|导览)?(?:地图|区划图|政区图|区位图)"
+_MAPS = re.compile(_MAP)
+_SHOWN = re.compile(
+    rf"(?:如图|下图|上图|附图|见图|图为|附件?|附上|扫码查看|点击查看|发布|公布|一图|请看|配图)[^。；\n]{{0,16}}{_MAP}"
+    rf"|{_MAP}(?:[（(][^（）()\n]{{1,8}}[）)])?(?:如下|如图|见下|见附|附后|来了|发布|出炉|[：:]|[（(]见图|[】])"
+)
+_MAP_APPROVED = re.compile(
+    r"审图号|[\u4e00-\u9fffA-Z]{0,3}S ?[（(〔\[]?[0-9]{4}[）)〕\]]? ?[0-9]+ ?号"
+)
+_NO_MAP = re.compile(
+    r"(?:负面清单|作战|施工|产业|招商|创新|权力|服务|知识|就业|教育|学习|工作|活|藏宝|任务)地图"
+)
+_MAP_SAID = Say(
+    "地图应在适当位置标明审图号（地图管理条例第十五条起）。请补上，或换为不需审核的示意图"
+).text
+
+
+def maps(text: str, context: Context) -> Iterator[Hit]:
+    """A map that is shown, in a picture or as the text says, and no 审图号 beside it."""
+    alts = " ".join(m.alt for m in context.media or ())
+    if ("图" not in text and "图" not in alts) or _MAP_APPROVED.search(text + " " + alts):
+        return
+    plain = _NO_MAP.sub(lambda m: "　" * len(m[0]), text)
+    shown = _SHOWN.search(plain) or (context.media and _MAPS.search(plain))
+    if shown:
+        yield Hit("map-approval", Severity.WARN, *shown.span(), _MAP_SAID)
+    elif _MAPS.search(_NO_MAP.sub("", alts)):
+        yield Hit("map-approval", Severity.WARN, 0, 0, _MAP_SAID)
+
+
+# ---------------------------------------------------------------- over-limit
+
+_OVER_SAID = Say("超出平台字数上限，标出的部分放不下。请删改").text
+
+
+def over_limit(text: str, capabilities: Capabilities) -> Iterator[Hit]:
+    """What of `text`, as it was handed in, lies beyond the platform's limit."""
+    if over(text, capabilities):
+        lengths = range(len(text) + 1)
+        start = bisect_left(lengths, True, key=lambda n: over(text[:n], capabilities) > 0) - 1
+        yield Hit("over-limit", Severity.BLOCK, start, len(text), _OVER_SAID)

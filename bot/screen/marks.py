@@ -1,0 +1,115 @@
+"""Marks of secrecy and of inner papers, by their form: never the bare word.
+
+保守国家秘密法实施条例 art. 21: a mark is a level and a term, parted by a star; GB/T 9704-2012, 7.2.2:
+it stands at the head. Texts that speak of secrets (保守国家秘密, 机密级, 商业秘密) bear none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from bot.language import Say
+from bot.model import Severity
+from bot.screen.base import Context, Hit
+
+_HAN = "\u3400-\u9fff"
+_STARS = "★☆✩✭✮⭐🌟"
+
+# ---------------------------------------------------------------- secrecy-mark
+
+_LEVEL = "(?:绝 ?密|机 ?密|秘 ?密)级?"
+_TERM = (
+    r"(?:[0-9]{4} ?年|[0-9]{1,2} ?(?:年|个月|月|天|日)|[一二三四五六七八九十]{1,3}(?:年|个月)|长期|永久"
+    rf"|[{_HAN}]{{2,8}}(?:前|后))"
+)
+_STARRED = re.compile(rf"(?<!工作)({_LEVEL}) ?[{_STARS}*＊﹡∗✱·•]{{1,3}} ?({_TERM})?")
+_HEADED = re.compile(
+    rf"^ *(?:[0-9]{{6}} )? *(?:({_LEVEL}) *$|[【\[（(] ?({_LEVEL}) ?[】\]）)])", re.M
+)
+_STATED = re.compile(rf"(?:密级|保密等级)(?:和保密期限)? ?[：:] ?({_LEVEL})(?![{_HAN}])")
+_SECRECY_SAID = Say("国家秘密标志。标有密级的内容不得发布；误标的，请经保密审查后删去").text
+_SECRECY_DOUBTED = Say("疑似密级标注。请经保密审查后再发").text
+_HEAD = 400  # a mark alone on its line is looked for as far as a document's head goes
+
+
+def secrecy(text: str, context: Context) -> Iterator[Hit]:
+    """机密★10年 and its like block; a level alone on a line of the head, or stated, warns."""
+    if "密" not in text:
+        return
+    for match in _STARRED.finditer(text):
+        alone = not re.match(f"[{_HAN}]", text[match.start() - 1 : match.start()] or "。")
+        if match[2] or (alone and any(star in match[0] for star in _STARS)):
+            yield Hit("secrecy-mark", Severity.BLOCK, *match.span(), _SECRECY_SAID)
+    for pattern in (_HEADED, _STATED):
+        for match in pattern.finditer(text, 0, _HEAD):
+            span = match.span(match.lastindex or 0)
+            yield Hit("secrecy-mark", Severity.WARN, *span, _SECRECY_DOUBTED)
+
+
+# ---------------------------------------------------------------- work-secret, internal-mark, not-public
+
+_OPEN, _CLOSE = "【〔［\\[（(", "】〕］\\]）)"
+_KEEP = (
+    r"(?:请|应|须)?(?:注意|妥善)(?:保管|保存|保密)|(?:请|切|敬请)勿(?:外传|外泄|扩散|转发|传播|翻印|复印|公开)"
+    r"|(?:不得|严禁|禁止|不准|不可|勿|切勿|请勿)(?:外传|外泄|扩散|对外传播|对外公开|对外发布|对外公布|转发|传播|翻印|复印|公开|转载)"
+    r"|(?:阅|用|会)后(?:收回|即毁|销毁|退回)"
+)
+_PAPER = "(?:资料|文件|材料|刊物|信息|文稿|通报|通知|明电|讨论稿|讲话|情况)"
+_WORK = re.compile(
+    rf"工作秘密 ?(?:[{_STARS}*＊▲△◆◇■]|[，,：:、·\s]+(?:{_KEEP}))|工作秘密(?=[】\]）)\n]|$)"
+)
+_INNER_SIGN = re.compile("内部|外传|扩散|稿|商密|后(?:收回|即毁|销毁|退回)")
+_INNER = re.compile(
+    rf"(?:仅供|供|仅限)?(?:机关|单位|系统|党内)?内部{_PAPER}?(?:使用|参考|传阅|掌握|参阅|交流|学习)?"
+    rf"[，,：:、·；; \n]{{0,3}}(?:{_KEEP})"
+    rf"|(?:仅供|仅限|限)(?:机关|单位|系统|党内)?内部(?:使用|参考|传阅|掌握|参阅|交流|学习)"
+    rf"|内部(?:{_PAPER}|使用|传阅|参考|掌握|讨论|明电)|(?:阅|用|会)后(?:收回|即毁|销毁|退回)|(?:核心|普通)商密 ?[{_STARS}▲◆]"
+    rf"|(?:征求意见稿|讨论稿|送审稿|草案)[，,、：: ]{{0,2}}(?:{_KEEP})"
+    r"|(?:请勿|不得|严禁|禁止|切勿)(?:外传|扩散)"
+)
+_CLOSED = re.compile(
+    r"(?:此件|本件|此文)(?:不公开(?:发布)?|不予公开|不宜公开|不得公开|依申请公开|非公开|内部(?:掌握|使用))"
+    r"|(?:公开属性|公开方式|公开选项|公开类别|信息公开属性|信息公开选项) ?[：:] ?(?:不予公开|不公开|依申请公开|非公开)"
+)
+_BRACKETED = re.compile("[（(](依申请公开|不予公开|不公开)[）)] *$", re.M)
+_WORK_SAID = Say("工作秘密标志。工作秘密不得发布").text
+_INNER_SAID = Say("内部资料的标志。内部资料不得发布；可以公开的，请先删去标志").text
+_CLOSED_SAID = Say("标明不公开或依申请公开，不得主动发布。请核对公开属性").text
+
+
+def inner(text: str, context: Context) -> Iterator[Hit]:
+    """Marks of work secrets, inner papers, and papers that are not for the public.
+
+    Block where they stand as a mark does: alone on a line, or in brackets; what is joined to its
+    caution (内部资料，不得外传) in the middle of a sentence warns; the bare word is nothing.
+    """
+    if "工作秘密" in text:
+        yield from _marks("work-secret", _WORK, _WORK_SAID, text)
+        text = _WORK.sub(lambda match: "工" * len(match[0]), text)  # told once
+    if _INNER_SIGN.search(text):
+        yield from _marks("internal-mark", _INNER, _INNER_SAID, text)
+    if "公开" in text or "此件内部" in text:
+        yield from _marks("not-public", _CLOSED, _CLOSED_SAID, text)
+        for match in _BRACKETED.finditer(text):
+            yield Hit("not-public", Severity.WARN, *match.span(1), _CLOSED_SAID)
+
+
+_BEFORE = re.compile(rf"(?:^|[\n{_OPEN}★]|  )[ ★☆*]*$")
+_AFTER = re.compile(rf"[ 。！!]*(?:$|[\n{_CLOSE}]|  )|[。！!]")
+
+
+# A caution after a comma (供领导参阅，请勿外传) is a mark where its whole line is short.
+_CAUTION = re.compile(r"(?:^|\n)[^\n。]{0,16}[，,：: ]$")
+
+
+def _marks(rule: str, pattern: re.Pattern[str], said: str, text: str) -> Iterator[Hit]:
+    for match in pattern.finditer(text):
+        start, end = match.span()
+        before, after = text[max(0, start - 18) : start], text[end : end + 6]
+        starred = match[0][-1] in _STARS + "*＊▲△◆◇■"
+        opened = _BEFORE.search(before) or ("传" in match[0] and _CAUTION.search(before))
+        if starred or (opened and _AFTER.match(after)):
+            yield Hit(rule, Severity.BLOCK, start, end, said)
+        elif re.search(r"[，,：:、· \n★☆▲◆*]", match[0]):
+            yield Hit(rule, Severity.WARN, start, end, said)

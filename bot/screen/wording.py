@@ -1,0 +1,135 @@
+"""Wording that no list of words can hold: what a name stands beside, and in what order names stand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from bot.errors import ConfigError
+from bot.language import Say
+from bot.model import Severity
+from bot.screen.base import Context, Hit
+
+# ---------------------------------------------------------------- region-wording
+
+# 新华社新闻信息报道中的禁用词和慎用词: 港澳台 never stand as countries, nor beside 中国 or 国内.
+_REGION = "(?:台湾|香港|澳门|港澳台?)"
+_COUNTRIES = (
+    "美国|日本|韩国|朝鲜|俄罗斯|英国|法国|德国|意大利|加拿大|澳大利亚|新西兰|新加坡|马来西亚|泰国|越南|菲律宾"
+    "|印度尼西亚|印尼|印度|巴西|南非|西班牙|荷兰|瑞士|瑞典|缅甸|柬埔寨|老挝|蒙古国?|墨西哥|阿根廷"
+)
+_BESIDE = re.compile(
+    rf"(?:{_COUNTRIES})(?:、[\u4e00-\u9fff]{{2,6}}?){{0,3}}?(?:、|和|与|及|以及){_REGION}"
+    rf"(?!地区|同胞|居民|特别行政区|特区|当局|问题|海峡|岛|[^，。；\n]{{0,24}}地区)[^，。；\n]{{0,12}}?(?:等国|国家|各国|[0-9一二三四五六七八九十]+国)"
+    rf"|{_REGION}(?:、|和|与)(?:{_COUNTRIES})[^，。；\n]{{0,12}}?(?:等国(?!家和地区|家或地区|家（地区)|[0-9一二三四五六七八九十]+国)"
+    rf"|(?<![和与及、同])中国(?:、|和|与|及)(?:台湾|香港|澳门)(?!当局)"
+    rf"|中国(?:、(?:{_COUNTRIES}))+(?:、|和|与|及)(?:台湾|香港|澳门)(?!地区|同胞|居民|特别行政区|当局|等国家和地区)"
+    rf"|国内(?:及|和|与|、|或){_REGION}|{_REGION}(?:等国家?|各国)(?!家和地区|家或地区|家（)|中国大陆(?:政府|当局)"
+    rf"|出国(?:、|和|或|及)?(?:到|去)?{_REGION}(?!、)(?:旅游|探亲|留学)"
+)
+_BESIDE_SAID = Say(
+    "香港、澳门、台湾不得与国家并列，也不与“中国”“国内”对举。请改用“国家和地区”“内地”“大陆”等"
+).text
+
+
+def regions(text: str, context: Context) -> Iterator[Hit]:
+    """香港, 澳门, 台湾 as if they were countries."""
+    if "台湾" in text or "香港" in text or "澳门" in text or "港澳" in text or "中国大陆" in text:
+        for match in _BESIDE.finditer(text):
+            yield Hit("region-wording", Severity.WARN, *match.span(), _BESIDE_SAID)
+
+
+# ---------------------------------------------------------------- typo
+
+# 报名截止10月底 is right: what ends stands before it.
+_UNTIL = re.compile(r"(?<![名报请稿标间题款收期受时投缴费售票日])截止(?=[0-9]{1,4} ?[年月日])")
+_UNTIL_SAID = Say("疑似错别字。请按建议改，或核对").text
+
+
+def until(text: str, context: Context) -> Iterator[Hit]:
+    """截止10月底 for 截至10月底."""
+    if "截止" in text:
+        for match in _UNTIL.finditer(text):
+            yield Hit("typo", Severity.WARN, *match.span(), _UNTIL_SAID, "截至")
+
+
+# ---------------------------------------------------------------- organ-name
+
+_PARTY = re.compile(
+    r"党的(?:[一二三四五]?十[一二三四五六七八九]?)大[一二三四五六七]中全会|党的第?[0-9]{1,2}(?:大(?![量型力项])|届)|党的第[二一]?十[一二三四五六七八九]?大(?!精神所)"
+    r"|党的[一二]?十[一二三四五六七八九]?届(?![一二三四五六七]中|中央|[一二三四五六七]次|中纪委|全国)"
+    r"|习近平新时代中国特色社会主义(?!思想|经济|外交|法治|生态|文化)"
+)
+_PARTY_SAID = Say("党的会议、理论的固定提法疑有误。请核对全称").text
+
+
+def organs(text: str, context: Context) -> Iterator[Hit]:
+    """Names of congresses, plenums and theory that are neither the full nor the set short form."""
+    if "党的" in text or "新时代" in text:
+        for match in _PARTY.finditer(text):
+            yield Hit("organ-name", Severity.WARN, *match.span(), _PARTY_SAID)
+
+
+# ---------------------------------------------------------------- leader-order
+
+_ORDER_SAID = Say("领导同志排序与名单不符。请核对").text
+_TITLE_SAID = Say("领导同志的职务与名单不符。请核对").text
+
+
+@dataclass(frozen=True)
+class Leaders:
+    """Those whose order and titles an office keeps, the first first: name → titles."""
+
+    titles: Mapping[str, tuple[str, ...]]
+
+    @cached_property
+    def _names(self) -> re.Pattern[str]:
+        return re.compile("|".join(sorted(map(re.escape, self.titles), key=len, reverse=True)))
+
+    @cached_property
+    def _titled(self) -> re.Pattern[str]:
+        known = {title for titles in self.titles.values() for title in titles}
+        words = "|".join(sorted(map(re.escape, known), key=len, reverse=True))
+        return re.compile(rf"({words})[、，, ]?({self._names.pattern})")
+
+    def find(self, text: str) -> Iterator[Hit]:
+        """Names of one sentence in another order than the list's; a title that is another's."""
+        order = list(self.titles)
+        for sentence in re.finditer(r"[^。！？!?；;\n]+", text):
+            highest = -1
+            for name in self._names.finditer(text, *sentence.span()):
+                place = order.index(name[0])
+                if place < highest:
+                    yield Hit("leader-order", Severity.WARN, *name.span(), _ORDER_SAID)
+                highest = max(highest, place)
+        if any(self.titles.values()):
+            yield from self._wrong_titles(text)
+
+    def _wrong_titles(self, text: str) -> Iterator[Hit]:
+        for match in self._titled.finditer(text):
+            title, name = match.groups()
+            held = self.titles[name]
+            if held and not any(title in one for one in held):
+                said = "、".join(held) + name
+                yield Hit("leader-order", Severity.WARN, *match.span(), _TITLE_SAID, said)
+
+
+def read_leaders(source: str, file: str) -> Leaders:
+    """One person a line, in order: name<TAB>title、title. Raises ConfigError with file and line."""
+    titles: dict[str, tuple[str, ...]] = {}
+    for n, line in enumerate(source.splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        name, *held = (part.strip() for part in line.split("\t"))
+        if not name or len(held) > 1:
+            raise ConfigError(
+                "{file} 第 {line} 行：写作 姓名、制表符、职务（几个职务用顿号隔开）",
+                file=file,
+                line=n,
+            )
+        if name in titles:
+            raise ConfigError("{file} 第 {line} 行：{name} 写了两次", file=file, line=n, name=name)
+        titles[name] = tuple(filter(None, re.split("[、，,]", held[0]))) if held else ()
+    return Leaders(titles)
