@@ -1,22 +1,14 @@
-"""config.toml as one frozen value.
-
-What the file declares (units, sources, accounts, steps) is taken into the store at start by key;
-credentials, people, holds and times live in the store only. An unknown key is an error that names
-the near one; every error says file, line and key. Paths are relative to the file.
-"""
+"""What may stand in config.toml: a class a table, a field a key, each with its rules and its default."""
 
 from __future__ import annotations
 
 import re
-import tomllib
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, time, timedelta
 from difflib import get_close_matches
 from functools import cached_property
-from itertools import takewhile
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -27,18 +19,14 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
-    ValidationError,
     field_validator,
     model_validator,
 )
-from pydantic_core import ErrorDetails
 
 from bot.errors import ConfigError
 from bot.language import Say
 from bot.model import NoticeKind, Right
 from bot.workdays import Hours, clock_time
-
-T = TypeVar("T", bound=BaseModel)
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -430,7 +418,7 @@ class Config(Part):
     def database_url(self) -> str:
         """As bot.db.Database takes it. Raises ConfigError where `url_file` cannot be read."""
         if self.database.url_file:
-            return _read(self.place(self.database.url_file)).strip()
+            return read_text(self.place(self.database.url_file)).strip()
         return self.database.url or str(self.place(self.data) / "gongkai.db")
 
     @property
@@ -442,190 +430,11 @@ class Config(Part):
         return self.web.console_url.rstrip("/") or self.public_url
 
 
-def load(path: Path) -> Config:
-    """Read and check the file. Raises ConfigError naming file, line and key."""
-    path = path.resolve()
-    if not path.exists():
-        raise ConfigError("没有 {file}；用 gongkai init 新建一个", file=str(path))
-    source = _read(path)
-    try:
-        values = tomllib.loads(source)
-    except tomllib.TOMLDecodeError as error:
-        at = re.search(r"line (\d+)", str(error))
-        line = int(at[1]) if at else len(source.splitlines())
-        raise ConfigError(
-            "{file} 第 {line} 行写法有误：{why}", file=path.name, line=line, why=str(error)
-        ) from None
-    return check(Config, values, path, source, path=path)
-
-
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """A file of the office's. Raises ConfigError where it cannot be read as UTF-8."""
     try:
         return path.read_text("utf-8-sig")
     except UnicodeDecodeError:
         raise ConfigError("{file} 不是 UTF-8 编码；请另存为 UTF-8", file=path.name) from None
     except OSError as error:
         raise ConfigError("读不到 {file}：{why}", file=str(path), why=error.strerror) from None
-
-
-def check(
-    kind: type[T],
-    values: Mapping[str, Any],
-    file: Path,
-    source: str,
-    under: Sequence[str] = (),
-    **extra: Any,
-) -> T:
-    """`values`, which stand in the file `under` these keys, as a `kind`.
-
-    The first mistake is a ConfigError with its line and the near key.
-    """
-    try:
-        made = kind.model_validate({**values, **extra})
-    except ValidationError as error:
-        raise _explained(kind, error, file, source, under) from None
-    if isinstance(made, Config):
-        _references(made, file, source)
-    return made
-
-
-def _explained(
-    kind: type[BaseModel], error: ValidationError, file: Path, source: str, under: Sequence[str]
-) -> ConfigError:
-    first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-    keys = [*under, *(str(k) for k in first["loc"] if k != "[key]")]
-    where = {"file": file.name, "line": line_of(source, keys), "key": ".".join(keys)}
-    if first["type"] == "extra_forbidden":
-        near = get_close_matches(keys[-1], _known(kind, first["loc"][:-1]), 1, 0.5)
-        if near:
-            return ConfigError(
-                "{file} 第 {line} 行：不认识的键 {key}，是不是 {near}", near=near[0], **where
-            )
-        return ConfigError("{file} 第 {line} 行：不认识的键 {key}", **where)
-    if first["type"] == "missing":
-        return ConfigError("{file} 第 {line} 行：缺少 {key}", **where)
-    return ConfigError("{file} 第 {line} 行：{key} 有误：{why}", why=_why(first), **where)
-
-
-_WHY = {  # by how pydantic names the mistake
-    "int_": Say("应是整数"),
-    "string_type": Say("应是文字，写在引号里"),
-    "bool_": Say("应是 true 或 false"),
-    "literal_error": Say("只能是 {expected}"),
-    "enum": Say("只能是 {expected}"),
-    "greater_than_equal": Say("不能小于 {ge}"),
-    "less_than_equal": Say("不能大于 {le}"),
-    "tuple_type": Say("应是列表，写在方括号里"),
-    "date_": Say("应是日期，写作 2027-01-01"),
-    "model_type": Say("应是一张表"),
-    "mapping_type": Say("应是一张表"),
-}
-
-
-def _why(mistake: ErrorDetails) -> Say:
-    for kind, words in _WHY.items():
-        if mistake["type"].startswith(kind):
-            values = {k: str(v).replace(" or ", "、") for k, v in mistake.get("ctx", {}).items()}
-            return Say(words.text, **values)
-    return Say("{why}", why=mistake["msg"].removeprefix("Value error, "))
-
-
-def _known(kind: type[BaseModel], loc: Iterable[int | str]) -> list[str]:
-    """The keys that may stand where a mistaken one was written."""
-    here: Any = kind
-    for key in loc:
-        fields = getattr(here, "model_fields", None)
-        here = fields[key].annotation if fields else next(_models(get_args(here)))
-    return [k for k in here.model_fields if k != "path"]
-
-
-def _models(types: Iterable[Any]) -> Iterator[type[BaseModel]]:
-    return (one for one in types if isinstance(one, type) and issubclass(one, BaseModel))
-
-
-_NAME = r"""(?:[\w-]+|"[^"]*"|'[^']*')"""
-_NAMES = rf"{_NAME}(?:\s*\.\s*{_NAME})*"
-_TABLE = re.compile(rf"\s*(\[\[?)\s*({_NAMES})\s*\]")
-_KEY = re.compile(rf"\s*({_NAMES})\s*=")
-
-
-def line_of(source: str, keys: Sequence[str]) -> int:
-    """The line a key stands on, else that of the table it stands in or should, else 1."""
-    best, line = 0, 1
-    for n, place in _places(source):
-        same = sum(
-            1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(place, keys, strict=False))
-        )
-        if same > best:
-            best, line = same, n
-    return line
-
-
-def _places(source: str) -> Iterator[tuple[int, list[str]]]:
-    """Every line that opens a table or gives a key: its number and its path."""
-    table: list[str] = []
-    met: Counter[str] = Counter()
-    for n, line in enumerate(source.splitlines(), 1):
-        if opens := _TABLE.match(line):
-            table = _split(opens[2])
-            if opens[1] == "[[":
-                met[opens[2]] += 1
-                table.append(str(met[opens[2]] - 1))
-            yield n, table
-        elif gives := _KEY.match(line):
-            yield n, table + _split(gives[1])
-
-
-def _split(names: str) -> list[str]:
-    return [name.strip("\"'") for name in re.findall(_NAME, names)]
-
-
-def _references(config: Config, file: Path, source: str) -> None:
-    """Keys that name other keys must find them; no unit stands above itself."""
-    for kind, key, field, wanted, there in _named(config):
-        if wanted not in there:
-            raise unknown(file, source, [kind, key, field], wanted, there)
-    for key in config.units:
-        above, seen = key, set[str]()
-        while above and above not in seen:
-            seen.add(above)
-            above = config.units[above].parent
-        if above:
-            keys = ["units", above, "parent"]
-            raise ConfigError(
-                "{file} 第 {line} 行：单位 {key} 成了自己的上级",
-                file=file.name,
-                line=line_of(source, keys),
-                key=above,
-            )
-
-
-def unknown(
-    file: Path, source: str, keys: list[str], wanted: str, there: Iterable[str]
-) -> ConfigError:
-    """The error for a value that names something which is not there."""
-    near = get_close_matches(wanted, list(there), 1, 0.4)
-    return ConfigError(
-        "{file} 第 {line} 行：{key} 指的 {wanted} 没有声明{hint}",
-        file=file.name,
-        line=line_of(source, keys),
-        key=".".join(keys),
-        wanted=wanted,
-        hint=Say("，是不是 {near}", near=near[0]) if near else "",
-    )
-
-
-def _named(config: Config) -> Iterable[tuple[str, str, str, str, Iterable[str]]]:
-    for key, unit in config.units.items():
-        if unit.parent:
-            yield "units", key, "parent", unit.parent, config.units
-    for key, source in config.sources.items():
-        yield "sources", key, "unit", source.unit, config.units
-        named = (source.accounts, *(rule.accounts for rule in source.rules))
-        for account in (account for some in named for account in some):
-            yield "sources", key, "accounts", account, config.accounts
-    for key, part in config.accounts.items():
-        yield "accounts", key, "unit", part.unit, config.units
-    for key, address in config.notices.items():
-        for unit_key in address.units:
-            yield "notices", key, "units", unit_key, config.units
