@@ -179,7 +179,7 @@ def cell(value: Any) -> str:
         from bot.language import Say
 
         return str(Say.of(value))
-    return _HARMFUL.sub("\ufffd", str(value))
+    return _HARMFUL.sub("\ufffd", " ".join(str(value).split()))  # a row is a line
 
 
 def instant(office: Office, value: str | None) -> datetime | None:
