@@ -59,9 +59,11 @@ _SQLITE = (
     "fts5(words, content='', columnsize=0, tokenize='ascii')",
     "insert into reply_words(reply_words, rank) values('hashsize', 8388608)",
 )
+# A bulk is sorted into the index when it is over: half as long to take in, 10 ms more to search till then.
 _POSTGRES = (
     "create table if not exists reply_words (id bigint primary key, words tsvector not null)",
-    "create index if not exists ix_reply_words on reply_words using gin (words)",
+    "create index if not exists ix_reply_words on reply_words using gin (words) "
+    "with (gin_pending_list_limit = 32768)",
 )
 
 
