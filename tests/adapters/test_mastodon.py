@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.adapters.base import Adapter
-from bot.adapters.mastodon import Mastodon, MastodonOptions, _essence, _plain
+from bot.adapters.mastodon import Mastodon, MastodonOptions
+from bot.adapters.mastodon.texts import essence, plain
 from bot.errors import AccountBroken, Later, Refused, Uncertain
 from bot.model import Absent, Act, Found, Outgoing, Receipt, Unknown, Visible
 from tests.adapters.contract import (
@@ -501,7 +502,7 @@ WORDS = st.one_of(
 @given(st.lists(WORDS, max_size=12).map(" ".join))
 def test_any_text_is_known_again_as_mastodon_shows_it(text: str) -> None:
     shown = fakes.content(text)
-    assert _essence(_plain(shown)) == _essence(text)
+    assert essence(plain(shown)) == essence(text)
 
 
 # ---------------------------------------------------------------- replies
@@ -521,7 +522,7 @@ async def test_our_own_answers_can_be_told_by_their_author(
     ]
 
 
-async def test_a_replys_text_is_plain(rig: MastodonRig, adapter: Adapter) -> None:
+async def test_a_replys_text_isplain(rig: MastodonRig, adapter: Adapter) -> None:
     root = await sent(adapter, TEXT)
     rig.answer(root.remote_id, f"第一段\n\n第二段 <b> & {LINK}")
     [found] = (await adapter.replies(root, None)).replies

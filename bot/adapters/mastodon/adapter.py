@@ -24,18 +24,18 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from html import unescape
-from html.parser import HTMLParser
 from typing import Any, Literal
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from pydantic import field_validator
 
 from bot.adapters.base import Adapter, Answer, Client, Connecting, Options, retry_after
+from bot.adapters.mastodon import answers
+from bot.adapters.mastodon.answers import GONE, Json
+from bot.adapters.mastodon.texts import plain
 from bot.errors import AccountBroken, AdapterError, Later, Refused, Uncertain
 from bot.language import Say
 from bot.model import (
@@ -62,7 +62,6 @@ from bot.model import (
 )
 
 ME = "v1/accounts/verify_credentials"
-GONE = (404, 410)
 PENDING = "pending:"  # before the id of an upload that was not yet processed
 SUSPECT = (400, 401, 403)  # a dead token, or a request refused: servers differ
 SKEW = timedelta(minutes=5)  # between our clock and the dates a server gives
@@ -71,8 +70,6 @@ THREAD = 4096  # Mastodon gives so many answers under a post, and no page beyond
 AT_ONCE = 20  # posts of a flat listing asked in one page
 OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
 SCOPES = "read:accounts read:statuses read:notifications write:statuses write:media"
-
-Json = dict[str, Any]
 
 
 class MastodonOptions(Options):
@@ -125,7 +122,7 @@ class Mastodon(Adapter):
         me = await self._me()
         name = str(me.get("acct") or me.get("username") or me["id"])
         identity = Identity(self._identity(me), name, str(me.get("url") or ""))
-        return Checked(identity, _refined(self.capabilities, await self._instance()))
+        return Checked(identity, answers.refined(self.capabilities, await self._instance()))
 
     async def _me(self) -> Json:
         """The account the token speaks for. Raises AccountBroken, Later."""
@@ -137,7 +134,7 @@ class Mastodon(Adapter):
             raise AccountBroken(
                 "{host} 不接受这份凭据：{words}。请重新连接账号",
                 host=self._host,
-                words=_words(answer),
+                words=answers.words_of(answer),
                 raw=answer.raw,
             )
         raise await self._trouble(answer)
@@ -201,7 +198,7 @@ class Mastodon(Adapter):
             form["in_reply_to_id"] = outgoing.in_reply_to
         answer = await self._write("v1/statuses", headers={"Idempotency-Key": key}, json=form)
         status = await self._made(answer)
-        return _receipt(status, _shortfalls(status, outgoing))
+        return answers.receipt_of(status, answers.shortfalls(status, outgoing))
 
     def _form(self, outgoing: Outgoing, staged: Staged) -> Json:
         form: Json = {
@@ -215,7 +212,7 @@ class Mastodon(Adapter):
 
     async def _parent_stands(self, remote_id: str) -> None:
         """Some servers turn an answer to what is gone into a post of its own: ask first."""
-        if remote_id and (await self._ask(_status(remote_id))).status in GONE:
+        if remote_id and (await self._ask(answers.path_of(remote_id))).status in GONE:
             raise Refused("要答复的内容在 {host} 上已被删除", host=self._host)
 
     async def _processed(self, staged: Staged) -> None:
@@ -232,12 +229,12 @@ class Mastodon(Adapter):
         """The receipt may carry another id: snac's ids hold the time of the last change."""
         await self._processed(staged)
         form = {"spoiler_text": "", "sensitive": False, **self._form(outgoing, staged)}
-        answer = await self._write(_status(receipt.remote_id), method="PUT", json=form)
+        answer = await self._write(answers.path_of(receipt.remote_id), method="PUT", json=form)
         status = await self._made(answer)
-        return _receipt(status, _shortfalls(status, outgoing))
+        return answers.receipt_of(status, answers.shortfalls(status, outgoing))
 
     async def withdraw(self, receipt: Receipt, key: str) -> Receipt:
-        answer = await self._write(_status(receipt.remote_id), method="DELETE")
+        answer = await self._write(answers.path_of(receipt.remote_id), method="DELETE")
         if answer.status == 204 or (answer.status < 300 and isinstance(answer.json(), dict)):
             return receipt
         if answer.status >= 300 and answer.status not in GONE:
@@ -254,18 +251,22 @@ class Mastodon(Adapter):
 
     async def _gone_after(self, receipt: Receipt, answer: Answer) -> bool:
         try:
-            return _is_gone(await self._ask(_status(receipt.remote_id)))
+            return answers.is_gone(await self._ask(answers.path_of(receipt.remote_id)))
         except Later as error:
             raise self._unclear(answer) from error
 
     async def repost(self, remote_id: str, key: str) -> Receipt:
-        answer = await self._write(f"{_status(remote_id)}/reblog")
-        return _receipt(await self._made(answer))
+        answer = await self._write(f"{answers.path_of(remote_id)}/reblog")
+        return answers.receipt_of(await self._made(answer))
 
     async def _made(self, answer: Answer) -> Json:
         """The status a write made. A ScheduledStatus has no address: it is not out."""
         value = answer.json()
-        if answer.status < 300 and _is_status(value) and (value.get("uri") or value.get("url")):
+        if (
+            answer.status < 300
+            and answers.is_status(value)
+            and (value.get("uri") or value.get("url"))
+        ):
             return dict(value)
         raise await self._trouble(answer, written=True)
 
@@ -275,8 +276,8 @@ class Mastodon(Adapter):
         self, outgoing: Outgoing, key: str, since: datetime, taken: frozenset[str]
     ) -> Looked:
         own, why_partial = await self._own(since - SKEW)
-        if status := _match(own, outgoing, taken):
-            return Found(_receipt(status, _shortfalls(status, outgoing)))
+        if status := answers.match(own, outgoing, taken):
+            return Found(answers.receipt_of(status, answers.shortfalls(status, outgoing)))
         if outgoing.visibility == "private" and not why_partial:
             why_partial = str(Say("有的平台不在列表里给出不公开的内容"))
         return Unknown(why_partial) if why_partial else Absent()
@@ -289,49 +290,53 @@ class Mastodon(Adapter):
         since, older, why = back_to, {"limit": "40"}, str(Say("列表太长，没有读到头"))
         for _ in range(PAGES):
             answer = await self._ask(path, params=older)
-            listed = _list(await self._value(answer))
+            listed = answers.listed(await self._value(answer))
             since = min(since, back_to - (datetime.now(UTC) - answer.at))  # its clock is behind
             fresh = {str(s["id"]): s for s in listed if str(s["id"]) not in seen}
             seen |= fresh
             if not fresh:
-                why = str(Say("列表翻不了页")) if len(listed) > 1 else _missing(me, len(seen))
-            elif _reaches(fresh.values(), since):
+                why = (
+                    str(Say("列表翻不了页")) if len(listed) > 1 else answers.missing(me, len(seen))
+                )
+            elif answers.reaches(fresh.values(), since):
                 why = ""
             else:
                 older["max_id"] = str(listed[-1]["id"])
                 continue
             break
-        return [s for s in seen.values() if _is_since(s, since)], why
+        return [s for s in seen.values() if answers.is_since(s, since)], why
 
     async def applied(self, act: str, receipt: Receipt, outgoing: Outgoing | None) -> Looked:
         if act == Act.REPOST:
             return await self._reposted(outgoing.in_reply_to if outgoing else "")
-        answer = await self._ask(_status(receipt.remote_id))
-        gone = _is_gone(answer)
+        answer = await self._ask(answers.path_of(receipt.remote_id))
+        gone = answers.is_gone(answer)
         if act == Act.WITHDRAW and (gone or answer.status == 200):
             return Found(receipt) if gone else Absent()
         if gone or outgoing is None:
             return Unknown("原文已不在平台上")
         status = await self._value(answer)
-        return Found(_receipt(status)) if _stands_as(status, outgoing) else Absent()
+        return (
+            Found(answers.receipt_of(status)) if answers.stands_as(status, outgoing) else Absent()
+        )
 
     async def _reposted(self, remote_id: str) -> Looked:
         """By the listing; some servers say it only in the status itself, and give no id of its own."""
         own, why_partial = await self._own(datetime.now(UTC) - timedelta(days=2))
         for status in own:
             if str((status.get("reblog") or {}).get("id", "")) == remote_id:
-                return Found(_receipt(status))
-        reposted = (await self._ask(_status(remote_id))).json()
-        if _is_status(reposted) and reposted.get("reblogged"):
-            return Found(_receipt(reposted))
+                return Found(answers.receipt_of(status))
+        reposted = (await self._ask(answers.path_of(remote_id))).json()
+        if answers.is_status(reposted) and reposted.get("reblogged"):
+            return Found(answers.receipt_of(reposted))
         return Unknown(why_partial) if why_partial else Absent()
 
     async def visible(self, receipt: Receipt) -> Visible:
         """By the API; where that wants a token even for what is public, by the post's own page."""
-        answer = await self.client.read(self._url(_status(receipt.remote_id)))
-        if _is_gone(answer):
+        answer = await self.client.read(self._url(answers.path_of(receipt.remote_id)))
+        if answers.is_gone(answer):
             return Visible.NO
-        if answer.status == 200 and _is_status(answer.json()):
+        if answer.status == 200 and answers.is_status(answer.json()):
             return Visible.YES
         if not receipt.url.startswith(("http://", "https://")):
             return Visible.CANNOT_TELL
@@ -356,13 +361,13 @@ class Mastodon(Adapter):
         """`walk`: ids still to be asked, and the count so far; empty at the start."""
         ask = walk["ask"].split(",") if walk else [root_id]
         root: Json = {} if walk else await self._root(root_id)
-        counted = [int(walk["total"]) if walk else _direct(root)]
+        counted = [int(walk["total"]) if walk else answers.direct(root)]
         rest, found, whole = ask[AT_ONCE:], [], True
         for remote_id in ask[:AT_ONCE]:
             below, now = await self._below(remote_id)
             whole = whole and len(below) < THREAD
-            counted += map(_direct, below)
-            rest += _unlisted(below, remote_id)
+            counted += map(answers.direct, below)
+            rest += answers.unlisted(below, remote_id)
             found += [self._reply(s, root_id, now) for s in below]
         more = urlencode({"ask": ",".join(rest), "total": sum(counted)}) if rest else None
         return ReplyPage(
@@ -371,24 +376,26 @@ class Mastodon(Adapter):
             total=sum(counted),
             complete=whole and more is None,
             why_partial="" if whole else str(Say("平台一次最多给 {n} 条", n=THREAD)),
-            likes=_counted(root, "favourites_count"),
-            reposts=_counted(root, "reblogs_count"),
+            likes=answers.counted(root, "favourites_count"),
+            reposts=answers.counted(root, "reblogs_count"),
         )
 
     async def _root(self, root_id: str) -> Json:
-        answer = await self._ask(_status(root_id))
-        if _is_gone(answer):
+        answer = await self._ask(answers.path_of(root_id))
+        if answers.is_gone(answer):
             raise Refused("原文在 {host} 上已不在", host=self._host)
         found = await self._value(answer)
         return found if isinstance(found, dict) else {}
 
     async def _below(self, remote_id: str) -> tuple[list[Json], datetime]:
         """What the server lists under a post; nothing where that has just gone."""
-        answer = await self._ask(f"{_status(remote_id)}/context")
+        answer = await self._ask(f"{answers.path_of(remote_id)}/context")
         if answer.status in GONE:
             return [], answer.at
         context = await self._value(answer)
-        return _list(context.get("descendants") if isinstance(context, dict) else None), answer.at
+        return answers.listed(
+            context.get("descendants") if isinstance(context, dict) else None
+        ), answer.at
 
     async def _mentions(self, cursor: str | None) -> ReplyPage:
         """Newest to oldest, down to where an earlier walk began (`since`)."""
@@ -396,15 +403,17 @@ class Mastodon(Adapter):
         params = {"types[]": "mention", "limit": "40"}
         params |= {k: walk[k] for k in ("since_id", "max_id") if k in walk}
         answer = await self._ask("v1/notifications", params=params)
-        listed = _list(await self._value(answer))
+        listed = answers.listed(await self._value(answer))
         ids = [str(n["id"]) for n in listed]
         stuck = "max_id" in walk and ids[:1] == [walk["top"]]
         if walk.get("since_id") in ids:  # a server that takes no since_id
             listed = listed[: ids.index(walk["since_id"])]
-        found = tuple(self._mention(n, answer.at) for n in listed if _is_status(n.get("status")))
+        found = tuple(
+            self._mention(n, answer.at) for n in listed if answers.is_status(n.get("status"))
+        )
         top = walk.get("top") or next(iter(ids), walk.get("since_id", ""))
         if len(ids) == len(listed) > 0 and not stuck:
-            older = {**walk, "top": top, "max_id": _next_id(answer) or ids[-1]}
+            older = {**walk, "top": top, "max_id": answers.next_id(answer) or ids[-1]}
             return ReplyPage(found, cursor=urlencode(older))
         why = "平台的提及列表翻不了页" if stuck else ""
         resume = urlencode({"since_id": top}) if top else None
@@ -422,8 +431,8 @@ class Mastodon(Adapter):
             remote_id=str(status["id"]),
             author_id=self._identity(author),
             author_name=str(author.get("display_name") or author.get("acct") or ""),
-            text=_plain(str(status.get("content") or "")),
-            at=_when(status.get("created_at")) or now,
+            text=plain(str(status.get("content") or "")),
+            at=answers.when(status.get("created_at")) or now,
             parent_id=str(status.get("in_reply_to_id") or ""),
             root_id=root_id,
             url=str(status.get("url") or status.get("uri") or ""),
@@ -442,7 +451,7 @@ class Mastodon(Adapter):
             "scopes": SCOPES,
         }
         answer = await client.read(f"{options.url}/api/v1/apps", method="POST", data=form)
-        app = _granted(answer, "client_id", options.url)
+        app = answers.granted(answer, "client_id", options.url)
         query = {
             "client_id": app["client_id"],
             "redirect_uri": OUT_OF_BAND,
@@ -464,7 +473,7 @@ class Mastodon(Adapter):
             "scope": SCOPES,
         }
         answer = await client.read(f"{options.url}/oauth/token", method="POST", data=form)
-        return str(_granted(answer, "access_token", options.url)["access_token"])
+        return str(answers.granted(answer, "access_token", options.url)["access_token"])
 
     # ------------------------------------------------------------ the wire
 
@@ -508,7 +517,9 @@ class Mastodon(Adapter):
             return self._unclear(answer) if written else Later("{host} 一时不能应答", **about)
         if status < 400:
             return AccountBroken(
-                "{host} 转到了 {to}，请改 config.toml 里的地址", to=_target(answer), **about
+                "{host} 转到了 {to}，请改 config.toml 里的地址",
+                to=answers.target_of(answer),
+                **about,
             )
         if "insufficient_scope" in answer.headers.get("www-authenticate", ""):
             return AccountBroken("{host} 没有给这份凭据足够的权限，请重新授权", **about)
@@ -517,7 +528,7 @@ class Mastodon(Adapter):
                 await self._me()
             except AccountBroken as error:
                 return error
-        return Refused("{host} 拒绝：{words}", words=_words(answer), **about)
+        return Refused("{host} 拒绝：{words}", words=answers.words_of(answer), **about)
 
     def _unclear(self, answer: Answer) -> Uncertain:
         return Uncertain(
@@ -526,249 +537,3 @@ class Mastodon(Adapter):
             status=answer.status,
             raw=answer.raw,
         )
-
-
-# ---------------------------------------------------------------- capabilities
-
-
-def _refined(default: Capabilities, instance: Json) -> Capabilities:
-    """The instance's own figures, where it gives them."""
-    settings = _part(instance, "configuration")
-    texts, media = _part(settings, "statuses"), _part(settings, "media_attachments")
-    kinds = [k for k in media.get("supported_mime_types") or [] if str(k).startswith("image/")]
-    limit = _number(instance, "max_toot_chars", default.text_limit)
-    values = default.json() | {
-        "text_limit": _number(texts, "max_characters", limit),
-        "link_weight": _number(texts, "characters_reserved_per_url", default.link_weight),
-        "media_count": _number(texts, "max_media_attachments", default.media_count),
-        "media_kinds": kinds or default.media_kinds,
-        "media_bytes": _number(media, "image_size_limit", default.media_bytes),
-        "media_pixels": _number(media, "image_matrix_limit", default.media_pixels),
-        "alt_limit": _number(media, "description_limit", default.alt_limit),
-    }
-    return Capabilities.of(values)
-
-
-def _part(value: Any, name: str) -> Json:
-    part = value.get(name) if isinstance(value, dict) else None
-    return part if isinstance(part, dict) else {}
-
-
-def _number(value: Mapping[str, Any], name: str, default: int) -> int:
-    number = value.get(name)
-    return number if isinstance(number, int) and number > 0 else default
-
-
-# ---------------------------------------------------------------- statuses
-
-
-def _status(remote_id: str) -> str:
-    return f"v1/statuses/{quote(remote_id, safe='')}"
-
-
-def _is_status(value: Any) -> bool:
-    return isinstance(value, dict) and bool(value.get("id"))
-
-
-def _list(value: Any) -> list[Json]:
-    """A list of what has ids. Raises Later: a listing that is none cannot be read."""
-    if isinstance(value, list) and all(map(_is_status, value)):
-        return value
-    raise Later("平台给的列表不成样子，稍后再读")
-
-
-def _is_gone(answer: Answer) -> bool:
-    """404, 410; or a tombstone: nothing is left in it (snac 2.96)."""
-    value: Any = answer.json() if answer.status == 200 else None
-    left = ("content", "media_attachments", "spoiler_text", "reblog", "poll")
-    return answer.status in GONE or (_is_status(value) and not any(value.get(k) for k in left))
-
-
-def _when(value: Any) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(str(value))
-    except ValueError:
-        return None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-def _receipt(status: Json, raw: str = "") -> Receipt:
-    url = str(status.get("url") or status.get("uri") or "")
-    return Receipt(str(status["id"]), url, _when(status.get("created_at")), raw)
-
-
-def _shortfalls(status: Json, outgoing: Outgoing) -> str:
-    """What was asked for and is not there: it is out all the same, and the officer must know."""
-    media = status.get("media_attachments") or []
-    short = []
-    if len(media) < len(outgoing.media):
-        n, m = len(outgoing.media), len(media)
-        short.append(Say("平台发出了，但 {n} 张图只挂上 {m} 张", n=n, m=m))
-    elif silent := sum(bool(m.alt) for m in outgoing.media) - _described(media):
-        short.append(Say("平台没有收下 {n} 张图的文字说明", n=silent))
-    if outgoing.in_reply_to and not _answers(status, outgoing.in_reply_to):
-        short.append(Say("平台没有把答复挂到原评论下，成了单独一条"))
-    return "；".join(map(str, short))
-
-
-def _described(media: list[Json]) -> int:
-    return sum(bool(m.get("description")) for m in media)
-
-
-def _answers(status: Json, remote_id: str) -> bool:
-    return str(status.get("in_reply_to_id") or "").lower() == remote_id.lower()
-
-
-def _match(own: list[Json], outgoing: Outgoing, taken: frozenset[str]) -> Json | None:
-    """The oldest of our posts that is `outgoing`; one that lost its thread only if none kept it."""
-    alike = [
-        s
-        for s in reversed(own)
-        if str(s["id"]) not in taken and not s.get("reblog") and _same_text(s, outgoing)
-    ]
-    kept = [s for s in alike if _answers(s, outgoing.in_reply_to)]
-    astray = [s for s in alike if _answers(s, "")]
-    return next(iter(kept or astray), None)
-
-
-def _same_text(status: Json, outgoing: Outgoing) -> bool:
-    if outgoing.text.strip():
-        return _essence(_plain(str(status.get("content") or ""))) == _essence(outgoing.text)
-    return len(status.get("media_attachments") or []) == len(outgoing.media)
-
-
-def _stands_as(status: Json, outgoing: Outgoing) -> bool:
-    """Is an edit there? Doing it again is harmless, so every difference counts."""
-    media = status.get("media_attachments") or []
-    return (
-        _same_text(status, outgoing)
-        and str(status.get("spoiler_text") or "") == outgoing.warning
-        and [str(m.get("description") or "") for m in media] == [m.alt for m in outgoing.media]
-    )
-
-
-def _reaches(statuses: Iterable[Json], since: datetime) -> bool:
-    """Does a page, newest first, go back beyond `since`? Not if its order is odd."""
-    times = [at for s in statuses if (at := _when(s.get("created_at")))]
-    return bool(times) and times[-1] < since and times == sorted(times, reverse=True)
-
-
-def _is_since(status: Json, since: datetime) -> bool:
-    at = _when(status.get("created_at"))
-    return at is None or at >= since
-
-
-def _missing(me: Json, seen: int) -> str:
-    """A listing that ended early: it shows fewer posts than the account has."""
-    count = me.get("statuses_count")
-    if isinstance(count, int) and count > seen:
-        return str(Say("平台称共 {count} 条，列表只给出 {seen} 条", count=count, seen=seen))
-    return ""
-
-
-def _direct(status: Any) -> int:
-    return (_counted(status, "replies_count") if isinstance(status, dict) else None) or 0
-
-
-def _counted(status: Json, name: str) -> int | None:
-    count = status.get(name)
-    return count if isinstance(count, int) else None
-
-
-def _unlisted(below: list[Json], remote_id: str) -> list[str]:
-    """Where a server lists only what answers `remote_id` itself (snac): the ids to ask next."""
-    flat = all(_answers(status, remote_id) for status in below)
-    return [str(status["id"]) for status in below if _direct(status)] if flat else []
-
-
-def _next_id(answer: Answer) -> str:
-    """The max_id of a page's Link header."""
-    link = str(answer.headers.get("link", ""))
-    for url, rel in re.findall(r'<([^>]*)>;\s*rel="?(\w+)', link):
-        if rel == "next":
-            return dict(parse_qsl(urlsplit(str(url)).query)).get("max_id", "")
-    return ""
-
-
-def _words(answer: Answer) -> str:
-    """The platform's own reason, as short as it can be had."""
-    value = answer.json()
-    said = value.get("error") if isinstance(value, dict) else None
-    if not said and "<" not in answer.text:
-        said = answer.text.strip()
-    return answer.blot(str(said or f"HTTP {answer.status}"))[:200]
-
-
-def _target(answer: Answer) -> str:
-    """Where a redirect goes, without its query."""
-    return str(answer.headers.get("location", "")).partition("?")[0][:200]
-
-
-def _granted(answer: Answer, name: str, url: str) -> Json:
-    """A granting's answer, with what it must hold. Raises Refused, Later."""
-    value = answer.json()
-    if isinstance(value, dict) and value.get(name):
-        return value
-    kind = Later if answer.status == 429 or answer.status >= 500 else Refused
-    raise kind("{url} 没有授权（HTTP {status}），请重新来过", url=url, status=answer.status)
-
-
-# ---------------------------------------------------------------- texts
-
-
-def _essence(text: str) -> str:
-    """Letters and digits alone, in one form: what no server changes when it shows a text."""
-    text = unquote(unicodedata.normalize("NFKC", unescape(text))).casefold()  # snac escapes nothing
-    text = re.sub(r"(@[\w.-]+)@[\w.-]+(?::\d+)?", r"\1", text)  # a mention may lose its host
-    return re.sub(r"[\W_]+", "", text) or "".join(text.split())
-
-
-def _plain(content: str) -> str:
-    """HTML as plain text: paragraphs as blank lines, links whole, mentions and tags as shown."""
-    reader = _Reader()
-    reader.feed(content)
-    reader.close()
-    return re.sub(r"\n{3,}", "\n\n", "".join(reader.parts)).strip()
-
-
-class _Reader(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.parts: list[str] = []
-        self._link: tuple[int, str] | None = None
-        self._hidden = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = dict(attrs)
-        if tag == "a":
-            self._link = (len(self.parts), values.get("href") or "")
-        elif tag == "img":
-            self.parts.append(values.get("alt") or "")
-        elif tag in ("br", "li", "div"):
-            self.parts.append("\n")
-        elif tag in ("p", "blockquote", "pre", "ul", "ol"):
-            self.parts.append("\n\n")
-        self._hidden += tag in ("script", "style")
-
-    def handle_endtag(self, tag: str) -> None:
-        self._hidden -= tag in ("script", "style") and self._hidden > 0
-        if tag == "a" and self._link:
-            start, href = self._link
-            before, shown = "".join(self.parts[start - 1 : start]), "".join(self.parts[start:])
-            written = shown if before.endswith(("@", "#")) else _link(shown, href)
-            self.parts[start:] = [written]
-            self._link = None
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self.parts.append(data)
-
-
-def _link(shown: str, href: str) -> str:
-    """A link as it was written: whole where its text is a piece of it, else text and link."""
-    if shown.startswith(("@", "#", "＃")) or not href.startswith(("http://", "https://")):
-        return shown
-    pieces = re.split("…|\\.{3}", shown.strip())
-    if all(unquote(piece) in unquote(href) for piece in pieces):
-        return href
-    return f"{shown} {href}"
