@@ -274,7 +274,7 @@ class OwnBoard:
         with self.made.office.db.write() as conn:
             now, under = self.made.clock.now(), store.by_id(conn, self.post)
             draft = store.Draft("李四", text, "", text, "192.0.2.1")
-            row, key = store.add_reply(conn, now, under, draft, moderated=False, hourly=10)
+            row, key = store.add_reply(conn, now, under, draft, moderated=False, hourly=50)
         self.keys[row["public_id"]] = key
         return str(row["public_id"])
 
@@ -345,6 +345,46 @@ def test_what_left_the_board_since_a_backup_stays_away_after_the_restore(
     assert "请核对" not in told.split("公开栏")[-1]
     for words in "甲乙丙丁":
         assert words not in office.erasures.read_text("utf-8")
+
+
+def test_what_is_said_on_our_own_board_is_read_within_ten_seconds(own_board: OwnBoard) -> None:
+    made = own_board.made
+    made.poll()
+    for n in range(20):  # a storm of replies is one reading
+        name = own_board.say(f"留言{n}")
+    assert made.watched()["due_at"] == made.clock.now() + timedelta(seconds=10)
+    assert made.poll(9) == 0
+    assert made.poll(1) == 1
+    assert len(made.said()) == 20
+    made.clock.move(30)
+    own_board.delete(name)
+    assert made.watched()["due_at"] == made.clock.now() + timedelta(seconds=1)
+    made.poll(1)
+    assert made.said()[name]["removed_why"] == "erased"
+
+
+@once
+def test_what_is_said_while_the_post_is_being_read_is_not_forgotten(own_board: OwnBoard) -> None:
+    made = own_board.made
+    made.poll()
+    made.clock.move(60)
+    turn = polling._Turn(made.office, Adapters(made.office))
+    now, (row,) = polling._claim(made.office, 1)
+    page = asyncio.run(_page(made, row["remote_id"], row["resume"]))
+    name = own_board.say("正读着的时候说的")
+    turn._take(row, polling._walk_of(made.office.config.collect, row, now), page, False)
+    assert made.watched()["due_at"] == made.clock.now() + timedelta(seconds=10)
+    made.poll(10)
+    assert name in made.said()
+
+
+async def _page(made: Scene, remote_id: str, cursor: str | None) -> Any:
+    adapters = Adapters(made.office)
+    try:
+        board = await adapters.of(made.account)
+        return await board.replies(Receipt(remote_id, ""), cursor)
+    finally:
+        await adapters.aclose()
 
 
 def _let(made: Scene, reply: int) -> None:

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, select, update
 
 from bot import lease
-from bot.collect import counting, faults, pace, sparing
+from bot.collect import counting, faults, hearing, pace, sparing
 from bot.collect.erasing import erase_taken_back
 from bot.collect.intake import Scope, miss, take_in
 from bot.collect.log import SILENT
@@ -213,7 +213,9 @@ class _Turn:
         if walk.kind is not Kind.SINCE:
             values["walk_began"] = walk.began
         config = self.office.config.collect
-        due: datetime | None = self._next(conn, now, row, values)
+        due: datetime | None = hearing.asked(
+            conn, now, row["id"], row["due_at"], self._next(conn, now, row, values)
+        )
         if walk.kind is not Kind.SINCE and _over(config, row, walk.began):
             values["state"], due = WatchState.CLOSED, None
         lease.settle(conn, watches, row, due, **values)

@@ -21,6 +21,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, and_, func, or_, select, update
 
+from bot import collect
 from bot import erasures as away
 from bot.db import board_posts, board_replies, boards, insert_id, insert_missing, lock
 from bot.db import media as pictures
@@ -264,7 +265,7 @@ def moderate(
     """
     if state not in (SHOWN, HIDDEN):
         raise ValueError(state)
-    row = _locked_reply(conn, board_replies.c.id == reply_id)
+    row = _locked_reply(conn, now, board_replies.c.id == reply_id)
     if row["state"] == DELETED:
         raise Conflict("留言者已删除这条留言")
     if HIDDEN in (state, row["state"]) and state != row["state"]:
@@ -302,6 +303,8 @@ def add_reply(
     if post["withdrawn_at"]:
         raise Problem(410, "withdrawn", "这条内容已撤回，不再接收留言")
     own = board(conn)
+    if not moderated:
+        collect.hear(conn, now, post["public_id"])
     lock(conn, boards, [own["id"]])
     origin = _origin(own["salt"], draft.address)
     key = _key(own["salt"], origin, post, draft)
@@ -408,7 +411,7 @@ def edit_own(
 
     Raises NotFound, Problem 410 when it is deleted, 429 when the last change was a moment ago.
     """
-    row = _locked_reply(conn, board_replies.c.id == own_reply(conn, public_id, key)["id"])
+    row = _locked_reply(conn, now, board_replies.c.id == own_reply(conn, public_id, key)["id"])
     if row["state"] == DELETED:
         raise Problem(410, "deleted", "这条留言已删除")
     if text == (row["text"] if row["pending"] is None else row["pending"]):
@@ -431,7 +434,7 @@ def delete_own(
 
     It is noted in `erasures`, so that a restore does not bring it back.
     """
-    row = _locked_reply(conn, board_replies.c.id == own_reply(conn, public_id, key)["id"])
+    row = _locked_reply(conn, now, board_replies.c.id == own_reply(conn, public_id, key)["id"])
     if row["state"] != DELETED:
         note_of_board(erasures, conn, now, row, DELETED)
         blank(conn, now, row)
@@ -445,8 +448,12 @@ def reply_of(conn: Connection, which: Any) -> RowMapping:
     return row
 
 
-def _locked_reply(conn: Connection, which: Any) -> RowMapping:
-    lock(conn, board_replies, [reply_of(conn, which)["id"]])
+def _locked_reply(conn: Connection, now: datetime, which: Any) -> RowMapping:
+    """A reply that is about to change, of which the office's collecting hears at once."""
+    row = reply_of(conn, which)
+    post = select(board_posts.c.public_id).where(board_posts.c.id == row["board_post_id"])
+    collect.hear(conn, now, conn.execute(post).scalar_one())
+    lock(conn, board_replies, [row["id"]])
     return reply_of(conn, which)
 
 
