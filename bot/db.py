@@ -560,7 +560,7 @@ replies = Table(
     _id(),
     _to("accounts"),
     Column("remote_id", Text, nullable=False),
-    Column("delivery_id", _Id, ForeignKey("deliveries.id"), index=True),
+    Column("delivery_id", _Id, ForeignKey("deliveries.id")),
     Column("post_id", _Id, ForeignKey("posts.id"), index=True),
     _text("parent"),  # remote id of what it answers
     _text("author"),
@@ -581,6 +581,7 @@ replies = Table(
     _text("salt"),
     UniqueConstraint("account_id", "remote_id"),
     Index("ix_replies_at", "at"),
+    Index("ix_replies_delivery", "delivery_id", "state", "own"),  # counted without its rows
     Index("ix_replies_parent", "account_id", "parent"),
 )
 counts = Table(

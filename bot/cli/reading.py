@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from bot.model import Actor
     from bot.office import Office
 
+DAY = click.DateTime(["%Y-%m-%d"])
+
 
 @click.command()
 @click.argument("target")
@@ -57,6 +59,12 @@ def zone_of(context: click.Context) -> Any:
 @click.option("--account", default="", help="某一账号")
 @click.option("--search", "words", default="")
 @click.option("--state", default="")
+@click.option("--since", type=DAY, default=None, help="从哪天起 said on this day or later")
+@click.option("--until", type=DAY, default=None, help="到哪天为止，含当天 until this day's end")
+@click.option(
+    "--own/--public", default=None, help="本单位的，或公众的 the office's or the public's"
+)
+@click.option("--unanswered", flag_value=True, default=None, help="还没有答复的 not answered yet")
 @click.option("--csv", type=click.Path(dir_okay=False), help="导出 CSV")
 @click.option("--xlsx", type=click.Path(dir_okay=False), help="导出 XLSX")
 @click.option("--jsonl", type=click.Path(dir_okay=False), help="导出 JSON Lines")

@@ -13,7 +13,7 @@ import click
 
 from bot import collect
 from bot.cli.base import reading_units, say, show
-from bot.collect import exporting
+from bot.collect import exporting, log
 from bot.collect.importing import Imported
 from bot.deliver.accounts import by_key
 from bot.errors import Invalid
@@ -42,7 +42,8 @@ def replies(office: Office, actor: Actor, **asked: Any) -> None:
             _counts(conn, asked["post"], units, asked["json_"])
             return
         account = by_key(conn, asked["account"])["id"] if asked["account"] else None
-        filters = {k: asked[k] for k in ("post", "words", "state")} | {"account": account}
+        named = ("post", "words", "state", "own", "unanswered")
+        filters = {k: asked[k] for k in named} | {"account": account} | _days(office, asked)
         files = [(kind, asked[kind]) for kind in ("csv", "xlsx", "jsonl") if asked[kind]]
         if asked["json_"]:
             rows = exporting.rows(office, conn, units, **filters)
@@ -51,6 +52,11 @@ def replies(office: Office, actor: Actor, **asked: Any) -> None:
             show(collect.listing(conn, units, **filters, limit=asked["limit"]), False, COLUMNS)
     for kind, file in files:
         _export(office, actor, kind, Path(file), units, filters)
+
+
+def _days(office: Office, asked: Mapping[str, Any]) -> dict[str, Any]:
+    first, last = (day.date() if (day := asked[k]) else None for k in ("since", "until"))
+    return log.days(first, last, office.config.tz)
 
 
 def _export(

@@ -79,11 +79,15 @@ def taken_out(
 
 def _asked(conn: Connection, filters: Mapping[str, Any]) -> dict[str, Any]:
     """The filters that were set. Words searched for may name a citizen: a salted digest of them."""
-    asked = {key: value for key, value in filters.items() if value not in (None, "")}
+    asked = {key: _plain(value) for key, value in filters.items() if value not in (None, "")}
     if "words" in asked:
         salt = conn.execute(select(offices.c.salt)).scalar_one()
         asked["words"] = digest(salt, asked["words"])
     return asked
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def write(

@@ -40,6 +40,13 @@ class Imported:
     unused: tuple[str, ...]
 
 
+def by_hand(conn: Connection, actor: Actor) -> list[RowMapping]:
+    """The accounts that take messages from elsewhere and whose replies this person handles."""
+    mine = accounts.c.unit_id.in_(people.unit_ids(conn, actor, Right.REPLY))
+    rows = conn.execute(select(accounts).where(mine).order_by(accounts.c.id)).mappings()
+    return [row for row in rows if (row["capabilities"] or {}).get("by_hand")]
+
+
 @dataclass(frozen=True)
 class Message:
     """One, ready to be taken in; `post`: the number of the post it is about, if it says so."""
@@ -58,7 +65,7 @@ def import_file(
     told: Mapping[str, str],
 ) -> Imported:
     """Take a table of messages in. Raises Invalid naming rows and columns; then nothing was taken."""
-    account = _account(conn, actor, account_key)
+    account = account_of(conn, actor, account_key)
     table = read(file, told)
     wrong: list[Say] = []
     reader = _Reader(office, conn, now, actor, table.names, wrong)
@@ -85,7 +92,7 @@ def add(
 
     Gives the reply's id; the same once more is the same reply. Raises Invalid, NotFound, NotAllowed.
     """
-    account = _account(conn, actor, account_key)
+    account = account_of(conn, actor, account_key)
     wrong: list[Say] = []
     row = Row(1, {"at": now, **{k: v for k, v in values.items() if v is not None}})
     made = _Reader(office, conn, now, actor, {}, wrong).message(row)
@@ -99,7 +106,7 @@ def add(
     return reply
 
 
-def _account(conn: Connection, actor: Actor, key: str) -> RowMapping:
+def account_of(conn: Connection, actor: Actor, key: str) -> RowMapping:
     """A by-hand account whose replies this person may handle; the machine's own shell may."""
     row = conn.execute(select(accounts).where(accounts.c.key == key)).mappings().first()
     if row is None:

@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, case, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    and_,
+    case,
+    func,
+    or_,
+    select,
+    tuple_,
+)
 
 from bot import search
 from bot.db import accounts, deliveries, posts, replies, reply_versions, watches
@@ -65,9 +76,16 @@ def listing(
     """Replies to posts of some units (mentions: at their accounts), the latest taken in first.
 
     `words`: all must occur, blanks between them. `before`: the id the page before ended with.
-    `filters`: those of `chosen`.
+    `filters`: those of `chosen`. With `since` or `until` and no words, the latest said first.
     """
-    return search.find(conn, chosen(unit_ids, **filters), words, limit, before)
+    wanted = chosen(unit_ids, **filters)
+    if words.split() or not (filters.get("since") or filters.get("until")):
+        return search.find(conn, wanted, words, limit, before)
+    if before is not None:
+        at = select(replies.c.at).where(replies.c.id == before).scalar_subquery()
+        wanted = wanted.where(tuple_(replies.c.at, replies.c.id) < tuple_(at, before))
+    latest = wanted.order_by(replies.c.at.desc(), replies.c.id.desc()).limit(limit)
+    return list(conn.execute(latest).mappings())
 
 
 def chosen(
@@ -77,8 +95,14 @@ def chosen(
     account: int | None = None,
     state: str = "",
     own: bool | None = None,
+    unanswered: bool | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
 ) -> Select[Any]:
-    """The replies some filters let through, in no order."""
+    """The replies some filters let through, in no order.
+
+    `own`: the office's, or the public's. `since`, `until`: when they were said, the end left out.
+    """
     wanted = query().where(of_units(unit_ids))
     if post is not None:
         wanted = wanted.where(replies.c.post_id == post)
@@ -89,7 +113,32 @@ def chosen(
         wanted = wanted.where(replies.c.state == state)
     if own is not None:
         wanted = wanted.where(replies.c.own.is_(own))
+    if unanswered:
+        wanted = wanted.where(_unanswered())
+    if since is not None:
+        wanted = wanted.where(replies.c.at >= since)
+    if until is not None:
+        wanted = wanted.where(replies.c.at < until)
     return wanted
+
+
+def days(first: date | None, last: date | None, zone: tzinfo) -> dict[str, datetime | None]:
+    """Whole days of the office's, `last` included, as the filters `since` and `until`."""
+    since = datetime.combine(first, time(), zone) if first else None
+    until = datetime.combine(last + timedelta(days=1), time(), zone) if last else None
+    return {"since": since, "until": until}
+
+
+def _unanswered() -> ColumnElement[bool]:
+    """The public's, standing, with no answer of ours under it and none published from here."""
+    ours = replies.alias("ours")
+    under = ours.c.account_id == replies.c.account_id, ours.c.parent == replies.c.remote_id
+    said = select(ours.c.id).where(*under, ours.c.own.is_(True)).correlate(replies).exists()
+    sent = deliveries.c.act == Act.PUBLISH, deliveries.c.state == DeliveryState.SENT
+    answers = posts.c.id == deliveries.c.post_id, posts.c.answers_id.is_not(None)
+    published = select(posts.c.answers_id).where(*answers, *sent)
+    stands = replies.c.own.is_(False), replies.c.state != ReplyState.REMOVED
+    return and_(*stands, ~said, replies.c.id.not_in(published))
 
 
 def pages(

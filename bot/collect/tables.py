@@ -57,8 +57,49 @@ class Table:
     unused: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Preview:
+    """A table before it is taken in: its headings, what each column is guessed to be, its top."""
+
+    heads: tuple[str, ...]
+    names: Mapping[str, str]
+    top: tuple[tuple[str, ...], ...]
+    rows: int
+
+
 def read(file: Path, told: Mapping[str, str]) -> Table:
-    """`told`: headings by HEADS' names, where guessing is not wanted. Raises Invalid."""
+    """`told`: headings by HEADS' names, where guessing is not wanted; empty: no column is it.
+
+    Raises Invalid.
+    """
+    cells = _cells(file)
+    top = _top(cells, told)
+    heads = cells[top] if cells else []
+    columns = _columns(heads, told)
+    _all_there(file, heads, columns, told)
+    rows = tuple(
+        Row(n, {name: _at(line, where) for name, where in columns.items()})
+        for n, line in _filled(cells, top)
+    )
+    used = set(columns.values())
+    unused = [
+        str(head) for n, head in enumerate(heads) if n not in used and str(head or "").strip()
+    ]
+    return Table(rows, _names(heads, columns), tuple(unused))
+
+
+def preview(file: Path, n: int = 5) -> Preview:
+    """A table to be looked at, with its first `n` rows. Raises Invalid for what is no table."""
+    cells = _cells(file)
+    top = _top(cells, {})
+    heads = cells[top] if cells else []
+    lines = [[_shown(_at(line, n)) for n in range(len(heads))] for _, line in _filled(cells, top)]
+    names = _names(heads, _columns(heads, {}))
+    plain = tuple(_shown(head) for head in heads)
+    return Preview(plain, names, tuple(map(tuple, lines[:n])), len(lines))
+
+
+def _cells(file: Path) -> list[list[Any]]:
     try:
         if file.stat().st_size > MOST:
             raise Invalid("文件超过 {n} MB", n=MOST >> 20)
@@ -70,21 +111,27 @@ def read(file: Path, told: Mapping[str, str]) -> Table:
         raise Invalid("{file} 不是完好的 CSV 或 XLSX 表格", file=file.name) from None
     if len(cells) > ROWS:
         raise Invalid("{file} 超过 {n} 行，请分成几份", file=file.name, n=ROWS)
-    top = max(range(min(TOP, len(cells))), key=lambda n: len(_columns(cells[n], told)), default=0)
-    heads = cells[top] if cells else []
-    columns = _columns(heads, told)
-    _all_there(file, heads, columns, told)
-    rows = tuple(
-        Row(n, {name: _at(line, where) for name, where in columns.items()})
-        for n, line in enumerate(cells[top + 1 :], top + 2)
-        if any(str(cell or "").strip() for cell in line)
-    )
-    used = set(columns.values())
-    unused = [
-        str(head) for n, head in enumerate(heads) if n not in used and str(head or "").strip()
-    ]
-    names = {name: str(heads[where]).strip() for name, where in columns.items()}
-    return Table(rows, names, tuple(unused))
+    return cells
+
+
+def _top(cells: Sequence[Sequence[Any]], told: Mapping[str, str]) -> int:
+    """The row of headings: of the first ones, that in which most columns are known."""
+    return max(range(min(TOP, len(cells))), key=lambda n: len(_columns(cells[n], told)), default=0)
+
+
+def _filled(cells: Sequence[Sequence[Any]], top: int) -> Iterator[tuple[int, Sequence[Any]]]:
+    """The rows below the headings that hold anything, as a spreadsheet numbers them."""
+    for number, line in enumerate(cells[top + 1 :], top + 2):
+        if any(str(cell or "").strip() for cell in line):
+            yield number, line
+
+
+def _names(heads: Sequence[Any], columns: Mapping[str, int]) -> dict[str, str]:
+    return {name: str(heads[where]).strip() for name, where in columns.items()}
+
+
+def _shown(cell: Any) -> str:
+    return "" if cell is None else str(cell).strip()
 
 
 def _at(line: Sequence[Any], where: int) -> Any:
@@ -99,7 +146,7 @@ def _all_there(
     for name, head in told.items():
         if name not in HEADS:
             raise Invalid("--column 的名字只能是 {names}", names="、".join(HEADS))
-        if name not in columns:
+        if head and name not in columns:
             raise Invalid(
                 "{file} 没有“{head}”一列；有：{there}", file=file.name, head=head, there=there
             )
@@ -116,7 +163,8 @@ def _all_there(
 def _columns(heads: Sequence[Any], told: Mapping[str, str]) -> dict[str, int]:
     """Which column is which: as told, else by its whole heading, else by a part of it."""
     plain = [_plain(head) for head in heads]
-    found = {n: plain.index(_plain(head)) for n, head in told.items() if _plain(head) in plain}
+    named = {name: _plain(head) for name, head in told.items() if head}
+    found = {name: plain.index(head) for name, head in named.items() if head in plain}
     for whole in (True, False):
         for name, words in HEADS.items():
             if name not in found and name not in told:

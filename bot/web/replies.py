@@ -1,144 +1,112 @@
-"""评论: what the public said, searched and read in place; how much was collected; answering."""
+"""评论: what the public said, searched and read in place, taken out as a file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import IO, Any
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter
-from sqlalchemy import Connection, RowMapping, Select, and_, func, select
+from sqlalchemy import Connection, RowMapping, Select, func, select
 from starlette.responses import Response, StreamingResponse
 
-from bot import compose, people, search
-from bot.collect import exporting, log
-from bot.db import deliveries, posts, replies, reply_versions
+from bot import people, search
+from bot.collect import exporting, importing, log
+from bot.db import posts, replies
 from bot.errors import NotFound
 from bot.export import KINDS
-from bot.language import Say
-from bot.model import Act, Actor, DeliveryState, ReplyState, Right
+from bot.model import Actor, ReplyState, Right
 from bot.office import Office
-from bot.web import counts, render
-from bot.web.lists import SIZE, Account, chosen, page_of, squares
-from bot.web.marks import hits
-from bot.web.visit import Id, Signed, go
+from bot.web import counts, gathered, render, spoken
+from bot.web.lists import SIZE, Account, chosen, squares
+from bot.web.visit import Signed
 
 router = APIRouter()
-# Beyond so many the exact figure helps nobody and costs a scan.
-CAP, CAP_SEARCHED = 10_000, 1_000
-THREAD = 100  # answers shown in place
-STATES = tuple(ReplyState)
+CAP = 1000  # beyond so many the exact figure helps nobody and costs a scan
+WHOSE = {"public": False, "own": True}
+KEPT = ("q", "post", "account", "state", "whose", "unanswered", "since", "until")
 
 
 # ---------------------------------------------------------------- reading
 
 
 def data_for_replies(office: Office, actor: Actor, params: Mapping[str, str]) -> dict[str, Any]:
-    """Replies of the reader's units, the latest taken in first.
+    """Replies of the reader's units, the latest taken in first; with dates, the latest said first.
 
-    Filters: q (words that all occur), post, account, state, page; `thread` opens one reply's answers.
+    Filters: KEPT (q: words that all occur). `before` is the id the page before ended with; `thread`
+    opens one reply's answers.
     """
     with office.db.read() as conn:
         scope = people.unit_ids(conn, actor)
         filters = filters_of(params)
-        cap = CAP_SEARCHED if filters["q"] else CAP
-        page = page_of(params, _total(conn, chosen_replies(conn, scope, filters), cap))
-        asked = _narrowing(filters) | {"words": filters["q"]}
-        rows = log.listing(conn, scope, **asked, limit=page.offset + SIZE)[page.offset :]
+        asked = narrowing(filters, office.config.tz)
+        before = chosen(params, "before")
+        found = log.listing(conn, scope, **asked, words=filters["q"], limit=SIZE + 1, before=before)
+        rows, more = found[:SIZE], len(found) > SIZE
         shown = squares(conn)
+        whole = before is None and not more
         return {
-            "replies": _lines(conn, shown, rows, filters["q"]),
+            "replies": spoken.lines(conn, shown, rows, filters["q"]),
             "thread": _thread(conn, shown, scope, chosen(params, "thread"), filters["q"]),
             "filters": filters,
-            "page": page,
-            "capped": page.total >= cap,
+            "filtered": any(filters.values()),
+            "before": before,
+            "older": rows[-1]["id"] if more else None,
+            "total": len(rows) if whole else _total(conn, scope, filters, asked),
+            "cap": CAP,
             "accounts": list(squares(conn, scope).values()),
-            "post": _post(conn, filters["post"]),
-            "coverage": coverage(conn, scope, filters["post"]),
+            "post": _post(conn, scope, filters["post"]),
+            "coverage": gathered.coverage(conn, scope, filters["post"]),
+            "counted": gathered.counted(conn, scope, filters["post"]),
             "board": counts.waiting_replies(conn),
             "seen": conn.execute(select(func.max(replies.c.id))).scalar() or 0,
             "may_answer": people.unit_ids(conn, actor, Right.WRITE),
+            "may_enter": bool(importing.by_hand(conn, actor)),
         }
 
 
 def filters_of(params: Mapping[str, str]) -> dict[str, Any]:
     """What an address asks for; what cannot be read asks for nothing."""
-    state = params.get("state", "")
+    state, whose = params.get("state", ""), params.get("whose", "")
     return {
         "q": params.get("q", "").strip()[:100],
         "post": chosen(params, "post"),
         "account": chosen(params, "account"),
-        "state": state if state in STATES else "",
+        "state": state if state in tuple(ReplyState) else "",
+        "whose": whose if whose in WHOSE else "",
+        "unanswered": params.get("unanswered") == "1",
+        "since": _day(params.get("since", "")),
+        "until": _day(params.get("until", "")),
     }
 
 
-def chosen_replies(conn: Connection, scope: set[int], filters: Mapping[str, Any]) -> Select[Any]:
-    """What collect.listing finds with these filters, to be counted."""
-    return search.narrowed(conn, log.chosen(scope, **_narrowing(filters)), filters["q"])
+def _day(said: str) -> date | None:
+    try:
+        day = date.fromisoformat(said)
+    except ValueError:
+        return None
+    return day if 1900 < day.year < 9000 else None
 
 
-def _narrowing(filters: Mapping[str, Any]) -> dict[str, Any]:
+def narrowing(filters: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
     """The filters beside the words, as collect.listing takes them."""
-    return {name: filters[name] for name in ("post", "account", "state")}
+    same = {name: filters[name] for name in ("post", "account", "state")}
+    own, unanswered = WHOSE.get(filters["whose"]), filters["unanswered"] or None
+    when = log.days(filters["since"], filters["until"], zone)
+    return {**same, "own": own, "unanswered": unanswered, **when}
 
 
-def _total(conn: Connection, query: Select[Any], cap: int) -> int:
+def _total(
+    conn: Connection, scope: set[int], filters: Mapping[str, Any], asked: Mapping[str, Any]
+) -> int:
+    """How many collect.listing finds with these filters, counted up to CAP."""
+    return _counted(conn, search.narrowed(conn, log.chosen(scope, **asked), filters["q"]), CAP)
+
+
+def _counted(conn: Connection, query: Select[Any], cap: int) -> int:
     some = query.with_only_columns(replies.c.id).order_by(None).limit(cap).subquery()
     return int(conn.execute(select(func.count()).select_from(some)).scalar_one())
-
-
-def _lines(
-    conn: Connection, shown: Mapping[int, Account], rows: Sequence[RowMapping], wanted: str
-) -> list[dict[str, Any]]:
-    """Rows as the page shows them, with what they answer, earlier versions and answers to them."""
-    ids = [row["id"] for row in rows]
-    quoted, children = _quoted(conn, rows), _children(conn, rows)
-    versions, answered = _versions(conn, ids), _answered(conn, ids)
-    return [
-        {
-            **row,
-            "account": shown[row["account_id"]],
-            "marked": hits(row["text"], wanted),
-            "title": row["post_title"] or "",
-            "why": exporting.WHY.get(row["removed_why"], row["removed_why"]),
-            "quoted": quoted.get((row["account_id"], row["parent"])),
-            "children": children.get((row["account_id"], row["remote_id"]), 0),
-            "versions": versions.get(row["id"], []),
-            "answer": answered.get(row["id"]),
-        }
-        for row in rows
-    ]
-
-
-def _quoted(conn: Connection, rows: Sequence[RowMapping]) -> dict[tuple[int, str], RowMapping]:
-    """The replies these answer, by account and remote id."""
-    parents = {row["parent"] for row in rows if row["parent"]}
-    query = select(replies).where(replies.c.remote_id.in_(parents))
-    found = conn.execute(query).mappings() if parents else ()
-    return {(row["account_id"], row["remote_id"]): row for row in found}
-
-
-def _children(conn: Connection, rows: Sequence[RowMapping]) -> dict[tuple[int, str], int]:
-    """How many replies answer each of these."""
-    key = (replies.c.account_id, replies.c.parent)
-    query = select(*key, func.count()).where(
-        replies.c.account_id.in_({row["account_id"] for row in rows}),
-        replies.c.parent.in_([row["remote_id"] for row in rows]),
-    )
-    return {(a, parent): n for a, parent, n in conn.execute(query.group_by(*key))}
-
-
-def _versions(conn: Connection, ids: list[int]) -> dict[int, list[RowMapping]]:
-    """Earlier wordings, oldest first; the one that stands is the reply's own."""
-    query = select(reply_versions).where(reply_versions.c.reply_id.in_(ids))
-    found: dict[int, list[RowMapping]] = {}
-    for row in conn.execute(query.order_by(reply_versions.c.number)).mappings():
-        found.setdefault(row["reply_id"], []).append(row)
-    return found
-
-
-def _answered(conn: Connection, ids: list[int]) -> dict[int, RowMapping]:
-    query = select(posts.c.id, posts.c.state, posts.c.answers_id).where(posts.c.answers_id.in_(ids))
-    return {row["answers_id"]: row for row in conn.execute(query).mappings()}
 
 
 def _thread(
@@ -148,56 +116,17 @@ def _thread(
     reply_id: int | None,
     wanted: str,
 ) -> dict[str, Any] | None:
-    """What answers one reply, its answers' answers too, in time's order."""
-    if reply_id is None:
+    """One reply's answers, in place."""
+    top = conn.execute(log.query().where(replies.c.id == reply_id)).mappings().first()
+    if top is None or top["unit_id"] not in scope:
         return None
-    top = log.one(conn, reply_id)
-    if top["unit_id"] not in scope:
-        return None
-    found: dict[int, RowMapping] = {}
-    level = [top["remote_id"]]
-    while level and len(found) < THREAD:
-        mine = and_(replies.c.account_id == top["account_id"], replies.c.parent.in_(level))
-        rows = conn.execute(log.query().where(mine).limit(THREAD)).mappings().all()
-        fresh = [row for row in rows if row["id"] not in found and row["id"] != reply_id]
-        found |= {row["id"]: row for row in fresh}
-        level = [row["remote_id"] for row in fresh]
-    ordered = sorted(found.values(), key=lambda row: (row["at"], row["id"]))
-    return {"of": reply_id, "lines": _lines(conn, shown, ordered, wanted)}
+    return {"of": top["id"], "lines": spoken.lines(conn, shown, spoken.below(conn, top), wanted)}
 
 
-def _post(conn: Connection, post_id: int | None) -> RowMapping | None:
-    query = select(posts.c.id, posts.c.title).where(posts.c.id == post_id)
+def _post(conn: Connection, scope: set[int], post_id: int | None) -> RowMapping | None:
+    mine = posts.c.id == post_id, posts.c.unit_id.in_(scope)
+    query = select(posts.c.id, posts.c.title).where(*mine)
     return conn.execute(query).mappings().first() if post_id is not None else None
-
-
-# ---------------------------------------------------------------- how much was collected
-
-
-def coverage(conn: Connection, scope: set[int], post_id: int | None) -> list[dict[str, Any]]:
-    """What was seen of the platform's own count, and why they may differ: of one post, else of the
-    posts sent last."""
-    ids = [post_id] if post_id is not None else _sent_last(conn, scope)
-    titles = select(posts.c.id, posts.c.title).where(posts.c.id.in_(ids))
-    named = {row.id: row.title for row in conn.execute(titles)}
-    return [
-        {"post": one, "title": named[one], "seen_part": _part(each), "of": each}
-        for one in ids
-        if one in named
-        for each in log.coverage(conn, one)
-    ]
-
-
-def _sent_last(conn: Connection, scope: set[int]) -> list[int]:
-    sent = (deliveries.c.state == DeliveryState.SENT, deliveries.c.act == Act.PUBLISH)
-    query = select(posts.c.id).join(deliveries).where(posts.c.unit_id.in_(scope), *sent)
-    newest = query.group_by(posts.c.id).order_by(func.max(deliveries.c.sent_at).desc())
-    return list(conn.execute(newest.limit(5)).scalars())
-
-
-def _part(of: log.Coverage) -> int:
-    """Per cent seen; all of it where the platform gives no figure."""
-    return min(100, of.seen * 100 // of.total) if of.total else 100
 
 
 # ---------------------------------------------------------------- pages and acts
@@ -213,29 +142,11 @@ def news(visit: Signed) -> Response:
     """How many replies were taken in since the list was drawn (`seen`: the newest id then)."""
     with visit.office.db.read() as conn:
         scope, filters = people.unit_ids(conn, visit.actor), filters_of(visit.params)
-        wanted = chosen_replies(conn, scope, filters)
+        asked = narrowing(filters, visit.office.config.tz)
+        wanted = search.narrowed(conn, log.chosen(scope, **asked), filters["q"])
         fresh = wanted.where(replies.c.id > (chosen(visit.params, "seen") or 0))
-        return visit.news(
-            _total(conn, fresh, SIZE), f"/replies{render.query(visit.params, seen='', thread='')}"
-        )
-
-
-@router.post("/replies/{reply_id:int}/answer")
-def answer(visit: Signed, reply_id: Id) -> Response:
-    """A draft that answers this reply; it is signed like any other before it goes."""
-    words = visit.field("text", need=str(Say("答复")))
-    office = visit.office
-    with office.db.write() as conn:
-        _readable(conn, visit.actor, reply_id)
-        now = office.db.now(conn)
-        post = compose.answer(office, conn, now, visit.actor, reply_id, words)
-    return go(f"/posts/{post}/edit?done=saved")
-
-
-def _readable(conn: Connection, actor: Actor, reply_id: int) -> None:
-    """Raises NotFound for a reply to another unit."""
-    if log.one(conn, reply_id)["unit_id"] not in people.unit_ids(conn, actor):
-        raise NotFound("没有编号 {id} 的评论", id=reply_id)
+        again = render.query(visit.params, seen="", thread="", before="")
+        return visit.news(_counted(conn, fresh, SIZE), f"/replies{again}")
 
 
 @router.get("/replies/export.{kind}")
@@ -244,7 +155,7 @@ def export_file(visit: Signed, kind: str) -> Response:
     if kind not in KINDS:
         raise NotFound("没有这种导出格式")
     office, filters = visit.office, filters_of(visit.params)
-    asked = _narrowing(filters) | {"words": filters["q"]}
+    asked = narrowing(filters, office.config.tz) | {"words": filters["q"]}
     with office.db.read() as conn:
         scope = people.unit_ids(conn, visit.actor)
     out = exporting.taken_out(office, visit.actor, kind, scope, **asked)

@@ -185,6 +185,7 @@ _PLACES = {
     "account": "/accounts#account-{id}",
     "source": "/accounts#source-{id}",
     "hold": "/stop#hold-{id}",
+    "reply": "/replies/{id}",
 }
 
 

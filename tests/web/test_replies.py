@@ -51,9 +51,12 @@ def test_a_search_is_paged_to_its_end_and_shows_no_other_unit_s(
         own = scene.account(conn, "fire", "board", unit_id=fire)
     scene.reply(staffed, "望江路失火", account_id=own)
     reader = enter("zhou")
-    first, second = (reader.get(f"/replies?q=望江&page={n}").all("//article") for n in (1, 2))
-    assert (len(first), len(second)) == (50, 3)
-    assert "第2盏" in reader.get("/replies?q=望江&page=2").words("//article[1]")
+    first = reader.get("/replies?q=望江")
+    second = reader.get(first.all("//a[@rel='next']/@href")[0])
+    assert [len(page.all("//article")) for page in (first, second)] == [50, 3]
+    assert "共 53 条" in first.words("//nav[@class='pager']")
+    assert "第2盏" in second.words("//article[1]")
+    assert not second.all("//a[@rel='next']")
 
 
 def test_replies_are_narrowed_by_post_account_and_state(
@@ -70,6 +73,46 @@ def test_replies_are_narrowed_by_post_account_and_state(
     assert "稿件：公交绕行" in page.words("//form[@role='search']")
     assert len(reader.get("/replies?account=1").all("//article")) == 3
     assert len(reader.get("/replies?account=2").all("//article")) == 0
+
+
+def test_replies_are_narrowed_to_days_to_whose_they_are_and_to_what_nobody_answered(
+    staffed: Office, enter: Enter, posted: int
+) -> None:
+    old = builders.NOW - timedelta(days=9)
+    scene.reply(staffed, "上周的", post_id=posted, at=old)
+    scene.reply(staffed, "本单位的", post_id=posted, own=True, parent="r-上周的")
+    scene.reply(staffed, "今天的", post_id=posted)
+    reader = enter("zhou")
+
+    def texts(asked: str) -> list[str]:
+        page = reader.get(f"/replies?{asked}")
+        return [node.text_content() for node in page.all("//article/div[@class='reply']")]
+
+    assert texts("unanswered=1") == ["今天的"]
+    assert texts("whose=own") == ["本单位的"]
+    assert texts("since=2026-11-10&until=2026-11-15") == ["上周的"]
+    assert texts("since=2026-11-24&whose=public") == ["今天的"]
+    link = reader.get("/replies?whose=own").all("//a[contains(@href, 'export.jsonl')]/@href")[0]
+    taken = reader.get(link).answer.text
+    assert ("本单位的" in taken, "今天的" in taken) == (True, False)
+
+
+def test_with_days_the_latest_said_comes_first_and_paging_misses_none(
+    staffed: Office, enter: Enter, posted: int
+) -> None:
+    for n in range(60):  # taken in the other way round, several in one minute
+        at = builders.NOW - timedelta(minutes=n // 3)
+        scene.reply(staffed, f"第{n}条", post_id=posted, at=at)
+    reader = enter("zhou")
+    first = reader.get("/replies?since=2026-11-01")
+    second = reader.get(first.all("//a[@rel='next']/@href")[0])
+    shown = [
+        int(node.text_content()[1:-1])
+        for page in (first, second)
+        for node in page.all("//article/div[@class='reply']")
+    ]
+    assert sorted(shown) == list(range(60))
+    assert [n // 3 for n in shown] == sorted(n // 3 for n in shown)
 
 
 def test_earlier_wordings_stand_under_the_one_that_stands_now(
@@ -107,6 +150,60 @@ def test_a_circle_of_answers_ends(staffed: Office, enter: Enter, posted: int) ->
     assert page.words("//div[@class='thread']").count("乙") == 1
 
 
+def test_a_reply_has_a_page_with_its_thread_and_every_wording(
+    staffed: Office, enter: Enter, posted: int
+) -> None:
+    scene.reply(staffed, "最上面", post_id=posted)
+    edited = {"state": "edited", "version": 2, "edited_at": builders.NOW}
+    made = scene.reply(staffed, "路灯亮了", post_id=posted, parent="r-最上面", **edited)
+    scene.reply(staffed, "已转路灯所", post_id=posted, parent="r-路灯亮了", own=True)
+    with staffed.db.write() as conn:
+        row = {"reply_id": made, "number": 1, "text": "路灯不亮", "at": builders.NOW}
+        conn.execute(insert(db.reply_versions).values(**row))
+    reader = enter("zhou")
+    page = reader.get(f"/replies/{made}")
+    shown = page.words()
+    assert shown.index("最上面") < shown.index("路灯亮了") < shown.index("已转路灯所")
+    assert "本单位" in page.words("//div[@class='thread']")
+    assert (page.all("//del")[0].text, page.all("//ins")[0].text) == ("不", "了")
+    assert reader.get("/replies/999").status == 404
+
+
+def test_words_are_erased_with_a_reason_and_it_is_said_where_they_still_stand(
+    staffed: Office, enter: Enter, posted: int
+) -> None:
+    url = "https://weibo.example/1"
+    said = {"post_id": posted, "url": url, "salt": "s", "remote_id": "r1"}
+    made = scene.reply(staffed, "我叫张三丰", **said)
+    assert not enter("zhou").get(f"/replies/{made}").all("//form[contains(@action, 'erase')]")
+    assert enter("zhou").post(f"/replies/{made}/erase", reason="申请").status == 403
+    reader = enter("he")
+    assert "请写明抹除的依据" in reader.post(f"/replies/{made}/erase", reason=" ").words()
+    page = reader.post(f"/replies/{made}/erase", reason="当事人申请")
+    assert f"原文还在平台上，请到那里处理： {url}" in page.words()
+    assert "内容已抹除" in page.words("//article")
+    assert "张三丰" not in page.text
+    assert not page.all("//form[contains(@action, 'erase')]")
+
+
+def test_counts_over_time_are_drawn_and_stand_as_a_table(
+    staffed: Office, enter: Enter, posted: int
+) -> None:
+    with staffed.db.write() as conn:
+        delivery = conn.execute(select(db.deliveries.c.id)).scalar_one()
+        for hours, likes in ((5, 3), (1, 12)):
+            at = builders.NOW - timedelta(hours=hours)
+            row = {"delivery_id": delivery, "at": at, "likes": likes, "replies": hours}
+            conn.execute(insert(db.counts).values(**row))
+    page = enter("zhou").get(f"/replies?post={posted}")
+    assert page.all("//*[name()='polyline'][@class='likes']/@points") == ["0.0,67.5 300.0,0.0"]
+    rows = page.all("//details//tbody/tr")
+    assert [[td.text_content() for td in row][1:] for row in rows] == [
+        ["12", "—", "1"],
+        ["3", "—", "5"],
+    ]
+
+
 def test_coverage_says_how_many_of_the_platforms_and_why_not_all(
     staffed: Office, enter: Enter, posted: int
 ) -> None:
@@ -117,7 +214,7 @@ def test_coverage_says_how_many_of_the_platforms_and_why_not_all(
         conn.execute(insert(db.watches).values(**row, **times))
     scene.reply(staffed, "一条", post_id=posted, delivery_id=delivery)
     shown = enter("zhou").get(f"/replies?post={posted}").words("//div[@class='coverage']")
-    assert "1 / 7" in shown
+    assert "采到 1，平台计 7" in shown
     assert "还没有完整采集过一遍" in shown
     assert "2 分前" in shown
 
@@ -170,6 +267,67 @@ def test_new_replies_wait_behind_a_link_and_the_list_stays(
     link = scene.Page(reader.get(asked).answer)
     assert link.words("//a") == "有 1 条新的，显示"
     assert len(reader.get(link.all("//a/@href")[0]).all("//article")) == 2
+
+
+# ---------------------------------------------------------------- from elsewhere
+
+TABLE = "工单编号,来电时间,诉求内容,联系电话,处理科室\n{rows}"
+ROWS = "1,2026-11-20 09:00,路灯不亮,13800138000,路灯所\n2,2026-11-21 10:00,井盖松动,,养护科\n"
+
+
+def upload(reader: scene.Reader, rows: str, account: str = "hand") -> scene.Page:
+    file = {"file": ("12345 十一月.csv", TABLE.format(rows=rows).encode("gb18030"))}
+    return reader.post("/replies/import", files=file, account=account)
+
+
+def test_a_table_is_looked_at_its_columns_changed_and_then_taken_in(
+    staffed: Office, enter: Enter
+) -> None:
+    reader = enter("he")
+    page = upload(reader, ROWS)
+    guessed = {
+        select.get("name"): [o.text for o in select if o.get("selected") is not None]
+        for select in page.all("//select")
+    }
+    assert guessed["column-text"] == ["诉求内容"]
+    assert guessed["column-id"] == ["工单编号"]
+    assert guessed["column-author"] == []
+    assert "12345 十一月.csv，2 条" in page.words()
+    chosen = {"column-text": "诉求内容", "column-at": "来电时间", "column-title": "处理科室"}
+    page = reader.post(page.place, **chosen)
+    assert "读到 2 条，新增 2 条" in page.words()
+    shown = reader.get("/replies?q=路灯").words("//article")
+    assert "路灯所 路灯不亮" in shown
+    assert "13800138000" not in reader.get("/replies").text
+    assert not list((staffed.config.place(staffed.config.data) / "uploads").iterdir())
+
+
+def test_a_table_with_a_mistake_is_taken_in_not_at_all_and_may_be_mended(
+    staffed: Office, enter: Enter
+) -> None:
+    reader = enter("he")
+    page = upload(reader, ROWS + "3,去年,停电,,\n")
+    place = page.place
+    chosen = {"column-text": "诉求内容", "column-at": "来电时间"}
+    page = reader.post(place, **chosen)
+    assert page.status == 422
+    assert "第 4 行“来电时间”不是时间：去年" in page.words()
+    assert "请选定哪一列是“时间”" in reader.post(place, **{"column-text": "诉求内容"}).words()
+    assert not reader.get("/replies").all("//article")
+    assert enter("gu").get(place).status == 404, "somebody else's file"
+    reader.post(place, act="drop")
+    assert reader.get(place).status == 404
+    assert upload(reader, ROWS, "board").status == 422
+
+
+def test_one_message_is_typed_in_and_a_slip_loses_nothing(staffed: Office, enter: Enter) -> None:
+    reader = enter("he")
+    page = reader.post("/replies/enter", account="hand", text="井盖松动", at="2027-01-01T09:00")
+    assert (page.status, "井盖松动" in page.text) == (422, True)
+    page = reader.post("/replies/enter", account="hand", text="井盖松动", author="陈女士")
+    assert "已登记" in page.words()
+    assert "井盖松动" in page.words("//article")
+    assert enter("xu").get("/replies/import").status == 403
 
 
 # ---------------------------------------------------------------- the board

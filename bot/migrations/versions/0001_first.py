@@ -747,7 +747,7 @@ def upgrade() -> None:
         ),
     )
     op.create_index("ix_replies_at", "replies", ["at"], unique=False)
-    op.create_index(op.f("ix_replies_delivery_id"), "replies", ["delivery_id"], unique=False)
+    op.create_index("ix_replies_delivery", "replies", ["delivery_id", "state", "own"], unique=False)
     op.create_index("ix_replies_parent", "replies", ["account_id", "parent"], unique=False)
     op.create_index(op.f("ix_replies_post_id"), "replies", ["post_id"], unique=False)
     op.create_table(

@@ -1,0 +1,120 @@
+"""Replies as pages show them: each with what it answers, its marks, its answers, and its thread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, and_, func, select, tuple_
+
+from bot.collect import exporting, log
+from bot.db import deliveries, posts, replies, reply_versions, revisions
+from bot.model import Act, DeliveryState
+from bot.web.lists import Account
+from bot.web.marks import hits
+
+THREAD = 100  # answers shown in place
+ABOVE = 20  # replies a reply stands under
+
+Line = dict[str, Any]
+
+
+def lines(
+    conn: Connection, shown: Mapping[int, Account], rows: Sequence[RowMapping], wanted: str = ""
+) -> list[Line]:
+    """Rows as pages show them; the words of `wanted` are marked."""
+    ids = [row["id"] for row in rows]
+    quoted, children = _quoted(conn, rows), _children(conn, rows)
+    versions, answered = _versions(conn, ids), _answered(conn, ids)
+    return [
+        {
+            **row,
+            "account": shown[row["account_id"]],
+            "marked": hits(row["text"], wanted),
+            "title": row["post_title"] or "",
+            "why": exporting.WHY.get(row["removed_why"], row["removed_why"]),
+            "quoted": quoted.get((row["account_id"], row["parent"])),
+            "children": children.get((row["account_id"], row["remote_id"]), 0),
+            "versions": versions.get(row["id"], []),
+            "answer": answered.get(row["id"]),
+        }
+        for row in rows
+    ]
+
+
+def _quoted(conn: Connection, rows: Sequence[RowMapping]) -> dict[tuple[int, str], RowMapping]:
+    """The replies these answer, by account and remote id."""
+    keys = {(row["account_id"], row["parent"]) for row in rows if row["parent"]}
+    if not keys:
+        return {}
+    mine = tuple_(replies.c.account_id, replies.c.remote_id).in_(sorted(keys))
+    found = conn.execute(select(replies).where(mine)).mappings()
+    return {(row["account_id"], row["remote_id"]): row for row in found}
+
+
+def _children(conn: Connection, rows: Sequence[RowMapping]) -> dict[tuple[int, str], int]:
+    """How many replies answer each of these."""
+    key = (replies.c.account_id, replies.c.parent)
+    query = select(*key, func.count()).where(
+        replies.c.account_id.in_({row["account_id"] for row in rows}),
+        replies.c.parent.in_([row["remote_id"] for row in rows]),
+    )
+    return {(a, parent): n for a, parent, n in conn.execute(query.group_by(*key))}
+
+
+def _versions(conn: Connection, ids: list[int]) -> dict[int, list[RowMapping]]:
+    """Earlier wordings, oldest first; the one that stands is the reply's own."""
+    query = select(reply_versions).where(reply_versions.c.reply_id.in_(ids))
+    found: dict[int, list[RowMapping]] = {}
+    for row in conn.execute(query.order_by(reply_versions.c.number)).mappings():
+        found.setdefault(row["reply_id"], []).append(row)
+    return found
+
+
+def _answered(conn: Connection, ids: list[int]) -> dict[int, RowMapping]:
+    """Our responses by the reply they answer, with their words and when they went out, if they did."""
+    went = (
+        select(func.min(deliveries.c.sent_at))
+        .where(deliveries.c.post_id == posts.c.id, deliveries.c.act == Act.PUBLISH)
+        .where(deliveries.c.state == DeliveryState.SENT)
+        .scalar_subquery()
+    )
+    words = revisions.c.body["text"].as_string().label("text")
+    query = (
+        select(posts.c.id, posts.c.answers_id, words, went.label("sent_at"))
+        .outerjoin(revisions, revisions.c.id == posts.c.revision_id)
+        .where(posts.c.answers_id.in_(ids))
+        .order_by(posts.c.id)
+    )
+    return {row["answers_id"]: row for row in conn.execute(query).mappings()}
+
+
+# ---------------------------------------------------------------- threads
+
+
+def below(conn: Connection, top: RowMapping) -> list[RowMapping]:
+    """What answers a reply, its answers' answers too, in time's order."""
+    found: dict[int, RowMapping] = {}
+    level = [top["remote_id"]]
+    while level and len(found) < THREAD:
+        mine = and_(replies.c.account_id == top["account_id"], replies.c.parent.in_(level))
+        rows = conn.execute(log.query().where(mine).limit(THREAD)).mappings().all()
+        fresh = [row for row in rows if row["id"] not in found and row["id"] != top["id"]]
+        found |= {row["id"]: row for row in fresh}
+        level = [row["remote_id"] for row in fresh]
+    return sorted(found.values(), key=lambda row: (row["at"], row["id"]))
+
+
+def above(conn: Connection, reply: RowMapping) -> list[RowMapping]:
+    """What a reply answers, and what that answers, the first one first."""
+    found: list[RowMapping] = []
+    row, seen = reply, {reply["id"]}
+    while row["parent"] and len(found) < ABOVE:
+        mine = replies.c.account_id == row["account_id"], replies.c.remote_id == row["parent"]
+        up = conn.execute(log.query().where(*mine)).mappings().first()
+        if up is None or up["id"] in seen:
+            break
+        seen.add(up["id"])
+        found.insert(0, up)
+        row = up
+    return found
