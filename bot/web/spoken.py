@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, func, select, tuple_
+from sqlalchemy import Connection, RowMapping, and_, func, select
 
 from bot.collect import exporting, log
 from bot.db import deliveries, posts, replies, reply_versions, revisions
@@ -47,8 +47,9 @@ def _quoted(conn: Connection, rows: Sequence[RowMapping]) -> dict[tuple[int, str
     keys = {(row["account_id"], row["parent"]) for row in rows if row["parent"]}
     if not keys:
         return {}
-    mine = tuple_(replies.c.account_id, replies.c.remote_id).in_(sorted(keys))
-    found = conn.execute(select(replies).where(mine)).mappings()
+    at, named = {account for account, _ in keys}, {parent for _, parent in keys}
+    mine = replies.c.account_id.in_(at), replies.c.remote_id.in_(named)
+    found = conn.execute(select(replies).where(*mine)).mappings()
     return {(row["account_id"], row["remote_id"]): row for row in found}
 
 
