@@ -9,11 +9,12 @@ from __future__ import annotations
 import csv
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -56,10 +57,14 @@ class Stranger:
     def once(self, code: int = 0) -> None:
         self.run("run", "--once", "--port", self.port, code=code)
 
+    def store(self) -> closing[sqlite3.Connection]:
+        """The office's store, to look into."""
+        return closing(sqlite3.connect(self.folder / "data" / "gongkai.db"))
+
     @contextmanager
-    def web(self) -> Iterator[httpx.Client]:
-        """The board as a visitor's browser sees it, while `gongkai web` serves it."""
-        words = [*GONGKAI, "web", "--port", str(self.port)]
+    def web(self, command: str = "web") -> Iterator[httpx.Client]:
+        """The board as a visitor's browser sees it, while `gongkai web`, or `run`, serves it."""
+        words = [*GONGKAI, command, "--port", str(self.port)]
         server = subprocess.Popen(words, cwd=self.folder, stdout=subprocess.DEVNULL)
         base = f"http://127.0.0.1:{self.port}"
         try:
@@ -150,6 +155,38 @@ def test_an_entry_becomes_a_signed_post_and_its_reply_comes_back(stranger: Stran
     assert "=几点来水？" in reply.values()
     _exported(s, goes)
     assert s.json("audit", "verify")["faults"] == []
+
+
+def test_a_visitors_reply_reaches_the_log_within_fifteen_seconds(tmp_path: Path) -> None:
+    """README, step 3, in the demo's own office with its worker running."""
+    with listening() as taken:
+        port = taken.getsockname()[1]
+    s = Stranger(tmp_path / "office", port)
+    s.folder.mkdir()
+    s.run("init")
+    config = s.folder / "config.toml"
+    config.write_text(config.read_text("utf-8").replace("port = 8000", f"port = {port}"), "utf-8")
+    with s.web("run") as visitor:
+        page = httpx.URL(_until(lambda: _sent(s))[0]["url"]).path
+        began = time.monotonic()
+        visitor.post(f"{page}/replies", data={"text": "几点来水？"})
+        _until(lambda: s.json("replies", "--search", "几点来水"))
+        assert time.monotonic() - began < 15
+
+
+def _sent(s: Stranger) -> Any:
+    rows = [row for row in s.json("queue") if row["state"] == "sent" and "/board/p/" in row["url"]]
+    with s.store() as conn:
+        (polled,) = conn.execute("select count(polled_at) from watches").fetchone()
+    return rows if polled else []
+
+
+def _until(ask: Callable[[], Any]) -> Any:
+    for _ in range(120):
+        if found := ask():
+            return found
+        time.sleep(0.5)
+    raise AssertionError("it never came")
 
 
 def _exported(s: Stranger, post: int) -> None:

@@ -33,7 +33,7 @@ def keep(conn: Connection, now: datetime, delivery_id: int | None, page: ReplyPa
 def over_time(conn: Connection, post_id: int, unit_ids: Collection[int]) -> list[RowMapping]:
     """The counts of a post's deliveries, oldest first; of accounts of these units."""
     query = (
-        select(*counts.c, accounts.c.key.label("account"))
+        select(*counts.c, accounts.c.key.label("account"), accounts.c.name)
         .join(deliveries, deliveries.c.id == counts.c.delivery_id)
         .join(accounts, accounts.c.id == deliveries.c.account_id)
         .where(deliveries.c.post_id == post_id, accounts.c.unit_id.in_(unit_ids))

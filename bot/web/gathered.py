@@ -55,7 +55,13 @@ def counted(conn: Connection, scope: set[int], post_id: int | None) -> list[dict
     made = []
     for _, some in groupby(rows, key=lambda row: row["delivery_id"]):
         points = list(some)
-        made.append({"account": points[0]["account"], "rows": points, "lines": _lines(points)})
+        made.append(
+            {
+                "account": points[0]["name"] or points[0]["account"],
+                "rows": points,
+                "lines": _lines(points),
+            }
+        )
     return made
 
 

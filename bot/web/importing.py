@@ -15,7 +15,7 @@ from bot.language import Say
 from bot.model import Right
 from bot.web import spool
 from bot.web.faults import status_of
-from bot.web.lists import account, instant
+from bot.web.lists import account, chosen, instant
 from bot.web.visit import Signed, Visit, go
 
 router = APIRouter()
@@ -41,6 +41,7 @@ def _page(visit: Visit, status: int = 200, **said: Any) -> Response:
     with visit.office.db.read() as conn:
         mine = _accounts(conn, visit)
     values = {"problem": None, "entry": dict.fromkeys(ENTRY, ""), "taken": _taken(visit), **said}
+    values["into"] = chosen(visit.params, "account")
     return visit.page("import.html", status, accounts=[account(row) for row in mine], **values)
 
 
@@ -107,6 +108,8 @@ def take_in(visit: Signed, key: str, token: str) -> Response:
     """Take it in, all of it or nothing."""
     office = visit.office
     file = spool.find(office, visit.session.person, token)
+    with office.db.read() as conn:
+        into = importing.account_of(conn, visit.actor, key)["id"]
     if visit.field("act") == "drop":
         spool.drop(file)
         return go("/replies/import")
@@ -121,7 +124,9 @@ def take_in(visit: Signed, key: str, token: str) -> Response:
     except Invalid as error:
         return _columns(visit, key, token, status_of(error), error)
     spool.drop(file)
-    return go(f"/replies/import?rows={made.rows}&new={made.new}&changed={made.changed}")
+    return go(
+        f"/replies/import?rows={made.rows}&new={made.new}&changed={made.changed}&account={into}"
+    )
 
 
 @router.post("/replies/enter")

@@ -748,7 +748,7 @@ def test_a_board_that_takes_no_replies_shows_no_form(
     with ExitStack() as stack:
         served = _served(tmp_path, migrated, stage, stack, replies=False)
         made = served.publish("一")
-        assert "<form" not in served.page(f"/board/p/{made['id']}")
+        assert 'method="post"' not in served.page(f"/board/p/{made['id']}")
         assert "我要留言" not in served.page("/board")
         assert served.say(made).status_code == 403
 
@@ -976,3 +976,74 @@ def test_an_addition_stands_under_its_post_and_not_beside_it(served: Served) -> 
     thread = served.page(f"/board/p/{made['id']}")
     assert "补充</b>" in thread
     assert "候车亭已设好。" in thread
+
+
+# ---------------------------------------------------------------- found, and on a wall
+
+
+def test_words_are_found_in_posts_answers_and_shown_replies_and_lead_there(
+    open_board: Served,
+) -> None:
+    served = open_board
+    post = served.publish(
+        "因望江桥维修，公交绕行。" + "很长的正文" * 60 + "增停滨江站。", title="公交绕行"
+    )
+    gone = served.publish("滨江站的旧公告")
+    served.api.delete(f"/posts/{gone['id']}")
+    reply, _ = served.said(post, "滨江站在哪里")
+    hidden, _ = served.said(post, "滨江站骂人的话")
+    served.moderate(hidden, "hidden")
+    answer = served.publish("滨江站在桥南", in_reply_to=reply)
+    page = served.page("/board/search?q=滨江站")
+    links = [link["href"] for link in Seen(page).all("a")]
+    assert f"/board/p/{post['id']}" in links
+    assert f"/board/p/{answer['id']}#{answer['id']}" in links
+    assert f"/board/p/{post['id']}?at={reply}#{reply}" in links
+    assert page.count("<mark") == 3
+    assert "骂人" not in page
+    assert "旧公告" not in page
+    assert "没有找到" in served.page("/board/search?q=滨江站 地铁")
+    assert "<script>" not in served.page("/board/search?q=<script>")
+    assert "没有找到" in served.page("/board/search?q=%25")
+    for path in ("/board/search?q=桥", "/board/screen"):
+        assert "set-cookie" not in served.web.get(path).headers
+
+
+def test_every_reply_and_answer_has_its_own_address(open_board: Served) -> None:
+    served = open_board
+    post = served.publish()
+    names = [served.said(post, f"第{n}条")[0] for n in range(views.REPLIES + 1)]
+    answer = served.publish("收到", in_reply_to=names[0])
+    address = f"/board/p/{post['id']}?at={names[-1]}"
+    assert f"{address}#{names[-1]}" in [a["href"] for a in Seen(served.page(address)).all("a")]
+    page = served.page(f"/board/p/{answer['id']}")
+    assert f'id="{answer["id"]}"' in page
+    assert "第0条" in page
+
+
+def test_a_lobbys_screen_turns_by_itself_through_what_stands_and_may_be_stopped(
+    open_board: Served,
+) -> None:
+    served = open_board
+    assert "尚未发布" in served.page("/board/screen")
+    first = served.publish("第一则" + "长" * 400)
+    served.publish("第二则")
+    down = served.publish("撤下的")
+    served.api.delete(f"/posts/{down['id']}")
+    reply, _ = served.said(first, "何时完工")
+    served.publish("下月完工", in_reply_to=reply)
+    shown, addresses = [], []
+    address = "/board/screen"
+    for _ in range(3):
+        page = served.page(address)
+        (refresh,) = [m for m in Seen(page).all("meta") if m.get("http-equiv") == "refresh"]
+        seconds, _, address = refresh["content"].partition("; url=")
+        assert 15 <= int(seconds) <= 40
+        shown.append("第一则" if "第一则" in page else "第二则" if "第二则" in page else "")
+        addresses.append(address)
+    assert shown == ["第二则", "第一则", "第二则"]
+    assert addresses == [f"/board/screen?n={n}" for n in (2, 1, 2)]
+    page = served.page("/board/screen?n=2&stay=1")
+    assert 'http-equiv="refresh"' not in page
+    assert "<script" not in page
+    assert ("何时完工" in page, "下月完工" in page, "长……" in page) == (True, True, True)

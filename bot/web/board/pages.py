@@ -26,8 +26,13 @@ from bot.web import render
 from bot.web.board import feeds, store, views, words
 from bot.web.board.content import NAME, REPLY, visitor, visitor_name
 from bot.web.board.problems import Problem, body_up_to, gone, guarded
+from bot.web.marks import hits
 
 IN_FEED = 50
+QUERY = 60  # characters of a search
+QUICKEST, SLOWEST = 15, 40  # seconds a post stands on a lobby's screen
+READ = 8  # characters read in a second, by those who read slowly
+ON_SCREEN = 240  # characters
 PRIVATE = {"cache-control": "no-store", "x-robots-tag": "noindex"}
 
 Small = Annotated[bytes, Depends(body_up_to(64 * 1024))]
@@ -39,6 +44,8 @@ def router(office: Office) -> APIRouter:
     made = APIRouter(prefix="/board", route_class=guarded(pages.problem), include_in_schema=False)
     for path, page in (
         ("", pages.front),
+        ("/search", pages.search),
+        ("/screen", pages.screen),
         ("/feed.atom", pages.atom),
         ("/feed.json", pages.json_feed),
         ("/p/{public_id}", pages.thread),
@@ -134,6 +141,28 @@ class Pages:
         thread = "" if shown.post["withdrawn_at"] else shown.post["public_id"]
         here = f"/board/p/{post['public_id']}"
         return self._html(request, "withdrawn", here, {}, status=410, post=post, thread=thread)
+
+    def search(self, request: Request, q: str = "") -> Response:
+        wanted = visitor(q)[:QUERY]
+        with self.office.db.read() as conn:
+            found = views.search(conn, wanted)
+        return self._html(
+            request, "search", "/board/search", {"q": wanted}, found=found, wanted=wanted
+        )
+
+    def screen(self, request: Request, n: str = "1", stay: str = "") -> Response:
+        """For a lobby's screen: one post in big type, the next one by itself, without scripts."""
+        number = int(n[:6]) if n.isdecimal() else 1
+        with self.office.db.read() as conn:
+            shown = views.screen(conn, number)
+        room = ON_SCREEN - (50 if shown.exchange else 0)
+        if shown.post and shown.post["payload"]["media"]:
+            room -= 90
+        long = min(room, len(shown.post["text"])) if shown.post else 0
+        seconds = min(SLOWEST, QUICKEST + long // READ)
+        query = {"n": shown.number, "stay": stay[:1]}
+        values = {"shown": shown, "seconds": seconds, "stay": bool(stay), "clip": room}
+        return self._html(request, "screen", "/board/screen", query, **values)
 
     def media(self, request: Request, public_id: str, sha256: str) -> Response:
         """A picture of a post, as long as the post stands with it."""
@@ -272,6 +301,7 @@ class Pages:
             to=partial(_address, request),
             here=path,
             other_language=_query(path, {**query, "lang": other}),
+            asked=query.get("q", ""),
             **values,
         )
         return HTMLResponse(body, status, headers)
@@ -289,6 +319,7 @@ def environment(office: Office) -> Environment:
         limits={"text": REPLY, "name": NAME},
     )
     made.filters.update(linked=words.linked, headline=words.headline, clipped=words.clipped)
+    made.filters.update(hits=hits, around=words.around)
     made.filters.update(
         instant=datetime.fromisoformat, pubdate=partial(words.pubdate, zone=config.tz)
     )

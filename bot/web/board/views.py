@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, select
 
 from bot.db import board_posts, board_replies
 from bot.web.board import store
@@ -15,6 +16,9 @@ POSTS = 20  # on the front page
 REPLIES = 50  # on a page of a thread
 LATEST = 2  # replies under each post of the front page
 DEEPEST = 10  # answers to answers that are followed
+FOUND = 30  # of a search
+SEARCHED = 200_000  # the newest replies; a search is a scan, and anybody may ask for one
+SCREENS = 12  # posts a lobby's screen turns through
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,26 @@ class Thread:
     shown: int
     page: int
     pages: int
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search found, the newest first. `more`: there is more; `recent`: of late replies only."""
+
+    posts: tuple[RowMapping, ...]
+    replies: tuple[RowMapping, ...]
+    more: bool
+    recent: bool
+
+
+@dataclass(frozen=True)
+class Screen:
+    """One post on a lobby's screen: the `number`th of `count`, with a question and its answer."""
+
+    post: RowMapping | None
+    number: int
+    count: int
+    exchange: Reply | None
 
 
 def front(conn: Connection, before: str) -> Front:
@@ -134,6 +158,58 @@ def thread(conn: Connection, public_id: str, page: int, at: str) -> Thread:
     additions = _answers(conn, [post["public_id"]]).get(post["public_id"], ())
     replies = tuple(_dressed(conn, shown))
     return Thread(post, tuple(additions), replies, _shown(conn, post), page, pages)
+
+
+# ---------------------------------------------------------------- found, and on a wall
+
+
+def search(conn: Connection, words: str) -> Found:
+    """What holds every one of `words`: posts and answers in title or text, replies in text."""
+    terms = words.split()
+    if not terms:
+        return Found((), (), False, False)
+    standing = select(board_posts).where(board_posts.c.withdrawn_at.is_(None))
+    said = board_posts.c.title + "\n" + board_posts.c.text
+    posts = standing.where(*_holding(said, terms)).order_by(board_posts.c.id.desc())
+    last = conn.execute(select(func.max(board_replies.c.id))).scalar() or 0
+    recent = board_replies.c.id > last - SEARCHED, board_replies.c.state == store.SHOWN
+    replies = select(board_replies, board_posts.c.public_id.label("under"), board_posts.c.payload)
+    replies = replies.join(board_posts, board_posts.c.id == board_replies.c.board_post_id)
+    replies = replies.where(board_posts.c.withdrawn_at.is_(None), *recent)
+    replies = replies.where(*_holding(board_replies.c.text, terms))
+    newest = replies.order_by(board_replies.c.id.desc())
+    one, two = (conn.execute(q.limit(FOUND + 1)).mappings().all() for q in (posts, newest))
+    more = len(one) > FOUND or len(two) > FOUND
+    return Found(tuple(one[:FOUND]), tuple(two[:FOUND]), more, last > SEARCHED)
+
+
+def _holding(text: Any, terms: Sequence[str]) -> Iterable[ColumnElement[bool]]:
+    return [text.icontains(term, autoescape=True) for term in terms]
+
+
+def screen(conn: Connection, number: int) -> Screen:
+    """The `number`th of the newest standing posts, beginning anew after the last."""
+    mine = board_posts.c.root_id.is_(None), board_posts.c.withdrawn_at.is_(None)
+    newest = select(board_posts).where(*mine).order_by(board_posts.c.id.desc()).limit(SCREENS)
+    posts = conn.execute(newest).mappings().all()
+    if not posts:
+        return Screen(None, 0, 0, None)
+    at = (max(number, 1) - 1) % len(posts)
+    return Screen(posts[at], at + 1, len(posts), _exchange(conn, posts[at]))
+
+
+def _exchange(conn: Connection, post: RowMapping) -> Reply | None:
+    """The reply under a post that was answered last, with its answer."""
+    answered = (
+        select(board_replies)
+        .join(board_posts, board_posts.c.in_reply_to == board_replies.c.public_id)
+        .where(board_replies.c.board_post_id == post["id"], board_replies.c.state == store.SHOWN)
+        .where(board_posts.c.withdrawn_at.is_(None))
+        .order_by(board_posts.c.id.desc())
+        .limit(1)
+    )
+    rows = conn.execute(answered).mappings().all()
+    return next(iter(_dressed(conn, rows)), None)
 
 
 def thread_root(conn: Connection, public_id: str) -> RowMapping:
