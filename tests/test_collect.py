@@ -987,6 +987,30 @@ def test_the_list_is_of_ones_own_units_the_latest_first_page_by_page(square: Squ
     assert (row["post_title"], row["account_name"], row["unit_id"]) == ("公告 1", "微博", 1)
 
 
+def test_the_list_narrows_to_days_to_whose_and_to_what_is_unanswered(square: Square) -> None:
+    start = square.clock.now()
+    for name in ("r0", "r1", "r2", "r3"):
+        with square.office.db.write() as conn:
+            page = [said(name, name, square.clock.now())]
+            take_in(conn, square.clock.now(), Scope(square.account, ""), page)
+        square.clock.move(86400)
+    with square.office.db.write() as conn:
+        answered = {"own": True, "parent": "r0"}
+        conn.execute(update(replies).where(replies.c.remote_id == "r3").values(**answered))
+
+    def names(**filters: Any) -> list[str]:
+        with square.office.db.read() as conn:
+            return [row["remote_id"] for row in collect.listing(conn, {1}, **filters)]
+
+    one, two = (start + timedelta(days=n) for n in (1, 2))
+    assert names(since=one) == ["r3", "r2", "r1"]
+    assert names(since=one, until=two) == ["r1"]
+    assert names(since=one, before=square.said()["r3"]["id"], limit=1) == ["r2"]
+    assert names(since=one, words="r2") == ["r2"]
+    assert names(unanswered=True) == ["r2", "r1"]
+    assert names(own=True) == ["r3"]
+
+
 def test_coverage_says_how_many_of_how_many_and_why_they_differ(square: Square) -> None:
     post = square.post("p1")
     with square.office.db.read() as conn:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from bot import db
+from bot.model import Role
 from bot.office import Office
 from tests import builders
 from tests.web import scene
@@ -69,6 +70,8 @@ def sit(chromium: Any, base: str, staffed: Office) -> Iterator[Open]:
 def rows(staffed: Office) -> Office:
     """Something on every page."""
     scene.worker(staffed)
+    with staffed.db.write() as conn:
+        builders.grant(conn, builders.actor(conn, "zhou").person or 0, Role.RESPONDER, "county")
     urgent = {"title": "城区供水管网检修公告", "keys": ("board", "masto", "hand")}
     scene.unclear(staffed, scene.signed(staffed, **urgent))
     later = builders.NOW + timedelta(hours=3)
