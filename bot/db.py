@@ -38,6 +38,7 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
+    or_,
     select,
     text,
 )
@@ -711,6 +712,7 @@ board_posts = Table(
     _at("withdrawn_at"),
     Index("ix_board_posts_root_id", "root_id", "id"),
 )
+_WAITING = text("state = 'waiting' or pending is not null")
 board_replies = Table(
     "board_replies",
     metadata,
@@ -730,6 +732,11 @@ board_replies = Table(
     Column("change", BigInteger),  # number of its last public change; None: never was public
     Index("ix_board_replies_change", "board_post_id", "change"),
     Index("ix_board_replies_origin", "origin", "at"),
+    Index("ix_board_replies_waiting", "id", sqlite_where=_WAITING, postgresql_where=_WAITING),
+)
+# A moderator's turn. Without parameters: else SQLite does not know its partial index again.
+moderators_turn = or_(
+    board_replies.c.state == literal_column("'waiting'"), board_replies.c.pending.is_not(None)
 )
 
 for _table in list(metadata.tables.values()):

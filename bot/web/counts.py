@@ -6,10 +6,10 @@ it cannot disagree.
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, RowMapping, func, or_, select
+from sqlalchemy import Connection, RowMapping, func, select
 
 from bot import people
-from bot.db import accounts, board_replies, posts, revisions, signoffs, units
+from bot.db import accounts, board_replies, moderators_turn, posts, revisions, signoffs, units
 from bot.deliver import holds, queue
 from bot.model import AccountState, Actor, PostState, Right, Verdict
 from bot.office import Office
@@ -95,8 +95,7 @@ def undecided_count(conn: Connection, scope: set[int]) -> int:
 
 def waiting_replies(conn: Connection) -> int:
     """Replies on the board, and edits of replies, that wait for a person to let them be seen."""
-    undecided = or_(board_replies.c.state == "waiting", board_replies.c.pending.is_not(None))
-    query = select(func.count()).select_from(board_replies).where(undecided)
+    query = select(func.count()).select_from(board_replies).where(moderators_turn)
     return int(conn.execute(query).scalar_one())
 
 

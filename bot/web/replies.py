@@ -45,7 +45,6 @@ def data_for_replies(office: Office, actor: Actor, params: Mapping[str, str]) ->
         found = log.listing(conn, scope, **asked, words=filters["q"], limit=SIZE + 1, before=before)
         rows, more = found[:SIZE], len(found) > SIZE
         shown = squares(conn)
-        whole = before is None and not more
         return {
             "replies": spoken.lines(conn, shown, rows, filters["q"]),
             "thread": _thread(conn, shown, scope, chosen(params, "thread"), filters["q"]),
@@ -53,7 +52,7 @@ def data_for_replies(office: Office, actor: Actor, params: Mapping[str, str]) ->
             "filtered": any(filters.values()),
             "before": before,
             "older": rows[-1]["id"] if more else None,
-            "total": len(rows) if whole else _total(conn, scope, filters, asked),
+            "total": None if before else _total(conn, scope, filters, asked) if more else len(rows),
             "cap": CAP,
             "accounts": list(squares(conn, scope).values()),
             "post": _post(conn, scope, filters["post"]),

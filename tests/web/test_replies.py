@@ -70,7 +70,7 @@ def test_replies_are_narrowed_by_post_account_and_state(
     page = reader.get(f"/replies?post={posted}&state=removed")
     assert page.words("//article/div[@class='reply']") == "删掉的"
     assert "连续两次完整采集未见" in page.words("//article")
-    assert "稿件：公交绕行" in page.words("//form[@role='search']")
+    assert "稿件：公交绕行" in page.words("//a[@class='pill'][@aria-current]")
     assert len(reader.get("/replies?account=1").all("//article")) == 3
     assert len(reader.get("/replies?account=2").all("//article")) == 0
 

@@ -208,6 +208,14 @@ def upgrade() -> None:
         "ix_board_replies_change", "board_replies", ["board_post_id", "change"], unique=False
     )
     op.create_index("ix_board_replies_origin", "board_replies", ["origin", "at"], unique=False)
+    op.create_index(
+        "ix_board_replies_waiting",
+        "board_replies",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("state = 'waiting' or pending is not null"),
+        postgresql_where=sa.text("state = 'waiting' or pending is not null"),
+    )
     op.create_table(
         "grants",
         sa.Column("person_id", ID, nullable=False),

@@ -19,11 +19,19 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, func, or_, select, update
+from sqlalchemy import Connection, RowMapping, and_, func, select, update
 
 from bot import collect
 from bot import erasures as away
-from bot.db import board_posts, board_replies, boards, insert_id, insert_missing, lock
+from bot.db import (
+    board_posts,
+    board_replies,
+    boards,
+    insert_id,
+    insert_missing,
+    lock,
+    moderators_turn,
+)
 from bot.db import media as pictures
 from bot.erasures import blank, note_of_board, set_board_reply
 from bot.errors import Conflict, NotFound
@@ -235,7 +243,6 @@ def _under(post: RowMapping) -> Any:
 
 def waiting(conn: Connection, limit: int = 100) -> Sequence[RowMapping]:
     """Replies, and edits of replies (`pending`), that wait for a person; the oldest first."""
-    undecided = or_(board_replies.c.state == WAITING, board_replies.c.pending.is_not(None))
     rows = (
         select(
             board_replies,
@@ -243,7 +250,7 @@ def waiting(conn: Connection, limit: int = 100) -> Sequence[RowMapping]:
             board_posts.c.public_id.label("post_public_id"),
         )
         .join(board_posts, board_posts.c.id == board_replies.c.board_post_id)
-        .where(undecided)
+        .where(moderators_turn)
     )
     return conn.execute(rows.order_by(board_replies.c.id).limit(limit)).mappings().all()
 
