@@ -12,6 +12,7 @@ import sys
 import click
 
 from bot.cli import (
+    calendar,
     content,
     delivery,
     entries,
@@ -70,6 +71,7 @@ MODULES = (
     reading,
     entries,
     sources,
+    calendar,
     content,
     templated,
     signing,

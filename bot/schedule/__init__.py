@@ -11,6 +11,8 @@ planning   the coming days as rows, and the time nobody planned; what is not ask
            missing material is told
 firing     an occurrence whose turn it is, once: a post, a slot given, or missed
 acts       what people do: list, ask what if, run, skip, pause
+agenda     what goes out when, by day, as people look at it
+retiming   a post at another time, and what that would mean
 """
 
 from bot.schedule.acts import listing, pause, run, skip, what_if

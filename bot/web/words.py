@@ -139,6 +139,7 @@ VERBS: dict[str, Say] = {
     "post.refer": Say("报请确定"),
     "post.revoke": Say("撤销签发"),
     "post.withdraw": Say("建立撤回稿"),
+    "post.move": Say("改期"),
     "post.close": Say("不再发布"),
     "post.adopt": Say("纳入平台上直接发的内容"),
     "delivery.sent": Say("已发出"),
