@@ -17,7 +17,7 @@ retiming   a post at another time, and what that would mean
 
 from bot.schedule.acts import listing, pause, run, skip, what_if
 from bot.schedule.calendar import times, upcoming
-from bot.schedule.files import Schedule, load, load_all
+from bot.schedule.files import Schedule, load, load_all, read
 from bot.schedule.firing import DONE, EMPTY, fire_due
 from bot.schedule.planning import MISSED, OFF, PLANNED, SKIPPED, plan_ahead
 
@@ -35,6 +35,7 @@ __all__ = [
     "load_all",
     "pause",
     "plan_ahead",
+    "read",
     "run",
     "skip",
     "times",

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
     and_,
@@ -21,11 +22,13 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    type_coerce,
     union_all,
 )
 
-from bot.db import accounts, approvals, deliveries, posts, renditions
+from bot.db import EPOCH, accounts, approvals, deliveries, posts, renditions
 from bot.deliver import holds
+from bot.deliver.moving import MOVES
 from bot.model import Act, DeliveryState, PostState
 from bot.office import Office
 from bot.workdays import UnknownYear
@@ -38,6 +41,7 @@ ORDER = (
     *(("post", s) for s in (P.IN_REVIEW, P.DRAFT, P.APPROVED)),
     *(("delivery", s) for s in (D.READY, D.SENT, D.CANCELLED)),
 )
+UNCLEAR = frozenset((D.SENDING, D.UNCERTAIN))
 STATES = {str(state): kind for kind, state in ORDER}
 _RANK = {pair: rank for rank, pair in enumerate(ORDER)}
 
@@ -50,6 +54,22 @@ class View:
     units: frozenset[int]
     account: int | None = None
     state: str = ""
+
+
+class Row(NamedTuple):
+    """A line of an outline: there are many, so its time stays as it is stored."""
+
+    post_id: int
+    micros: int
+    rank: int
+
+    @property
+    def at(self) -> datetime:
+        return EPOCH + timedelta(microseconds=self.micros)
+
+    @property
+    def state(self) -> str:
+        return str(ORDER[self.rank][1])
 
 
 @dataclass(frozen=True)
@@ -67,6 +87,7 @@ class Line:
     begins: datetime | None  # what was signed
     ends: datetime | None
     movable: bool
+    moving: tuple[int, ...]  # the deliveries that would move
     unit_id: int
     version: int
 
@@ -87,9 +108,29 @@ def lines(
     offset: int = 0,
 ) -> list[Line]:
     """The posts of a span of time in its order."""
+    rows = outline(conn, view, begins, ends, limit, offset)
+    return detailed(conn, rows, begins, ends)
+
+
+def outline(
+    conn: Connection,
+    view: View,
+    begins: datetime,
+    ends: datetime,
+    limit: int | None = None,
+    offset: int = 0,
+) -> list[Row]:
+    """The posts of a span in its order, as little of each as tells where it stands."""
     found = _asked(conn, view, begins, ends).subquery()
-    query = select(found).order_by(found.c.at, found.c.post_id).limit(limit).offset(offset)
-    rows = conn.execute(query).all()
+    at = type_coerce(found.c.at, BigInteger)
+    query = select(found.c.post_id, at, found.c.rank).order_by(at, found.c.post_id)
+    if limit is not None:
+        query = query.limit(limit).offset(offset)
+    return [Row(*row) for row in conn.execute(query)]
+
+
+def detailed(conn: Connection, rows: Sequence[Row], begins: datetime, ends: datetime) -> list[Line]:
+    """These rows of an outline of a span, whole."""
     more = _more(conn, [row.post_id for row in rows])
     return [
         _line(row, *more[row.post_id], _deliveries_in(more[row.post_id][1], row, begins, ends))
@@ -165,7 +206,7 @@ def _more(conn: Connection, ids: Sequence[int]) -> dict[int, tuple[Any, list[Any
     of = select(*columns, posts.c.version, approvals.c.begins, approvals.c.ends)
     query = of.outerjoin(approvals, stands).where(posts.c.id.in_(ids))
     found: dict[int, tuple[Any, list[Any]]] = {row.id: (row, []) for row in conn.execute(query)}
-    names = ("post_id", "account_id", "state", "go_at", "sent_at", "act")
+    names = ("id", "post_id", "account_id", "state", "go_at", "sent_at", "act")
     sent = select(*(deliveries.c[name] for name in names)).where(deliveries.c.post_id.in_(ids))
     for row in conn.execute(sent.order_by(deliveries.c.id)):
         found[row.post_id][1].append(row)
@@ -183,15 +224,16 @@ def _line(found: Any, post: Any, every: Sequence[Any], here: Sequence[Any]) -> L
     states: dict[str, int] = {}
     for row in here:
         states[row.state] = states.get(row.state, 0) + 1
-    going = {row.state for row in every if row.act == Act.PUBLISH}
-    open_ = not going or going & {D.READY, D.FAILED, D.MISSED}
-    stuck = going & {D.SENDING, D.UNCERTAIN}
+    going = {row.id: row.state for row in every if row.act == Act.PUBLISH}
+    moving = tuple(one for one, state in going.items() if state in MOVES)
+    stuck = not UNCLEAR.isdisjoint(going.values())
     return Line(
         post_id=found.post_id, title=post.title, at=found.at, kind=kind, state=str(state),
         sent_at=min((r.sent_at for r in here if r.sent_at), default=None), states=states,
         accounts=tuple(dict.fromkeys(r.account_id for r in here)) or tuple(post.accounts or ()),
         begins=post.begins, ends=post.ends, unit_id=post.unit_id, version=post.version,
-        movable=bool(post.state != P.CLOSED and open_ and not stuck),
+        moving=moving,
+        movable=post.state != P.CLOSED and not stuck and bool(moving or not going),
     )  # fmt: skip
 
 

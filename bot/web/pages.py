@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from bot.web import (
     accounts,
+    calendar,
     items,
     media,
     moderation,
@@ -13,6 +14,7 @@ from bot.web import (
     queue,
     replies,
     review,
+    schedules,
     stop,
     today,
     trail,
@@ -25,6 +27,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     writing.router,
     items.router,
     review.router,
+    calendar.router,
+    schedules.router,
     queue.router,
     moderation.router,
     replies.router,
