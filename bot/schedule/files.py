@@ -144,12 +144,9 @@ def read(office: Office, text: str) -> Schedule:
 
 def _of_rule(office: Office, rule: Sequence[str]) -> str:
     """The file a rule alone stands for: slots of the first unit."""
-    fields = "".join(
-        f"{name} = {json.dumps(said)}\n" for name, said in zip(CRON, rule, strict=True)
-    )
-    unit = json.dumps(next(iter(office.config.units)))
-    name = json.dumps(" ".join(rule))
-    return f"name = {name}\nunit = {unit}\naccounts = []\n[[when]]\n{fields}"
+    fields = ", ".join(f"{key} = {json.dumps(said)}" for key, said in zip(CRON, rule, strict=True))
+    name, unit = json.dumps(" ".join(rule)), json.dumps(next(iter(office.config.units)))
+    return f"when = [{{ {fields} }}]\nname = {name}\nunit = {unit}\naccounts = []\n"
 
 
 def _made(office: Office, file: Path, source: str) -> Schedule:

@@ -119,15 +119,17 @@ def _cell(
     day: agenda.Day, rows: Sequence[agenda.Row], lines: Mapping[int, agenda.Line]
 ) -> dict[str, Any]:
     """A day of the month."""
-    states = Counter(row.rank for row in rows)
-    by_state = {str(agenda.ORDER[rank][1]): n for rank, n in states.items()}
-    head = rows[:IN_CELL]
-    shown = [lines[row.post_id] for row in head]
+    return {"day": day, "total": len(rows), **_head(rows, lines)}
+
+
+def _head(rows: Sequence[agenda.Row], lines: Mapping[int, agenda.Line]) -> dict[str, Any]:
+    """What there is room for; how many more; and what of those needs a person."""
     hidden = Counter(row.state for row in rows[IN_CELL:])
     return {
-        "day": day, "lines": shown, "total": len(rows), "more": len(rows) - len(head),
-        "by_state": by_state, "trouble": [(s, hidden[s]) for s in TROUBLE if hidden[s]],
-    }  # fmt: skip
+        "lines": [lines[row.post_id] for row in rows[:IN_CELL]],
+        "more": sum(hidden.values()),
+        "trouble": [(state, hidden[state]) for state in TROUBLE if hidden[state]],
+    }
 
 
 def _week(
@@ -144,14 +146,20 @@ def _week(
             by_hour.setdefault((n, hour), []).append(row)
     lines = _detailed(conn, [r for part in by_hour.values() for r in part[:IN_CELL]], days)
     slots = _slots(office, conn, asked, days)
-    hours = [hour for _, hour in (*by_hour, *slots)]
-    span = range(min([FIRST_HOUR, *hours]), max([LAST_HOUR, *hours]) + 1)
     silent = _silent(conn, asked)
+    hours = [FIRST_HOUR, LAST_HOUR, *(hour for _, hour in (*by_hour, *slots))]
+    span = range(min(hours), max(hours) + 1)
+    cells = {
+        (n, hour): _hour(by_hour.get((n, hour), []), lines, slots.get((n, hour), []), silent, hour)
+        for n in range(7)
+        for hour in span
+    }
     return {
-        "days": days, "lanes": [
-            (hour, [_hour(by_hour.get((n, hour), []), lines, slots.get((n, hour), []), silent, hour)
-                    for n in range(7)])
-            for hour in span
+        "days": days,
+        "lanes": [(hour, [cells[n, hour] for n in range(7)]) for hour in span],
+        "agenda": [
+            (day, [c for h in span if (c := cells[n, h])["lines"] or c["slots"]])
+            for n, day in enumerate(days)
         ],
         "totals": [len(part) for part in _by_day(rows, days)], "total": len(rows),
         "before": monday - timedelta(days=7), "after": monday + timedelta(days=7),
@@ -168,8 +176,7 @@ def _hour(
 ) -> dict[str, Any]:
     """An hour of a day. Quiet: every account looked at is silent all of it."""
     quiet = bool(silent) and all(_covers(one, hour) for one in silent)
-    shown = [lines[row.post_id] for row in rows[:IN_CELL]]
-    return {"lines": shown, "more": len(rows) - len(shown), "slots": slots, "quiet": quiet}
+    return {**_head(rows, lines), "slots": slots, "quiet": quiet}
 
 
 def _covers(one: rhythm.Rhythm, hour: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,7 +31,7 @@ DONE = {
 }
 SAMPLE = """name = "每日摘要"
 unit = "{unit}"
-accounts = ["{account}"]
+accounts = {accounts}
 days = "workdays"
 
 [[when]]
@@ -48,7 +49,7 @@ def listed(office: Office, conn: Connection, actor: Actor, n: int = 5) -> list[d
         unit = named.get(row.get("unit", ""))
         if unit is None or unit.id in mine:
             shown = {"unit_name": unit.name if unit else "", "may": bool(unit and unit.id in may)}
-            found.append({**row, **shown})
+            found.append({"name": row["key"], "paused": False, **row, **shown})
     return found
 
 
@@ -67,8 +68,8 @@ def _shown(visit: Visit, done: Say | None = None, status: int = 200, **more: Any
 
 
 def _sample(office: Office) -> str:
-    first = next(iter(office.config.accounts), "")
-    return SAMPLE.format(unit=next(iter(office.config.units), ""), account=first)
+    accounts = json.dumps([*office.config.accounts][:1])
+    return SAMPLE.format(unit=next(iter(office.config.units)), accounts=accounts)
 
 
 @router.post("/calendar/schedules")

@@ -150,9 +150,10 @@ def test_schedules_show_their_times_and_are_run_skipped_and_paused(
     with_schedule(staffed, 'name = "坏"\nunit = "nowhere"\n', "bad")
     lin, page = enter("lin"), "/calendar/schedules"
     shown = lin.get(page)
-    times = shown.all("//*[@id='s-daily']//dd[1]//time/@datetime")
+    times = shown.words("//*[@id='s-daily']//dd[1]").split(" · ")
     assert len(times) == 5
-    assert times[0] == "2026-11-24T01:30:00Z"
+    assert times[0] == "11月24日 09:30 周二"
+    assert "每日摘要下次 09:30" in lin.get("/calendar").words()
     assert "bad.toml" in shown.words("//*[@id='s-bad']")
     assert "已加办" in lin.post(page, act="run", key="daily").words()
     lin.post(page, act="skip", key="daily", at="2026-11-25T09:30:00+08:00")
@@ -184,8 +185,11 @@ def test_what_if_gives_times_or_mistakes_by_line_and_changes_nothing(
     assert "会有 5 次" in file.words("//*[@id='whatif']"), "the holiday is left out"
     wrong = xu.post(page, text=DAILY.replace('"9"', '"29"'), **more)
     assert wrong.status == 422
-    assert "第 5 行" in wrong.words("//*[@id='text-error']")
+    told = "试排 第 6 行：时间规则有误：hour 不能是“29”，可写 0–23"
+    assert told in wrong.words("//*[@id='text-error']")
     assert wrong.all("//textarea[@id='text']")[0].text.count("29") == 1, "what was typed stays"
+    short = xu.post(page, text="30 29 * * *", **more)
+    assert "试排 第 1 行：时间规则有误：hour" in short.words("//*[@id='text-error']")
     unknown = xu.post(page, text=DAILY + "colour = 1\n", **more)
     assert "colour" in unknown.words("//*[@id='text-error']")
     with staffed.db.read() as conn:
