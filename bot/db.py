@@ -303,6 +303,7 @@ posts = Table(
     _at("changed_at", null=False),
     *_work(),
     Index("ix_posts_state", "state", "id"),
+    Index("ix_posts_go_at", "go_at"),
 )
 revisions = Table(
     "revisions",
@@ -481,6 +482,7 @@ deliveries = Table(
     Index("ix_deliveries_due", "state", "due_at", "account_id"),
     Index("ix_deliveries_next", "account_id", "state", "emergency", "due_at", "id"),
     Index("ix_deliveries_post", "post_id"),
+    Index("ix_deliveries_calendar", "go_at", "act", "account_id", "state", "post_id"),
 )
 attempts = Table(
     "attempts",

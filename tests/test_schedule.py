@@ -261,8 +261,8 @@ def test_a_time_that_a_clock_change_leaves_out_fires_once_all_the_same(office: O
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('hour = "25"', "第 4 行"),
-        ('minute = "often"', "第 4 行"),
+        ('hour = "25"', "第 5 行"),
+        ('minute = "often"', "第 5 行"),
         ('our = "9"', "hour"),
         ("at = 2026-13-01T00:00:00", "x.toml"),
     ],

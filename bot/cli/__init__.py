@@ -12,6 +12,7 @@ import sys
 import click
 
 from bot.cli import (
+    calendar,
     content,
     delivery,
     entries,
@@ -72,6 +73,7 @@ MODULES = (
     screening,
     entries,
     sources,
+    calendar,
     content,
     templated,
     signing,

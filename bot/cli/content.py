@@ -242,6 +242,29 @@ def post_edit(
         )
 
 
+@post.command("move")
+@click.argument("post_id", type=int)
+@click.argument("at")
+@click.option("--again", is_flag=True, help="超出签发时段也改，退回审签")
+@click.option("--dry-run", is_flag=True, help="只看会怎样，不改")
+@as_json
+@acting
+def post_move(
+    office: Office, actor: Actor, post_id: int, at: str, again: bool, dry_run: bool, json_: bool
+) -> None:
+    """改期到 "2026-11-25 09:30" to another time; outside of what was signed it is signed anew."""
+    from bot.schedule import retiming
+
+    when = instant(office, at)
+    assert when is not None
+    with writing(office) as (conn, now):
+        if dry_run:
+            found = retiming.foresee(office, conn, now, actor, post_id, when)
+        else:
+            found = retiming.move(office, conn, now, actor, post_id, when, agreed=again)
+    say(found.json(), json_, "\n".join(str(one) for one in found.says))
+
+
 @post.command("submit")
 @click.argument("post_id", type=int)
 @acting

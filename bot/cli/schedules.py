@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,12 +60,15 @@ def _brief(row: dict[str, Any]) -> dict[str, Any]:
 def schedule_whatif(
     office: Office, target: str, begins: str | None, ends: str | None, json_: bool
 ) -> None:
-    """推演：日程名或文件，会在哪些时间，有什么妨碍 when a schedule or a file would fire; changes nothing."""
+    """推演：日程名、文件、规则（"30 9 * * 1-5"）或 - 读标准输入，会在哪些时间，有什么妨碍 when a schedule or a file would fire; changes nothing."""
     from bot import schedule as stage
     from bot.schedule.files import named
 
     file = Path(target)
-    one = stage.load(office, file) if file.suffix == ".toml" else named(office, target)
+    if target == "-" or len(target.split()) > 1:
+        one = stage.read(office, sys.stdin.read() if target == "-" else target)
+    else:
+        one = stage.load(office, file) if file.suffix == ".toml" else named(office, target)
     start = instant(office, begins) or office.db.now()
     until = instant(office, ends) or start + timedelta(days=31)
     rows, unknown = stage.what_if(office, one, start, until)

@@ -8,7 +8,7 @@ account where the outcome of something is not known waits; the others do not wai
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -81,7 +81,7 @@ def _plan(office: Office, conn: Connection, now: datetime, post: RowMapping) -> 
 
 
 def times_of(
-    office: Office, now: datetime, post: RowMapping, approved: RowMapping
+    office: Office, now: datetime, post: Mapping[str, Any], approved: RowMapping
 ) -> dict[str, Any]:
     """When it goes and the latest moment it may: the earlier of the post's own and the sign-off's.
 
@@ -112,7 +112,7 @@ def _plan_publish(
         row = published.pop((account, rendition["part"]), None)
         if account not in unclear:
             values = _pointed(now, post, rendition, times, before.get(account))
-            values |= {"due_at": _first_due(office, rendition, times["go_at"])}
+            values |= {"due_at": first_due(office, rendition, times["go_at"])}
             if account in rhythms and _is_new(row, rendition):
                 values |= _placed(office, conn, post, rendition, times, rhythms[account])
             before[account] = _publish(conn, now, row, rendition, values)
@@ -159,7 +159,7 @@ def _placed(
     return {
         "go_at": at,
         "latest_at": min(latest, last or latest),
-        "due_at": _first_due(office, rendition, at),
+        "due_at": first_due(office, rendition, at),
         "reason": said.json(),
     }
 
@@ -190,7 +190,7 @@ def _still_there(
             open_notice(conn, now, f"delivery:{row['id']}", said, post["unit_id"], link)
 
 
-def _first_due(office: Office, rendition: RowMapping, go_at: datetime) -> datetime:
+def first_due(office: Office, rendition: RowMapping, go_at: datetime) -> datetime:
     """Uploads are due ahead of the hour."""
     return go_at - office.config.deliver.stage_ahead if rendition["payload"]["media"] else go_at
 

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,7 +20,7 @@ from sqlalchemy import Connection, RowMapping, select
 
 from bot.config import AccountPart
 from bot.db import deliveries, posts
-from bot.model import Act, DeliveryState, PostKind
+from bot.model import Act, DeliveryState, PostKind, PostState
 from bot.workdays import Hours, clock_time, office_day
 
 S = DeliveryState
@@ -105,6 +106,30 @@ def _taken(
         )
     )
     return list(conn.execute(query).scalars())
+
+
+def next_slots(
+    conn: Connection, row: RowMapping, now: datetime, n: int = 6, post_id: int = 0
+) -> list[datetime]:
+    """The next `n` free slots of an account (a row of accounts) for a post; none where it has none.
+
+    Taken is what a delivery has, and what a draft or a post in review is planned for.
+    """
+    if not row["rhythm"] or not (rhythm := Rhythm.of(row["rhythm"])).slots:
+        return []
+    taken = _taken(conn, rhythm, row["id"], post_id, now)
+    taken += _promised(conn, row["id"], post_id, now)
+    of_day = Counter(office_day(one, rhythm.zone) for one in taken)
+    most = rhythm.daily_most or len(taken) + n
+    free = (at for at in rhythm.times(now) if at not in taken)
+    return list(islice((at for at in free if of_day[office_day(at, rhythm.zone)] < most), n))
+
+
+def _promised(conn: Connection, account_id: int, post_id: int, since: datetime) -> list[datetime]:
+    """The times of posts nobody has signed yet, on this account."""
+    unsigned = posts.c.state.in_((PostState.DRAFT, PostState.IN_REVIEW)), posts.c.id != post_id
+    query = select(posts.c.go_at, posts.c.accounts).where(posts.c.go_at >= since, *unsigned)
+    return [at for at, ids in conn.execute(query) if account_id in (ids or ())]
 
 
 def quiet_until(row: RowMapping, now: datetime) -> datetime | None:

@@ -11,11 +11,13 @@ planning   the coming days as rows, and the time nobody planned; what is not ask
            missing material is told
 firing     an occurrence whose turn it is, once: a post, a slot given, or missed
 acts       what people do: list, ask what if, run, skip, pause
+agenda     what goes out when, by day, as people look at it
+retiming   a post at another time, and what that would mean
 """
 
 from bot.schedule.acts import listing, pause, run, skip, what_if
 from bot.schedule.calendar import times, upcoming
-from bot.schedule.files import Schedule, load, load_all
+from bot.schedule.files import Schedule, load, load_all, read
 from bot.schedule.firing import DONE, EMPTY, fire_due
 from bot.schedule.planning import MISSED, OFF, PLANNED, SKIPPED, plan_ahead
 
@@ -33,6 +35,7 @@ __all__ = [
     "load_all",
     "pause",
     "plan_ahead",
+    "read",
     "run",
     "skip",
     "times",

@@ -23,7 +23,7 @@ from bot.workdays import UnknownYear, office_day
 MOST = 1000  # lines of a what-if
 
 
-def listing(office: Office, conn: Connection, now: datetime, n: int = 3) -> list[dict[str, Any]]:
+def listing(office: Office, conn: Connection, now: datetime, n: int = 5) -> list[dict[str, Any]]:
     """Every schedule: its kind, next times, last occurrence; a file with a mistake says which."""
     found = []
     for file in files(office):
@@ -48,6 +48,7 @@ def _line(
         "paused": paused,
         "ended": not coming and unknown is None,
         "next": coming,
+        "off": _off(conn, schedule.key, now),
         "last": dict(last) if last else None,
         "error": str(unknown) if unknown else "",
     }
@@ -57,6 +58,13 @@ def _kind(schedule: Schedule) -> str:
     if schedule.step:
         return "steps"
     return "items" if schedule.items else "slots"
+
+
+def _off(conn: Connection, key: str, now: datetime) -> list[datetime]:
+    """Times still to come that a person called off."""
+    mine = occurrences.c.schedule == key, occurrences.c.state == OFF, occurrences.c.at > now
+    query = select(occurrences.c.at).where(*mine).order_by(occurrences.c.at)
+    return list(conn.execute(query).scalars())
 
 
 def _last(conn: Connection, key: str, now: datetime) -> RowMapping | None:
@@ -77,7 +85,7 @@ def what_if(
     With why the list ends early, where the calendar is not announced that far.
     """
     if ends <= begins:
-        raise Invalid("--to 须晚于 --from")
+        raise Invalid("结束的时间须晚于开始的时间")
     found: list[dict[str, Any]] = []
     try:
         coming = islice(times(office, schedule, begins, ends), MOST)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bot.config import line_of
 from bot.errors import ConfigError
+from bot.language import Say
 from bot.office import Office
 from bot.schedule.files import Rule, Schedule, instant
 from bot.workdays import UnknownYear, office_day
@@ -18,6 +19,13 @@ from bot.workdays import UnknownYear, office_day
 _JUST_AFTER = timedelta(microseconds=1)
 LONGEST = timedelta(days=20)  # that a row of days off may last
 WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+FIELDS = {  # what cron's fields may be
+    "minute": Say("0–59、*、*/5、0,30"),
+    "hour": Say("0–23、*、*/2、9-17"),
+    "day": Say("1–31、*、last、last fri"),
+    "day_of_week": Say("0–7（0 和 7 是周日）、mon–sun、1-5"),
+    "month": Say("1–12、*、jan–dec"),
+}
 Firing = Callable[[datetime], datetime | None]  # the first time after a moment, both in UTC
 
 
@@ -76,17 +84,32 @@ def _on_its_days(office: Office, schedule: Schedule, at: datetime) -> bool:
 
 
 def check_rules(office: Office, made: Schedule, file: Path, source: str) -> None:
-    """Raises ConfigError for a rule that is none."""
+    """Raises ConfigError for a rule that is none, naming its key."""
     for n, rule in enumerate(made.when):
         try:
             _firing(office, rule)
-        except ValueError as error:
-            raise ConfigError(
-                "{file} 第 {line} 行：时间规则有误：{why}",
+        except ValueError:
+            raise _mistaken(office, rule, n, file, source) from None
+
+
+def _mistaken(office: Office, rule: Rule, n: int, file: Path, source: str) -> ConfigError:
+    """The first of its fields that is none by itself; else the rule as a whole."""
+    for key in FIELDS:
+        said = getattr(rule, key)
+        try:
+            _firing(office, Rule(**{key: said}))
+        except ValueError:
+            line = line_of(source, ["when", str(n), key])
+            return ConfigError(
+                "{file} 第 {line} 行：时间规则有误：{key} 不能是“{said}”，可写 {range}",
                 file=file.name,
-                line=line_of(source, ["when", str(n)]),
-                why=str(error),
-            ) from None
+                line=line,
+                key=key,
+                said=said,
+                range=FIELDS[key],
+            )
+    line = line_of(source, ["when", str(n)])
+    return ConfigError("{file} 第 {line} 行：时间规则有误", file=file.name, line=line)
 
 
 def _firing(office: Office, rule: Rule) -> Firing:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +18,7 @@ from bot.errors import ConfigError
 from bot.language import Say
 from bot.office import Office
 
+CRON = ("minute", "hour", "day", "month", "day_of_week")
 MORNING = time(9)  # a date without an hour
 
 
@@ -124,9 +127,31 @@ def named(office: Office, key: str) -> Schedule:
 
 def load(office: Office, file: Path) -> Schedule:
     """One schedule, its steps in UTC. Raises ConfigError naming file, line and key."""
+    return _made(office, file, file.read_text("utf-8"))
+
+
+def read(office: Office, text: str) -> Schedule:
+    """A schedule that is no file yet; or a rule alone, as cron writes it ("30 9 * * 1-5").
+
+    Raises ConfigError naming line and key.
+    """
+    text = text.replace("\r\n", "\n").strip()
+    rule = text.split()
+    if len(rule) == len(CRON) and "=" not in text:
+        text = _of_rule(office, rule)
+    return _made(office, Path(str(Say("试排"))), text)
+
+
+def _of_rule(office: Office, rule: Sequence[str]) -> str:
+    """The file a rule alone stands for: slots of the first unit."""
+    fields = ", ".join(f"{key} = {json.dumps(said)}" for key, said in zip(CRON, rule, strict=True))
+    name, unit = json.dumps(" ".join(rule)), json.dumps(next(iter(office.config.units)))
+    return f"when = [{{ {fields} }}]\nname = {name}\nunit = {unit}\naccounts = []\n"
+
+
+def _made(office: Office, file: Path, source: str) -> Schedule:
     from bot.schedule.calendar import check_rules
 
-    source = file.read_text("utf-8")
     try:
         values = tomllib.loads(source)
     except tomllib.TOMLDecodeError as error:

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from bot.web import (
     accounts,
+    calendar,
     importing,
     items,
     media,
@@ -15,6 +16,7 @@ from bot.web import (
     replies,
     reply,
     review,
+    schedules,
     stop,
     today,
     trail,
@@ -27,6 +29,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     writing.router,
     items.router,
     review.router,
+    calendar.router,
+    schedules.router,
     queue.router,
     moderation.router,
     importing.router,

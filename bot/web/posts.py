@@ -27,6 +27,7 @@ from bot.web.visit import Id, Signed, Visit, go
 router = APIRouter()
 P, D = PostState, DeliveryState
 WORST = (D.UNCERTAIN, D.FAILED, D.MISSED, D.SENDING, D.READY, D.SENT, D.CANCELLED)
+MOVES = {D.READY, D.FAILED, D.MISSED}
 DONE = {
     "submit": Say("已送审"),
     "close": Say("已结束，不再发布"),
@@ -159,6 +160,7 @@ def data_for_post(office: Office, actor: Actor, post_id: int) -> dict[str, Any]:
             "replies": _replies(conn, post_id),
             "rights": people.rights(conn, actor, post["unit_id"]),
             "sent": bool(states.get(D.SENT)),
+            "movable": post["state"] != P.CLOSED and (not states or bool(MOVES & states.keys())),
         }
 
 

@@ -37,6 +37,7 @@ RAIL = (
     Entry("/", Say("今日"), "home", Right.READ, key="t"),
     Entry("/posts", Say("稿件"), "file-text", Right.READ, key="w"),
     Entry("/review", Say("审签"), "rubber-stamp", Right.READ, "review", "r"),
+    Entry("/calendar", Say("排期"), "calendar-time", Right.READ, key="c"),
     Entry("/queue", Say("队列"), "send", Right.READ, "undecided", "q"),
     Entry("/replies", Say("评论"), "message-circle", Right.READ, "replies", "p"),
     Entry("/accounts", Say("账号"), "plug", Right.READ, "broken", "a"),

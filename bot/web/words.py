@@ -63,6 +63,14 @@ CHIPS: dict[str, dict[str, Chip]] = {
         "edited": Chip(Say("已修改"), "edit", "attention"),
         "removed": Chip(Say("已删除"), "trash", "rest"),
     },
+    "occurrence": {
+        "planned": Chip(Say("待办"), "clock", "accent"),
+        "done": Chip(Say("已办"), "circle-check", "done"),
+        "empty": Chip(Say("没有内容"), "circle-dashed", "rest"),
+        "missed": Chip(Say("已错过"), "clock-x", "attention"),
+        "skipped": Chip(Say("未办"), "ban", "rest"),
+        "off": Chip(Say("已跳过"), "ban", "rest"),
+    },
     "board": {
         "waiting": Chip(Say("待审核"), "eye-check", "attention"),
         "shown": Chip(Say("已公开"), "eye", "done"),
@@ -139,6 +147,7 @@ VERBS: dict[str, Say] = {
     "post.refer": Say("报请确定"),
     "post.revoke": Say("撤销签发"),
     "post.withdraw": Say("建立撤回稿"),
+    "post.move": Say("改期"),
     "post.close": Say("不再发布"),
     "post.adopt": Say("纳入平台上直接发的内容"),
     "delivery.sent": Say("已发出"),

@@ -21,6 +21,7 @@ from bot.errors import ConfigError, Conflict, GongkaiError, Invalid, NotAllowed
 from bot.model import Actor, Media, OverLimit, PostState, Right
 from bot.office import Office
 from bot.web import content
+from bot.web.calendar import picked, slots_for
 from bot.web.lists import Account, instant, squares
 from bot.web.render import Times
 from bot.web.review import post_for, source_of
@@ -136,8 +137,10 @@ def shown(
             parts, findings, errors = [], [], [*errors, ("", str(error))]
         source = source_of(conn, post, compose.current(conn, post)) if post else None
         unit_names = people_units(conn, visit.actor)
+        now, ids = visit.office.db.now(conn), [one.id for one in choices]
+        slots = slots_for(conn, now, ids, post["id"] if post else 0)
     return visit.page(
-        "writing.html", status, form=form, post=post, choices=choices, parts=parts,
+        "writing.html", status, form=form, post=post, choices=choices, parts=parts, slots=slots,
         findings=findings, errors=list(errors), theirs=theirs, source=source, unit_names=unit_names,
         saved=visit.params.get("done") == "saved",
     )  # fmt: skip
@@ -186,13 +189,24 @@ def _readable(typed: str, office: Office) -> datetime | None:
 
 @router.get("/posts/new")
 def new_page(visit: Signed) -> Response:
-    """An empty form. The reader must be able to write somewhere."""
+    """An empty form, or one begun at a free slot (`go_at`, `account`). The reader must be able to write
+    somewhere."""
     with visit.office.db.read() as conn:
         choices, mine = _choices(conn, visit.actor), people_units(conn, visit.actor)
     if not mine:
         raise NotAllowed("写稿由编辑办理；您可以查看稿件")
-    keys = tuple(a.key for a in choices) if len(choices) == 1 else ()
-    return shown(visit, Form(unit=mine[0][0], keys=keys), None)
+    wanted = visit.params.get("account")
+    keys = tuple(a.key for a in choices if wanted == a.key or len(choices) == 1)
+    go_at = Times(visit.office).entry(_asked(visit, "go_at"))
+    return shown(visit, Form(unit=mine[0][0], keys=keys, go_at=go_at), None)
+
+
+def _asked(visit: Visit, name: str) -> datetime | None:
+    """A time the address names; what is none is left out."""
+    try:
+        return instant(visit.params.get(name, ""), visit.office.config.tz)
+    except Invalid:
+        return None
 
 
 @router.get("/posts/{post_id:int}/edit")
@@ -264,6 +278,8 @@ def _kept(visit: Visit, form: Form, post: RowMapping | None, before: Form) -> Re
     times = {name: instant(getattr(form, name), zone) for name in ("go_at", "latest_at")}
     with office.db.write() as conn:
         now = office.db.now(conn)
+        if slot := picked(visit, conn, now, post["id"] if post else 0):
+            form.go_at, times["go_at"] = Times(office).entry(slot), slot
         if post is None:
             post_id = _created(office, conn, now, visit.actor, form, times)
         else:

@@ -366,6 +366,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_posts")),
     )
     op.create_index("ix_posts_due_at", "posts", ["due_at"], unique=False)
+    op.create_index("ix_posts_go_at", "posts", ["go_at"], unique=False)
     op.create_index(op.f("ix_posts_item_id"), "posts", ["item_id"], unique=False)
     op.create_index(
         "ix_posts_leased_until",
@@ -643,6 +644,12 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
         sa.UniqueConstraint("key", name=op.f("uq_deliveries_key")),
+    )
+    op.create_index(
+        "ix_deliveries_calendar",
+        "deliveries",
+        ["go_at", "act", "account_id", "state", "post_id"],
+        unique=False,
     )
     op.create_index(
         "ix_deliveries_due", "deliveries", ["state", "due_at", "account_id"], unique=False

@@ -35,6 +35,7 @@
     else if (key === "g") going = Date.now();
     else if (key === "j") step(1);
     else if (key === "k") step(-1);
+    else if (key === "m" && document.activeElement.dataset.post) location.assign(`/calendar/move/${document.activeElement.dataset.post}`);
     else if (key === "n") { const link = document.querySelector("[data-new]"); if (link) link.click(); }
     else reach(key);
   });
@@ -54,6 +55,64 @@
       });
     }
   }
+
+  // A post dragged to another day or hour: what that means stands there before it is let go.
+  const form = () => document.getElementById("move");
+  let dragged = null;
+
+  function wanted(cell) {
+    const own = dragged.dataset.at;
+    return `${cell.dataset.day}T${cell.dataset.hour ? `${cell.dataset.hour}:${own.slice(14)}` : own.slice(11)}`;
+  }
+
+  function meaning(at) {
+    const { of, begins, ends } = dragged.dataset;
+    if (of === "draft" || of === "review") return of;
+    return (!begins || at >= begins) && (!ends || at < ends) ? "free" : "again";
+  }
+
+  function tell(cell) {
+    const note = document.getElementById("move-note");
+    for (const one of document.querySelectorAll("td.drop")) one.classList.remove("drop", "again", "past");
+    note.hidden = !cell;
+    if (!cell) return;
+    const at = wanted(cell);
+    const means = "over" in cell.dataset ? "past" : meaning(at);
+    cell.classList.add("drop", ...(means === "past" ? ["past"] : means === "again" || means === "review" ? ["again"] : []));
+    note.textContent = `${at.replace("T", " ")} · ${form().dataset[means]}`;
+  }
+
+  document.addEventListener("dragstart", (e) => {
+    dragged = e.target.closest && form() ? e.target.closest("[draggable][data-post]") : null;
+    if (!dragged) return;
+    e.dataTransfer.effectAllowed = "move";
+    dragged.classList.add("dragged");
+    for (const cell of document.querySelectorAll("td[data-day]:not([data-over])"))
+      if (["free", "draft"].includes(meaning(wanted(cell)))) cell.classList.add("may-drop");
+  });
+  document.addEventListener("dragover", (e) => {
+    if (!dragged) return;
+    const cell = e.target.closest("td[data-day]");
+    if (cell && !("over" in cell.dataset)) e.preventDefault();
+    tell(cell);
+  });
+  document.addEventListener("drop", (e) => {
+    const cell = dragged && e.target.closest("td[data-day]");
+    if (!cell || wanted(cell) === dragged.dataset.at) return;
+    e.preventDefault();
+    form().action = `/calendar/move/${dragged.dataset.post}`;
+    for (const [name, value] of Object.entries({ at: wanted(cell), version: dragged.dataset.version, seen: dragged.dataset.seen }))
+      form().elements[name].value = value;
+    form().submit();
+  });
+  document.addEventListener("dragend", () => {
+    if (!dragged) return;
+    tell(null);
+    dragged.classList.remove("dragged");
+    for (const cell of document.querySelectorAll(".may-drop")) cell.classList.remove("may-drop");
+    dragged = null;
+  });
+
   // The stop button says how many it stops, whatever scope is chosen.
   function stopWord() {
     const word = document.getElementById("stop-word");

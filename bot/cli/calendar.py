@@ -1,0 +1,123 @@
+"""calendar: what goes out when."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bot.cli.base import as_json, instant, opened, reading_units, show, with_office
+
+if TYPE_CHECKING:
+    from bot.office import Office
+
+COLUMNS = {"at": "时间", "state": "状态", "accounts": "账号", "post": "编号", "title": "标题"}
+
+
+@click.group(invoke_without_command=True)
+@click.option("--from", "begins", default=None, help="自 2026-12-01")
+@click.option("--to", "ends", default=None, help="至 2026-12-31")
+@click.option("--account", default="", help="只看一个账号")
+@click.option("--state", default="", help="ready, sent, held, missed, failed, draft, in_review …")
+@click.option("--limit", default=200)
+@as_json
+@click.pass_context
+def calendar(context: click.Context, /, **asked: Any) -> None:
+    """排期：哪天发什么 what goes out when, a line a post."""
+    if context.invoked_subcommand is None:
+        _list(opened(context), **asked)
+
+
+def _list(
+    office: Office,
+    begins: str | None,
+    ends: str | None,
+    account: str,
+    state: str,
+    limit: int,
+    json_: bool,
+) -> None:
+    from bot.db import accounts
+    from bot.schedule import agenda
+
+    start = instant(office, begins) or office.db.now()
+    until = instant(office, ends) or start + timedelta(days=31)
+    with office.db.read() as conn:
+        keys = {row.id: row.key for row in conn.execute(accounts.select())}
+        one = _account(office, account)["id"] if account else None
+        view = agenda.View(frozenset(reading_units(office, None, conn)), one, state)
+        found = agenda.lines(conn, view, start, until, limit)
+    show([_shown(line, keys) for line in found], json_, COLUMNS)
+
+
+def _shown(line: Any, keys: dict[int, str]) -> dict[str, Any]:
+    """A line of the calendar as the console shows it."""
+    names = [
+        "title",
+        "at",
+        "sent_at",
+        "kind",
+        "state",
+        "states",
+        "begins",
+        "ends",
+        "movable",
+        "version",
+    ]
+    shown = {name: getattr(line, name) for name in names}
+    return {"post": line.post_id, **shown, "accounts": "、".join(keys[n] for n in line.accounts)}
+
+
+def _account(office: Office, key: str) -> Any:
+    """Raises NotFound."""
+    from sqlalchemy import select
+
+    from bot.db import accounts
+    from bot.errors import NotFound
+
+    with office.db.read() as conn:
+        row = conn.execute(select(accounts).where(accounts.c.key == key)).mappings().first()
+    if row is None:
+        raise NotFound("没有账号 {keys}", keys=key)
+    return row
+
+
+@calendar.command("days")
+@click.option("--from", "begins", default=None, help="自 2026-12-01")
+@click.option("--to", "ends", default=None, help="至 2026-12-31")
+@as_json
+@with_office
+def calendar_days(office: Office, begins: str | None, ends: str | None, json_: bool) -> None:
+    """每天多少条、是否放假 how many a day, and what day it is."""
+    from bot.schedule import agenda
+    from bot.workdays import office_day
+
+    start = instant(office, begins) or office.db.now()
+    until = instant(office, ends) or start + timedelta(days=31)
+    bounds = [office_day(one, office.config.tz) for one in (start, until)]
+    with office.db.read() as conn:
+        view = agenda.View(frozenset(reading_units(office, None, conn)))
+        found = [
+            {"day": day.on, "name": day.name, "mark": day.mark, "posts": sum(by.values()), "by": by}
+            for day in agenda.days_of(office, bounds[0], bounds[1])
+            for by in (agenda.counts(conn, view, day.begins, day.ends),)
+        ]
+    show(found, json_, {"day": "日子", "name": "放假", "mark": "休班", "posts": "稿件"})
+
+
+@calendar.command("slots")
+@click.argument("key")
+@as_json
+@with_office
+def calendar_slots(office: Office, key: str, json_: bool) -> None:
+    """一个账号接下来的空时段 the next free slots of an account."""
+    from bot.deliver import rhythm
+
+    row = _account(office, key)
+    with office.db.read() as conn:
+        found = rhythm.next_slots(conn, row, office.db.now(conn))
+    show([{"account": key, "at": at} for at in found], json_, {"account": "账号", "at": "时间"})
+
+
+COMMANDS = [calendar]

@@ -1,0 +1,339 @@
+"""排期: month, week and day of what is planned, due, sent, held or missed; and a post moved to another time."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from fastapi import APIRouter
+from sqlalchemy import Connection, RowMapping, select
+from starlette.responses import Response
+
+from bot import people
+from bot.db import accounts, micros
+from bot.deliver import rhythm
+from bot.errors import Conflict, GongkaiError, Invalid
+from bot.language import Say
+from bot.model import Actor, Right
+from bot.office import Office
+from bot.schedule import agenda, retiming
+from bot.web import schedules
+from bot.web.lists import SIZE, Account, account, chosen, instant, page_of, squares
+from bot.web.review import post_for
+from bot.web.visit import Id, Signed, Visit, go, whole
+
+router = APIRouter()
+VIEWS = ("month", "week", "day")
+IN_CELL = 3  # lines of a day of the month, and of an hour of the week
+TROUBLE = ("uncertain", "failed", "missed", "held")
+FIRST_HOUR, LAST_HOUR = 7, 21  # of a week that has nothing before or after
+DONE = {
+    "free": Say("已改期，签发继续有效"),
+    "again": Say("已改期，新版本已退回审签"),
+    "draft": Say("已改计划时间"),
+}
+
+
+# ---------------------------------------------------------------- reading
+
+
+def data_for_calendar(office: Office, actor: Actor, params: Mapping[str, str]) -> dict[str, Any]:
+    """What one page of the calendar shows; filters: view, on, account, state, page."""
+    with office.db.read() as conn:
+        now = office.db.now(conn)
+        today = now.astimezone(office.config.tz).date()
+        view, on = params.get("view", "month"), _day(params.get("on", ""), today)
+        view = view if view in VIEWS else "month"
+        scope = people.unit_ids(conn, actor)
+        shown = squares(conn, scope)
+        state = params.get("state", "") if params.get("state") in agenda.STATES else ""
+        asked = agenda.View(frozenset(scope), chosen(params, "account"), state)
+        read = {"month": _month, "week": _week, "day": _one_day}[view]
+        return {
+            "view": view, "on": on, "today": today, "state": state, "filters": asked,
+            "accounts": list(shown.values()), "squares": squares(conn),
+            "hours": _hours(conn, asked, shown), "may": people.unit_ids(conn, actor, Right.SCHEDULE),
+            "writes": people.unit_ids(conn, actor, Right.WRITE), "states": tuple(agenda.STATES),
+            **read(office, conn, asked, on, params),
+        }  # fmt: skip
+
+
+def _day(said: str, today: date) -> date:
+    try:
+        on = date.fromisoformat(said)
+    except ValueError:
+        return today
+    return on if 1990 < on.year < 2200 else today
+
+
+def _hours(
+    conn: Connection, asked: agenda.View, shown: Mapping[int, Account]
+) -> list[tuple[Account, Mapping[str, Any]]]:
+    """The slots and quiet hours of the accounts looked at."""
+    ids = [one for one in shown if asked.account in (None, one)]
+    return [(shown[one], said) for one, said in agenda.rhythms(conn, ids).items()]
+
+
+def _month(
+    office: Office, conn: Connection, asked: agenda.View, on: date, _params: Mapping[str, str]
+) -> dict[str, Any]:
+    """Whole weeks; each day its first lines, how many there are, and what of them needs a person."""
+    first = on.replace(day=1)
+    next_month = (first + timedelta(days=31)).replace(day=1)
+    begins, ends = _monday(first), _monday(next_month - timedelta(days=1)) + timedelta(days=6)
+    days = agenda.days_of(office, begins, ends)
+    rows = agenda.outline(conn, asked, days[0].begins, days[-1].ends)
+    parts = _by_day(rows, days)
+    lines = _detailed(conn, [row for part in parts for row in part[:IN_CELL]], days)
+    cells = [_cell(day, part, lines) for day, part in zip(days, parts, strict=True)]
+    return {
+        "weeks": [cells[n : n + 7] for n in range(0, len(cells), 7)],
+        "total": sum(cell["total"] for cell in cells),
+        "before": (first - timedelta(days=1)).replace(day=1),
+        "after": next_month,
+    }
+
+
+def _monday(day: date) -> date:
+    return day - timedelta(days=day.weekday())
+
+
+def _by_day(rows: Sequence[agenda.Row], days: Sequence[agenda.Day]) -> list[Sequence[agenda.Row]]:
+    """The rows of each day; they stand in time's order."""
+    edges = [bisect_left(rows, micros(day.begins), key=lambda row: row.micros) for day in days]
+    return [rows[a:b] for a, b in zip(edges, [*edges[1:], len(rows)], strict=True)]
+
+
+def _detailed(
+    conn: Connection, rows: Sequence[agenda.Row], days: Sequence[agenda.Day]
+) -> dict[int, agenda.Line]:
+    """Lines by post: each stands on one day of a span."""
+    found = agenda.detailed(conn, rows, days[0].begins, days[-1].ends)
+    return {line.post_id: line for line in found}
+
+
+def _cell(
+    day: agenda.Day, rows: Sequence[agenda.Row], lines: Mapping[int, agenda.Line]
+) -> dict[str, Any]:
+    """A day of the month."""
+    return {"day": day, "total": len(rows), **_head(rows, lines)}
+
+
+def _head(rows: Sequence[agenda.Row], lines: Mapping[int, agenda.Line]) -> dict[str, Any]:
+    """What there is room for; how many more; and what of those needs a person."""
+    hidden = Counter(row.state for row in rows[IN_CELL:])
+    return {
+        "lines": [lines[row.post_id] for row in rows[:IN_CELL]],
+        "more": sum(hidden.values()),
+        "trouble": [(state, hidden[state]) for state in TROUBLE if hidden[state]],
+    }
+
+
+def _week(
+    office: Office, conn: Connection, asked: agenda.View, on: date, _params: Mapping[str, str]
+) -> dict[str, Any]:
+    """Seven days by hours; hours of the night only where something stands in them."""
+    monday = _monday(on)
+    days = agenda.days_of(office, monday, monday + timedelta(days=6))
+    rows = agenda.outline(conn, asked, days[0].begins, days[-1].ends)
+    by_hour: dict[tuple[int, int], list[agenda.Row]] = {}
+    for n, part in enumerate(_by_day(rows, days)):
+        for row in part:
+            hour = row.at.astimezone(office.config.tz).hour
+            by_hour.setdefault((n, hour), []).append(row)
+    lines = _detailed(conn, [r for part in by_hour.values() for r in part[:IN_CELL]], days)
+    slots = _slots(office, conn, asked, days)
+    silent = _silent(conn, asked)
+    hours = [FIRST_HOUR, LAST_HOUR, *(hour for _, hour in (*by_hour, *slots))]
+    span = range(min(hours), max(hours) + 1)
+    cells = {
+        (n, hour): _hour(by_hour.get((n, hour), []), lines, slots.get((n, hour), []), silent, hour)
+        for n in range(7)
+        for hour in span
+    }
+    return {
+        "days": days,
+        "lanes": [(hour, [cells[n, hour] for n in range(7)]) for hour in span],
+        "agenda": [
+            (day, [c for h in span if (c := cells[n, h])["lines"] or c["slots"]])
+            for n, day in enumerate(days)
+        ],
+        "totals": [len(part) for part in _by_day(rows, days)], "total": len(rows),
+        "before": monday - timedelta(days=7), "after": monday + timedelta(days=7),
+        "worked": sum(day.mark in ("", "swapped") for day in days),
+    }  # fmt: skip
+
+
+def _hour(
+    rows: Sequence[agenda.Row],
+    lines: Mapping[int, agenda.Line],
+    slots: Sequence[Any],
+    silent: Sequence[rhythm.Rhythm],
+    hour: int,
+) -> dict[str, Any]:
+    """An hour of a day. Quiet: every account looked at is silent all of it."""
+    quiet = bool(silent) and all(_covers(one, hour) for one in silent)
+    return {**_head(rows, lines), "slots": slots, "quiet": quiet}
+
+
+def _covers(one: rhythm.Rhythm, hour: int) -> bool:
+    if one.quiet is None:
+        return False
+    noon = datetime(2026, 1, 1, hour, tzinfo=one.zone)
+    ends = noon + timedelta(minutes=59)
+    return one.quiet.hold(noon, one.zone) and one.quiet.hold(ends, one.zone)
+
+
+def _silent(conn: Connection, asked: agenda.View) -> list[rhythm.Rhythm]:
+    """The hours of the accounts looked at, where each of them has quiet ones."""
+    rows = _accounts(conn, asked)
+    found = [rhythm.Rhythm.of(row["rhythm"]) for row in rows if row["rhythm"]]
+    return found if len(found) == len(rows) else []
+
+
+def _accounts(conn: Connection, asked: agenda.View) -> list[RowMapping]:
+    query = select(accounts).where(accounts.c.unit_id.in_(asked.units))
+    if asked.account is not None:
+        query = query.where(accounts.c.id == asked.account)
+    return list(conn.execute(query.order_by(accounts.c.id)).mappings())
+
+
+def _slots(
+    office: Office, conn: Connection, asked: agenda.View, days: Sequence[agenda.Day]
+) -> dict[tuple[int, int], list[tuple[datetime, Account]]]:
+    """Free slots of these days by day and hour."""
+    since = max(office.db.now(conn), days[0].begins)
+    found: dict[tuple[int, int], list[tuple[datetime, Account]]] = {}
+    for row in _accounts(conn, asked) if since < days[-1].ends else ():
+        for at in rhythm.next_slots(conn, row, since, 60):
+            local = at.astimezone(office.config.tz)
+            n = (local.date() - days[0].on).days
+            if n < len(days):
+                found.setdefault((n, local.hour), []).append((at, account(row)))
+    return found
+
+
+def _one_day(
+    office: Office, conn: Connection, asked: agenda.View, on: date, params: Mapping[str, str]
+) -> dict[str, Any]:
+    """All of a day, fifty a page."""
+    day = agenda.day_of(office, on)
+    counts = agenda.counts(conn, asked, day.begins, day.ends)
+    every = agenda.counts(conn, agenda.View(asked.units, asked.account), day.begins, day.ends)
+    page = page_of(params, sum(counts.values()))
+    slots = _slots(office, conn, asked, [day])
+    return {
+        "day": day, "page": page, "counts": every, "total": page.total,
+        "lines": agenda.lines(conn, asked, day.begins, day.ends, SIZE, page.offset),
+        "slots": sorted((at, one) for found in slots.values() for at, one in found),
+        "before": on - timedelta(days=1), "after": on + timedelta(days=1),
+    }  # fmt: skip
+
+
+@router.get("/calendar")
+def calendar_page(visit: Signed) -> Response:
+    found = data_for_calendar(visit.office, visit.actor, visit.params)
+    done = DONE.get(visit.params.get("done", ""))
+    with visit.office.db.read() as conn:
+        plans = schedules.listed(visit.office, conn, visit.actor, 1)
+    return visit.page("calendar.html", **found, done=done, plans=plans)
+
+
+# ---------------------------------------------------------------- moving a post
+
+
+@router.get("/calendar/move/{post_id:int}")
+def move_page(visit: Signed, post_id: Id) -> Response:
+    """A form that asks for the time; with `at`, what that would mean."""
+    said = visit.params.get("at", "")
+    return _asking(visit, post_id, said, errors=[])
+
+
+def _asking(
+    visit: Visit, post_id: int, said: str, errors: list[tuple[str, str]], status: int = 200
+) -> Response:
+    office = visit.office
+    with office.db.read() as conn:
+        now = office.db.now(conn)
+        post = post_for(conn, visit.actor, post_id)
+        foreseen = None
+        if said and not errors:
+            try:
+                at = _when(visit, said)
+                foreseen = retiming.foresee(office, conn, now, visit.actor, post_id, at)
+            except GongkaiError as error:
+                errors, status = [("at", str(error))], 422
+        return visit.page(
+            "move.html", status, post=post, said=said, foreseen=foreseen, errors=errors,
+            signed=retiming.moving.signed_for(conn, post), kinds=retiming,
+            slots=slots_for(conn, now, post["accounts"] or (), post_id),
+        )  # fmt: skip
+
+
+def slots_for(
+    conn: Connection, now: datetime, ids: Sequence[int], post_id: int = 0
+) -> list[tuple[Account, list[datetime]]]:
+    """The next free slots of each of some accounts that has slots."""
+    rows = conn.execute(select(accounts).where(accounts.c.id.in_(ids)).order_by(accounts.c.id))
+    found = [(account(r), rhythm.next_slots(conn, r, now, 6, post_id)) for r in rows.mappings()]
+    return [(one, times) for one, times in found if times]
+
+
+def picked(visit: Visit, conn: Connection, now: datetime, post_id: int) -> datetime | None:
+    """The slot a form chose (`pick`: account and time), if it is still free. Raises Conflict."""
+    said = visit.field("pick")
+    if not said:
+        return None
+    key, _, when = said.partition("|")
+    at = _when(visit, when)
+    row = conn.execute(select(accounts).where(accounts.c.key == key)).mappings().first()
+    if row is None or at not in rhythm.next_slots(conn, row, now, 60, post_id):
+        raise Conflict("这个时段刚被占用或已过，请另选一个")
+    return at
+
+
+def _when(visit: Visit, said: str) -> datetime:
+    at = instant(said, visit.office.config.tz)
+    if at is None:
+        raise Invalid("请填写“{label}”", label=Say("新的时间"))
+    return at
+
+
+@router.post("/calendar/move/{post_id:int}")
+def move(visit: Signed, post_id: Id) -> Response:
+    """`at` or `pick`, with `version` and `seen` as shown. Outside of what was signed it is first said
+    what that means; `agreed` comes from there."""
+    office, said = visit.office, visit.field("at")
+    try:
+        with office.db.write() as conn:
+            now = office.db.now(conn)
+            post = post_for(conn, visit.actor, post_id)
+            at = picked(visit, conn, now, post_id) or _when(visit, said)
+            foreseen = retiming.foresee(office, conn, now, visit.actor, post_id, at)
+            if foreseen.kind == retiming.FREE or visit.field("agreed"):
+                _moved(visit, conn, now, post_id, at)
+                return go(_place(office, at, post, foreseen))
+            said = f"{at.astimezone(office.config.tz):%Y-%m-%dT%H:%M}"
+    except GongkaiError as error:
+        status = 409 if isinstance(error, Conflict) else 422
+        return _asking(visit, post_id, said, [("at", str(error))], status)
+    return _asking(visit, post_id, said, [])
+
+
+def _moved(visit: Visit, conn: Connection, now: datetime, post_id: int, at: datetime) -> None:
+    """As its mover had it in front of him."""
+    version = visit.field("version")
+    seen = [whole(one) for one in visit.field("seen").split(",") if one] if version else None
+    retiming.move(
+        visit.office, conn, now, visit.actor, post_id, at,
+        version=whole(version) if version else None, seen=seen, agreed=bool(visit.field("agreed")),
+    )  # fmt: skip
+
+
+def _place(office: Office, at: datetime, post: RowMapping, foreseen: retiming.Foreseen) -> str:
+    """The day it went to."""
+    done = "draft" if post["state"] == "draft" else foreseen.kind
+    return f"/calendar?view=day&on={at.astimezone(office.config.tz):%Y-%m-%d}&done={done}"
