@@ -181,7 +181,13 @@ def everyone(conn: Connection) -> Callable[[Right, int], list[int]]:
 
 # ---------------------------------------------------------------- people
 
+ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # none that is read or heard for another
 LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
+
+
+def words_aloud() -> str:
+    """74 random bits that one person can tell another: k7m2p-…"""
+    return "-".join("".join(secrets.choice(ALPHABET) for _ in range(5)) for _ in range(3))
 
 
 @cache
@@ -210,7 +216,7 @@ def add(
         _admin(conn, actor, unit_id)
     if conn.execute(select(people.c.id).where(people.c.login == login)).first():
         raise Conflict("登录名 {login} 已经有人用", login=login)
-    password = secrets.token_urlsafe(9)
+    password = words_aloud()
     values = {"login": login, "name": name.strip(), "password": _hasher().hash(password)}
     person = insert_id(conn, people, {**values, "must_change": True, "created_at": now})
     conn.execute(insert(grants).values(person_id=person, unit_id=unit_id, role=role))
@@ -329,7 +335,7 @@ def readmit(conn: Connection, now: datetime, actor: Actor, login: str) -> str:
     person = administered(conn, actor, login)
     if not person["asleep"]:
         raise Conflict("{login} 不在待核准之列", login=login)
-    password = secrets.token_urlsafe(9)
+    password = words_aloud()
     values = {"disabled": False, "asleep": False, "must_change": True}
     mine = update(people).where(people.c.id == person["id"])
     conn.execute(mine.values(password=_hasher().hash(password), **values))
@@ -347,7 +353,7 @@ def reissue(conn: Connection, now: datetime, actor: Actor, login: str) -> str:
     person = another(conn, actor, login)
     if person["disabled"]:
         raise Conflict("{login} 已停用，请先恢复", login=login)
-    password = secrets.token_urlsafe(9)
+    password = words_aloud()
     mine = update(people).where(people.c.id == person["id"])
     conn.execute(mine.values(password=_hasher().hash(password), must_change=True))
     conn.execute(delete(sessions).where(sessions.c.person_id == person["id"]))

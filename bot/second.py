@@ -29,7 +29,6 @@ STEP = 30  # seconds a code stands
 DIGITS = 6
 DRIFT = 1  # steps a clock may be off, either way (RFC 6238, section 5.2)
 RECOVERIES = 10
-ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # none that is read for another
 
 
 def code(secret: str, step: int) -> str:
@@ -108,15 +107,11 @@ def renew(conn: Connection, now: datetime, actor: Actor) -> list[str]:
 
 
 def _recoveries(conn: Connection, person: int) -> list[str]:
-    made = ["-".join(_word() for _ in range(3)) for _ in range(RECOVERIES)]
+    made = [people.words_aloud() for _ in range(RECOVERIES)]
     conn.execute(delete(recoveries).where(recoveries.c.person_id == person))
     rows = [{"person_id": person, "digest": _digest(one)} for one in made]
     conn.execute(insert(recoveries), rows)
     return made
-
-
-def _word() -> str:
-    return "".join(secrets.choice(ALPHABET) for _ in range(5))
 
 
 def _digest(said: str) -> str:

@@ -17,7 +17,17 @@ from functools import cache
 from math import ceil
 from typing import cast
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    and_,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from bot import audit, people, roster, second
 from bot.config import Config
@@ -76,14 +86,15 @@ def cookie_name(config: Config) -> str:
 # ---------------------------------------------------------------- signing in
 
 
-def attempt(office: Office, login: str, origin: str) -> tuple[int, RowMapping | None]:
+def attempt(office: Office, login: str, origin: str, but: int = 0) -> tuple[int, RowMapping | None]:
     """Book an attempt as failed before the password is looked at; give its id and the person.
 
-    Booked first, so that many at once cannot outrun the throttle. Raises Throttled.
+    Booked first, so that many at once cannot outrun the throttle. `but`: an earlier one that does
+    not count. Raises Throttled.
     """
     with office.db.write() as conn:
         now = office.db.now(conn)
-        wait = waiting(conn, now, login, origin)
+        wait = waiting(conn, now, login, origin, but)
         if wait > 0:
             raise Throttled(wait)
         row = {"login": login[:100], "origin": origin, "at": now, "ok": False}
@@ -92,13 +103,13 @@ def attempt(office: Office, login: str, origin: str) -> tuple[int, RowMapping | 
         return booked, person
 
 
-def waiting(conn: Connection, now: datetime, login: str, origin: str) -> int:
+def waiting(conn: Connection, now: datetime, login: str, origin: str, but: int = 0) -> int:
     """Seconds until this login, from this address, may try again.
 
     A login's failures count since its last success, an address's all (its owner could otherwise
     forgive himself with an account of his own).
     """
-    recent = logins.c.at > now - RECENT
+    recent = and_(logins.c.at > now - RECENT, logins.c.id != but)
     good = select(func.max(logins.c.id)).where(logins.c.login == login[:100], logins.c.ok)
     since = conn.execute(good).scalar() or 0
     return max(
@@ -165,9 +176,9 @@ def _opened(
 def complete(office: Office, half: Session, origin: str, said: str) -> str:
     """The code of half a session; a whole one takes its place. Gives the new token.
 
-    Raises Throttled, NotAllowed for a wrong code, one used before, and a session that has ended.
+    The password's own booking does not keep the code waiting: only guesses at the code do. Raises Throttled, NotAllowed for a wrong code, one used before, and a session that has ended.
     """
-    booked, person = attempt(office, half.login, origin)
+    booked, person = attempt(office, half.login, origin, half.half or 0)
     with office.db.write() as conn:
         now = office.db.now(conn)
         ended = conn.execute(delete(sessions).where(sessions.c.id == half.id)).rowcount == 0
