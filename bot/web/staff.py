@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter
 from sqlalchemy import Connection
@@ -106,15 +107,22 @@ def people_page(visit: Signed) -> Response:
 
 @router.post("/people")
 def add(visit: Signed) -> Response:
-    """A new person; his one-time password is shown on this answer and never again."""
+    """A new person; his one-time password is shown on this answer and never again.
+
+    With `act` “grant”: a role here for who is known already, of whatever unit.
+    """
     try:
         unit = visit.field("unit", need=str(Say("单位")))
         login = visit.field("login", need=str(Say("登录名")))
+        if visit.field("act") == "grant":
+            with visit.office.db.write() as conn:
+                _grant(visit, conn, login)
+            return go(f"/people?{urlencode({'unit': unit, 'done': 'grant'})}")
         name = visit.field("name", need=str(Say("姓名")))
         with visit.office.db.write() as conn:
             now = visit.office.db.now(conn)
             password = people.add(conn, now, visit.actor, login, name, unit, _role(visit))
-    except (Invalid, Conflict) as error:
+    except (Invalid, Conflict, NotFound) as error:
         return _units(visit, 422, error=str(error))
     return _one(visit, login, password=password)
 
@@ -209,7 +217,7 @@ def person_by_id(visit: Signed, person: Id) -> Response:
     with visit.office.db.read() as conn:
         login = next((one["login"] for one in roster.persons(conn) if one["id"] == person), "")
     data_for_person(visit.office, visit.actor, login)  # not even the login to who may not see him
-    return go(f"/people/{login}")
+    return go(f"/people/{quote(login)}")
 
 
 @router.get("/people/{login}")
@@ -227,4 +235,6 @@ def act(visit: Signed, login: str) -> Response:
         password = ACTS[name](visit, conn, login)
     if password:
         return _one(visit, login, password=password)
-    return go(f"/people/{login}?done={name}")
+    if name == "revoke":  # the reader may see no more of him than this role
+        return go(f"/people?{urlencode({'unit': visit.field('unit'), 'done': name})}")
+    return go(f"/people/{quote(login)}?done={name}")

@@ -106,7 +106,11 @@ def test_roles_are_granted_and_taken_and_hold_at_once(staffed: Office, enter: En
     assert "角色已授予" in page.words()
     assert "签发人" in wei.get("/me").words("//main")
     page = gu.post("/people/wei", act="revoke", **role)
-    assert "签发人" not in page.words("//section[1]//td")
+    assert "角色已收回" in page.words()
+    assert "签发人" not in gu.get("/people/wei").words("//table[1]")
+    assert "角色已授予" in gu.post("/people", act="grant", login="wei", **role).words()
+    assert "没有登录名" in gu.post("/people", act="grant", login="x", **role).words()
+    gu.post("/people/wei", act="revoke", **role)
     assert scene.trail(staffed)[-1] == "person.revoke"
 
 
