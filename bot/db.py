@@ -181,6 +181,9 @@ people = Table(
     _flag("must_change"),
     _flag("disabled"),
     _flag("asleep"),  # disabled since a restore, until an administrator readmits him
+    _text("totp"),  # the second factor's secret, sealed; it counts once confirmed
+    _at("totp_at"),  # when it was confirmed
+    _count("totp_step"),  # the latest time step a code was taken for: none is taken twice
     _at("created_at", null=False),
 )
 grants = Table(
@@ -191,11 +194,19 @@ grants = Table(
     Column("role", Text, nullable=False),
     PrimaryKeyConstraint("person_id", "unit_id", "role"),
 )
+recoveries = Table(
+    "recoveries",
+    metadata,
+    _to("people", "person_id"),
+    Column("digest", Text, nullable=False),  # SHA-256 of a code; used: gone
+    PrimaryKeyConstraint("person_id", "digest"),
+)
 sessions = Table(
     "sessions",
     metadata,
     Column("id", Text, primary_key=True),  # SHA-256 of the cookie
     _to("people", "person_id"),
+    _to("logins", "half_id", null=True),  # the login whose code is still owed
     _text("csrf"),
     _text("origin"),
     _at("created_at", null=False),

@@ -6,8 +6,9 @@ Every stage function asks `require` before it changes anything; pages and comman
 
 from __future__ import annotations
 
+import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
 
 from bot import audit
-from bot.db import grants, insert_id, people, units
+from bot.db import grants, insert_id, people, recoveries, units
 from bot.errors import Conflict, Invalid, NotAllowed, NotFound
 from bot.language import Say
 from bot.model import Actor, Right, Role
@@ -162,7 +163,31 @@ def able(conn: Connection, right: Right, unit_id: int) -> list[int]:
     return list(rows.scalars())
 
 
+def everyone(conn: Connection) -> Callable[[Right, int], list[int]]:
+    """`able` for many units: two statements, however often it is asked."""
+    parents = _parents(conn)
+    held: dict[int, list[tuple[int, Role]]] = {}
+    standing = select(grants).join(people, people.c.id == grants.c.person_id)
+    rows = conn.execute(standing.where(people.c.disabled.is_(False)).order_by(people.c.id))
+    for person, unit, role in rows:
+        held.setdefault(unit, []).append((person, Role(role)))
+
+    def _able(right: Right, unit_id: int) -> list[int]:
+        there = [one for unit in _chain(parents, unit_id) for one in held.get(unit, ())]
+        return sorted({person for person, role in there if right in RIGHTS[role]})
+
+    return _able
+
+
 # ---------------------------------------------------------------- people
+
+ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # none that is read or heard for another
+LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
+
+
+def words_aloud() -> str:
+    """74 random bits that one person can tell another: k7m2p-…"""
+    return "-".join("".join(secrets.choice(ALPHABET) for _ in range(5)) for _ in range(3))
 
 
 @cache
@@ -178,15 +203,21 @@ def add(
     """Make a person with one role; give the one-time password, shown once and changed at login.
 
     The very first person of an office may be made by the machine; after that an administrator is
-    asked. Raises Conflict for a login that stands.
+    asked. Raises Conflict for a login that stands, Invalid for one that cannot be typed or no name.
     """
     unit_id = unit_of(conn, unit)["id"]
+    if not LOGIN.fullmatch(login):
+        raise Invalid(
+            "登录名用字母、数字和 . _ -，以字母或数字开头，最多 40 个，不是“{login}”", login=login
+        )
+    if not name.strip():
+        raise Invalid("请填写“{label}”", label=Say("姓名"))
     if conn.execute(select(func.count()).select_from(people)).scalar_one():
         _admin(conn, actor, unit_id)
     if conn.execute(select(people.c.id).where(people.c.login == login)).first():
         raise Conflict("登录名 {login} 已经有人用", login=login)
-    password = secrets.token_urlsafe(9)
-    values = {"login": login, "name": name, "password": _hasher().hash(password)}
+    password = words_aloud()
+    values = {"login": login, "name": name.strip(), "password": _hasher().hash(password)}
     person = insert_id(conn, people, {**values, "must_change": True, "created_at": now})
     conn.execute(insert(grants).values(person_id=person, unit_id=unit_id, role=role))
     audit.write(conn, now, actor, "person.add", f"person:{person}", role=role, unit=unit)
@@ -206,6 +237,37 @@ def _admin_of(conn: Connection, actor: Actor, person: int) -> None:
         _admin(conn, actor, unit_id)
 
 
+def administers(conn: Connection, actor: Actor, person: int) -> bool:
+    """May `actor` change this person?"""
+    try:
+        _admin_of(conn, actor, person)
+    except NotAllowed:
+        return False
+    return True
+
+
+def administered(conn: Connection, actor: Actor, login: str) -> RowMapping:
+    """A person `actor` may change. Raises NotFound, NotAllowed."""
+    person = by_login(conn, login)
+    _admin_of(conn, actor, person["id"])
+    return person
+
+
+def another(conn: Connection, actor: Actor, login: str) -> RowMapping:
+    """Likewise, and not `actor` himself: no act leaves an office without an administrator, and
+    whoever finds his console open cannot do without his password."""
+    person = administered(conn, actor, login)
+    _not_himself(actor, person)
+    return person
+
+
+def _not_himself(actor: Actor, person: RowMapping) -> None:
+    if actor.person == person["id"]:
+        raise Conflict(
+            "这一项不能对自己办理，请由另一名管理员办理；自己的密码和动态口令在“我的”页改"
+        )
+
+
 def grant(conn: Connection, now: datetime, actor: Actor, login: str, unit: str, role: Role) -> None:
     """Give a role at a unit. Raises NotFound."""
     unit_id, person = unit_of(conn, unit)["id"], by_login(conn, login)
@@ -221,14 +283,16 @@ def grant(conn: Connection, now: datetime, actor: Actor, login: str, unit: str, 
 def revoke(
     conn: Connection, now: datetime, actor: Actor, login: str, unit: str, role: Role
 ) -> None:
+    """Take a role away. Raises NotFound, Conflict (an administrator's own)."""
     unit_id, person = unit_of(conn, unit)["id"], by_login(conn, login)
     _admin(conn, actor, unit_id)
-    conn.execute(
-        delete(grants).where(
-            grants.c.person_id == person["id"], grants.c.unit_id == unit_id, grants.c.role == role
+    if role is Role.ADMINISTRATOR:
+        _not_himself(actor, person)
+    where = (grants.c.person_id == person["id"], grants.c.unit_id == unit_id, grants.c.role == role)
+    if conn.execute(delete(grants).where(*where)).rowcount:
+        audit.write(
+            conn, now, actor, "person.revoke", f"person:{person['id']}", role=role, unit=unit
         )
-    )
-    audit.write(conn, now, actor, "person.revoke", f"person:{person['id']}", role=role, unit=unit)
 
 
 def disable(
@@ -236,12 +300,11 @@ def disable(
 ) -> None:
     """Bar a person from everything, or let him in again.
 
-    Raises Conflict for one who must be readmitted after a restore.
+    Raises Conflict for one who must be readmitted after a restore, and for oneself.
     """
     from bot.db import sessions
 
-    person = by_login(conn, login)
-    _admin_of(conn, actor, person["id"])
+    person = another(conn, actor, login)
     if person["asleep"] and not disabled:
         raise Conflict(
             "恢复备份以来 {login} 还没有重新核准，请用 gongkai user readmit {login}", login=login
@@ -255,10 +318,12 @@ def disable(
 
 def put_to_sleep(conn: Connection) -> int:
     """After a restore: who was disabled, lost a role or changed a password since the backup is not
-    known here. Nobody is let in, and no password holds, until he is readmitted; give how many."""
+    known here, nor which codes were used. Nobody is let in, and no password nor second factor
+    holds, until he is readmitted; give how many."""
     asleep = {"disabled": True, "asleep": True, "must_change": True}
     n = conn.execute(update(people).where(people.c.disabled.is_(False)).values(**asleep)).rowcount
-    conn.execute(update(people).values(password=""))
+    conn.execute(update(people).values(password="", totp="", totp_at=None))
+    conn.execute(delete(recoveries))
     return n
 
 
@@ -267,16 +332,47 @@ def readmit(conn: Connection, now: datetime, actor: Actor, login: str) -> str:
 
     Raises Conflict for one who is not asleep, NotFound, NotAllowed.
     """
-    person = by_login(conn, login)
-    _admin_of(conn, actor, person["id"])
+    person = administered(conn, actor, login)
     if not person["asleep"]:
         raise Conflict("{login} 不在待核准之列", login=login)
-    password = secrets.token_urlsafe(9)
+    password = words_aloud()
     values = {"disabled": False, "asleep": False, "must_change": True}
     mine = update(people).where(people.c.id == person["id"])
     conn.execute(mine.values(password=_hasher().hash(password), **values))
     audit.write(conn, now, actor, "person.readmit", f"person:{person['id']}")
     return password
+
+
+def reissue(conn: Connection, now: datetime, actor: Actor, login: str) -> str:
+    """A new one-time password for who has lost his; his sessions end.
+
+    Raises Conflict for one who is disabled and for oneself, NotFound, NotAllowed.
+    """
+    from bot.db import sessions
+
+    person = another(conn, actor, login)
+    if person["disabled"]:
+        raise Conflict("{login} 已停用，请先恢复", login=login)
+    password = words_aloud()
+    mine = update(people).where(people.c.id == person["id"])
+    conn.execute(mine.values(password=_hasher().hash(password), must_change=True))
+    conn.execute(delete(sessions).where(sessions.c.person_id == person["id"]))
+    audit.write(conn, now, actor, "person.reissue", f"person:{person['id']}")
+    return password
+
+
+def sign_out(conn: Connection, now: datetime, actor: Actor, login: str, session: str = "") -> int:
+    """End a person's sessions, or one of them; give how many. Raises NotFound, NotAllowed."""
+    from bot.db import sessions
+
+    person = administered(conn, actor, login)
+    where = [sessions.c.person_id == person["id"]]
+    if session:
+        where.append(sessions.c.id == session)
+    ended = conn.execute(delete(sessions).where(*where)).rowcount
+    if ended:
+        audit.write(conn, now, actor, "session.end", f"person:{person['id']}", ended=ended)
+    return ended
 
 
 def by_login(conn: Connection, login: str) -> RowMapping:

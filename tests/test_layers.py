@@ -14,8 +14,8 @@ import bot
 ROOT = Path(bot.__file__).parent
 ROOMS = {
     "words": "model errors language text screen workdays",
-    "ground": "config db lease audit outside erasures secrets people media office search notices migrations "
-    "templates export wordlists",
+    "ground": "config db lease audit outside erasures secrets people second roster media office search notices "
+    "migrations templates export wordlists",
     "edge": "adapters sources courier",
     "voice": "speaking",  # makes an account's adapter for those who may call it
     "flow": "catalog compose review deliver collect respond report",

@@ -112,7 +112,30 @@ def _actor(office: Office, login: str, password_file: str | None) -> Actor:
             "gongkai user password {login}",
             login=login,
         )
+    _second(office, row)
     return people.actor(row, "cli")
+
+
+def _second(office: Office, row: Any) -> None:
+    """The second factor, of who has one or must: the shell is no way round it.
+
+    Raises NotAllowed.
+    """
+    from bot import second
+    from bot.errors import NotAllowed
+
+    login = row["login"]
+    if row["totp_at"] is None:
+        with office.db.read() as conn:
+            wanted = second.wanted(conn, office.config, row["id"])
+        if wanted:
+            raise NotAllowed("{login} 须先登录控制台登记动态口令，再办理", login=login)
+        return
+    said = os.environ.get("GONGKAI_CODE") or str(click.prompt(f"{login} 的动态口令"))
+    with office.db.write() as conn:
+        now = office.db.now(conn)
+        if not second.redeem(conn, office.secrets, now, row, said, "cli"):
+            raise NotAllowed("动态口令不对，或已经用过")
 
 
 def _password(login: str, password_file: str | None) -> str:

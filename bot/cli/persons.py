@@ -122,27 +122,61 @@ def _roles() -> list[str]:
 @with_office
 def user_list(office: Office, json_: bool) -> None:
     """列出人员与角色."""
-    from sqlalchemy import select
+    from bot import roster
 
-    from bot.db import grants, people, units
-
-    query = (
-        select(
-            people.c.login,
-            people.c.name,
-            people.c.disabled,
-            people.c.asleep,
-            grants.c.role,
-            units.c.key.label("unit"),
-        )
-        .outerjoin(grants, grants.c.person_id == people.c.id)
-        .outerjoin(units, units.c.id == grants.c.unit_id)
-        .order_by(people.c.login)
-    )
     with office.db.read() as conn:
-        rows = list(conn.execute(query).mappings())
+        found = roster.persons(conn)
+    rows = [
+        {**one, "totp": bool(one["totp_at"]), **role}
+        for one in found
+        for role in (one["roles"] or [{"role": None, "unit": None}])
+    ]
+    kept = ("login", "name", "disabled", "asleep", "totp", "role", "unit")
     columns = {"login": "登录名", "name": "姓名", "unit": "单位", "role": "角色"}
-    show(rows, json_, {**columns, "disabled": "停用", "asleep": "待核准"})
+    more = {"disabled": "停用", "asleep": "待核准", "totp": "动态口令"}
+    show([{k: row[k] for k in kept} for row in rows], json_, {**columns, **more})
+
+
+@user.command("units")
+@as_json
+@with_office
+def user_units(office: Office, json_: bool) -> None:
+    """列出单位、审次和能办的人 units, their steps and who can fill them."""
+    from bot import review, roster
+
+    with office.db.read() as conn:
+        staffed = review.staffing(conn, office.config)
+        names = {one["id"]: one["login"] for one in roster.persons(conn)}
+        tree = roster.tree(conn)
+    keys = {unit["id"]: unit["key"] for unit in tree}
+    rows = [
+        {
+            "key": unit["key"],
+            "name": unit["name"],
+            "parent": keys.get(unit["parent_id"], ""),
+            "steps": [
+                {"name": step.name, "right": step.right, "able": [names[id] for id in able]}
+                for step, able in staffed[unit["key"]].steps
+            ],
+            "enough": staffed[unit["key"]].enough,
+        }
+        for unit in tree
+        if unit["key"] in staffed
+    ]
+    if json_:
+        show(rows, True, {})
+        return
+    lines = [
+        {
+            **row,
+            "steps": "；".join(
+                f"{s['name']} {'、'.join(s['able']) or '无人'}" for s in row["steps"]
+            ),
+        }
+        for row in rows
+    ]
+    columns = {"key": "键", "name": "单位", "parent": "上级", "steps": "审次", "enough": "配齐"}
+    show(lines, False, columns)
 
 
 @user.command("add")
@@ -215,6 +249,59 @@ def user_readmit(office: Office, actor: Actor, login: str, json_: bool) -> None:
     with writing(office) as (conn, now):
         password = people.readmit(conn, now, actor, login)
     say({"login": login, "password": password}, json_, f"{login} 一次性密码 {password}")
+
+
+@user.command("reissue")
+@click.argument("login")
+@as_json
+@acting
+def user_reissue(office: Office, actor: Actor, login: str, json_: bool) -> None:
+    """另发一次性密码，他的登录全部结束 a new one-time password."""
+    from bot import people
+
+    with writing(office) as (conn, now):
+        password = people.reissue(conn, now, actor, login)
+    say({"login": login, "password": password}, json_, f"{login} 一次性密码 {password}")
+
+
+@user.command("totp-reset")
+@click.argument("login")
+@acting
+def user_totp_reset(office: Office, actor: Actor, login: str) -> None:
+    """重设动态口令（换了手机、丢了备用码）take a second factor away, to be enrolled anew."""
+    from bot import second
+
+    with writing(office) as (conn, now):
+        second.reset(conn, now, actor, login)
+    click.echo(f"{login} 的动态口令已取消，下次登录可重新登记")
+
+
+@user.command("sessions")
+@click.argument("login")
+@as_json
+@with_office
+def user_sessions(office: Office, login: str, json_: bool) -> None:
+    """列出一人的登录 where somebody is signed in."""
+    from bot import people, roster
+
+    with office.db.read() as conn:
+        person = people.by_login(conn, login)["id"]
+        rows = roster.open_sessions(conn, office.db.now(conn), person)
+    columns = {"id": "编号", "origin": "地址", "created_at": "登录于", "seen_at": "最近使用"}
+    show(rows, json_, {**columns, "ends_at": "到期"})
+
+
+@user.command("sign-out")
+@click.argument("login")
+@click.option("--session", default="", help="只结束这一个（编号）this one only")
+@acting
+def user_sign_out(office: Office, actor: Actor, login: str, session: str) -> None:
+    """结束一人的登录 end his sessions, or one."""
+    from bot import people
+
+    with writing(office) as (conn, now):
+        ended = people.sign_out(conn, now, actor, login, session)
+    click.echo(f"结束 {ended} 个登录")
 
 
 @user.command("password")

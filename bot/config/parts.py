@@ -182,6 +182,12 @@ class WebPart(Part):
     session: Period = timedelta(hours=12)
 
 
+class PeoplePart(Part):
+    """Who must give a second factor at login (bot.second)."""
+
+    totp: Literal["signers", "all", "optional"] = "optional"
+
+
 class BoardPart(Part):
     title: str = "公开栏"
     moderate: bool = True  # replies wait for a person
@@ -363,6 +369,7 @@ class Config(Part):
     schedules: str = "schedules"
     secret_key_file: str = "keys/secret.key"  # noqa: S105 - a path
     web: WebPart = WebPart()
+    people: PeoplePart = PeoplePart()
     board: BoardPart = BoardPart()
     database: DatabasePart = DatabasePart()
     compose: ComposePart = ComposePart()

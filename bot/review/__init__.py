@@ -17,11 +17,12 @@ from bot.review.offline import record_offline
 from bot.review.reading import shown, trail, waiting_for, why
 from bot.review.signing import Decision, patience
 from bot.review.standing import end_standing, grant_standing, take_drafts, wake_standing
-from bot.review.steps import EMERGENCY_STEPS, may_sign, steps_of, unfillable
+from bot.review.steps import EMERGENCY_STEPS, Staffed, may_sign, staffing, steps_of, unfillable
 
 __all__ = [
     "EMERGENCY_STEPS",
     "Decision",
+    "Staffed",
     "decide",
     "end_standing",
     "grant_standing",
@@ -30,6 +31,7 @@ __all__ = [
     "record_offline",
     "revoke",
     "shown",
+    "staffing",
     "steps_of",
     "submit",
     "take_drafts",

@@ -7,6 +7,7 @@ no two steps).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, select
@@ -36,22 +37,42 @@ def steps_of(office: Office, conn: Connection, post: RowMapping) -> tuple[Step, 
 
 def unfillable(conn: Connection, config: Config) -> list[Say]:
     """For `gongkai check`: units whose steps their people cannot fill, each person once."""
-    found = []
-    for key, part in config.units.items():
-        unit = conn.execute(select(units.c.id).where(units.c.key == key)).scalar()
-        if unit is None:
-            continue
-        able = [people.able(conn, step.right, unit) for step in part.steps]
-        if not _each_another([*able, people.able(conn, Right.WRITE, unit)]):
-            names = "、".join(step.name for step in part.steps)
-            found.append(
-                Say(
-                    "单位 {unit} 的审次（{steps}）配不齐人：每步须不同的人，且不是拟稿人",
-                    unit=part.name,
-                    steps=names,
-                )
-            )
-    return found
+    return [
+        Say(
+            "单位 {unit} 的审次（{steps}）配不齐人：每步须不同的人，且不是拟稿人",
+            unit=config.units[key].name,
+            steps="、".join(step.name for step in config.units[key].steps),
+        )
+        for key, staffed in staffing(conn, config).items()
+        if not staffed.enough
+    ]
+
+
+@dataclass(frozen=True)
+class Staffed:
+    """A unit's steps in order, each with the people who may pass it, and who may write."""
+
+    steps: tuple[tuple[Step, tuple[int, ...]], ...]
+    writers: tuple[int, ...]
+
+    @property
+    def enough(self) -> bool:
+        """Is there another person for each step, and one more who writes?"""
+        return _each_another([*(able for _, able in self.steps), self.writers])
+
+
+def staffing(conn: Connection, config: Config) -> dict[str, Staffed]:
+    """Every declared unit of the store by key."""
+    able = people.everyone(conn)
+    known: dict[str, int] = dict(conn.execute(select(units.c.key, units.c.id)).all())
+    return {
+        key: Staffed(
+            tuple((step, tuple(able(step.right, known[key]))) for step in part.steps),
+            tuple(able(Right.WRITE, known[key])),
+        )
+        for key, part in config.units.items()
+        if key in known
+    }
 
 
 def _each_another(able: Sequence[Sequence[int]]) -> bool:

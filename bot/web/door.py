@@ -1,20 +1,22 @@
-"""The door: signing in and out, the own password, the own sessions, the language."""
+"""The door: signing in and out, codes, the own password, the own sessions, the language."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
-from bot import language
-from bot.errors import GongkaiError, NotAllowed
-from bot.language import _
+from bot import language, roster, second
+from bot.errors import GongkaiError, Invalid, NotAllowed
+from bot.language import Say, _
 from bot.web import session
 from bot.web.kept import parse
+from bot.web.session import Session
 from bot.web.shield import LANGUAGE_COOKIE
-from bot.web.visit import Signed, bare, cookie, go, local, origin, plain, same_site
+from bot.web.visit import Signed, Visit, bare, cookie, go, local, origin, plain, same_site
 
 router = APIRouter()
 CHECKS = 2  # password checks at once: each takes 64 MB
@@ -65,7 +67,9 @@ def _entered(request: Request, page: dict[str, str], token: str) -> Response:
     """On to the page asked for, or to the form that was kept."""
     office, held = request.app.state.office, parse(page["kept"])
     opened = session.find(office, token)
-    if held is None or opened is None or opened.must_change:
+    if opened is not None and opened.half is not None:
+        return cookie(_ask(request, page), office, token)
+    if held is None or opened is None or opened.must_change or opened.must_enrol:
         return cookie(go(page["next"]), office, token)
     return cookie(bare(request, "again.html", kept=held, csrf=opened.csrf), office, token)
 
@@ -78,6 +82,52 @@ def _enter(request: Request, login: str, password: str) -> str:
         return ""
     before = request.cookies.get(session.cookie_name(office.config), "")
     return session.admit(office, booked, person, address, before)
+
+
+def _ask(request: Request, page: dict[str, str], status: int = 200, error: str = "") -> Response:
+    where = {"next": page["next"], "kept": page["kept"]}
+    return bare(request, "code.html", status, **where, error=error)
+
+
+def _half(request: Request) -> Session | None:
+    """The half session this browser has, its code still owed."""
+    office = request.app.state.office
+    token = request.cookies.get(session.cookie_name(office.config), "")
+    found = session.find(office, token) if token else None
+    return found if found is not None and found.half is not None else None
+
+
+@router.get("/login/code")
+def code_page(request: Request) -> Response:
+    if _half(request) is None:
+        return go("/login")
+    return _ask(request, {"next": "/", "kept": ""})
+
+
+@router.post("/login/code")
+def code(
+    request: Request,
+    code: Annotated[str, Form(max_length=100)],
+    next: Annotated[str, Form()] = "/",
+    kept: Annotated[str, Form()] = "",
+) -> Response:
+    """The second factor: a code from the authenticator, or a recovery code."""
+    page = {"next": local(next) or "/", "kept": kept}
+    if not same_site(request):
+        raise NotAllowed("这个请求不是从本系统的页面发出的，没有办理")
+    half = _half(request)
+    if half is None:
+        error = _("登录已过期，请重新登录")
+        return bare(request, "login.html", 401, **page, login="", error=error)
+    try:
+        token = session.complete(request.app.state.office, half, origin(request), plain(code))
+    except session.Throttled as error:
+        answer = _ask(request, page, 429, str(error))
+        answer.headers["Retry-After"] = str(error.seconds)
+        return answer
+    except NotAllowed as error:
+        return _ask(request, page, 403, str(error))
+    return _entered(request, page, token)
 
 
 @router.post("/logout")
@@ -110,8 +160,9 @@ async def password(visit: Signed) -> Response:
 @router.get("/me")
 def me(visit: Signed) -> Response:
     with visit.office.db.read() as conn:
-        rows = session.own(conn, visit.office.db.now(conn), visit.session.person)
-    return visit.page("me.html", sessions=rows)
+        rows = roster.open_sessions(conn, visit.office.db.now(conn), visit.session.person)
+        own = roster.factor(conn, visit.session.person)
+    return visit.page("me.html", sessions=rows, factor=own)
 
 
 @router.post("/me/sessions/end")
@@ -121,11 +172,76 @@ def end_session(visit: Signed) -> Response:
         now = visit.office.db.now(conn)
         chosen = [visit.field("session")]
         if visit.field("others"):
-            rows = session.own(conn, now, visit.session.person)
+            rows = roster.open_sessions(conn, now, visit.session.person)
             chosen = [row["id"] for row in rows if row["id"] != visit.session.id]
         for each in chosen:
             session.end(conn, now, visit.actor, each)
     return go("/me")
+
+
+# ---------------------------------------------------------------- the own second factor
+
+
+def _factor(visit: Visit, status: int = 200, **more: Any) -> Response:
+    office = visit.office
+    with office.db.read() as conn:
+        found = {
+            "factor": roster.factor(conn, visit.session.person),
+            "demanded": second.wanted(conn, office.config, visit.session.person),
+            "secret": second.waiting(conn, office.secrets, visit.actor),
+        }
+    found["uri"] = second.uri(found["secret"], office.config.board.title, visit.session.login)
+    return visit.page("factor.html", status, **found, **{"error": "", "codes": (), **more})
+
+
+@router.get("/me/code")
+def factor_page(visit: Signed) -> Response:
+    return _factor(visit)
+
+
+@router.post("/me/code")
+def change_factor(visit: Signed) -> Response:
+    """begin, confirm, renew (the recovery codes), drop. Recovery codes are shown on the answer."""
+    name = visit.field("act")
+    if name not in FACTOR:
+        raise Invalid("请从页面上的按钮办理")
+    try:
+        codes = FACTOR[name](visit)
+    except (NotAllowed, Invalid) as error:
+        return _factor(visit, 403 if isinstance(error, NotAllowed) else 422, error=str(error))
+    return _factor(visit, codes=codes) if codes else go("/me/code")
+
+
+def _begin(visit: Visit) -> None:
+    with visit.office.db.write() as conn:
+        second.begin(conn, visit.office.secrets, visit.actor)
+
+
+def _confirm(visit: Visit) -> list[str]:
+    said, office = visit.field("code", need=str(Say("动态口令"))), visit.office
+    with office.db.write() as conn:
+        now = office.db.now(conn)
+        return second.confirm(conn, office.secrets, now, visit.actor, said, visit.session.id)
+
+
+def _renew(visit: Visit) -> list[str]:
+    session.prove(visit.office, visit.session, origin(visit.request), visit.field("code"))
+    with visit.office.db.write() as conn:
+        return second.renew(conn, visit.office.db.now(conn), visit.actor)
+
+
+def _drop(visit: Visit) -> None:
+    session.prove(visit.office, visit.session, origin(visit.request), visit.field("code"))
+    with visit.office.db.write() as conn:
+        second.drop(conn, visit.office.db.now(conn), visit.office.config, visit.actor)
+
+
+FACTOR: dict[str, Callable[[Visit], list[str] | None]] = {
+    "begin": _begin,
+    "confirm": _confirm,
+    "renew": _renew,
+    "drop": _drop,
+}
 
 
 @router.post("/language")

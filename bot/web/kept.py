@@ -16,6 +16,7 @@ from starlette.datastructures import FormData
 from bot.web.visit import local
 
 LIMIT = 200_000  # characters
+SECRET = ("/password", "/me/code")
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,9 @@ class Kept:
 
 
 def of(request: Request, form: FormData) -> Kept:
-    """The form of a request, its token left out."""
+    """The form of a request, its token left out; none of a page of secrets."""
+    if request.url.path in SECRET:
+        return Kept("/", ())
     texts = [(k, v) for k, v in form.multi_items() if isinstance(v, str) and k != "csrf"]
     whole = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
     return Kept(whole, tuple(texts) if sum(len(v) for _, v in texts) < LIMIT else ())

@@ -23,10 +23,11 @@ DONE = {"show": Say("已公开"), "hide": Say("已不公开"), "keep": Say("已�
 
 
 def data_for_moderation(office: Office, actor: Actor) -> dict[str, Any]:
-    """What waits, the oldest first; an edit with its difference. Raises NotAllowed."""
+    """What waits, the oldest first, for who may read at the board's unit; an edit with its
+    difference."""
     with office.db.read() as conn:
         may = _moderators(conn, actor)
-        rows = board.waiting(conn)
+        rows = board.waiting(conn) if _moderators(conn, actor, Right.READ) else ()
         return {"rows": [{**row, "marked": _marked(row)} for row in rows], "may": may}
 
 
@@ -34,12 +35,12 @@ def _marked(row: Any) -> Any:
     return row["text"] if row["pending"] is None else differences(row["text"], row["pending"])
 
 
-def _moderators(conn: Connection, actor: Actor) -> bool:
+def _moderators(conn: Connection, actor: Actor, right: Right = Right.REPLY) -> bool:
     """May this reader decide? Whoever handles replies at the unit that owns the board's account."""
     owners = set(
         conn.execute(select(accounts.c.unit_id).where(accounts.c.adapter == "board")).scalars()
     )
-    return bool(owners & people.unit_ids(conn, actor, Right.REPLY))
+    return bool(owners & people.unit_ids(conn, actor, right))
 
 
 @router.get("/replies/board")

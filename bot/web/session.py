@@ -2,30 +2,43 @@
 
 A session's cookie holds a random token; the store holds its SHA-256 only. Signing in always makes
 a new session and ends the one the browser came with. A session ends after IDLE without a request,
-and at the office's absolute end (`[web] session`) whatever happens.
+and at the office's absolute end (`[web] session`) whatever happens. Where a second factor is asked,
+the password opens half a session, good for the page of the code alone; the code makes it whole.
 """
 
 from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from math import ceil
 from typing import cast
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    and_,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
-from bot import audit, people
+from bot import audit, people, roster, second
 from bot.config import Config
 from bot.db import insert_id, logins, sessions
 from bot.db import people as persons
-from bot.errors import GongkaiError, Invalid, NotAllowed
+from bot.errors import Conflict, GongkaiError, Invalid, NotAllowed
+from bot.language import Say
 from bot.model import Actor
 from bot.office import Office
 
-IDLE = timedelta(hours=2)
+HALF = timedelta(minutes=10)  # to give the code in
 SEEN = timedelta(minutes=1)  # how exactly the last request is remembered
 RECENT = timedelta(hours=1)  # failures older than this are forgiven
 LONGEST = 900  # seconds
@@ -48,7 +61,9 @@ class Session:
     person: int
     login: str
     name: str
-    must_change: bool
+    must_change: bool  # a one-time password stands
+    must_enrol: bool  # the office demands a second factor, and there is none
+    half: int | None  # the login whose code is still owed
 
     def actor(self, origin: str) -> Actor:
         return Actor(self.person, self.name, origin)
@@ -71,14 +86,15 @@ def cookie_name(config: Config) -> str:
 # ---------------------------------------------------------------- signing in
 
 
-def attempt(office: Office, login: str, origin: str) -> tuple[int, RowMapping | None]:
+def attempt(office: Office, login: str, origin: str, but: int = 0) -> tuple[int, RowMapping | None]:
     """Book an attempt as failed before the password is looked at; give its id and the person.
 
-    Booked first, so that many at once cannot outrun the throttle. Raises Throttled.
+    Booked first, so that many at once cannot outrun the throttle. `but`: an earlier one that does
+    not count. Raises Throttled.
     """
     with office.db.write() as conn:
         now = office.db.now(conn)
-        wait = waiting(conn, now, login, origin)
+        wait = waiting(conn, now, login, origin, but)
         if wait > 0:
             raise Throttled(wait)
         row = {"login": login[:100], "origin": origin, "at": now, "ok": False}
@@ -87,13 +103,13 @@ def attempt(office: Office, login: str, origin: str) -> tuple[int, RowMapping | 
         return booked, person
 
 
-def waiting(conn: Connection, now: datetime, login: str, origin: str) -> int:
+def waiting(conn: Connection, now: datetime, login: str, origin: str, but: int = 0) -> int:
     """Seconds until this login, from this address, may try again.
 
     A login's failures count since its last success, an address's all (its owner could otherwise
     forgive himself with an account of his own).
     """
-    recent = logins.c.at > now - RECENT
+    recent = and_(logins.c.at > now - RECENT, logins.c.id != but)
     good = select(func.max(logins.c.id)).where(logins.c.login == login[:100], logins.c.ok)
     since = conn.execute(good).scalar() or 0
     return max(
@@ -128,20 +144,75 @@ def _decoy() -> str:
 
 
 def admit(office: Office, booked: int, person: RowMapping, origin: str, before: str) -> str:
-    """The password was right: end the session the browser came with, open a new one."""
+    """The password was right: end the session the browser came with, open a new one.
+
+    Half a one where a code is owed: the attempt stays booked as failed until it is given, or the
+    password would forgive the guesses at the code.
+    """
     with office.db.write() as conn:
         now = office.db.now(conn)
-        conn.execute(update(logins).where(logins.c.id == booked).values(ok=True))
         if before:
             conn.execute(delete(sessions).where(sessions.c.id == digest(before)))
         conn.execute(delete(sessions).where(sessions.c.ends_at <= now))
-        actor = people.actor(person, origin)
-        audit.write(conn, now, actor, "session.open", f"person:{person['id']}")
-        return begin(conn, now, office.config, person["id"], origin)
+        if person["totp_at"]:
+            return begin(conn, now, office.config, person["id"], origin, half=booked)
+        return _opened(office, conn, now, person, origin, (booked,))
 
 
-def begin(conn: Connection, now: datetime, config: Config, person: int, origin: str) -> str:
-    """A new session; give its token, which is kept nowhere here."""
+def _opened(
+    office: Office,
+    conn: Connection,
+    now: datetime,
+    person: RowMapping,
+    origin: str,
+    booked: Sequence[int],
+) -> str:
+    conn.execute(update(logins).where(logins.c.id.in_(booked)).values(ok=True))
+    actor = people.actor(person, origin)
+    audit.write(conn, now, actor, "session.open", f"person:{person['id']}")
+    return begin(conn, now, office.config, person["id"], origin)
+
+
+def complete(office: Office, half: Session, origin: str, said: str) -> str:
+    """The code of half a session; a whole one takes its place. Gives the new token.
+
+    The password's own booking does not keep the code waiting: only guesses at the code do. Raises Throttled, NotAllowed for a wrong code, one used before, and a session that has ended.
+    """
+    booked, person = attempt(office, half.login, origin, half.half or 0)
+    with office.db.write() as conn:
+        now = office.db.now(conn)
+        ended = conn.execute(delete(sessions).where(sessions.c.id == half.id)).rowcount == 0
+        if ended or person is None or person["disabled"] or not person["totp_at"]:
+            raise NotAllowed("登录已过期，请重新登录")
+        if not second.redeem(conn, office.secrets, now, person, said, origin):
+            raise NotAllowed(WRONG)
+        return _opened(office, conn, now, person, origin, (booked, half.half or booked))
+
+
+WRONG = Say("动态口令不对，或已经用过。请等手机上换一个新的再填；也可以填一个备用码")
+
+
+def prove(office: Office, session: Session, origin: str, said: str) -> None:
+    """A code once more, before the second factor itself is changed. Raises NotAllowed, Throttled."""
+    booked, person = attempt(office, session.login, origin)
+    with office.db.write() as conn:
+        now = office.db.now(conn)
+        if person is None or not person["totp_at"]:
+            raise Conflict("还没有登记动态口令")
+        if not second.redeem(conn, office.secrets, now, person, said, origin):
+            raise NotAllowed(WRONG)
+        conn.execute(update(logins).where(logins.c.id == booked).values(ok=True))
+
+
+def begin(
+    conn: Connection,
+    now: datetime,
+    config: Config,
+    person: int,
+    origin: str,
+    half: int | None = None,
+) -> str:
+    """A new session, or half a one; give its token, which is kept nowhere here."""
     token = secrets.token_urlsafe(32)
     row = {
         "id": digest(token),
@@ -150,7 +221,8 @@ def begin(conn: Connection, now: datetime, config: Config, person: int, origin: 
         "origin": origin,
         "created_at": now,
         "seen_at": now,
-        "ends_at": now + config.web.session,
+        "ends_at": now + (config.web.session if half is None else HALF),
+        "half_id": half,
     }
     conn.execute(insert(sessions).values(**row))
     return token
@@ -169,31 +241,32 @@ def find(office: Office, token: str, by_person: bool = True) -> Session | None:
         now = office.db.now(conn)
         row = (
             conn.execute(
-                select(sessions, persons.c.login, persons.c.name, persons.c.must_change)
+                select(
+                    sessions,
+                    persons.c.login,
+                    persons.c.name,
+                    persons.c.must_change,
+                    persons.c.totp_at,
+                )
                 .join(persons, persons.c.id == sessions.c.person_id)
                 .where(mine, persons.c.disabled.is_(False))
-                .where(sessions.c.ends_at > now, sessions.c.seen_at > now - IDLE)
+                .where(*roster.standing(now))
             )
             .mappings()
             .first()
         )
+        enrol = row is not None and not row["totp_at"] and _demanded(office, conn, row)
     if row is None:
         return None
     if by_person and now - row["seen_at"] > SEEN:
         with office.db.write() as conn:
             conn.execute(update(sessions).where(mine).values(seen_at=now))
     whose = (row["person_id"], row["login"], row["name"], row["must_change"])
-    return Session(row["id"], row["csrf"], *whose)
+    return Session(row["id"], row["csrf"], *whose, enrol, row["half_id"])
 
 
-def own(conn: Connection, now: datetime, person: int) -> list[RowMapping]:
-    """A person's open sessions, the latest used first."""
-    rows = select(sessions).where(
-        sessions.c.person_id == person,
-        sessions.c.ends_at > now,
-        sessions.c.seen_at > now - IDLE,
-    )
-    return list(conn.execute(rows.order_by(sessions.c.seen_at.desc())).mappings())
+def _demanded(office: Office, conn: Connection, row: RowMapping) -> bool:
+    return second.wanted(conn, office.config, row["person_id"])
 
 
 def end(conn: Connection, now: datetime, actor: Actor, session: str) -> None:

@@ -41,6 +41,7 @@ RAIL = (
     Entry("/queue", Say("队列"), "send", Right.READ, "undecided", "q"),
     Entry("/replies", Say("评论"), "message-circle", Right.READ, "replies", "p"),
     Entry("/accounts", Say("账号"), "plug", Right.READ, "broken", "a"),
+    Entry("/people", Say("人员"), "users", Right.READ),
     Entry("/trail", Say("留痕"), "fingerprint", Right.READ, key="l"),
 )
 

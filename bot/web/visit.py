@@ -1,7 +1,7 @@
 """What a page's handler is given: the office, who asks, what was asked, and how to answer.
 
 `Signed` is the dependency of every page of the console. It finds the session, sends those without
-one to the login page, keeps a one-time password to the page that changes it, and lets a form in
+one to the login page, keeps a one-time password to the page that changes it, asks for a second factor, and lets a form in
 only from our own pages with this session's token.
 """
 
@@ -26,6 +26,7 @@ from bot.web.session import Session
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 OPEN_TO_NEW = ("/password", "/logout", "/language")  # while the one-time password stands
+OPEN_TO_BARE = ("/me/code", "/logout", "/language")  # while the second factor is missing
 BY_ITSELF = ("/pulse", "/queue/news", "/replies/news")  # a page asks: keeps no session alive
 
 
@@ -151,12 +152,25 @@ async def signed(request: Request) -> AsyncIterator[Visit]:
     found = await run_in_threadpool(session.find, office, token, by_person) if token else None
     if found is None and (request.method in SAFE or too_large(request)):
         raise Elsewhere(f"/login?next={quote(wanted(request))}")
-    if found is not None and found.must_change and request.url.path not in OPEN_TO_NEW:
-        raise Elsewhere("/password")
+    if found is not None:
+        first_things_first(found, request.url.path)
     async with request.form(max_files=10, max_fields=2000) as form:
         if found is None or not (request.method in SAFE or tokens_match(request, form, found.csrf)):
             raise NotDone(form, found)
         yield Visit(office, request, found, form)
+
+
+def first_things_first(found: Session, path: str) -> None:
+    """A code that is owed, a one-time password, a missing second factor: nothing comes before it.
+
+    Raises Elsewhere.
+    """
+    if found.half is not None:
+        raise Elsewhere("/login/code")
+    if found.must_change and path not in OPEN_TO_NEW:
+        raise Elsewhere("/password")
+    if found.must_enrol and not found.must_change and path not in OPEN_TO_BARE:
+        raise Elsewhere("/me/code")
 
 
 def too_large(request: Request) -> bool:

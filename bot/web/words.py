@@ -54,6 +54,11 @@ CHIPS: dict[str, dict[str, Chip]] = {
         "paused": Chip(Say("已暂停"), "player-pause", "rest"),
         "broken": Chip(Say("已断开"), "plug-x", "stop"),
     },
+    "person": {
+        "active": Chip(Say("可登录"), "user", "done"),
+        "disabled": Chip(Say("已停用"), "ban", "rest"),
+        "asleep": Chip(Say("待核准"), "lock", "attention"),
+    },
     "watch": {
         "open": Chip(Say("采集中"), "radar-2", "accent"),
         "closed": Chip(Say("已结束"), "lock", "rest"),
@@ -139,6 +144,11 @@ VERBS: dict[str, Say] = {
     "person.enable": Say("启用人员"),
     "person.password": Say("改密码"),
     "person.readmit": Say("恢复后核准人员"),
+    "person.reissue": Say("发一次性密码"),
+    "person.totp": Say("登记动态口令"),
+    "person.totp-reset": Say("取消动态口令"),
+    "person.recoveries": Say("换备用码"),
+    "person.recovery": Say("用备用码登录"),
     "post.create": Say("成稿"),
     "post.revise": Say("改稿"),
     "post.submit": Say("送审"),
@@ -195,6 +205,7 @@ _PLACES = {
     "source": "/accounts#source-{id}",
     "hold": "/stop#hold-{id}",
     "reply": "/replies/{id}",
+    "person": "/people/by-id/{id}",
 }
 
 

@@ -117,6 +117,9 @@ def upgrade() -> None:
         sa.Column("must_change", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("disabled", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("asleep", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.Column("totp", sa.Text(), server_default="", nullable=False),
+        sa.Column("totp_at", sa.BigInteger(), nullable=True),
+        sa.Column("totp_step", sa.Integer(), server_default="0", nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_people")),
         sa.UniqueConstraint("login", name=op.f("uq_people_login")),
@@ -276,6 +279,13 @@ def upgrade() -> None:
         postgresql_where=sa.text("closed_at is null"),
     )
     op.create_table(
+        "recoveries",
+        sa.Column("person_id", ID, nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_recoveries_person_id")),
+        sa.PrimaryKeyConstraint("person_id", "digest", name=op.f("pk_recoveries")),
+    )
+    op.create_table(
         "schedules",
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("paused_at", sa.BigInteger(), nullable=True),
@@ -288,11 +298,13 @@ def upgrade() -> None:
         "sessions",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("person_id", ID, nullable=False),
+        sa.Column("half_id", ID, nullable=True),
         sa.Column("csrf", sa.Text(), server_default="", nullable=False),
         sa.Column("origin", sa.Text(), server_default="", nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("seen_at", sa.BigInteger(), nullable=False),
         sa.Column("ends_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["half_id"], ["logins.id"], name=op.f("fk_sessions_half_id")),
         sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_sessions_person_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sessions")),
     )
