@@ -24,6 +24,7 @@ from bot.cli import (
     signing,
     sources,
     templated,
+    tokens,
 )
 from bot.errors import GongkaiError
 
@@ -79,6 +80,7 @@ MODULES = (
     delivery,
     notices,
     persons,
+    tokens,
 )
 
 for module in MODULES:

@@ -10,7 +10,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from bot.errors import AdapterError, Conflict, GongkaiError, Invalid, NotAllowed, NotFound
 from bot.language import Say, _
-from bot.web import kept
+from bot.web import kept, problems
+from bot.web.problems import Problem
 from bot.web.session import Throttled
 from bot.web.visit import BY_ITSELF, Elsewhere, NotDone, bare, local
 
@@ -22,8 +23,23 @@ STATUS: tuple[tuple[type[GongkaiError], int], ...] = (
     (Throttled, 429),
     (AdapterError, 502),
 )
+KINDS = {  # the ends of the API's problem types
+    400: "bad-request",
+    401: "no-token",
+    403: "not-allowed",
+    404: "not-found",
+    405: "no-such-method",
+    409: "conflict",
+    413: "too-large",
+    422: "invalid",
+    429: "too-often",
+    502: "platform",
+    503: "busy",
+    507: "disk-full",
+}
 TITLES = {
     400: Say("请求有误"),
+    401: Say("没有登录"),
     403: Say("不能办理"),
     404: Say("没有找到"),
     405: Say("不能这样办理"),
@@ -51,6 +67,7 @@ def install(app: FastAPI) -> None:
     """Teach the application to answer errors."""
     app.add_exception_handler(Elsewhere, elsewhere)
     app.add_exception_handler(NotDone, not_done)
+    app.add_exception_handler(Problem, told)
     app.add_exception_handler(GongkaiError, explained)
     app.add_exception_handler(HTTPException, refused)
     app.add_exception_handler(RequestValidationError, malformed)
@@ -78,6 +95,12 @@ async def not_done(request: Request, error: Exception) -> Response:
     return bare(request, "again.html", 403, kept=held, csrf=error.session.csrf)
 
 
+async def told(request: Request, error: Exception) -> Response:
+    """What the API itself refuses."""
+    assert isinstance(error, Problem)
+    return problems.described(error, "api", TITLES.get(error.status, TITLES[400]))
+
+
 async def explained(request: Request, error: Exception) -> Response:
     assert isinstance(error, GongkaiError)
     status = status_of(error)
@@ -88,15 +111,29 @@ async def explained(request: Request, error: Exception) -> Response:
 
 async def refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    sentence = str(SENTENCES.get(error.status_code, error.detail))
-    return await run_in_threadpool(shown, request, error.status_code, sentence)
+    sentence, status = str(SENTENCES.get(error.status_code, error.detail)), error.status_code
+    headers = dict(error.headers or {})
+    return await run_in_threadpool(shown, request, status, sentence, "", headers)
 
 
 async def malformed(request: Request, error: Exception) -> Response:
     """An address or form FastAPI itself could not read: the fields by name, never their values."""
     assert isinstance(error, RequestValidationError)
+    if of_api(request):
+        return await told(request, unread(error))
     names = _("、").join(str(e["loc"][-1]) for e in error.errors())
     return await run_in_threadpool(shown, request, 422, str(Say("看不懂：{names}", names=names)))
+
+
+def unread(error: RequestValidationError) -> Problem:
+    """What of a call could not be taken: where, and why by pydantic's own word for it."""
+    found = [
+        {"where": "/".join(map(str, each["loc"])), "why": each["type"]} for each in error.errors()
+    ]
+    if any(each["where"].lower() == "header/idempotency-key" for each in found):
+        return Problem(400, "no-key", "缺少 Idempotency-Key，或它不是 1 至 200 个 ASCII 字符")
+    names = _("、").join(each["where"] for each in found)
+    return Problem(422, "invalid", "看不懂：{names}", names=names, more={"errors": found})
 
 
 def fault(request: Request, status: int, reference: str) -> Response:
@@ -113,6 +150,11 @@ def shown(
 ) -> Response:
     """The page of an error, or its JSON for a program."""
     title = str(TITLES.get(status, TITLES[400]))
+    if of_api(request):
+        problem = Problem(status, KINDS.get(status, "fault"), Say("{said}", said=sentence))
+        answer = problems.described(problem, "api", title)
+        answer.headers.update(headers or {})
+        return answer
     if wants_json(request):
         body = {"error": {"status": status, "title": title, "message": sentence}}
         return JSONResponse(body, status, headers=headers)
@@ -122,7 +164,11 @@ def shown(
     return answer
 
 
+def of_api(request: Request) -> bool:
+    return request.url.path.startswith("/api/")
+
+
 def wants_json(request: Request) -> bool:
-    if request.url.path.startswith(("/api/", "/health/")):
+    if request.url.path.startswith("/health/"):
         return True
     return request.headers.get("accept", "").startswith("application/json")

@@ -226,16 +226,18 @@ def answer(visit: Signed, reply_id: Id) -> Response:
     words = visit.field("text", need=str(Say("答复")))
     office = visit.office
     with office.db.write() as conn:
-        _readable(conn, visit.actor, reply_id)
+        readable(conn, visit.actor, reply_id)
         now = office.db.now(conn)
         post = compose.answer(office, conn, now, visit.actor, reply_id, words)
     return go(f"/posts/{post}/edit?done=saved")
 
 
-def _readable(conn: Connection, actor: Actor, reply_id: int) -> None:
-    """Raises NotFound for a reply to another unit."""
-    if log.one(conn, reply_id)["unit_id"] not in people.unit_ids(conn, actor):
+def readable(conn: Connection, actor: Actor, reply_id: int) -> RowMapping:
+    """A reply to the reader's units. Raises NotFound."""
+    row = log.one(conn, reply_id)
+    if row["unit_id"] not in people.unit_ids(conn, actor):
         raise NotFound("没有编号 {id} 的评论", id=reply_id)
+    return row
 
 
 @router.get("/replies/export.{kind}")
@@ -250,10 +252,10 @@ def export_file(visit: Signed, kind: str) -> Response:
     out = exporting.taken_out(office, visit.actor, kind, scope, **asked)
     name = f"replies-{office.db.now().astimezone(office.config.tz):%Y%m%d-%H%M}.{kind}"
     headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(_chunks(out), media_type=KINDS[kind], headers=headers)
+    return StreamingResponse(chunks(out), media_type=KINDS[kind], headers=headers)
 
 
-def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+def chunks(file: IO[bytes]) -> Iterator[bytes]:
     with file:
         while chunk := file.read(64 * 1024):
             yield chunk

@@ -25,7 +25,8 @@ from bot.office import Office
 from bot.web import render
 from bot.web.board import feeds, store, views, words
 from bot.web.board.content import NAME, REPLY, visitor, visitor_name
-from bot.web.board.problems import Problem, body_up_to, gone, guarded
+from bot.web.board.problems import gone, guarded
+from bot.web.problems import Problem, body_up_to
 
 IN_FEED = 50
 PRIVATE = {"cache-control": "no-store", "x-robots-tag": "noindex"}
