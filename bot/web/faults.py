@@ -7,8 +7,17 @@ from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Match
 
-from bot.errors import AdapterError, Conflict, GongkaiError, Invalid, NotAllowed, NotFound
+from bot.errors import (
+    AdapterError,
+    ConfigError,
+    Conflict,
+    GongkaiError,
+    Invalid,
+    NotAllowed,
+    NotFound,
+)
 from bot.language import Say, _
 from bot.web import kept, problems
 from bot.web.problems import Problem
@@ -20,6 +29,7 @@ STATUS: tuple[tuple[type[GongkaiError], int], ...] = (
     (NotFound, 404),
     (Conflict, 409),
     (Invalid, 422),
+    (ConfigError, 409),
     (Throttled, 429),
     (AdapterError, 502),
 )
@@ -37,6 +47,7 @@ KINDS = {  # the ends of the API's problem types
     503: "busy",
     507: "disk-full",
 }
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 TITLES = {
     400: Say("请求有误"),
     401: Say("没有登录"),
@@ -60,6 +71,10 @@ SENTENCES = {
     405: Say("这个地址不能这样访问。请从页面上的按钮办理"),
     413: Say("提交的内容超过 25 MB，没有办理。请压缩图片后再试"),
     500: Say("系统出错，这一步没有办成，已记录。请把编号 {reference} 告诉管理员"),
+}
+TO_PROGRAMS = {
+    404: Say("没有这个地址；有哪些见 /api/v1/openapi.json"),
+    405: Say("这个地址没有这个方法；有哪些见 Allow 头"),
 }
 
 
@@ -111,9 +126,21 @@ async def explained(request: Request, error: Exception) -> Response:
 
 async def refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    sentence, status = str(SENTENCES.get(error.status_code, error.detail)), error.status_code
-    headers = dict(error.headers or {})
+    sentences, status = SENTENCES | (TO_PROGRAMS if of_api(request) else {}), error.status_code
+    sentence, headers = str(sentences.get(status, error.detail)), dict(error.headers or {})
+    if status == 405:
+        headers["Allow"] = ", ".join(allowed(request))
     return await run_in_threadpool(shown, request, status, sentence, "", headers)
+
+
+def allowed(request: Request) -> list[str]:
+    """The methods of an address, whichever routes they stand in; the framework names one route's."""
+    return [method for method in METHODS if _reached(request, method)]
+
+
+def _reached(request: Request, method: str) -> bool:
+    asked = {**request.scope, "method": method}
+    return any(route.matches(asked)[0] is Match.FULL for route in request.app.routes)
 
 
 async def malformed(request: Request, error: Exception) -> Response:

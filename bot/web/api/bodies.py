@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from bot.model import HoldScope, OverLimit, Verdict
-from bot.web.api.paging import Number, Words
+from bot.web.api.paging import Words
 
 NO_NUL = r"^[^\x00]*$"  # what no database keeps
 Text = Annotated[str, StringConstraints(max_length=20_000, pattern=NO_NUL)]
@@ -20,6 +20,14 @@ Instant = Annotated[
     StringConstraints(max_length=40, pattern=NO_NUL),
     Field(description="ISO 8601; without a zone it is the office's: 2026-11-25T09:30"),
 ]
+
+
+def _whole(value: Any) -> Any:
+    """JSON has one kind of number: 1.0 is 1."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Number = Annotated[int, Field(ge=0, le=10**15), BeforeValidator(_whole)]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 

@@ -49,7 +49,7 @@ def add(call: Writes, said: bodies.Typed) -> Response:
     return once(call, act, 201)
 
 
-@router.put("/items/{item_id}")
+@router.put("/items/{item_id:int}")
 def amend(call: Writes, item_id: Id, said: bodies.Entry) -> Response:
     """Change an entry kept by hand: what is sent is the whole of it."""
     (entry,) = catalog.entries_of(call.office, [said.model_dump()])
@@ -62,25 +62,25 @@ def amend(call: Writes, item_id: Id, said: bodies.Entry) -> Response:
     return once(call, act)
 
 
-@router.post("/items/{item_id}/take")
+@router.post("/items/{item_id:int}/take")
 def take(call: Writes, item_id: Id) -> Response:
     """Let a waiting entry become a draft."""
     return _on_item(call, item_id, catalog.take)
 
 
-@router.post("/items/{item_id}/skip")
+@router.post("/items/{item_id:int}/skip")
 def skip(call: Writes, item_id: Id) -> Response:
     """Make nothing of it."""
     return _on_item(call, item_id, catalog.skip)
 
 
-@router.post("/items/{item_id}/call-back")
+@router.post("/items/{item_id:int}/call-back")
 def call_back(call: Writes, item_id: Id) -> Response:
     """Take back what was handed in."""
     return _on_item(call, item_id, catalog.call_back)
 
 
-@router.post("/items/{item_id}/return")
+@router.post("/items/{item_id:int}/return")
 def give_back(call: Writes, item_id: Id, said: bodies.Reason) -> Response:
     """Give material back to the unit it came from."""
     return _on_item(call, item_id, catalog.give_back, said.reason)
@@ -95,7 +95,7 @@ def _on_item(call: Call, item_id: int, stage: Any, *more: str) -> Response:
     return once(call, act)
 
 
-@router.post("/items/{item_id}/post", status_code=201)
+@router.post("/items/{item_id:int}/post", status_code=201)
 def compose_from(call: Writes, item_id: Id, said: bodies.Composed) -> Response:
     """A draft of an entry, by a template."""
 
@@ -137,7 +137,7 @@ def new(call: Writes, said: bodies.NewPost) -> Response:
     return once(call, act, 201)
 
 
-@router.put("/posts/{post_id}")
+@router.put("/posts/{post_id:int}")
 def revise(call: Writes, post_id: Id, said: bodies.Revised) -> Response:
     """A new revision; the sign-off of the one before is void."""
     times, words = _times(call, said), _written(call, said)
@@ -206,7 +206,7 @@ def _fitted(call: Call, body: compose.Body, keys: Sequence[str]) -> None:
             compose.preview(call.office, conn, body, keys)
 
 
-@router.post("/posts/{post_id}/submit")
+@router.post("/posts/{post_id:int}/submit")
 def submit(call: Writes, post_id: Id) -> Response:
     """Hand a draft in for review."""
 
@@ -218,7 +218,7 @@ def submit(call: Writes, post_id: Id) -> Response:
     return once(call, act)
 
 
-@router.post("/posts/{post_id}/close")
+@router.post("/posts/{post_id:int}/close")
 def close(call: Writes, post_id: Id) -> Response:
     """Put a post away."""
 
@@ -230,7 +230,7 @@ def close(call: Writes, post_id: Id) -> Response:
     return once(call, act)
 
 
-@router.post("/posts/{post_id}/withdraw", status_code=201)
+@router.post("/posts/{post_id:int}/withdraw", status_code=201)
 def withdraw(call: Writes, post_id: Id, said: bodies.Reason) -> Response:
     """A decision to take a sent post down, itself to be signed; give the post it is."""
 
@@ -242,7 +242,7 @@ def withdraw(call: Writes, post_id: Id, said: bodies.Reason) -> Response:
     return once(call, act, 201)
 
 
-@router.post("/replies/{reply_id}/answer", status_code=201)
+@router.post("/replies/{reply_id:int}/answer", status_code=201)
 def answer(call: Writes, reply_id: Id, said: bodies.Answer) -> Response:
     """A draft that answers a public reply."""
 

@@ -30,7 +30,7 @@ Reads = Annotated[Call, Depends(asking(Scope.READ))]
 Done = Mapping[str, Any]
 
 
-@router.post("/posts/{post_id}/sign")
+@router.post("/posts/{post_id:int}/sign")
 def decide(call: Signs, post_id: Id, said: bodies.Decided) -> Response:
     """Pass, return or refer the step that waits."""
     zone = call.office.config.tz
@@ -45,7 +45,7 @@ def decide(call: Signs, post_id: Id, said: bodies.Decided) -> Response:
     return once(call, act)
 
 
-@router.post("/posts/{post_id}/revoke")
+@router.post("/posts/{post_id:int}/revoke")
 def revoke(call: Signs, post_id: Id, said: bodies.Reason) -> Response:
     """Take a sign-off back; what has not gone does not go."""
 
@@ -71,7 +71,7 @@ def hold(call: Stops, said: bodies.Held) -> Response:
     return once(call, act, 201)
 
 
-@router.post("/holds/{hold_id}/lift")
+@router.post("/holds/{hold_id:int}/lift")
 def lift(call: Stops, hold_id: Id) -> Response:
     """Lift a hold; `waiting`: how many fell due under it and now wait for a person."""
 

@@ -59,5 +59,5 @@ def _begun(conn: Connection, now: datetime, call: Call) -> bool:
 
 def _again(row: RowMapping, call: Call) -> Response:
     if row["digest"] != call.digest:
-        raise Problem(422, "key-reused", "这个 Idempotency-Key 已用于另一个请求，请换一个")
+        raise Problem(409, "key-reused", "这个 Idempotency-Key 已用于另一个请求，请换一个")
     return Json(row["answer"], row["status"], {"idempotent-replayed": "true"})

@@ -128,7 +128,7 @@ def item_for(conn: Connection, actor: Actor, item_id: int) -> RowMapping:
     raise NotFound("没有编号 {id} 的条目", id=item_id)
 
 
-@router.get("/items/{item_id}")
+@router.get("/items/{item_id:int}")
 def item(call: Reads, item_id: Id) -> Response:
     with call.office.db.read() as conn:
         return Json(shapes.row(item_for(conn, call.actor, item_id)))
@@ -143,7 +143,7 @@ def posts_list(call: Reads, asked: Annotated[PostsAsked, Query()]) -> Response:
     return Json(page("posts", [shapes.row(row) for row in rows], asked.limit))
 
 
-@router.get("/posts/{post_id}")
+@router.get("/posts/{post_id:int}")
 def post(call: Reads, post_id: Id) -> Response:
     """One post whole: what would be sent, its digest to be signed, sign-offs, deliveries."""
     with call.office.db.read() as conn:
@@ -151,7 +151,7 @@ def post(call: Reads, post_id: Id) -> Response:
         return Json(shapes.post(call.office, conn, post_id))
 
 
-@router.get("/posts/{post_id}/coverage")
+@router.get("/posts/{post_id:int}/coverage")
 def coverage(call: Reads, post_id: Id) -> Response:
     """How much of what the public answered was collected, and why it may differ."""
     with call.office.db.read() as conn:
@@ -184,7 +184,7 @@ def queue_list(call: Reads, asked: Annotated[QueueAsked, Query()]) -> Response:
     return Json(page("queue", found, asked.limit))
 
 
-@router.get("/queue/{delivery_id}")
+@router.get("/queue/{delivery_id:int}")
 def delivery(call: Reads, delivery_id: Id) -> Response:
     """One delivery with its attempts, the platform's own words, and what to do by hand."""
     with call.office.db.read() as conn:
@@ -222,7 +222,7 @@ def replies_list(call: Reads, asked: Annotated[RepliesAsked, Query()]) -> Respon
     return Json(page("replies", rows, asked.limit))
 
 
-@router.get("/replies/{reply_id}")
+@router.get("/replies/{reply_id:int}")
 def reply(call: Reads, reply_id: Id) -> Response:
     """One reply with every wording it had."""
     with call.office.db.read() as conn:
