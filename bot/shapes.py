@@ -74,3 +74,12 @@ def post(office: Office, conn: Connection, post_id: int) -> dict[str, Any]:
 
 def _of_post(of: RowMapping, why: Say | None) -> dict[str, Any]:
     return picked(of, OF_POST) | {"why": str(why or "")}
+
+
+def notice(of: RowMapping) -> dict[str, Any]:
+    """An incident that people were told of."""
+    from bot.language import Say
+    from bot.notices import kind_of
+
+    kept = picked(of, "id key opened_at closed_at told link")
+    return {**kept, "kind": kind_of(of["key"]), "say": str(Say.of(of["say"]))}

@@ -113,7 +113,7 @@ async def not_done(request: Request, error: Exception) -> Response:
 async def told(request: Request, error: Exception) -> Response:
     """What the API itself refuses."""
     assert isinstance(error, Problem)
-    return problems.described(error, "api", TITLES.get(error.status, TITLES[400]))
+    return problems.described(error, "api", str(TITLES.get(error.status, TITLES[400])))
 
 
 async def explained(request: Request, error: Exception) -> Response:
@@ -178,10 +178,9 @@ def shown(
     """The page of an error, or its JSON for a program."""
     title = str(TITLES.get(status, TITLES[400]))
     if of_api(request):
-        problem = Problem(status, KINDS.get(status, "fault"), Say("{said}", said=sentence))
-        answer = problems.described(problem, "api", title)
-        answer.headers.update(headers or {})
-        return answer
+        return problems.answer(
+            f"api:{KINDS.get(status, 'fault')}", status, title, sentence, headers
+        )
     if wants_json(request):
         body = {"error": {"status": status, "title": title, "message": sentence}}
         return JSONResponse(body, status, headers=headers)

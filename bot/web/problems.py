@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from fastapi import Request, Response
@@ -43,16 +43,24 @@ class Problem(GongkaiError):
         return {**made, "www-authenticate": "Bearer"} if self.status == 401 else made
 
 
-def described(problem: Problem, of: str, title: str | Say = "") -> Response:
+def described(problem: Problem, of: str, title: str = "") -> Response:
     """The problem as JSON; its type is urn:gongkai:OF:KIND."""
-    body = {
-        "type": f"urn:gongkai:{of}:{problem.kind}",
-        "title": str(title or problem),
-        "status": problem.status,
-        "detail": str(problem),
-        **problem.more,
-    }
-    return JSONResponse(body, problem.status, problem.headers, media_type=MEDIA_TYPE)
+    said = str(problem)
+    return answer(
+        f"{of}:{problem.kind}", problem.status, title or said, said, problem.headers, problem.more
+    )
+
+
+def answer(
+    kind: str,
+    status: int,
+    title: str,
+    detail: str,
+    headers: Mapping[str, str] | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> Response:
+    body = {"type": f"urn:gongkai:{kind}", "title": title, "status": status, "detail": detail}
+    return JSONResponse({**body, **(more or {})}, status, headers, media_type=MEDIA_TYPE)
 
 
 def body_up_to(limit: int) -> Callable[[Request], Awaitable[bytes]]:

@@ -20,7 +20,9 @@ from sqlalchemy import func, select, update
 
 from bot import db, people, tokens
 from bot.cli import main
+from bot.language import Say
 from bot.model import Actor, Role, Scope
+from bot.notices import open_notice
 from bot.office import Office
 from bot.web.app import build
 from bot.workdays import FixedClock
@@ -171,6 +173,25 @@ def test_stop_and_lift(staffed: Office, api: Api) -> None:
     assert [row["id"] for row in zhou.get("/holds").json()["rows"]] == [hold]
     assert zhou.send(f"/holds/{hold}/lift").json() == {"waiting": 0}
     assert zhou.get("/holds").json()["rows"] == []
+
+
+def test_a_person_decides_on_a_delivery_and_is_told_what_needs_him(
+    staffed: Office, api: Api
+) -> None:
+    one = scene.unclear(staffed, scene.signed(staffed))
+    zhou = api("zhou")
+    assert [row["id"] for row in zhou.get("/queue", state="person").json()["rows"]] == [one]
+    assert zhou.get(f"/queue/{one}").json()["attempts"][0]["outcome"] == "unknown"
+    assert kind(zhou.send(f"/queue/{one}/cancel")) == "conflict"
+    assert kind(zhou.send(f"/queue/{one}/resolve", word="sent", link="无")) == "invalid"
+    link = "https://yunlan.example.cn/p/77"
+    assert zhou.send(f"/queue/{one}/resolve", word="sent", link=link).json()["state"] == "sent"
+    with staffed.db.write() as conn:
+        told = Say("数据盘只剩 {n} MB", n=3)
+        open_notice(conn, staffed.db.now(conn), "disk", told, None, "/health")
+    assert zhou.get("/notices").json()["rows"][0]["say"] == "数据盘只剩 3 MB"
+    assert api("yu").get("/notices").json()["rows"] == []
+    assert zhou.get("/quality").json() == {"sources": []}
 
 
 def test_replies_are_read_answered_and_taken_out_on_record(staffed: Office, api: Api) -> None:
@@ -366,9 +387,11 @@ def test_what_was_refused_may_be_tried_again_under_its_key(staffed: Office, api:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+from bot.notices import open_notice
 from bot.office import Office
 from bot.config import load
 from bot.db import Database, tokens
+from bot.language import Say
 from bot.model import Actor
 from bot import compose
 from bot.web.api.door import Call

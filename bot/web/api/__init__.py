@@ -9,7 +9,7 @@ paging    lists by cursor
 bodies    what is sent in, with examples
 reading   what can be read
 content   entries and posts
-deciding  review, the stop switch
+deciding  review, the queue, the stop switch, taking replies out
 opening   the description (OpenAPI)
 """
 

@@ -171,6 +171,27 @@ class Decided(Body):
     ends: Instant | None = None
 
 
+class At(Body):
+    """When it is to go; at once where no time is given."""
+
+    model_config = example(at="2026-11-25T09:30")
+
+    at: Instant | None = None
+
+
+class Resolved(Body):
+    """A person's word on a delivery whose outcome is not known, or that he did by hand.
+
+    `sent` with the `link` where it stands; `absent`: it never arrived and goes again (`at`); `drop`.
+    """
+
+    model_config = example(word="sent", link="https://weibo.example/1/AbC")
+
+    word: Literal["sent", "absent", "drop"]
+    link: Line = ""
+    at: Instant | None = None
+
+
 class Held(Body):
     """`target`: a unit's, account's or source's key, an entry's or post's number; none for all."""
 

@@ -1,9 +1,10 @@
-"""Review, the stop switch, and taking replies out as a file."""
+"""Review, the queue, the stop switch, and taking replies out as a file."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -12,19 +13,21 @@ from starlette.responses import Response, StreamingResponse
 
 from bot import people, review
 from bot.collect import exporting
-from bot.deliver import holds
+from bot.deliver import holds, queue
 from bot.export import KINDS
 from bot.model import HoldScope, Scope, Verdict, Window
 from bot.web.api import bodies
 from bot.web.api.door import Call, Route, asking, doing
 from bot.web.api.once import Json, once
 from bot.web.lists import instant
+from bot.web.queue import delivery_for
 from bot.web.replies import chunks
 from bot.web.review import post_for
 from bot.web.visit import Id
 
 router = APIRouter(route_class=Route, default_response_class=Json)
 Signs = Annotated[Call, Depends(doing(Scope.SIGN))]
+Writes = Annotated[Call, Depends(doing(Scope.WRITE))]
 Stops = Annotated[Call, Depends(doing(Scope.HOLD))]
 Reads = Annotated[Call, Depends(asking(Scope.READ))]
 Done = Mapping[str, Any]
@@ -53,6 +56,45 @@ def revoke(call: Signs, post_id: Id, said: bodies.Reason) -> Response:
         post = post_for(conn, call.actor, post_id)
         review.revoke(call.office, conn, now, call.actor, post["id"], said.reason)
         return {"post": post_id, "state": "draft"}
+
+    return once(call, act)
+
+
+@router.post("/queue/{delivery_id:int}/cancel")
+def cancel(call: Writes, delivery_id: Id) -> Response:
+    """Call off what has not gone."""
+    return _on_delivery(call, delivery_id, queue.cancel)
+
+
+@router.post("/queue/{delivery_id:int}/retry")
+def retry(call: Writes, delivery_id: Id, said: bodies.At) -> Response:
+    """Let it go, within the window that was signed."""
+    at = instant(said.at or "", call.office.config.tz)
+    return _on_delivery(call, delivery_id, partial(queue.retry, call.office), at)
+
+
+@router.post("/queue/{delivery_id:int}/look")
+def look(call: Writes, delivery_id: Id) -> Response:
+    """Look an uncertain one up once more."""
+    return _on_delivery(call, delivery_id, queue.look_again)
+
+
+@router.post("/queue/{delivery_id:int}/resolve")
+def resolve(call: Writes, delivery_id: Id, said: bodies.Resolved) -> Response:
+    """A person's word on an uncertain one, or a receipt of what was done by hand."""
+    if said.word == "sent":
+        return _on_delivery(call, delivery_id, queue.confirm_sent, said.link)
+    if said.word == "drop":
+        return _on_delivery(call, delivery_id, queue.drop)
+    at = instant(said.at or "", call.office.config.tz)
+    return _on_delivery(call, delivery_id, partial(queue.confirm_absent, call.office), at)
+
+
+def _on_delivery(call: Call, delivery_id: int, stage: Callable[..., None], *more: Any) -> Response:
+    def act(conn: Connection, now: datetime) -> Done:
+        delivery_for(conn, call.actor, delivery_id)
+        stage(conn, now, call.actor, delivery_id, *more)
+        return {"delivery": delivery_id, "state": queue.one(conn, delivery_id)["state"]}
 
     return once(call, act)
 

@@ -29,6 +29,10 @@ WROTE: dict[str, dict[str, Any]] = {
     "/posts/{post_id}/sign": {"post": 7, "state": "approved"},
     "/posts/{post_id}/revoke": {"post": 7, "state": "draft"},
     "/replies/{reply_id}/answer": {"post": 9},
+    "/queue/{delivery_id}/cancel": {"delivery": 5, "state": "cancelled"},
+    "/queue/{delivery_id}/retry": {"delivery": 5, "state": "ready"},
+    "/queue/{delivery_id}/look": {"delivery": 5, "state": "uncertain"},
+    "/queue/{delivery_id}/resolve": {"delivery": 5, "state": "sent"},
     "/holds": {"hold": 3, "in_flight": 0},
     "/holds/{hold_id}/lift": {"waiting": 2},
 }

@@ -6,10 +6,11 @@ from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection, RowMapping, Table, select
 from starlette.responses import Response
 
-from bot import catalog, collect, compose, people, review, shapes
+from bot import catalog, collect, compose, notices, people, review, schedule, shapes
 from bot.collect import exporting, log
 from bot.db import accounts, sources, units
 from bot.deliver import holds, queue
@@ -50,6 +51,17 @@ class RepliesAsked(Paged):
     post: Number | None = None
     account: Number | None = None
     q: Words = ""
+
+
+class NoticesAsked(Paged):
+    ended: bool = False
+
+
+class QualityAsked(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    source: Words = ""
+    lang: Literal["zh", "en"] | None = None
 
 
 class TrailAsked(Paged):
@@ -241,3 +253,35 @@ def trail_list(call: Reads, asked: Annotated[TrailAsked, Query()]) -> Response:
         below = before("trail", asked.cursor)
         rows = trail.entries(conn, filters, asked.limit + 1, before=below)
     return Json(page("trail", [dict(row) for row in rows], asked.limit))
+
+
+# ---------------------------------------------------------------- what needs attention
+
+
+@router.get("/notices")
+def notices_list(call: Reads, asked: Annotated[NoticesAsked, Query()]) -> Response:
+    """Incidents that stand, and how many were told of each."""
+    with call.office.db.read() as conn:
+        scope, below = people.unit_ids(conn, call.actor), before("notices", asked.cursor)
+        more: dict[str, Any] = {"ended": asked.ended, "limit": asked.limit + 1, "before": below}
+        rows = notices.listing(conn, scope, **more) if scope else []
+    return Json(page("notices", [shapes.notice(row) for row in rows], asked.limit))
+
+
+@router.get("/quality")
+def quality(call: Reads, asked: Annotated[QualityAsked, Query()]) -> Response:
+    """What is wanting in the catalogues, with the entries behind each figure."""
+    with call.office.db.read() as conn:
+        scope, now = people.unit_ids(conn, call.actor), call.office.db.now(conn)
+        found = catalog.report(call.office, conn, now, scope, asked.source)
+    return Json(found.json())
+
+
+@router.get("/schedules")
+def schedules(call: Reads) -> Response:
+    """The schedules of the reader's units: next times, last occurrence."""
+    with call.office.db.read() as conn:
+        mine = select(units.c.key).where(units.c.id.in_(people.unit_ids(conn, call.actor)))
+        keys = set(conn.execute(mine).scalars())
+        found = schedule.listing(call.office, conn, call.office.db.now(conn))
+    return Json({"rows": [row for row in found if row.get("unit") in keys], "next": None})
