@@ -130,8 +130,8 @@ def _text(name: str, **more: Any) -> Column[str]:
     return Column(name, Text, nullable=False, server_default="", **more)
 
 
-def _at(name: str, *, null: bool = True) -> Column[Any]:
-    return Column(name, Instant, nullable=null)
+def _at(name: str, *, null: bool = True, **more: Any) -> Column[Any]:
+    return Column(name, Instant, nullable=null, **more)
 
 
 def _json(name: str) -> Column[Any]:
@@ -221,6 +221,33 @@ logins = Table(
     _text("origin", index=True),
     _at("at", null=False),
     _flag("ok"),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    _id(),
+    Column("digest", Text, nullable=False, unique=True),  # SHA-256 of what its person was shown
+    _to("people", "person_id"),
+    _text("name"),
+    _json("scopes"),
+    _at("created_at", null=False),
+    _at("ends_at", null=False),
+    _at("used_at"),
+    _at("revoked_at"),
+    Index("ix_tokens_person_id", "person_id"),
+)
+api_writes = Table(  # what a program asked for once, and the answer it is given again
+    "api_writes",
+    metadata,
+    _id(),
+    _to("people", "person_id"),
+    Column("key", Text, nullable=False),
+    _text("digest"),  # of the whole request
+    Column("status", Integer),
+    _json("answer"),
+    _at("at", null=False, index=True),
+    UniqueConstraint("person_id", "key"),
 )
 
 # ---------------------------------------------------------------- catalogue

@@ -173,6 +173,15 @@ class Right(StrEnum):
     ADMIN = "admin"  # accounts, sources, people
 
 
+class Scope(StrEnum):
+    """What a token may be used for; its person's rights bound it besides."""
+
+    READ = "read"
+    WRITE = "write"  # entries, drafts, handing in, answers, the queue
+    SIGN = "sign"  # every step of review, and taking a sign-off back
+    HOLD = "hold"  # the stop switch and its lifting
+
+
 # ---------------------------------------------------------------- content
 
 

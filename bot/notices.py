@@ -107,9 +107,17 @@ def close_notices_but(
 
 
 def listing(
-    conn: Connection, unit_ids: Collection[int], *, ended: bool = False, limit: int = 50
+    conn: Connection,
+    unit_ids: Collection[int],
+    *,
+    ended: bool = False,
+    limit: int = 50,
+    before: int | None = None,
 ) -> list[RowMapping]:
-    """Incidents that stand, or ended ones too, the newest first; with how many were told of each."""
+    """Incidents that stand, or ended ones too, the newest first; with how many were told of each.
+
+    `before`: from below this number on.
+    """
     told = (
         select(func.count())
         .select_from(tellings)
@@ -123,6 +131,8 @@ def listing(
     query = select(notices, told.scalar_subquery().label("told")).where(concern)
     if not ended:
         query = query.where(notices.c.closed_at.is_(None))
+    if before is not None:
+        query = query.where(notices.c.id < before)
     return list(conn.execute(query.order_by(notices.c.id.desc()).limit(limit)).mappings())
 
 

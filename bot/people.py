@@ -230,7 +230,7 @@ def _admin(conn: Connection, actor: Actor, unit_id: int) -> None:
         require(conn, actor, Right.ADMIN, unit_id)
 
 
-def _admin_of(conn: Connection, actor: Actor, person: int) -> None:
+def admin_of(conn: Connection, actor: Actor, person: int) -> None:
     """Whoever changes a person administers all units he has a role at; if he has none, all units."""
     at = conn.execute(select(grants.c.unit_id).where(grants.c.person_id == person)).scalars()
     for unit_id in set(at) or _parents(conn):
@@ -240,7 +240,7 @@ def _admin_of(conn: Connection, actor: Actor, person: int) -> None:
 def administers(conn: Connection, actor: Actor, person: int) -> bool:
     """May `actor` change this person?"""
     try:
-        _admin_of(conn, actor, person)
+        admin_of(conn, actor, person)
     except NotAllowed:
         return False
     return True
@@ -249,7 +249,7 @@ def administers(conn: Connection, actor: Actor, person: int) -> bool:
 def administered(conn: Connection, actor: Actor, login: str) -> RowMapping:
     """A person `actor` may change. Raises NotFound, NotAllowed."""
     person = by_login(conn, login)
-    _admin_of(conn, actor, person["id"])
+    admin_of(conn, actor, person["id"])
     return person
 
 
@@ -295,6 +295,15 @@ def revoke(
         )
 
 
+def _shut_out(conn: Connection, now: datetime, person: int) -> None:
+    """His sessions and his tokens end."""
+    from bot.db import sessions, tokens
+
+    conn.execute(delete(sessions).where(sessions.c.person_id == person))
+    mine = tokens.c.person_id == person, tokens.c.revoked_at.is_(None)
+    conn.execute(update(tokens).where(*mine).values(revoked_at=now))
+
+
 def disable(
     conn: Connection, now: datetime, actor: Actor, login: str, disabled: bool = True
 ) -> None:
@@ -302,8 +311,6 @@ def disable(
 
     Raises Conflict for one who must be readmitted after a restore, and for oneself.
     """
-    from bot.db import sessions
-
     person = another(conn, actor, login)
     if person["asleep"] and not disabled:
         raise Conflict(
@@ -311,7 +318,7 @@ def disable(
         )
     values = {"disabled": disabled, "asleep": False}
     conn.execute(update(people).where(people.c.id == person["id"]).values(**values))
-    conn.execute(delete(sessions).where(sessions.c.person_id == person["id"]))
+    _shut_out(conn, now, person["id"])
     verb = "person.disable" if disabled else "person.enable"
     audit.write(conn, now, actor, verb, f"person:{person['id']}")
 
@@ -398,15 +405,13 @@ def matches(row: RowMapping, password: str) -> bool:
 
 
 def set_password(conn: Connection, now: datetime, actor: Actor, login: str, password: str) -> None:
-    """A person's new password, at least 10 characters. His other sessions end."""
-    from bot.db import sessions
-
+    """A person's new password, at least 10 characters. His other sessions end, and his tokens."""
     if len(password) < 10:
         raise Invalid("密码至少 10 个字符")
     person = by_login(conn, login)
     if actor.person != person["id"]:
-        _admin_of(conn, actor, person["id"])
+        admin_of(conn, actor, person["id"])
     values = {"password": _hasher().hash(password), "must_change": False}
     conn.execute(update(people).where(people.c.id == person["id"]).values(**values))
-    conn.execute(delete(sessions).where(sessions.c.person_id == person["id"]))
+    _shut_out(conn, now, person["id"])
     audit.write(conn, now, actor, "person.password", f"person:{person['id']}")

@@ -14,13 +14,13 @@ import bot
 ROOT = Path(bot.__file__).parent
 ROOMS = {
     "words": "model errors language text screen workdays",
-    "ground": "config db lease audit outside erasures secrets people second roster media office search notices "
-    "migrations templates export wordlists",
+    "ground": "config db lease audit outside erasures secrets people second roster tokens media office search "
+    "notices migrations templates export wordlists",
     "edge": "adapters sources courier",
     "voice": "speaking",  # makes an account's adapter for those who may call it
     "flow": "catalog compose review deliver collect respond report",
     "drivers": "schedule worker backup telling",
-    "doors": "cli web demo __main__",
+    "doors": "cli web demo shapes __main__",
 }
 SEES = {
     "words": "words",

@@ -32,14 +32,16 @@ from bot.migrations import head, stored
 from bot.model import MACHINE, Actor, canonical
 from bot.office import Office
 
-LEFT_OUT = frozenset({"sessions", "workers"})  # they end with the process they belong to
+# They end with the process they belong to; which tokens were revoked since is not known afterwards.
+LEFT_OUT = frozenset({"sessions", "workers", "tokens"})
 BATCH = 1000
 
 
 def backup(office: Office, target: Path, *, actor: Actor = MACHINE) -> Summary:
     """Save the office at `target`, which is replaced only by a whole file.
 
-    Not in it: the secrets' key, the anchors, the log of erasures, logins that stand. The trail
+    Not in it: the secrets' key, the anchors, the log of erasures, logins and
+    tokens that stand. The trail
     keeps the digest. Raises Invalid, Conflict (the schema is not up to date), GongkaiError.
     """
     try:

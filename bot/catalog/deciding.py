@@ -105,11 +105,13 @@ def listing(
     handed_in: str = "",
     limit: int = 50,
     offset: int = 0,
+    before: int | None = None,
 ) -> list[RowMapping]:
     """Items of some units, newest first; `words` are looked for in the title.
 
     `handed_in`: what the unit of that key handed in to others, whatever became of it; then these
-    must be among `unit_ids`, or that unit.
+    must be among `unit_ids`, or that unit. `before`: by number, from below it on, so that a program
+    can page through what grows meanwhile.
     """
     giver = units.alias()
     mine = or_(sources.c.unit_id.in_(unit_ids), items.c.from_unit_id.in_(unit_ids))
@@ -134,5 +136,7 @@ def listing(
         query = query.where(sources.c.key == source)
     if words:
         query = query.where(items.c.title.contains(words, autoescape=True))
-    order = (items.c.published.desc().nulls_last(), items.c.id.desc())
+    order: tuple[Any, ...] = (items.c.published.desc().nulls_last(), items.c.id.desc())
+    if before is not None:
+        query, order = query.where(items.c.id < before), (items.c.id.desc(),)
     return list(conn.execute(query.order_by(*order).limit(limit).offset(offset)).mappings())

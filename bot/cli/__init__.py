@@ -25,6 +25,7 @@ from bot.cli import (
     signing,
     sources,
     templated,
+    tokens,
 )
 from bot.errors import GongkaiError
 
@@ -81,6 +82,7 @@ MODULES = (
     delivery,
     notices,
     persons,
+    tokens,
 )
 
 for module in MODULES:

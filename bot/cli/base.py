@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bot.shapes import plain
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -180,17 +182,6 @@ def show(rows: Iterable[Mapping[Any, Any]], json_: bool, columns: Mapping[str, s
 def say(value: Mapping[Any, Any], json_: bool, sentence: str) -> None:
     """One result: as JSON, or as a sentence."""
     click.echo(json.dumps(value, ensure_ascii=False, default=plain) if json_ else sentence)
-
-
-def plain(value: Any) -> Any:
-    """What JSON has no word for."""
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, frozenset | set | tuple):
-        return sorted(value)
-    if isinstance(value, bytes):
-        return value.hex()
-    return str(value)
 
 
 def cell(value: Any) -> str:

@@ -12,9 +12,6 @@ import click
 from bot.cli.base import acting, as_json, instant, reading_units, say, show, with_office, writing
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, RowMapping
-
-    from bot.language import Say
     from bot.model import Actor, Media
     from bot.office import Office
 
@@ -50,16 +47,12 @@ POST_COLUMNS = {"id": "编号", "state": "状态", "kind": "类别", "go_at": "�
 @with_office
 def post_list(office: Office, state: str, limit: int, json_: bool) -> None:
     """列出稿件."""
-    from sqlalchemy import select
-
-    from bot.db import posts
+    from bot import compose, shapes
 
     with office.db.read() as conn:
-        query = select(posts).where(posts.c.unit_id.in_(reading_units(office, None, conn)))
-        if state:
-            query = query.where(posts.c.state == state)
-        rows = conn.execute(query.order_by(posts.c.id.desc()).limit(limit)).mappings().all()
-    show(rows, json_, POST_COLUMNS)
+        units = reading_units(office, None, conn)
+        rows = compose.listing(conn, units, state=state, limit=limit)
+    show(map(shapes.row, rows), json_, POST_COLUMNS)
 
 
 @post.command("show")
@@ -68,10 +61,11 @@ def post_list(office: Office, state: str, limit: int, json_: bool) -> None:
 @with_office
 def post_show(office: Office, post_id: int, json_: bool) -> None:
     """一篇稿件：各账号将发的原文、审签、投递 one post, as it will be sent."""
+    from bot import shapes
     from bot.language import _
 
     with office.db.read() as conn:
-        found = _whole(office, conn, post_id)
+        found = shapes.post(office, conn, post_id)
     if json_:
         say(found, True, "")
         return
@@ -87,34 +81,6 @@ def post_show(office: Office, post_id: int, json_: bool) -> None:
     for row in found["deliveries"]:
         more = row["url"] or row["why"]
         click.echo(f"> {row['account_key']} {row['act']} {row['state']} {more}")
-
-
-def _whole(office: Office, conn: Connection, post_id: int) -> dict[str, Any]:
-    from bot import compose, review
-    from bot.deliver import queue
-
-    row = compose.one(conn, post_id)
-    revision = compose.current(conn, row)
-    names = dict(zip(sorted(row["accounts"]), compose.account_keys(conn, row), strict=False))
-    parts = [dict(r) | {"account": names.get(r["account_id"])} for r in review.shown(conn, row)]
-    now = office.db.now(conn)
-    deliveries = queue.listing(conn, {row["unit_id"]}, post=post_id, limit=500)
-    return {
-        **row,
-        "why": "" if deliveries else str(review.why(office, conn, row) or ""),
-        "digest": revision["digest"],
-        "number": revision["number"],
-        "body": revision["body"],
-        "findings": revision["findings"],
-        "renditions": parts,
-        "signoffs": [dict(r) for r in review.trail(conn, post_id)],
-        "deliveries": [_brief(r, queue.why(conn, now, r)) for r in deliveries],
-    }
-
-
-def _brief(row: RowMapping, why: Say | None) -> dict[str, Any]:
-    keep = "id account_key act part state go_at latest_at sent_at remote_id url visible"
-    return {name: row[name] for name in keep.split()} | {"why": str(why or "")}
 
 
 @post.command("new")

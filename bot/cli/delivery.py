@@ -30,13 +30,14 @@ def queue(context: click.Context, /, **asked: Any) -> None:
 
 
 def _list(office: Office, state: str, post: int | None, limit: int, json_: bool) -> None:
+    from bot import shapes
     from bot.deliver import queue as stage
 
     with office.db.read() as conn:
         now = office.db.now(conn)
         units = reading_units(office, None, conn)
         rows = stage.listing(conn, units, state=state, post=post, limit=limit)
-        found = [_shown(r, stage.why(conn, now, r)) for r in rows]
+        found = [shapes.delivery(r, stage.why(conn, now, r)) for r in rows]
     columns = {
         "id": "编号",
         "state": "状态",
@@ -46,12 +47,6 @@ def _list(office: Office, state: str, post: int | None, limit: int, json_: bool)
         "why": "为什么",
     }
     show(found, json_, columns)
-
-
-def _shown(row: Any, why: Any) -> dict[str, Any]:
-    keep = "id post_id title act part state go_at due_at latest_at sent_at remote_id url visible"
-    shown = {name: row[name] for name in keep.split()}
-    return shown | {"account": row["account_key"], "why": str(why) if why else ""}
 
 
 @queue.command("attempts")
@@ -179,32 +174,13 @@ def hold(
             now,
             actor,
             where,
-            _target(conn, where, target),
+            holds.target_of(conn, where, target),
             reason,
             passes,
             instant(office, until),
         )
         flying = holds.in_flight(conn)
     say({"hold": made, "in_flight": flying}, json_, f"#{made} 停发；已在途 {flying} 条")
-
-
-def _target(conn: Any, scope: Any, target: str) -> int | None:
-    from sqlalchemy import select
-
-    from bot.db import accounts, sources, units
-    from bot.errors import NotFound
-
-    tables = {"unit": units, "account": accounts, "source": sources}
-    if scope == "all":
-        return None
-    if scope in tables:
-        table = tables[scope]
-        found = conn.execute(select(table.c.id).where(table.c.key == target)).scalar()
-    else:
-        found = int(target) if target.isdigit() else None
-    if found is None:
-        raise NotFound("没有 {scope} {target}", scope=scope, target=target)
-    return int(found)
 
 
 @click.command()

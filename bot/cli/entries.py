@@ -43,12 +43,12 @@ ITEM_COLUMNS = {
 @with_office
 def item_list(office: Office, json_: bool, **filters: Any) -> None:
     """列出条目."""
-    from bot import catalog
+    from bot import catalog, shapes
 
     with office.db.read() as conn:
         units = reading_units(office, None, conn)
         rows = catalog.listing(conn, units, **filters)
-    show(rows, json_, ITEM_COLUMNS)
+    show(map(shapes.row, rows), json_, ITEM_COLUMNS)
 
 
 @item.command("take")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -35,19 +35,14 @@ def notices(context: click.Context, ended: bool, limit: int, json_: bool) -> Non
 
 def _list(office: Office, ended: bool, limit: int, json_: bool) -> None:
     from bot import notices as ground
+    from bot import shapes
 
     with office.db.read() as conn:
         rows = ground.listing(conn, reading_units(office, None, conn), ended=ended, limit=limit)
-    show([_shown(row, json_) for row in rows], json_, COLUMNS)
-
-
-def _shown(row: Any, json_: bool) -> dict[str, Any]:
-    from bot.language import Say
-    from bot.notices import kind_of
-
-    kept = {name: row[name] for name in ("id", "key", "opened_at", "closed_at", "told", "link")}
-    words = str(Say.of(row["say"])) if json_ else row["say"]
-    return {**kept, "kind": kind_of(row["key"]), "say": words}
+    found = [shapes.notice(row) for row in rows]
+    if not json_:  # put into words where it is shown
+        found = [kept | {"say": row["say"]} for kept, row in zip(found, rows, strict=True)]
+    show(found, json_, COLUMNS)
 
 
 @notices.command("done")

@@ -125,9 +125,16 @@ def rows(
 ) -> Iterator[dict[str, Any]]:
     """The rows of an export, keyed as HEADS; instants in the office's zone."""
     for page in log.pages(conn, unit_ids, **filters):
-        earlier = _earlier(conn, [row["id"] for row in page if row["version"] > 1])
-        for row in page:
-            yield _row(office, row, earlier[row["id"]])
+        yield from shaped(office, conn, page)
+
+
+def shaped(
+    office: Office, conn: Connection, page: Collection[RowMapping]
+) -> Iterator[dict[str, Any]]:
+    """Rows of the log as an export has them."""
+    earlier = _earlier(conn, [row["id"] for row in page if row["version"] > 1])
+    for row in page:
+        yield _row(office, row, earlier[row["id"]])
 
 
 def _earlier(conn: Connection, ids: Collection[int]) -> Mapping[int, list[str]]:

@@ -21,7 +21,15 @@ from bot.compose.body import Body, Card, Rendered
 from bot.compose.catalogue import compose_due, from_item
 from bot.compose.drafting import close, create, draw_card, drop_card, kept, manifest_of, revise
 from bot.compose.filling import body_from, body_of, fields_of, tried
-from bot.compose.reading import account_keys, current, item_of, locked, one, source_moved
+from bot.compose.reading import (
+    account_keys,
+    current,
+    item_of,
+    listing,
+    locked,
+    one,
+    source_moved,
+)
 from bot.compose.rendering import preview, render
 from bot.compose.series import correction, follow_up, from_template
 
@@ -46,6 +54,7 @@ __all__ = [
     "from_template",
     "item_of",
     "kept",
+    "listing",
     "locked",
     "manifest_of",
     "one",

@@ -30,6 +30,23 @@ def current(conn: Connection, post: RowMapping) -> RowMapping:
     return conn.execute(query).mappings().one()
 
 
+def listing(
+    conn: Connection,
+    unit_ids: set[int],
+    *,
+    state: str = "",
+    limit: int = 50,
+    before: int | None = None,
+) -> list[RowMapping]:
+    """Posts of some units, the newest first; `before`: the number the page before ended with."""
+    query = select(posts).where(posts.c.unit_id.in_(unit_ids))
+    if state:
+        query = query.where(posts.c.state == state)
+    if before is not None:
+        query = query.where(posts.c.id < before)
+    return list(conn.execute(query.order_by(posts.c.id.desc()).limit(limit)).mappings())
+
+
 def account_keys(conn: Connection, post: RowMapping) -> list[str]:
     """The keys of the accounts a post goes to."""
     query = select(accounts.c.key).where(accounts.c.id.in_(post["accounts"] or []))

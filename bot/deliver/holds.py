@@ -191,6 +191,20 @@ def _owners(conn: Connection, scope: HoldScope, target: int | None) -> list[int]
     return list(conn.execute(select(table.c.unit_id).where(table.c.id == target)).scalars())
 
 
+def target_of(conn: Connection, scope: HoldScope, named: str) -> int | None:
+    """The row that is meant: a unit, account or source by its key, an item or post by its number."""
+    if scope is HoldScope.ALL:
+        return None
+    if scope in (HoldScope.ITEM, HoldScope.POST):
+        found = int(named) if named.isascii() and named.isdigit() and len(named) < 16 else None
+    else:
+        table = _TABLES[scope]
+        found = conn.execute(select(table.c.id).where(table.c.key == named)).scalar()
+    if found is None:
+        raise NotFound("没有 {scope} {target}", scope=scope, target=named)
+    return int(found)
+
+
 def resume(conn: Connection, now: datetime, actor: Actor, hold_id: int) -> int:
     """Lift a hold; give how many deliveries fell due under it and now wait for a person."""
     row = conn.execute(select(holds).where(holds.c.id == hold_id)).mappings().first()

@@ -89,8 +89,12 @@ def listing(
     account: int | None = None,
     limit: int = 50,
     offset: int = 0,
+    before: int | None = None,
 ) -> list[RowMapping]:
-    """Deliveries of some units, what needs a person first, then by planned time."""
+    """Deliveries of some units, what needs a person first, then by planned time.
+
+    `before`: by number, from below it on, so that a program can page through what grows meanwhile.
+    """
     query = _query().where(posts.c.unit_id.in_(unit_ids))
     if state == "person":
         query = query.where(needs_person())
@@ -102,7 +106,13 @@ def listing(
         query = query.where(deliveries.c.post_id == post)
     if account is not None:
         query = query.where(deliveries.c.account_id == account)
-    order = (needs_person().desc(), deliveries.c.go_at.desc(), deliveries.c.id.desc())
+    order: tuple[Any, ...] = (
+        needs_person().desc(),
+        deliveries.c.go_at.desc(),
+        deliveries.c.id.desc(),
+    )
+    if before is not None:
+        query, order = query.where(deliveries.c.id < before), (deliveries.c.id.desc(),)
     return list(conn.execute(query.order_by(*order).limit(limit).offset(offset)).mappings())
 
 

@@ -222,7 +222,9 @@ def _tidy(text: str) -> str:
 
 def load(folder: Path, key: str) -> Template:
     """Read `folder/key.txt`. Raises ConfigError."""
-    file = folder / f"{key}.txt"
+    file = folder / f"{Path(key).name}.txt"
+    if Path(key).name != key:  # a name, no way out of the folder
+        raise ConfigError("没有模板 {file}", file=f"{folder.name}/{file.name}")
     try:
         whole = file.read_text("utf-8-sig")  # Windows's editors begin with a mark
     except OSError:

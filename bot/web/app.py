@@ -9,7 +9,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from bot.office import Office
-from bot.web import board, door, faults, health, pages
+from bot.web import api, board, door, faults, health, pages
 from bot.web.render import HERE, environment
 from bot.web.shield import Shield
 
@@ -30,7 +30,13 @@ def build(office: Office) -> FastAPI:
     app.state.office = office
     app.state.templates = environment(office)
     app.mount("/static", Static(directory=HERE / "static"), name="static")
-    routers: list[APIRouter] = [health.router, door.router, board.router(office), *pages.ROUTERS]
+    routers: list[APIRouter] = [
+        health.router,
+        door.router,
+        board.router(office),
+        api.router(),
+        *pages.ROUTERS,
+    ]
     for router in routers:
         app.include_router(router)
     faults.install(app)

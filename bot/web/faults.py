@@ -7,10 +7,20 @@ from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Match
 
-from bot.errors import AdapterError, Conflict, GongkaiError, Invalid, NotAllowed, NotFound
+from bot.errors import (
+    AdapterError,
+    ConfigError,
+    Conflict,
+    GongkaiError,
+    Invalid,
+    NotAllowed,
+    NotFound,
+)
 from bot.language import Say, _
-from bot.web import kept
+from bot.web import kept, problems
+from bot.web.problems import Problem
 from bot.web.session import Throttled
 from bot.web.visit import BY_ITSELF, Elsewhere, NotDone, bare, local
 
@@ -19,11 +29,28 @@ STATUS: tuple[tuple[type[GongkaiError], int], ...] = (
     (NotFound, 404),
     (Conflict, 409),
     (Invalid, 422),
+    (ConfigError, 409),
     (Throttled, 429),
     (AdapterError, 502),
 )
+KINDS = {  # the ends of the API's problem types
+    400: "bad-request",
+    401: "no-token",
+    403: "not-allowed",
+    404: "not-found",
+    405: "no-such-method",
+    409: "conflict",
+    413: "too-large",
+    422: "invalid",
+    429: "too-often",
+    502: "platform",
+    503: "busy",
+    507: "disk-full",
+}
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 TITLES = {
     400: Say("请求有误"),
+    401: Say("没有登录"),
     403: Say("不能办理"),
     404: Say("没有找到"),
     405: Say("不能这样办理"),
@@ -45,12 +72,17 @@ SENTENCES = {
     413: Say("提交的内容超过 25 MB，没有办理。请压缩图片后再试"),
     500: Say("系统出错，这一步没有办成，已记录。请把编号 {reference} 告诉管理员"),
 }
+TO_PROGRAMS = {
+    404: Say("没有这个地址；有哪些见 /api/v1/openapi.json"),
+    405: Say("这个地址没有这个方法；有哪些见 Allow 头"),
+}
 
 
 def install(app: FastAPI) -> None:
     """Teach the application to answer errors."""
     app.add_exception_handler(Elsewhere, elsewhere)
     app.add_exception_handler(NotDone, not_done)
+    app.add_exception_handler(Problem, told)
     app.add_exception_handler(GongkaiError, explained)
     app.add_exception_handler(HTTPException, refused)
     app.add_exception_handler(RequestValidationError, malformed)
@@ -78,6 +110,12 @@ async def not_done(request: Request, error: Exception) -> Response:
     return bare(request, "again.html", 403, kept=held, csrf=error.session.csrf)
 
 
+async def told(request: Request, error: Exception) -> Response:
+    """What the API itself refuses."""
+    assert isinstance(error, Problem)
+    return problems.described(error, "api", str(TITLES.get(error.status, TITLES[400])))
+
+
 async def explained(request: Request, error: Exception) -> Response:
     assert isinstance(error, GongkaiError)
     status = status_of(error)
@@ -88,15 +126,41 @@ async def explained(request: Request, error: Exception) -> Response:
 
 async def refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    sentence = str(SENTENCES.get(error.status_code, error.detail))
-    return await run_in_threadpool(shown, request, error.status_code, sentence)
+    sentences, status = SENTENCES | (TO_PROGRAMS if of_api(request) else {}), error.status_code
+    sentence, headers = str(sentences.get(status, error.detail)), dict(error.headers or {})
+    if status == 405:
+        headers["Allow"] = ", ".join(allowed(request))
+    return await run_in_threadpool(shown, request, status, sentence, "", headers)
+
+
+def allowed(request: Request) -> list[str]:
+    """The methods of an address, whichever routes they stand in; the framework names one route's."""
+    return [method for method in METHODS if _reached(request, method)]
+
+
+def _reached(request: Request, method: str) -> bool:
+    asked = {**request.scope, "method": method}
+    return any(route.matches(asked)[0] is Match.FULL for route in request.app.routes)
 
 
 async def malformed(request: Request, error: Exception) -> Response:
     """An address or form FastAPI itself could not read: the fields by name, never their values."""
     assert isinstance(error, RequestValidationError)
+    if of_api(request):
+        return await told(request, unread(error))
     names = _("、").join(str(e["loc"][-1]) for e in error.errors())
     return await run_in_threadpool(shown, request, 422, str(Say("看不懂：{names}", names=names)))
+
+
+def unread(error: RequestValidationError) -> Problem:
+    """What of a call could not be taken: where, and why by pydantic's own word for it."""
+    found = [
+        {"where": "/".join(map(str, each["loc"])), "why": each["type"]} for each in error.errors()
+    ]
+    if any(each["where"].lower() == "header/idempotency-key" for each in found):
+        return Problem(400, "no-key", "缺少 Idempotency-Key，或它不是 1 至 200 个 ASCII 字符")
+    names = _("、").join(each["where"] for each in found)
+    return Problem(422, "invalid", "看不懂：{names}", names=names, more={"errors": found})
 
 
 def fault(request: Request, status: int, reference: str) -> Response:
@@ -113,6 +177,10 @@ def shown(
 ) -> Response:
     """The page of an error, or its JSON for a program."""
     title = str(TITLES.get(status, TITLES[400]))
+    if of_api(request):
+        return problems.answer(
+            f"api:{KINDS.get(status, 'fault')}", status, title, sentence, headers
+        )
     if wants_json(request):
         body = {"error": {"status": status, "title": title, "message": sentence}}
         return JSONResponse(body, status, headers=headers)
@@ -122,7 +190,11 @@ def shown(
     return answer
 
 
+def of_api(request: Request) -> bool:
+    return request.url.path.startswith("/api/")
+
+
 def wants_json(request: Request) -> bool:
-    if request.url.path.startswith(("/api/", "/health/")):
+    if request.url.path.startswith("/health/"):
         return True
     return request.headers.get("accept", "").startswith("application/json")

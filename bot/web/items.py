@@ -25,7 +25,7 @@ def data_for_items(office: Office, actor: Actor, params: Mapping[str, str]) -> d
     """Items of the reader's units, newest first; filters: state, source, q, page."""
     with office.db.read() as conn:
         scope = people.unit_ids(conn, actor)
-        filters = {
+        filters: dict[str, Any] = {
             "state": params.get("state", "") if params.get("state") in FILTERS else "",
             "source": params.get("source", ""),
             "words": params.get("q", "").strip(),

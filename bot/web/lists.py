@@ -102,4 +102,6 @@ def instant(value: str, zone: ZoneInfo) -> datetime | None:
         at = datetime.fromisoformat(value.strip())
     except ValueError:
         raise Invalid("看不懂时间“{value}”，例：2026-09-22T15:00", value=value[:30]) from None
+    if not 2000 <= at.year <= 2200:  # beyond, no calendar can be asked
+        raise Invalid("时间须在 2000 年到 2200 年之间，不是“{value}”", value=value[:30])
     return at if at.tzinfo else at.replace(tzinfo=zone)

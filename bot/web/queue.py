@@ -106,10 +106,16 @@ def _clause(conn: Connection, state: str) -> ColumnElement[bool]:
 def data_for_delivery(office: Office, actor: Actor, delivery_id: int) -> dict[str, Any]:
     """One delivery, opened. Raises NotFound, also for one of another's unit."""
     with office.db.read() as conn:
-        row = queue.one(conn, delivery_id)
-        if row["post_unit_id"] not in people.unit_ids(conn, actor):
-            raise NotFound("没有编号 {id} 的投递", id=delivery_id)
+        row = delivery_for(conn, actor, delivery_id)
         return {"row": View(office, conn, office.db.now(conn), actor).row(row, True)}
+
+
+def delivery_for(conn: Connection, actor: Actor, delivery_id: int) -> RowMapping:
+    """A delivery of the reader's units. Raises NotFound."""
+    row = queue.one(conn, delivery_id)
+    if row["post_unit_id"] not in people.unit_ids(conn, actor):
+        raise NotFound("没有编号 {id} 的投递", id=delivery_id)
+    return row
 
 
 class View:

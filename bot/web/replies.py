@@ -160,10 +160,10 @@ def export_file(visit: Signed, kind: str) -> Response:
     out = exporting.taken_out(office, visit.actor, kind, scope, **asked)
     name = f"replies-{office.db.now().astimezone(office.config.tz):%Y%m%d-%H%M}.{kind}"
     headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(_chunks(out), media_type=KINDS[kind], headers=headers)
+    return StreamingResponse(chunks(out), media_type=KINDS[kind], headers=headers)
 
 
-def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+def chunks(file: IO[bytes]) -> Iterator[bytes]:
     with file:
         while chunk := file.read(64 * 1024):
             yield chunk

@@ -28,7 +28,7 @@ DONE = {"entered": Say("已登记，和采到的评论列在一起")}
 def data_for_reply(office: Office, actor: Actor, reply_id: int) -> dict[str, Any]:
     """A reply with what it answers and what answers it. Raises NotFound, for another unit's too."""
     with office.db.read() as conn:
-        row, shown = _readable(conn, actor, reply_id), squares(conn)
+        row, shown = readable(conn, actor, reply_id), squares(conn)
         thread = [*spoken.above(conn, row), row, *spoken.below(conn, row)]
         lines = spoken.lines(conn, shown, thread)
         at = next(n for n, line in enumerate(lines) if line["id"] == reply_id)
@@ -55,7 +55,7 @@ def _wordings(conn: Connection, reply_id: int) -> list[dict[str, Any]]:
     return marked[::-1]
 
 
-def _readable(conn: Connection, actor: Actor, reply_id: int) -> RowMapping:
+def readable(conn: Connection, actor: Actor, reply_id: int) -> RowMapping:
     """Raises NotFound for a reply to another unit."""
     row = log.one(conn, reply_id)
     if row["unit_id"] not in people.unit_ids(conn, actor):
@@ -80,7 +80,7 @@ def answer(visit: Signed, reply_id: Id) -> Response:
     words = visit.field("text", need=str(Say("答复")))
     office = visit.office
     with office.db.write() as conn:
-        _readable(conn, visit.actor, reply_id)
+        readable(conn, visit.actor, reply_id)
         now = office.db.now(conn)
         post = compose.answer(office, conn, now, visit.actor, reply_id, words)
     return go(f"/posts/{post}/edit?done=saved")
@@ -92,7 +92,7 @@ def erase(visit: Signed, reply_id: Id) -> Response:
     office, reason = visit.office, visit.field("reason")
     try:
         with office.db.write() as conn:
-            _readable(conn, visit.actor, reply_id)
+            readable(conn, visit.actor, reply_id)
             now = office.db.now(conn)
             stands = collect.erase(office, conn, now, visit.actor, reply_id, reason)
     except Invalid as error:

@@ -113,12 +113,12 @@ def waiting(conn: Connection, now: datetime, login: str, origin: str, but: int =
     good = select(func.max(logins.c.id)).where(logins.c.login == login[:100], logins.c.ok)
     since = conn.execute(good).scalar() or 0
     return max(
-        _wait(conn, now, 5, recent, logins.c.login == login[:100], logins.c.id > since),
-        _wait(conn, now, 20, recent, logins.c.origin == origin),
+        wait_after(conn, now, 5, recent, logins.c.login == login[:100], logins.c.id > since),
+        wait_after(conn, now, 20, recent, logins.c.origin == origin),
     )
 
 
-def _wait(conn: Connection, now: datetime, free: int, *where: ColumnElement[bool]) -> int:
+def wait_after(conn: Connection, now: datetime, free: int, *where: ColumnElement[bool]) -> int:
     """Seconds to wait since the last failure: none for the first `free`, then doubling from 5."""
     failed = select(func.count(), func.max(logins.c.at)).where(logins.c.ok.is_(False), *where)
     count, last = conn.execute(failed).one()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, select
 from starlette.responses import Response
 
 from bot import audit, people
@@ -23,22 +23,41 @@ router = APIRouter()
 def data_for_trail(office: Office, actor: Actor, params: Mapping[str, str]) -> dict[str, Any]:
     """Entries, the newest first; filters: subject ("post:12"), verb, who, page."""
     with office.db.read() as conn:
-        _require_reader(conn, actor)
+        require_reader(conn, actor)
         filters = {name: params.get(name, "").strip() for name in ("subject", "verb", "who")}
-        where = [
-            audits.c.subject == filters["subject"] if filters["subject"] else None,
-            audits.c.verb.startswith(filters["verb"], autoescape=True) if filters["verb"] else None,
-            audits.c.actor == filters["who"] if filters["who"] else None,
-        ]
-        chosen = [clause for clause in where if clause is not None]
+        chosen = _chosen(filters)
         total = conn.execute(select(func.count()).select_from(audits).where(*chosen)).scalar_one()
         page = page_of(params, total)
-        query = select(audits).where(*chosen).order_by(audits.c.id.desc())
-        rows = conn.execute(query.limit(SIZE).offset(page.offset)).mappings().all()
-        return {"entries": list(rows), "filters": filters, "page": page}
+        rows = entries(conn, filters, SIZE, offset=page.offset)
+        return {"entries": rows, "filters": filters, "page": page}
 
 
-def _require_reader(conn: Connection, actor: Actor) -> None:
+def _chosen(filters: Mapping[str, str]) -> list[ColumnElement[bool]]:
+    where = [
+        audits.c.subject == filters["subject"] if filters["subject"] else None,
+        audits.c.verb.startswith(filters["verb"], autoescape=True) if filters["verb"] else None,
+        audits.c.actor == filters["who"] if filters["who"] else None,
+    ]
+    return [clause for clause in where if clause is not None]
+
+
+def entries(
+    conn: Connection,
+    filters: Mapping[str, str],
+    limit: int,
+    *,
+    offset: int = 0,
+    before: int | None = None,
+) -> list[RowMapping]:
+    """Entries, the newest first; `before`: from below this id on."""
+    query = select(audits).where(*_chosen(filters))
+    if before is not None:
+        query = query.where(audits.c.id < before)
+    found = query.order_by(audits.c.id.desc()).limit(limit).offset(offset)
+    return list(conn.execute(found).mappings())
+
+
+def require_reader(conn: Connection, actor: Actor) -> None:
     """The trail names people of every unit: for those who answer for an office, not for each reader."""
     readers = (Role.SUPERVISOR, Role.ADMINISTRATOR, Role.SIGNER)
     for right in (Right.ADMIN, Right.SIGN):

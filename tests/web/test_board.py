@@ -28,7 +28,7 @@ from bot.office import Office
 from bot.web import board
 from bot.web.board import store, views
 from bot.web.board.content import Content
-from bot.web.board.problems import Problem
+from bot.web.problems import Problem
 from bot.workdays import FixedClock
 from tests import needs, postgres
 from tests.web.serving import Stage, make_app, make_office, make_token, staging

@@ -185,6 +185,20 @@ def upgrade() -> None:
         postgresql_where=sa.text("leased_until is not null"),
     )
     op.create_table(
+        "api_writes",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("person_id", ID, nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("digest", sa.Text(), server_default="", nullable=False),
+        sa.Column("status", sa.Integer(), nullable=True),
+        sa.Column("answer", JSON, nullable=True),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_api_writes_person_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_api_writes")),
+        sa.UniqueConstraint("person_id", "key", name=op.f("uq_api_writes_person_id_key")),
+    )
+    op.create_index(op.f("ix_api_writes_at"), "api_writes", ["at"], unique=False)
+    op.create_table(
         "board_replies",
         sa.Column("id", ID, nullable=False),
         sa.Column("public_id", sa.Text(), nullable=False),
@@ -343,6 +357,22 @@ def upgrade() -> None:
         sqlite_where=sa.text("leased_until is not null"),
         postgresql_where=sa.text("leased_until is not null"),
     )
+    op.create_table(
+        "tokens",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("person_id", ID, nullable=False),
+        sa.Column("name", sa.Text(), server_default="", nullable=False),
+        sa.Column("scopes", JSON, nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("ends_at", sa.BigInteger(), nullable=False),
+        sa.Column("used_at", sa.BigInteger(), nullable=True),
+        sa.Column("revoked_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_tokens_person_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tokens")),
+        sa.UniqueConstraint("digest", name=op.f("uq_tokens_digest")),
+    )
+    op.create_index("ix_tokens_person_id", "tokens", ["person_id"], unique=False)
     op.create_table(
         "posts",
         sa.Column("id", ID, nullable=False),

@@ -48,7 +48,8 @@ from bot.media import KINDS, MAX_BYTES, MAX_PIXELS
 from bot.office import Office
 from bot.web.board import store, views
 from bot.web.board.content import ALT, PICTURES, TEXT, TITLE, Content
-from bot.web.board.problems import Problem, body_up_to, described, guarded
+from bot.web.board.problems import described, guarded
+from bot.web.problems import Problem, body_up_to
 
 MOST = 200  # rows of a page
 

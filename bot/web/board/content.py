@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from bot.language import Say
 from bot.model import digest_of
-from bot.web.board.problems import Problem
+from bot.web.problems import Problem
 
 TEXT, TITLE, ALT, PICTURES = 5000, 200, 1500, 9  # characters, characters, characters, count
 REPLY, NAME = 2000, 30  # characters of a visitor's text and name

@@ -25,8 +25,9 @@ from bot.office import Office
 from bot.web import render
 from bot.web.board import feeds, store, views, words
 from bot.web.board.content import NAME, REPLY, visitor, visitor_name
-from bot.web.board.problems import Problem, body_up_to, gone, guarded
+from bot.web.board.problems import gone, guarded
 from bot.web.marks import hits
+from bot.web.problems import Problem, body_up_to
 
 IN_FEED = 50
 QUERY = 60  # characters of a search
@@ -161,7 +162,8 @@ class Pages:
         long = min(room, len(shown.post["text"])) if shown.post else 0
         seconds = min(SLOWEST, QUICKEST + long // READ)
         query = {"n": shown.number, "stay": stay[:1]}
-        values = {"shown": shown, "seconds": seconds, "stay": bool(stay), "clip": room}
+        values: dict[str, Any] = {"shown": shown, "seconds": seconds}
+        values |= {"stay": bool(stay), "clip": room}
         return self._html(request, "screen", "/board/screen", query, **values)
 
     def media(self, request: Request, public_id: str, sha256: str) -> Response:

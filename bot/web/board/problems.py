@@ -1,16 +1,16 @@
-"""What the board will not do, and how it says so: RFC 9457 to machines, a page to people."""
+"""How the board guards its answers, and how it says what it will not do."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
 
 from fastapi import Request, Response
-from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
-from bot.errors import GongkaiError, NotFound
+from bot.errors import NotFound
 from bot.language import Say
+from bot.web import problems
+from bot.web.problems import Problem
 
 SAFE = {
     "content-security-policy": "; ".join(
@@ -30,38 +30,13 @@ SAFE = {
 }
 
 
-class Problem(GongkaiError):
-    """A refusal. `kind` ends its type's URN, `after` is how many seconds to wait, if that helps."""
-
-    def __init__(
-        self, status: int, kind: str, text: str | Say, /, *, after: int | None = None, **values: Any
-    ) -> None:
-        super().__init__(text, **values)
-        self.status = status
-        self.kind = kind
-        self.after = after
-
-    @property
-    def headers(self) -> dict[str, str]:
-        made = {"retry-after": str(self.after)} if self.after is not None else {}
-        return {**made, "www-authenticate": "Bearer"} if self.status == 401 else made
-
-
 def gone(what: str | Say) -> Problem:
     return Problem(404, "not-found", what)
 
 
 def described(problem: Problem) -> Response:
     """The problem as application/problem+json."""
-    body = {
-        "type": f"urn:gongkai:board:{problem.kind}",
-        "title": str(problem),
-        "status": problem.status,
-        "detail": str(problem),
-    }
-    return JSONResponse(
-        body, problem.status, problem.headers, media_type="application/problem+json"
-    )
+    return problems.described(problem, "board")
 
 
 def guarded(answer: Callable[[Request, Problem], Response]) -> type[APIRoute]:
@@ -89,17 +64,3 @@ def guarded(answer: Callable[[Request, Problem], Response]) -> type[APIRoute]:
 def _complete(made: Response, headers: Mapping[str, str]) -> None:
     for name, value in headers.items():
         made.headers.setdefault(name, value)
-
-
-def body_up_to(limit: int) -> Callable[[Request], Awaitable[bytes]]:
-    """A dependency: the request's body, read no further than `limit` bytes."""
-
-    async def body(request: Request) -> bytes:
-        read = bytearray()
-        async for chunk in request.stream():
-            read += chunk
-            if len(read) > limit:
-                raise Problem(413, "too-large", "请求超过 {n} KB", n=limit >> 10)
-        return bytes(read)
-
-    return body

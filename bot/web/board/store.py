@@ -37,7 +37,8 @@ from bot.erasures import blank, note_of_board, set_board_reply
 from bot.errors import Conflict, NotFound
 from bot.media import KINDS
 from bot.web.board.content import Content
-from bot.web.board.problems import Problem, gone
+from bot.web.board.problems import gone
+from bot.web.problems import Problem
 
 WAITING = "waiting"
 SHOWN, HIDDEN, DELETED = away.SHOWN, away.HIDDEN, away.DELETED

@@ -1,0 +1,83 @@
+"""token: what programs show at the office's API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from bot.cli.base import acting, as_json, instant, say, show, writing
+
+if TYPE_CHECKING:
+    from bot.model import Actor
+    from bot.office import Office
+
+
+@click.group()
+def token() -> None:
+    """令牌：程序经接口代本人办事 tokens for the API (docs/api.md)."""
+
+
+@token.command("create")
+@click.option("--name", required=True, help="用途 what it is for")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    required=True,
+    type=click.Choice(["read", "write", "sign", "hold"]),
+    help="范围，可多次",
+)
+@click.option("--days", type=click.IntRange(1, 366), default=90, show_default=True)
+@click.option("--until", default="", help="截止 2027-03-31 18:00（代替 --days）")
+@as_json
+@acting
+def token_create(
+    office: Office,
+    actor: Actor,
+    name: str,
+    scopes: tuple[str, ...],
+    days: int,
+    until: str,
+    json_: bool,
+) -> None:
+    """建立本人的令牌，只显示这一次 (--as) a token of one's own, shown once."""
+    from datetime import timedelta
+
+    from bot import tokens
+    from bot.model import Scope
+
+    with writing(office) as (conn, now):
+        ends = instant(office, until) or now + timedelta(days=days)
+        made, shown = tokens.create(conn, now, actor, name, [Scope(one) for one in scopes], ends)
+    say({"id": made, "token": shown, "ends_at": ends.isoformat()}, json_, shown)
+
+
+@token.command("list")
+@as_json
+@acting
+def token_list(office: Office, actor: Actor, json_: bool) -> None:
+    """本人的令牌；在本机不加 --as 则列出全部 one's own; all of them to the machine's shell."""
+    from bot import tokens
+
+    with office.db.read() as conn:
+        now = office.db.now(conn)
+        found = tokens.listing(conn, actor)
+    rows = [{**row, "stands": tokens.stands(row, now)} for row in found]
+    columns = {"id": "编号", "login": "登录名", "name": "用途", "scopes": "范围"}
+    times = {"ends_at": "截止", "used_at": "最近使用", "revoked_at": "撤销", "stands": "有效"}
+    show(rows, json_, columns | times)
+
+
+@token.command("revoke")
+@click.argument("token_id", type=int)
+@acting
+def token_revoke(office: Office, actor: Actor, token_id: int) -> None:
+    """撤销令牌，立即生效 end a token, at once."""
+    from bot import tokens
+
+    with writing(office) as (conn, now):
+        tokens.revoke(conn, now, actor, token_id)
+
+
+COMMANDS = [token]

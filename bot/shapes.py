@@ -1,0 +1,85 @@
+"""What the command line (--json) and the API show of a row: one JSON for both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, RowMapping
+
+    from bot.language import Say
+    from bot.office import Office
+
+OWN = ("lease", "leased_until", "tries")  # the machine's own
+DELIVERY = "id post_id title act part state go_at due_at latest_at sent_at remote_id url visible"
+OF_POST = "id account_key act part state go_at latest_at sent_at remote_id url visible"
+ACCOUNT = (
+    "id key unit_id adapter name state broken identity identity_name identity_url capabilities "
+    "token_ends checked_at"
+)
+SOURCE = "id key unit_id kind url state baseline_at polled_at ok_at failures error problems due_at"
+
+
+def plain(value: Any) -> Any:
+    """What JSON has no word for."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, frozenset | set | tuple):
+        return sorted(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    return str(value)
+
+
+def row(of: Mapping[Any, Any]) -> dict[str, Any]:
+    """A row as it stands, without what only the machine needs."""
+    return {name: value for name, value in of.items() if name not in OWN}
+
+
+def picked(of: Mapping[Any, Any], names: str) -> dict[str, Any]:
+    return {name: of[name] for name in names.split()}
+
+
+def delivery(of: RowMapping, why: Say | None) -> dict[str, Any]:
+    """A delivery in a list, with why it has not gone yet."""
+    account = {"account": of["account_key"], "why": str(why) if why else ""}
+    return picked(of, DELIVERY) | account
+
+
+def post(office: Office, conn: Connection, post_id: int) -> dict[str, Any]:
+    """A post whole: what would be sent, its findings, sign-offs and deliveries. Raises NotFound."""
+    from bot import compose, review
+    from bot.deliver import queue
+
+    found = compose.one(conn, post_id)
+    revision = compose.current(conn, found)
+    names = dict(zip(sorted(found["accounts"]), compose.account_keys(conn, found), strict=False))
+    parts = [dict(r) | {"account": names.get(r["account_id"])} for r in review.shown(conn, found)]
+    now = office.db.now(conn)
+    deliveries = queue.listing(conn, {found["unit_id"]}, post=post_id, limit=500)
+    return {
+        **row(found),
+        "why": "" if deliveries else str(review.why(office, conn, found) or ""),
+        "digest": revision["digest"],
+        "number": revision["number"],
+        "body": revision["body"],
+        "findings": revision["findings"],
+        "renditions": parts,
+        "signoffs": [dict(r) for r in review.trail(conn, post_id)],
+        "deliveries": [_of_post(r, queue.why(conn, now, r)) for r in deliveries],
+    }
+
+
+def _of_post(of: RowMapping, why: Say | None) -> dict[str, Any]:
+    return picked(of, OF_POST) | {"why": str(why or "")}
+
+
+def notice(of: RowMapping) -> dict[str, Any]:
+    """An incident that people were told of."""
+    from bot.language import Say
+    from bot.notices import kind_of
+
+    kept = picked(of, "id key opened_at closed_at told link")
+    return {**kept, "kind": kind_of(of["key"]), "say": str(Say.of(of["say"]))}

@@ -1,0 +1,33 @@
+"""The office's API, /api/v1: what the console and the command line do, for programs.
+
+A door like the other two: it calls the stages' functions, where permission is checked, and answers
+in the JSON of `gongkai … --json` (bot.shapes). docs/api.md tells how it is used.
+
+door      whose token it is, what it is for, how often a wrong one may be tried
+once      a write and its Idempotency-Key: done once, the same answer again
+paging    lists by cursor
+bodies    what is sent in, with examples
+reading   what can be read
+content   entries and posts
+deciding  review, the queue, the stop switch, taking replies out
+opening   the description (OpenAPI)
+"""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from bot.web.api import content, deciding, opening, reading
+from bot.web.api.door import BEARER, Route
+
+
+def router() -> APIRouter:
+    """Everything under /api/v1, behind tokens."""
+    behind = APIRouter(prefix="/api/v1", dependencies=[BEARER])
+    for part in (reading.router, content.router, content.uploads, deciding.router):
+        assert issubclass(part.route_class, Route)  # what stands behind no token stands nowhere
+        behind.include_router(part)
+    made = APIRouter()
+    made.include_router(behind)
+    made.include_router(opening.router(behind), prefix="/api/v1")
+    return made

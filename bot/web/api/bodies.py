@@ -1,0 +1,214 @@
+"""What is sent in. Fields that are not known are refused: a slip of the pen is not left unheard."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from bot.model import HoldScope, OverLimit, Verdict
+from bot.web.api.paging import Words
+
+NO_NUL = r"^[^\x00]*$"  # what no database keeps
+Text = Annotated[str, StringConstraints(max_length=20_000, pattern=NO_NUL)]
+Line = Annotated[str, StringConstraints(max_length=2_000, pattern=NO_NUL)]
+Said = Annotated[str, StringConstraints(min_length=1, max_length=2_000, pattern=NO_NUL)]
+Key = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=NO_NUL)]
+Keys = Annotated[list[Key], Field(max_length=100)]
+Instant = Annotated[
+    str,
+    StringConstraints(max_length=40, pattern=NO_NUL),
+    Field(description="ISO 8601; without a zone it is the office's: 2026-11-25T09:30"),
+]
+
+
+def _whole(value: Any) -> Any:
+    """JSON has one kind of number: 1.0 is 1."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Number = Annotated[int, Field(ge=0, le=10**15), BeforeValidator(_whole)]
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, use_enum_values=True)
+
+
+def example(**values: Any) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"examples": [values]})
+
+
+# ---------------------------------------------------------------- entries
+
+
+class Entry(Body):
+    """An entry of a catalogue, its dates as people write them."""
+
+    model_config = example(
+        title="关于做好今冬供暖工作的通知",
+        document_number="云政办发〔2026〕18号",
+        formed="2026-11-20",
+    )
+
+    title: Said
+    index_number: Line = ""
+    document_number: Line = ""
+    publisher: Line = ""
+    formed: Line = ""
+    published: Line = ""
+    column: Line = ""
+    topic: Line = ""
+    summary: Text = ""
+    body: Text = ""
+    link: Line = ""
+
+
+Entries = Annotated[list[Entry], Field(min_length=1, max_length=100)]
+
+
+class Typed(Body):
+    """Entries typed into a unit's own catalogue; with `to`, handed in to another unit's."""
+
+    model_config = example(
+        unit="county", entries=[{"title": "关于做好今冬供暖工作的通知", "formed": "2026-11-20"}]
+    )
+
+    unit: Key
+    to: Key | None = None
+    entries: Entries
+
+
+class Composed(Body):
+    """A draft of an entry; template and accounts are its source's where none are named."""
+
+    model_config = example(template="notice", accounts=["board"])
+
+    template: Line = ""
+    accounts: Keys = []
+    fields: dict[Key, Text] = {}
+    assisted: bool = False
+
+
+# ---------------------------------------------------------------- posts
+
+
+class Picture(Body):
+    """One that was sent in before (POST media)."""
+
+    sha256: Digest
+    alt: Line = ""
+
+
+class Written(Body):
+    """What an author writes; an account in `variants` has its own text."""
+
+    title: Line = ""
+    link: Line = ""
+    media: Annotated[list[Picture], Field(max_length=30)] = []
+    language: Annotated[str, StringConstraints(max_length=35, pattern=r"^[A-Za-z-]*$")] = "zh"
+    visibility: Literal["public", "unlisted", "private"] = "public"
+    warning: Line = ""
+    over_limit: Annotated[OverLimit, Field(strict=False)] | None = None
+    variants: dict[Key, Text] = {}
+    assisted: Annotated[bool, Field(description="a model helped to draft it")] = False
+    go_at: Instant | None = None
+    latest_at: Instant | None = None
+
+
+class NewPost(Written):
+    model_config = example(
+        unit="county", accounts=["board"], title="停水通知", text="望江路明日 9 时至 12 时停水。"
+    )
+
+    unit: Key
+    accounts: Keys
+    text: Text
+    emergency: bool = False
+
+
+class Revised(Written):
+    """The post as it is to stand: what is left out is empty, as in a new one.
+
+    `version` is the one its author had in front of him.
+    """
+
+    model_config = example(
+        version=1, accounts=["board"], title="停水通知", text="望江路明日 9 时至 15 时停水。"
+    )
+
+    version: Number
+    accounts: Keys
+    text: Text
+    emergency: bool | None = None
+
+
+class Reason(Body):
+    model_config = example(reason="日期有误")
+
+    reason: Said
+
+
+class Answer(Body):
+    model_config = example(text="您好，供水将于今日 15 时恢复。")
+
+    text: Annotated[Text, Field(min_length=1)]
+    assisted: bool = False
+
+
+# ---------------------------------------------------------------- review and holds
+
+
+class Decided(Body):
+    """One step's word. `digest` is of the revision that was read (GET posts/{id}): no other is signed."""
+
+    model_config = example(verdict="pass", digest="0" * 64, note="同意")
+
+    verdict: Annotated[Verdict, Field(strict=False)]
+    digest: Digest
+    note: Line = ""
+    begins: Instant | None = None
+    ends: Instant | None = None
+
+
+class At(Body):
+    """When it is to go; at once where no time is given."""
+
+    model_config = example(at="2026-11-25T09:30")
+
+    at: Instant | None = None
+
+
+class Resolved(Body):
+    """A person's word on a delivery whose outcome is not known, or that he did by hand.
+
+    `sent` with the `link` where it stands; `absent`: it never arrived and goes again (`at`); `drop`.
+    """
+
+    model_config = example(word="sent", link="https://weibo.example/1/AbC")
+
+    word: Literal["sent", "absent", "drop"]
+    link: Line = ""
+    at: Instant | None = None
+
+
+class Held(Body):
+    """`target`: a unit's, account's or source's key, an entry's or post's number; none for all."""
+
+    model_config = example(scope="account", target="board", reason="内容待核实")
+
+    scope: Annotated[HoldScope, Field(strict=False)]
+    target: Line = ""
+    reason: Said
+    passes: Annotated[list[Number], Field(max_length=100)] = []
+    until: Instant | None = None
+
+
+class Exported(Body):
+    model_config = example(kind="csv", post=1)
+
+    kind: Literal["csv", "xlsx", "jsonl"]
+    post: Number | None = None
+    account: Number | None = None
+    state: Literal["", "visible", "edited", "removed"] = ""
+    q: Words = ""

@@ -1,0 +1,287 @@
+"""Entries and posts: typed in, handed in, drafted, changed, handed to review."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from sqlalchemy import Connection, RowMapping, select
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from bot import catalog, compose, media, people, review
+from bot.db import media as pictures
+from bot.errors import NotFound
+from bot.media import MAX_BYTES
+from bot.model import Media, OverLimit, Scope
+from bot.web.api import bodies
+from bot.web.api.door import Call, Route, asking, doing
+from bot.web.api.once import Json, once
+from bot.web.api.paging import Words
+from bot.web.api.reading import item_for
+from bot.web.lists import instant
+from bot.web.reply import readable
+from bot.web.review import post_for
+from bot.web.visit import Id
+
+router = APIRouter(route_class=Route, default_response_class=Json)
+Writes = Annotated[Call, Depends(doing(Scope.WRITE))]
+Sends = Annotated[Call, Depends(asking(Scope.WRITE))]
+Done = Mapping[str, Any]
+
+
+# ---------------------------------------------------------------- entries
+
+
+@router.post("/items", status_code=201)
+def add(call: Writes, said: bodies.Typed) -> Response:
+    """Type entries in, or hand them in to another unit (`to`). All or none."""
+    entries = catalog.entries_of(call.office, [one.model_dump() for one in said.entries])
+
+    def act(conn: Connection, now: datetime) -> Done:
+        if said.to is None:
+            return {"items": catalog.add(conn, now, call.actor, said.unit, entries)}
+        return {"items": catalog.submit(conn, now, call.actor, said.unit, said.to, entries)}
+
+    return once(call, act, 201)
+
+
+@router.put("/items/{item_id:int}")
+def amend(call: Writes, item_id: Id, said: bodies.Entry) -> Response:
+    """Change an entry kept by hand: what is sent is the whole of it."""
+    (entry,) = catalog.entries_of(call.office, [said.model_dump()])
+
+    def act(conn: Connection, now: datetime) -> Done:
+        item_for(conn, call.actor, item_id)
+        catalog.amend(conn, now, call.actor, item_id, entry)
+        return {"item": item_id}
+
+    return once(call, act)
+
+
+@router.post("/items/{item_id:int}/take")
+def take(call: Writes, item_id: Id) -> Response:
+    """Let a waiting entry become a draft."""
+    return _on_item(call, item_id, catalog.take)
+
+
+@router.post("/items/{item_id:int}/skip")
+def skip(call: Writes, item_id: Id) -> Response:
+    """Make nothing of it."""
+    return _on_item(call, item_id, catalog.skip)
+
+
+@router.post("/items/{item_id:int}/call-back")
+def call_back(call: Writes, item_id: Id) -> Response:
+    """Take back what was handed in."""
+    return _on_item(call, item_id, catalog.call_back)
+
+
+@router.post("/items/{item_id:int}/return")
+def give_back(call: Writes, item_id: Id, said: bodies.Reason) -> Response:
+    """Give material back to the unit it came from."""
+    return _on_item(call, item_id, catalog.give_back, said.reason)
+
+
+def _on_item(call: Call, item_id: int, stage: Any, *more: str) -> Response:
+    def act(conn: Connection, now: datetime) -> Done:
+        item_for(conn, call.actor, item_id)
+        stage(conn, now, call.actor, item_id, *more)
+        return {"item": item_id}
+
+    return once(call, act)
+
+
+@router.post("/items/{item_id:int}/post", status_code=201)
+def compose_from(call: Writes, item_id: Id, said: bodies.Composed) -> Response:
+    """A draft of an entry, by a template."""
+
+    def act(conn: Connection, now: datetime) -> Done:
+        item_for(conn, call.actor, item_id)
+        words = said.template, said.accounts, said.fields
+        made = compose.from_item(
+            call.office, conn, now, call.actor, item_id, *words, assisted=said.assisted
+        )
+        return {"post": made}
+
+    return once(call, act, 201)
+
+
+# ---------------------------------------------------------------- posts
+
+
+@router.post("/posts", status_code=201)
+def new(call: Writes, said: bodies.NewPost) -> Response:
+    """A draft."""
+    times = _times(call, said)
+    body = replace(compose.Body(""), **_written(call, said))
+    _fitted(call, body, said.accounts)
+
+    def act(conn: Connection, now: datetime) -> Done:
+        made = compose.create(
+            call.office,
+            conn,
+            now,
+            call.actor,
+            unit_id=people.unit_of(conn, said.unit)["id"],
+            keys=said.accounts,
+            body=body,
+            emergency=said.emergency,
+            **times,
+        )
+        return {"post": made}
+
+    return once(call, act, 201)
+
+
+@router.put("/posts/{post_id:int}")
+def revise(call: Writes, post_id: Id, said: bodies.Revised) -> Response:
+    """A new revision; the sign-off of the one before is void."""
+    times, words = _times(call, said), _written(call, said)
+
+    def act(conn: Connection, now: datetime) -> Done:
+        post = post_for(conn, call.actor, post_id)
+        before = compose.Body.of(compose.current(conn, post)["body"])
+        version = compose.revise(
+            call.office,
+            conn,
+            now,
+            call.actor,
+            post_id,
+            said.version,
+            replace(before, **words),
+            said.accounts,
+            emergency=said.emergency,
+            **times,
+        )
+        return {"post": post_id, "version": version}
+
+    return once(call, act)
+
+
+def _times(call: Call, said: bodies.Written) -> dict[str, Any]:
+    zone = call.office.config.tz
+    return {name: instant(getattr(said, name) or "", zone) for name in ("go_at", "latest_at")}
+
+
+def _written(call: Call, said: bodies.Written) -> dict[str, Any]:
+    """The fields of a compose.Body."""
+    plain = ("title", "link", "language", "visibility", "warning", "variants", "assisted")
+    over = OverLimit(said.over_limit) if said.over_limit else None
+    pictures = _pictures(call, said.media)
+    text = {"text": said.text.strip()}  # type: ignore[attr-defined]
+    return (
+        {name: getattr(said, name) for name in plain}
+        | text
+        | {
+            "over_limit": over,
+            "media": pictures,
+        }
+    )
+
+
+def _pictures(call: Call, said: Sequence[bodies.Picture]) -> tuple[Media, ...]:
+    """Pictures that were sent in before. Raises NotFound."""
+    query = select(pictures).where(
+        pictures.c.sha256.in_([one.sha256 for one in said]), pictures.c.kind.startswith("image/")
+    )
+    with call.office.db.read() as conn:
+        there = {row["sha256"]: row for row in conn.execute(query).mappings()}
+    if missing := [one.sha256 for one in said if one.sha256 not in there]:
+        raise NotFound("没有图片 {sha256}，请先上传", sha256=missing[0])
+    return tuple(_picture(there[one.sha256], one.alt) for one in said)
+
+
+def _picture(row: RowMapping, alt: str) -> Media:
+    return Media(row["sha256"], row["kind"], row["size"], row["width"], row["height"], alt)
+
+
+def _fitted(call: Call, body: compose.Body, keys: Sequence[str]) -> None:
+    """Large pictures are made to fit before others must wait."""
+    if body.media:
+        with call.office.db.read() as conn:
+            compose.preview(call.office, conn, body, keys)
+
+
+@router.post("/posts/{post_id:int}/submit")
+def submit(call: Writes, post_id: Id) -> Response:
+    """Hand a draft in for review."""
+
+    def act(conn: Connection, now: datetime) -> Done:
+        post_for(conn, call.actor, post_id)
+        review.submit(call.office, conn, now, call.actor, post_id)
+        return {"post": post_id, "state": compose.one(conn, post_id)["state"]}
+
+    return once(call, act)
+
+
+@router.post("/posts/{post_id:int}/close")
+def close(call: Writes, post_id: Id) -> Response:
+    """Put a post away."""
+
+    def act(conn: Connection, now: datetime) -> Done:
+        post_for(conn, call.actor, post_id)
+        compose.close(conn, now, call.actor, post_id)
+        return {"post": post_id, "state": compose.one(conn, post_id)["state"]}
+
+    return once(call, act)
+
+
+@router.post("/posts/{post_id:int}/withdraw", status_code=201)
+def withdraw(call: Writes, post_id: Id, said: bodies.Reason) -> Response:
+    """A decision to take a sent post down, itself to be signed; give the post it is."""
+
+    def act(conn: Connection, now: datetime) -> Done:
+        post_for(conn, call.actor, post_id)
+        made = compose.withdrawal(call.office, conn, now, call.actor, post_id, said.reason)
+        return {"post": made}
+
+    return once(call, act, 201)
+
+
+@router.post("/replies/{reply_id:int}/answer", status_code=201)
+def answer(call: Writes, reply_id: Id, said: bodies.Answer) -> Response:
+    """A draft that answers a public reply."""
+
+    def act(conn: Connection, now: datetime) -> Done:
+        readable(conn, call.actor, reply_id)
+        more = {"assisted": said.assisted}
+        made = compose.answer(call.office, conn, now, call.actor, reply_id, said.text, **more)
+        return {"post": made}
+
+    return once(call, act, 201)
+
+
+# ---------------------------------------------------------------- pictures
+
+
+class Large(Route):
+    """Pictures are larger than words."""
+
+    most = MAX_BYTES
+
+
+uploads = APIRouter(route_class=Large, default_response_class=Json)
+
+
+BYTES = {
+    "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+}
+
+
+@uploads.post("/media", status_code=201, openapi_extra={"requestBody": {"required": True, **BYTES}})
+async def picture(request: Request, call: Sends, name: Words = "") -> Response:
+    """A picture's bytes; give what a post names it by. The same again is the same picture."""
+    content = await request.body()
+    return await run_in_threadpool(_taken_in, call, content, name)
+
+
+def _taken_in(call: Call, content: bytes, name: str) -> Response:
+    office = call.office
+    with office.db.write() as conn:
+        made = media.take_picture(office.media, conn, office.db.now(conn), content, name)
+    names = ("sha256", "kind", "size", "width", "height")
+    return Json({name: getattr(made, name) for name in names}, 201)

@@ -1,0 +1,140 @@
+"""Review, the queue, the stop switch, and taking replies out as a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from sqlalchemy import Connection
+from starlette.responses import Response, StreamingResponse
+
+from bot import people, review
+from bot.collect import exporting
+from bot.deliver import holds, queue
+from bot.export import KINDS
+from bot.model import HoldScope, Scope, Verdict, Window
+from bot.web.api import bodies
+from bot.web.api.door import Call, Route, asking, doing
+from bot.web.api.once import Json, once
+from bot.web.lists import instant
+from bot.web.queue import delivery_for
+from bot.web.replies import chunks
+from bot.web.review import post_for
+from bot.web.visit import Id
+
+router = APIRouter(route_class=Route, default_response_class=Json)
+Signs = Annotated[Call, Depends(doing(Scope.SIGN))]
+Writes = Annotated[Call, Depends(doing(Scope.WRITE))]
+Stops = Annotated[Call, Depends(doing(Scope.HOLD))]
+Reads = Annotated[Call, Depends(asking(Scope.READ))]
+Done = Mapping[str, Any]
+
+
+@router.post("/posts/{post_id:int}/sign")
+def decide(call: Signs, post_id: Id, said: bodies.Decided) -> Response:
+    """Pass, return or refer the step that waits."""
+    zone = call.office.config.tz
+    window = Window(instant(said.begins or "", zone), instant(said.ends or "", zone))
+    word = review.Decision(Verdict(said.verdict), said.digest, said.note, window)
+
+    def act(conn: Connection, now: datetime) -> Done:
+        post_for(conn, call.actor, post_id)
+        state = review.decide(call.office, conn, now, call.actor, post_id, word)
+        return {"post": post_id, "state": state}
+
+    return once(call, act)
+
+
+@router.post("/posts/{post_id:int}/revoke")
+def revoke(call: Signs, post_id: Id, said: bodies.Reason) -> Response:
+    """Take a sign-off back; what has not gone does not go."""
+
+    def act(conn: Connection, now: datetime) -> Done:
+        post = post_for(conn, call.actor, post_id)
+        review.revoke(call.office, conn, now, call.actor, post["id"], said.reason)
+        return {"post": post_id, "state": "draft"}
+
+    return once(call, act)
+
+
+@router.post("/queue/{delivery_id:int}/cancel")
+def cancel(call: Writes, delivery_id: Id) -> Response:
+    """Call off what has not gone."""
+    return _on_delivery(call, delivery_id, queue.cancel)
+
+
+@router.post("/queue/{delivery_id:int}/retry")
+def retry(call: Writes, delivery_id: Id, said: bodies.At) -> Response:
+    """Let it go, within the window that was signed."""
+    at = instant(said.at or "", call.office.config.tz)
+    return _on_delivery(call, delivery_id, partial(queue.retry, call.office), at)
+
+
+@router.post("/queue/{delivery_id:int}/look")
+def look(call: Writes, delivery_id: Id) -> Response:
+    """Look an uncertain one up once more."""
+    return _on_delivery(call, delivery_id, queue.look_again)
+
+
+@router.post("/queue/{delivery_id:int}/resolve")
+def resolve(call: Writes, delivery_id: Id, said: bodies.Resolved) -> Response:
+    """A person's word on an uncertain one, or a receipt of what was done by hand."""
+    if said.word == "sent":
+        return _on_delivery(call, delivery_id, queue.confirm_sent, said.link)
+    if said.word == "drop":
+        return _on_delivery(call, delivery_id, queue.drop)
+    at = instant(said.at or "", call.office.config.tz)
+    return _on_delivery(call, delivery_id, partial(queue.confirm_absent, call.office), at)
+
+
+def _on_delivery(call: Call, delivery_id: int, stage: Callable[..., None], *more: Any) -> Response:
+    def act(conn: Connection, now: datetime) -> Done:
+        delivery_for(conn, call.actor, delivery_id)
+        stage(conn, now, call.actor, delivery_id, *more)
+        return {"delivery": delivery_id, "state": queue.one(conn, delivery_id)["state"]}
+
+    return once(call, act)
+
+
+@router.post("/holds", status_code=201)
+def hold(call: Stops, said: bodies.Held) -> Response:
+    """Stop, at once; `in_flight`: how many were begun before and cannot be called back."""
+    scope, until = HoldScope(said.scope), instant(said.until or "", call.office.config.tz)
+
+    def act(conn: Connection, now: datetime) -> Done:
+        target = holds.target_of(conn, scope, said.target)
+        what = (scope, target, said.reason, said.passes, until)
+        made = holds.hold(conn, now, call.actor, *what)
+        return {"hold": made, "in_flight": holds.in_flight(conn)}
+
+    return once(call, act, 201)
+
+
+@router.post("/holds/{hold_id:int}/lift")
+def lift(call: Stops, hold_id: Id) -> Response:
+    """Lift a hold; `waiting`: how many fell due under it and now wait for a person."""
+
+    def act(conn: Connection, now: datetime) -> Done:
+        return {"waiting": holds.resume(conn, now, call.actor, hold_id)}
+
+    return once(call, act)
+
+
+@router.post("/replies/export", response_class=StreamingResponse)
+def export(call: Reads, said: bodies.Exported) -> Response:
+    """What the filters find, all of it, as a file. Each time is on record; nothing is kept, so it
+    takes no Idempotency-Key."""
+    with call.office.db.read() as conn:
+        scope = people.unit_ids(conn, call.actor)
+    asked = {
+        "post": said.post,
+        "account": said.account,
+        "state": said.state,
+        "words": said.q.strip(),
+    }
+    out = exporting.taken_out(call.office, call.actor, said.kind, scope, **asked)
+    headers = {"content-disposition": f'attachment; filename="replies.{said.kind}"'}
+    return StreamingResponse(chunks(out), media_type=KINDS[said.kind], headers=headers)

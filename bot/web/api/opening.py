@@ -1,0 +1,109 @@
+"""The API's own description, OpenAPI 3.1, for holders of a token and for people who are signed in.
+
+The one address here that also takes the console's session: it shows nothing of the office.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.openapi.utils import get_openapi
+from starlette.responses import Response
+
+from bot.web import session
+from bot.web.api.door import admitted
+from bot.web.api.once import Json
+from bot.web.problems import MEDIA_TYPE, Problem
+
+WROTE: dict[str, dict[str, Any]] = {
+    "/items": {"items": [12]},
+    "/items/{item_id}": {"item": 12},
+    "/items/{item_id}/post": {"post": 7},
+    "/posts": {"post": 7},
+    "/posts/{post_id}": {"post": 7, "version": 2},
+    "/posts/{post_id}/submit": {"post": 7, "state": "in_review"},
+    "/posts/{post_id}/close": {"post": 7, "state": "closed"},
+    "/posts/{post_id}/withdraw": {"post": 8},
+    "/posts/{post_id}/sign": {"post": 7, "state": "approved"},
+    "/posts/{post_id}/revoke": {"post": 7, "state": "draft"},
+    "/replies/{reply_id}/answer": {"post": 9},
+    "/queue/{delivery_id}/cancel": {"delivery": 5, "state": "cancelled"},
+    "/queue/{delivery_id}/retry": {"delivery": 5, "state": "ready"},
+    "/queue/{delivery_id}/look": {"delivery": 5, "state": "uncertain"},
+    "/queue/{delivery_id}/resolve": {"delivery": 5, "state": "sent"},
+    "/holds": {"hold": 3, "in_flight": 0},
+    "/holds/{hold_id}/lift": {"waiting": 2},
+}
+PROBLEM = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string", "examples": ["urn:gongkai:api:conflict"]},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "for people: what happened, what to do"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"where": {"type": "string"}, "why": {"type": "string"}},
+            },
+        },
+    },
+}
+
+
+def router(of: APIRouter) -> APIRouter:
+    """The route that gives the description of another router."""
+    made = APIRouter()
+
+    @cache
+    def described() -> dict[str, Any]:
+        return description(of)
+
+    @made.get("/openapi.json", include_in_schema=False)
+    def shown(request: Request) -> Response:
+        _let_in(request)
+        return Json(described())
+
+    return made
+
+
+def _let_in(request: Request) -> None:
+    """Raises Problem."""
+    if request.headers.get("authorization"):
+        admitted(request)
+        return
+    office = request.app.state.office
+    cookie = request.cookies.get(session.cookie_name(office.config), "")
+    if not cookie or session.find(office, cookie, by_person=False) is None:
+        raise Problem(401, "no-token", "请登录控制台，或给出令牌")
+
+
+def description(of: APIRouter) -> dict[str, Any]:
+    """OpenAPI of a router: every answer that is no success is a problem."""
+    app = FastAPI(openapi_url=None)
+    app.include_router(of)
+    made = get_openapi(title="公开 Gongkai", version="1", routes=app.routes)
+    made["components"]["schemas"]["Problem"] = PROBLEM
+    schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    for path, operations in made["paths"].items():
+        for operation in operations.values():
+            operation["responses"].pop("422", None)
+            operation["responses"]["default"] = {
+                "description": "Problem (RFC 9457)",
+                "content": {MEDIA_TYPE: schema},
+            }
+        for method in {"post", "put"} & set(operations):
+            _exampled(operations[method], WROTE.get(path.removeprefix("/api/v1")))
+    return made
+
+
+def _exampled(operation: dict[str, Any], example: dict[str, Any] | None) -> None:
+    """What a write answers: an object."""
+    for code, answer in operation["responses"].items():
+        if code.startswith("2") and example:
+            said = {"schema": {"type": "object"}, "example": example}
+            answer["content"]["application/json"] = said

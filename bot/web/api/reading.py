@@ -1,0 +1,287 @@
+"""What can be read: the lists of the console, each in the JSON of the command line's."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import Connection, RowMapping, Table, select
+from starlette.responses import Response
+
+from bot import catalog, collect, compose, notices, people, review, schedule, shapes
+from bot.collect import exporting, log
+from bot.db import accounts, sources, units
+from bot.deliver import holds, queue
+from bot.errors import NotFound
+from bot.model import Actor, DeliveryState, ItemState, PostState, ReplyState, Right, Scope
+from bot.web import shell, trail
+from bot.web.api.door import Call, Route, asking
+from bot.web.api.once import Json
+from bot.web.api.paging import Number, Paged, Words, before, page
+from bot.web.queue import delivery_for
+from bot.web.reply import readable
+from bot.web.review import post_for
+from bot.web.visit import Id
+
+router = APIRouter(route_class=Route, default_response_class=Json)
+Reads = Annotated[Call, Depends(asking(Scope.READ))]
+
+
+class ItemsAsked(Paged):
+    state: Literal["", "waiting"] | ItemState = ""
+    source: Words = ""
+    q: Words = ""
+    handed_in: Annotated[Words, Query(description="by the unit of this key")] = ""
+
+
+class PostsAsked(Paged):
+    state: Literal[""] | PostState = ""
+
+
+class QueueAsked(Paged):
+    state: Literal["", "person", "held"] | DeliveryState = ""
+    post: Number | None = None
+    account: Number | None = None
+
+
+class RepliesAsked(Paged):
+    state: Literal[""] | ReplyState = ""
+    post: Number | None = None
+    account: Number | None = None
+    q: Words = ""
+
+
+class NoticesAsked(Paged):
+    ended: bool = False
+
+
+class QualityAsked(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    source: Words = ""
+    lang: Literal["zh", "en"] | None = None
+
+
+class TrailAsked(Paged):
+    subject: Words = ""
+    verb: Words = ""
+    who: Words = ""
+
+
+# ---------------------------------------------------------------- who, and with what
+
+
+@router.get("/me")
+def me(call: Reads) -> Response:
+    """Whose token this is, what it is for, and what he may do where."""
+    with call.office.db.read() as conn:
+        rows = conn.execute(select(units).order_by(units.c.id)).mappings().all()
+        at = [(row, people.rights(conn, call.actor, row["id"])) for row in rows]
+    mine = [{"key": row["key"], "name": row["name"], "rights": may} for row, may in at if may]
+    token = shapes.picked(call.token, "id name scopes ends_at")
+    return Json(
+        {"login": call.token["login"], "name": call.actor.name, "token": token, "units": mine}
+    )
+
+
+@router.get("/units")
+def units_list(call: Reads) -> Response:
+    return _table(call, units, units.c.id, "id key name parent_id")
+
+
+@router.get("/accounts")
+def accounts_list(call: Reads) -> Response:
+    return _table(call, accounts, accounts.c.unit_id, shapes.ACCOUNT)
+
+
+@router.get("/sources")
+def sources_list(call: Reads) -> Response:
+    return _table(call, sources, sources.c.unit_id, shapes.SOURCE)
+
+
+def _table(call: Call, of: Table, unit: Any, names: str) -> Response:
+    """The rows of the reader's units, all in one page: an office has few."""
+    with call.office.db.read() as conn:
+        mine = select(of).where(unit.in_(people.unit_ids(conn, call.actor)))
+        rows = conn.execute(mine.order_by(of.c.id)).mappings().all()
+    return Json({"rows": [shapes.picked(row, names) for row in rows], "next": None})
+
+
+# ---------------------------------------------------------------- entries and posts
+
+
+@router.get("/items")
+def items_list(call: Reads, asked: Annotated[ItemsAsked, Query()]) -> Response:
+    """Entries of the catalogues; `handed_in`: what a unit handed in to others."""
+    with call.office.db.read() as conn:
+        scope = people.unit_ids(conn, call.actor)
+        if asked.handed_in:
+            scope |= {people.unit_of(conn, asked.handed_in)["id"]} & giving(conn, call.actor)
+        words: dict[str, Any] = {"state": asked.state, "source": asked.source, "words": asked.q}
+        more: dict[str, Any] = {"limit": asked.limit + 1, "before": before("items", asked.cursor)}
+        rows = catalog.listing(conn, scope, handed_in=asked.handed_in, **words, **more)
+    return Json(page("items", [shapes.row(row) for row in rows], asked.limit))
+
+
+def giving(conn: Connection, actor: Actor) -> set[int]:
+    """The units for which this person hands material in."""
+    return people.unit_ids(conn, actor, Right.SUBMIT)
+
+
+def item_for(conn: Connection, actor: Actor, item_id: int) -> RowMapping:
+    """An entry of the reader's units, or one that his handed in. Raises NotFound."""
+    row = compose.item_of(conn, item_id)
+    if row["unit_id"] in people.unit_ids(conn, actor):
+        return row
+    if row["from_unit_id"] is not None and row["from_unit_id"] in giving(conn, actor):
+        return row
+    raise NotFound("没有编号 {id} 的条目", id=item_id)
+
+
+@router.get("/items/{item_id:int}")
+def item(call: Reads, item_id: Id) -> Response:
+    with call.office.db.read() as conn:
+        return Json(shapes.row(item_for(conn, call.actor, item_id)))
+
+
+@router.get("/posts")
+def posts_list(call: Reads, asked: Annotated[PostsAsked, Query()]) -> Response:
+    with call.office.db.read() as conn:
+        scope, below = people.unit_ids(conn, call.actor), before("posts", asked.cursor)
+        more = {"limit": asked.limit + 1, "before": below}
+        rows = compose.listing(conn, scope, state=asked.state, **more)
+    return Json(page("posts", [shapes.row(row) for row in rows], asked.limit))
+
+
+@router.get("/posts/{post_id:int}")
+def post(call: Reads, post_id: Id) -> Response:
+    """One post whole: what would be sent, its digest to be signed, sign-offs, deliveries."""
+    with call.office.db.read() as conn:
+        post_for(conn, call.actor, post_id)
+        return Json(shapes.post(call.office, conn, post_id))
+
+
+@router.get("/posts/{post_id:int}/coverage")
+def coverage(call: Reads, post_id: Id) -> Response:
+    """How much of what the public answered was collected, and why it may differ."""
+    with call.office.db.read() as conn:
+        post_for(conn, call.actor, post_id)
+        found = collect.coverage(conn, post_id)
+    rows = [asdict(each) | {"why": [str(why) for why in each.why]} for each in found]
+    return Json({"rows": rows, "next": None})
+
+
+# ---------------------------------------------------------------- review, queue, holds
+
+
+@router.get("/sign")
+def waiting(call: Reads) -> Response:
+    """The posts that wait for this person's sign-off, those due soonest first."""
+    with call.office.db.read() as conn:
+        rows = review.waiting_for(call.office, conn, call.actor)
+    return Json({"rows": [shapes.row(row) for row in rows], "next": None})
+
+
+@router.get("/queue")
+def queue_list(call: Reads, asked: Annotated[QueueAsked, Query()]) -> Response:
+    """Deliveries, and why each has not gone yet."""
+    with call.office.db.read() as conn:
+        now, scope = call.office.db.now(conn), people.unit_ids(conn, call.actor)
+        what: dict[str, Any] = {"state": asked.state, "post": asked.post, "account": asked.account}
+        more: dict[str, Any] = {"limit": asked.limit + 1, "before": before("queue", asked.cursor)}
+        rows = queue.listing(conn, scope, **what, **more)
+        found = [shapes.delivery(row, queue.why(conn, now, row)) for row in rows]
+    return Json(page("queue", found, asked.limit))
+
+
+@router.get("/queue/{delivery_id:int}")
+def delivery(call: Reads, delivery_id: Id) -> Response:
+    """One delivery with its attempts, the platform's own words, and what to do by hand."""
+    with call.office.db.read() as conn:
+        row = delivery_for(conn, call.actor, delivery_id)
+        found = shapes.delivery(row, queue.why(conn, call.office.db.now(conn), row))
+        tried = [dict(each) for each in queue.attempts_of(conn, delivery_id)]
+        return Json(found | {"attempts": tried, "task": queue.task(conn, delivery_id)})
+
+
+@router.get("/holds")
+def holds_list(call: Reads) -> Response:
+    """The holds that stand and concern the reader's units."""
+    with call.office.db.read() as conn:
+        mine = {row["id"] for row in shell.standing(conn, people.unit_ids(conn, call.actor))}
+        rows = [row for row in holds.listing(conn, call.office.db.now(conn)) if row["id"] in mine]
+    return Json({"rows": rows, "next": None})
+
+
+# ---------------------------------------------------------------- replies, trail
+
+
+@router.get("/replies")
+def replies_list(call: Reads, asked: Annotated[RepliesAsked, Query()]) -> Response:
+    """What the public said, the latest taken in first; `q`: words that all occur."""
+    with call.office.db.read() as conn:
+        scope, below = people.unit_ids(conn, call.actor), before("replies", asked.cursor)
+        what = {"state": asked.state, "post": asked.post, "account": asked.account}
+        found: dict[str, Any] = {
+            "words": asked.q.strip(),
+            "limit": asked.limit + 1,
+            "before": below,
+            **what,
+        }
+        rows = list(exporting.shaped(call.office, conn, log.listing(conn, scope, **found)))
+    return Json(page("replies", rows, asked.limit))
+
+
+@router.get("/replies/{reply_id:int}")
+def reply(call: Reads, reply_id: Id) -> Response:
+    """One reply with every wording it had."""
+    with call.office.db.read() as conn:
+        row = readable(conn, call.actor, reply_id)
+        (shown,) = exporting.shaped(call.office, conn, [row])
+        worded = [asdict(each) for each in log.versions(conn, reply_id)]
+    return Json(shown | {"versions": worded})
+
+
+@router.get("/trail")
+def trail_list(call: Reads, asked: Annotated[TrailAsked, Query()]) -> Response:
+    """Who did what, when, from where: for those who answer for an office."""
+    filters = {"subject": asked.subject, "verb": asked.verb, "who": asked.who}
+    with call.office.db.read() as conn:
+        trail.require_reader(conn, call.actor)
+        below = before("trail", asked.cursor)
+        rows = trail.entries(conn, filters, asked.limit + 1, before=below)
+    return Json(page("trail", [dict(row) for row in rows], asked.limit))
+
+
+# ---------------------------------------------------------------- what needs attention
+
+
+@router.get("/notices")
+def notices_list(call: Reads, asked: Annotated[NoticesAsked, Query()]) -> Response:
+    """Incidents that stand, and how many were told of each."""
+    with call.office.db.read() as conn:
+        scope, below = people.unit_ids(conn, call.actor), before("notices", asked.cursor)
+        more: dict[str, Any] = {"ended": asked.ended, "limit": asked.limit + 1, "before": below}
+        rows = notices.listing(conn, scope, **more) if scope else []
+    return Json(page("notices", [shapes.notice(row) for row in rows], asked.limit))
+
+
+@router.get("/quality")
+def quality(call: Reads, asked: Annotated[QualityAsked, Query()]) -> Response:
+    """What is wanting in the catalogues, with the entries behind each figure."""
+    with call.office.db.read() as conn:
+        scope, now = people.unit_ids(conn, call.actor), call.office.db.now(conn)
+        found = catalog.report(call.office, conn, now, scope, asked.source)
+    return Json(found.json())
+
+
+@router.get("/schedules")
+def schedules(call: Reads) -> Response:
+    """The schedules of the reader's units: next times, last occurrence."""
+    with call.office.db.read() as conn:
+        mine = select(units.c.key).where(units.c.id.in_(people.unit_ids(conn, call.actor)))
+        keys = set(conn.execute(mine).scalars())
+        found = schedule.listing(call.office, conn, call.office.db.now(conn))
+    return Json({"rows": [row for row in found if row.get("unit") in keys], "next": None})
