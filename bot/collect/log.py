@@ -115,11 +115,14 @@ def chosen(
         wanted = wanted.where(replies.c.own.is_(own))
     if unanswered:
         wanted = wanted.where(_unanswered())
+    return wanted.where(*_within(since, until))
+
+
+def _within(since: datetime | None, until: datetime | None) -> Iterator[ColumnElement[bool]]:
     if since is not None:
-        wanted = wanted.where(replies.c.at >= since)
+        yield replies.c.at >= since
     if until is not None:
-        wanted = wanted.where(replies.c.at < until)
-    return wanted
+        yield replies.c.at < until
 
 
 def days(first: date | None, last: date | None, zone: tzinfo) -> dict[str, datetime | None]:

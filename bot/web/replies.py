@@ -46,6 +46,7 @@ def data_for_replies(office: Office, actor: Actor, params: Mapping[str, str]) ->
         rows, more = found[:SIZE], len(found) > SIZE
         shown = squares(conn)
         return {
+            **_beside(conn, actor, scope, filters["post"]),
             "replies": spoken.lines(conn, shown, rows, filters["q"]),
             "thread": _thread(conn, shown, scope, chosen(params, "thread"), filters["q"]),
             "filters": filters,
@@ -55,14 +56,20 @@ def data_for_replies(office: Office, actor: Actor, params: Mapping[str, str]) ->
             "total": None if before else _total(conn, scope, filters, asked) if more else len(rows),
             "cap": CAP,
             "accounts": list(squares(conn, scope).values()),
-            "post": _post(conn, scope, filters["post"]),
-            "coverage": gathered.coverage(conn, scope, filters["post"]),
-            "counted": gathered.counted(conn, scope, filters["post"]),
             "board": counts.waiting_replies(conn),
             "seen": conn.execute(select(func.max(replies.c.id))).scalar() or 0,
-            "may_answer": people.unit_ids(conn, actor, Right.WRITE),
-            "may_enter": bool(importing.by_hand(conn, actor)),
         }
+
+
+def _beside(conn: Connection, actor: Actor, scope: set[int], post: int | None) -> dict[str, Any]:
+    """How whole the log is, over time too, and what the reader may do."""
+    return {
+        "post": _post(conn, scope, post),
+        "coverage": gathered.coverage(conn, scope, post),
+        "counted": gathered.counted(conn, scope, post),
+        "may_answer": people.unit_ids(conn, actor, Right.WRITE),
+        "may_enter": bool(importing.by_hand(conn, actor)),
+    }
 
 
 def filters_of(params: Mapping[str, str]) -> dict[str, Any]:

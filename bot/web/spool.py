@@ -10,6 +10,7 @@ import re
 import secrets
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from starlette.datastructures import UploadFile
@@ -50,8 +51,9 @@ def drop(file: Path) -> None:
 def sweep(office: Office) -> None:
     """Remove what nobody came back for."""
     for folder in _folder(office).glob("*"):
-        if folder.stat().st_mtime < time.time() - KEPT:
-            shutil.rmtree(folder, ignore_errors=True)
+        with suppress(FileNotFoundError):  # somebody else was quicker
+            if folder.stat().st_mtime < time.time() - KEPT:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _folder(office: Office) -> Path:

@@ -25,15 +25,11 @@ from bot.office import Office
 from bot.web import render
 from bot.web.board import feeds, store, views, words
 from bot.web.board.content import NAME, REPLY, visitor, visitor_name
-from bot.web.board.problems import gone, guarded
+from bot.web.board.problems import Problem, body_up_to, gone, guarded
 from bot.web.marks import hits
-from bot.web.problems import Problem, body_up_to
 
 IN_FEED = 50
 QUERY = 60  # characters of a search
-QUICKEST, SLOWEST = 15, 40  # seconds a post stands on a lobby's screen
-READ = 8  # characters read in a second, by those who read slowly
-ON_SCREEN = 240  # characters
 PRIVATE = {"cache-control": "no-store", "x-robots-tag": "noindex"}
 
 Small = Annotated[bytes, Depends(body_up_to(64 * 1024))]
@@ -156,15 +152,8 @@ class Pages:
         number = int(n[:6]) if n.isdecimal() else 1
         with self.office.db.read() as conn:
             shown = views.screen(conn, number)
-        room = ON_SCREEN - (50 if shown.exchange else 0)
-        if shown.post and shown.post["payload"]["media"]:
-            room -= 90
-        long = min(room, len(shown.post["text"])) if shown.post else 0
-        seconds = min(SLOWEST, QUICKEST + long // READ)
         query = {"n": shown.number, "stay": stay[:1]}
-        values: dict[str, Any] = {"shown": shown, "seconds": seconds}
-        values |= {"stay": bool(stay), "clip": room}
-        return self._html(request, "screen", "/board/screen", query, **values)
+        return self._html(request, "screen", "/board/screen", query, shown=shown, stay=bool(stay))
 
     def media(self, request: Request, public_id: str, sha256: str) -> Response:
         """A picture of a post, as long as the post stands with it."""

@@ -77,6 +77,17 @@ class Screen:
     count: int
     exchange: Reply | None
 
+    @property
+    def room(self) -> int:
+        """How many characters of the post there is room for."""
+        picture = self.post is not None and bool(self.post["payload"]["media"])
+        return 240 - (90 if picture else 0) - (50 if self.exchange else 0)
+
+    @property
+    def seconds(self) -> int:
+        """How long it stands, for those who read eight characters a second."""
+        return 15 + (min(self.room, len(self.post["text"])) // 8 if self.post else 0)
+
 
 def front(conn: Connection, before: str) -> Front:
     """The posts older than `before` (empty: the newest). Raises Problem 404."""
