@@ -68,10 +68,10 @@ def upload(visit: Signed) -> Response:
     """Put the file away and look at it; nothing is taken in yet."""
     file, key = visit.file("file"), visit.field("account")
     try:
-        if file is None:
-            raise Invalid("请选择要导入的文件")
         with visit.office.db.read() as conn:
             importing.account_of(conn, visit.actor, key)
+        if file is None:
+            raise Invalid("请选择要导入的文件")
         token = spool.keep(visit.office, visit.session.person, file)
         tables.preview(spool.find(visit.office, visit.session.person, token))
     except Invalid as error:
