@@ -25,8 +25,9 @@ from bot.office import Office
 from bot.web import render
 from bot.web.board import feeds, store, views, words
 from bot.web.board.content import NAME, REPLY, visitor, visitor_name
-from bot.web.board.problems import Problem, body_up_to, gone, guarded
+from bot.web.board.problems import gone, guarded
 from bot.web.marks import hits
+from bot.web.problems import Problem, body_up_to
 
 IN_FEED = 50
 QUERY = 60  # characters of a search
