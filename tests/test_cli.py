@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
-from sqlalchemy import update
+from sqlalchemy import insert, update
 
-from bot import search
+from bot import people, search, second
 from bot.cli import main
 from bot.compose import cards
-from bot.db import deliveries, insert_id, renditions, replies, revisions
+from bot.db import deliveries, insert_id, renditions, replies, revisions, sessions
 from bot.deliver import plan
 from bot.language import use
 from bot.model import DeliveryState
@@ -415,6 +415,53 @@ def test_a_password_is_set_from_a_file(run: Run, tmp_path: Path) -> None:
     words = ("post", "new", "--unit", "county", "--account", "hand", "--text", "x", *AS)
     run(*words, code=2)
     run(*words, "--password-file", file)
+
+
+def test_people_are_looked_after_from_the_shell(desk: Office, run: Run) -> None:
+    made = said(run("user", "reissue", "zhou", "--as", "gu", "--json"))
+    with desk.db.read() as conn:
+        assert people.matches(people.by_login(conn, "zhou"), made["password"])
+    assert "权限" in run("user", "reissue", "gu", "--as", "lin", code=2).stderr
+    assert said(run("user", "sessions", "zhou", "--json")) == []
+    now = datetime.now(UTC)
+    row = {"id": "s", "created_at": now, "seen_at": now, "ends_at": now + timedelta(hours=1)}
+    with desk.db.write() as conn:
+        zhou = people.by_login(conn, "zhou")["id"]
+        conn.execute(insert(sessions).values(person_id=zhou, origin="10.0.0.1", **row))
+    assert [one["origin"] for one in said(run("user", "sessions", "zhou", "--json"))] == [
+        "10.0.0.1"
+    ]
+    assert "结束 1 个" in run("user", "sign-out", "zhou", "--as", "gu").output
+    found = said(run("user", "units", "--json"))
+    assert [(u["key"], u["enough"], u["steps"][0]["able"]) for u in found] == [
+        ("county", True, ["lin"])
+    ]
+    assert "签发 lin" in run("user", "units").output
+
+
+def test_the_shell_is_no_way_round_the_second_factor(
+    desk: Office, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime.now(UTC)
+    with desk.db.write() as conn:
+        gu = builders.actor(conn, "gu")
+        second.begin(conn, desk.secrets, gu)
+        secret = second.waiting(conn, desk.secrets, gu)
+        code = second.code(secret, second.step_of(now))
+        codes = second.confirm(conn, desk.secrets, now, gu, code)
+    grant = ("user", "grant", "zhou", "--unit", "county", "--role", "signer", "--as", "gu")
+    assert "动态口令不对" in run(*grant, given=f"{code}\n", code=2).output
+    monkeypatch.setenv("GONGKAI_CODE", codes[0])
+    run(*grant)
+    assert "已经用过" in run(*grant, code=2).stderr
+    assert "totp" in run("user", "list", "--json").output
+    monkeypatch.setenv("GONGKAI_CODE", codes[1])
+    assert "另一名管理员" in run("user", "totp-reset", "gu", "--as", "gu", code=2).stderr
+    run("user", "totp-reset", "gu")
+    run(*grant)
+    config = desk.config.path
+    config.write_text(config.read_text("utf-8") + '\n[people]\ntotp = "all"\n', "utf-8")
+    assert "先登录控制台登记" in run(*grant, code=2).stderr
 
 
 def test_an_account_is_connected_checked_paused_and_never_tells_its_secret(

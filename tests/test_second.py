@@ -124,7 +124,8 @@ def test_of_two_at_once_with_one_code_only_one_comes_in(office: Office) -> None:
     for said in (holder.code(later), codes[0]):
         with office.db.read() as conn:
             row = people.by_login(conn, "zhou")
-        came, ready = [], threading.Barrier(4)
+        came: list[bool] = []
+        ready = threading.Barrier(4)
 
         def _try(said: str = said, row: Any = row, ready: Any = ready, came: Any = came) -> None:
             ready.wait()

@@ -185,12 +185,13 @@ def end_session(visit: Signed) -> Response:
 def _factor(visit: Visit, status: int = 200, **more: Any) -> Response:
     office = visit.office
     with office.db.read() as conn:
+        secret = second.waiting(conn, office.secrets, visit.actor)
         found = {
             "factor": roster.factor(conn, visit.session.person),
             "demanded": second.wanted(conn, office.config, visit.session.person),
-            "secret": second.waiting(conn, office.secrets, visit.actor),
+            "secret": secret,
+            "uri": second.uri(secret, office.config.board.title, visit.session.login),
         }
-    found["uri"] = second.uri(found["secret"], office.config.board.title, visit.session.login)
     return visit.page("factor.html", status, **found, **{"error": "", "codes": (), **more})
 
 

@@ -86,6 +86,7 @@ PAGES = (
     *("/", "/posts", "/posts/1", "/posts/3/edit", "/items", "/review", "/review/3"),
     *("/replies/1", "/replies/import", "/board", "/board/search?q=停水", "/board/screen"),
     *("/queue?open=1", "/queue/1", "/replies", "/accounts", "/stop", "/me", "/posts/new"),
+    *("/people", "/people/zhou", "/me/code"),
 )
 
 

@@ -21,6 +21,7 @@ from bot.model import Right, Role
 from bot.office import Office
 from bot.web.app import build
 from bot.web.board import store
+from bot.web.board.content import Content
 from bot.web.visit import BY_ITSELF
 from tests import builders
 from tests.offices import url  # noqa: F401
@@ -218,7 +219,7 @@ def _furnished(office: Office, world: World) -> dict[str, Any]:  # noqa: F811
         conn.execute(update(db.items).values(title="望江路条目"))
         scene.account(conn, "board", "board", unit_id=unit)
         store.ensure_board(conn, now)
-        shown, _ = store.publish(conn, now, "key", store.Content(text="停气公告"))
+        shown, _ = store.publish(conn, now, "key", Content(text="停气公告"))
         draft = store.Draft("路人", WORDS, "", "once", "127.0.0.1")
         reply, _ = store.add_reply(conn, now, shown, draft, moderated=True, hourly=10)
         names = {name: getattr(world, name) for name in vars(world)}
