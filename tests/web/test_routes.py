@@ -23,6 +23,7 @@ from bot.web.app import build
 from bot.web.board import store
 from bot.web.board.content import Content
 from bot.web.visit import BY_ITSELF
+from bot.workdays import FixedClock
 from tests import builders
 from tests.offices import url  # noqa: F401
 from tests.test_rights import World, _sheet, world  # noqa: F401
@@ -34,6 +35,17 @@ WORDS = "问望江路"  # of a citizen
 HERE = ("health", "county")  # a role holds below its unit, too
 PUBLIC = ("/board", "/health")  # for everybody, or by a token of their own: tests/web/test_board.py
 
+
+PLAN = "望江路日报"
+PLANNED = f"""
+name = "{PLAN}"
+unit = "health"
+accounts = ["hand"]
+days = "workdays"
+[[when]]
+hour = "9"
+minute = "30"
+"""
 
 ANY = frozenset(Role)
 ERASES = frozenset(r for r in Role if {R.REPLY, R.ADMIN} & people.RIGHTS[r])
@@ -75,11 +87,10 @@ LACKS = "的权限；请由"
 OWN = (Asked(ANY, anywhere=True),)
 ROLE = {"unit": "health", "role": "editor"}
 TYPED = {"title": "新稿", "text": "望江路恢复供气。", "keys": "hand", "unit": "{unit}"}
+DAILY = {"key": "daily", "at": "2026-11-25T09:30", "reason": "停办"}
+LATER = {"at": "2026-11-25T10:00"}
 # Left out: /login and /language need no session; /login/code is for half a one (test_codes.py).
-# An uploaded table is its uploader's alone (test_replies.py).
-TABLE = "/replies/import/hand/0"
 OPEN = {"GET /login", "POST /login", "GET /login/code", "POST /login/code", "POST /language"}
-OPEN |= {f"GET {TABLE}", f"POST {TABLE}"}
 ROUTES: dict[str, tuple[Asked, ...]] = {
     "GET /": read(),
     "GET /pulse": OWN,
@@ -101,6 +112,17 @@ ROUTES: dict[str, tuple[Asked, ...]] = {
         R.REVIEW, {"verdict": "pass", "digest": "{digest}"}, refuses=LACKS
     ),
     "POST /review/{waiting}/offline": acts(R.RECORD, {"signed_by": "李明", "digest": "{digest}"}),
+    "GET /calendar": read(PLAN),
+    "GET /calendar/move/{draft}": read(""),
+    "POST /calendar/move/{draft}": acts(R.WRITE, LATER, refuses=LACKS),
+    "POST /calendar/move/{waiting}": acts(R.WRITE, LATER, refuses=LACKS),
+    "GET /calendar/schedules": read(PLAN),
+    "POST /calendar/schedules": (
+        *acts(R.SCHEDULE, act("run", **DAILY), act("skip", **DAILY), refuses=LACKS),
+        *acts(R.SCHEDULE, act("unskip", **DAILY), act("pause", **DAILY), refuses=LACKS),
+        *acts(R.SCHEDULE, act("resume", **DAILY), refuses=LACKS),
+        Asked(ANY, act("whatif", text="", begins="", ends=""), anywhere=True),
+    ),
     "GET /queue": read(),
     "GET /queue/news": read('href="/queue', "?seen=0"),
     "GET /queue/{failed}": read(""),
@@ -116,7 +138,9 @@ ROUTES: dict[str, tuple[Asked, ...]] = {
     "POST /replies/{reply}/erase": (Asked(ERASES, {"reason": "当事人申请"}),),
     "GET /replies/import": (Asked(R.REPLY, anywhere=True),),
     "POST /replies/import": acts(R.REPLY, {"account": "hand"}),
-    "POST /replies/enter": acts(R.REPLY, {"account": "hand", "text": "水何时来"}),
+    "GET /replies/import/hand/{token}": (Asked(R.REPLY),),
+    "POST /replies/import/hand/{token}": acts(R.REPLY, act("drop")),
+    "POST /replies/enter": acts(R.REPLY, {"account": "hand", "text": "停气几天？"}),
     "POST /replies/{reply}/answer": acts(R.WRITE, {"text": "已恢复。"}),
     "GET /replies/export.csv": read(WORDS),
     "GET /accounts": read("云澜发布"),
@@ -151,6 +175,13 @@ ROUTES: dict[str, tuple[Asked, ...]] = {
     "POST /logout": OWN,
 }
 
+FILES = {
+    "POST /review/{waiting}/offline": {"sheet": ("a.png", _sheet(), "image/png")},
+    "POST /replies/import": {
+        "file": ("a.csv", "编号,时间,内容\n1,2026-11-20 09:00,停气几天".encode())
+    },
+}
+
 
 # ---------------------------------------------------------------- what there is, and who asks
 
@@ -175,6 +206,7 @@ class Scene:
     base: str
     names: dict[str, Any]
     stack: ExitStack
+    clock: FixedClock
     seats: dict[str, tuple[httpx.Client, str]] = field(default_factory=dict)
 
     def seat(self, login: str) -> tuple[httpx.Client, str]:
@@ -186,27 +218,43 @@ class Scene:
         return self.seats[login]
 
     def ask(self, login: str, route: str, asked: Asked) -> httpx.Response:
-        method, path = self.filled(route).split(" ")
         client, csrf = self.seat(login)
+        self.clock.move(1)  # no two acts in one instant
+        if "{token}" in route:
+            self.names["token"] = self.uploaded(login)
+        method, path = self.filled(route).split(" ")
         if method == "GET":
             return client.get(path + asked.query)
         form = {k: self.filled(str(v)) for k, v in asked.form.items()}
-        files = {"sheet": ("a.png", _sheet(), "image/png")} if path.endswith("/offline") else None
-        return client.post(path, data={"csrf": csrf, **form}, files=files)
+        return client.post(path, data={"csrf": csrf, **form}, files=FILES.get(route))
+
+    def uploaded(self, login: str) -> str:
+        """A file put away by whoever asks where he may, else by a responder."""
+        for each in (login, f"{Role.RESPONDER}@health"):
+            client, csrf = self.seat(each)
+            files = FILES["POST /replies/import"]
+            form = {"csrf": csrf, "account": "hand"}
+            answer = client.post("/replies/import", data=form, files=files)
+            if answer.status_code == 200:
+                return answer.url.path.rpartition("/")[2]
+        raise AssertionError(answer.text)
 
     def filled(self, text: str) -> str:
         return text.format_map(self.names)
 
 
 @pytest.fixture
-def console(world: World) -> Iterator[Scene]:  # noqa: F811
+def console(world: World, clock: FixedClock) -> Iterator[Scene]:  # noqa: F811
     office = world.office
     names = _furnished(office, world)
+    folder = office.config.place(office.config.schedules)
+    folder.mkdir(exist_ok=True)
+    (folder / "daily.toml").write_text(PLANNED, "utf-8")
     app = build(office)
     with ExitStack() as stack:
         taken = stack.enter_context(serving.listening())
         stack.enter_context(serving.serving(app, taken))
-        yield Scene(world, app, serving.address(taken), names, stack)
+        yield Scene(world, app, serving.address(taken), names, stack, clock)
 
 
 def _furnished(office: Office, world: World) -> dict[str, Any]:  # noqa: F811
@@ -226,14 +274,15 @@ def _furnished(office: Office, world: World) -> dict[str, Any]:  # noqa: F811
         ids = {"unit": unit, "wei": people.by_login(conn, "wei")["id"], "board_reply": reply["id"]}
         digest = scene.digest(conn, world.waiting)
         picture = office.media.write(_sheet())
-        return {**names, **ids, "digest": digest, "picture": picture}
+        return {**names, **ids, "digest": digest, "picture": picture, "token": "0" * 32}
 
 
 def test_every_route_says_who_may(console: Scene) -> None:
     """And nothing is said of a route that is no more."""
     there = {f"{method} {route.path}" for method, route in routes(console.app)}
     met = {_route_of(console, asked) for asked in (*ROUTES, *OPEN)}
-    assert there == met
+    assert there - met == set(), "say who may: a row in ROUTES"
+    assert met - there == set()
 
 
 def _route_of(console: Scene, asked: str) -> str:
