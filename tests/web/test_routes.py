@@ -176,7 +176,7 @@ ROUTES: dict[str, tuple[Asked, ...]] = {
     "POST /logout": OWN,
 }
 
-FILES = {
+FILES: dict[str, Any] = {
     "POST /review/{waiting}/offline": {"sheet": ("a.png", _sheet(), "image/png")},
     "POST /replies/import": {
         "file": ("a.csv", "编号,时间,内容\n1,2026-11-20 09:00,停气几天".encode())

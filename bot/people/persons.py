@@ -1,14 +1,9 @@
-"""Units in a tree, people, their roles there, and what a role may do.
-
-Every stage function asks `require` before it changes anything; pages and commands only ask
-`may` to know what to show. A role granted at a unit holds for the units below it.
-"""
+"""People: made, given roles, barred, let in again; their passwords. Each act is on record."""
 
 from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -16,170 +11,14 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
 
 from bot import audit
-from bot.db import grants, insert_id, people, recoveries, units
+from bot.db import grants, insert_id, people, recoveries, sessions, tokens
 from bot.errors import Conflict, Invalid, NotAllowed, NotFound
 from bot.language import Say
 from bot.model import Actor, Right, Role
+from bot.people.roles import parents_of, require, unit_of
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
-
-R = Right
-RIGHTS: dict[Role, frozenset[Right]] = {
-    Role.CONTRIBUTOR: frozenset({R.SUBMIT}),
-    Role.EDITOR: frozenset({R.READ, R.SUBMIT, R.WRITE, R.SCHEDULE, R.STOP}),
-    Role.REVIEWER: frozenset({R.READ, R.REVIEW, R.STOP}),
-    Role.SIGNER: frozenset({R.READ, R.REVIEW, R.SIGN, R.STOP, R.SCHEDULE}),
-    Role.RESPONDER: frozenset({R.READ, R.REPLY, R.WRITE}),
-    Role.SUPERVISOR: frozenset({R.READ}),
-    Role.ADMINISTRATOR: frozenset({R.READ, R.ADMIN, R.STOP, R.RECORD, R.SCHEDULE}),
-}
-WORDS: dict[Right, Say] = {
-    R.READ: Say("查看"),
-    R.SUBMIT: Say("报送材料"),
-    R.WRITE: Say("拟稿"),
-    R.REVIEW: Say("审核"),
-    R.SIGN: Say("签发"),
-    R.RECORD: Say("登记线下签批"),
-    R.SCHEDULE: Say("处理队列"),
-    R.STOP: Say("停发与解除"),
-    R.REPLY: Say("处理评论"),
-    R.ADMIN: Say("管理账号、来源与人员"),
-}
-
-
-# ---------------------------------------------------------------- units
-
-
-def unit_of(conn: Connection, key: str) -> RowMapping:
-    """The unit called `key`. Raises NotFound."""
-    row = conn.execute(select(units).where(units.c.key == key)).mappings().first()
-    if row is None:
-        raise NotFound("没有单位 {key}", key=key)
-    return row
-
-
-def ancestry(conn: Connection, unit_id: int) -> list[int]:
-    """The unit and those above it, nearest first."""
-    return _chain(_parents(conn), unit_id)
-
-
-def below(conn: Connection, unit_id: int) -> set[int]:
-    """The unit and all under it."""
-    return _under(conn, {unit_id})
-
-
-def _under(conn: Connection, tops: set[int]) -> set[int]:
-    parents = _parents(conn)
-    return {unit for unit in parents if not tops.isdisjoint(_chain(parents, unit))}
-
-
-def _parents(conn: Connection) -> dict[int, int | None]:
-    return dict(conn.execute(select(units.c.id, units.c.parent_id)).all())
-
-
-def _chain(parents: Mapping[int, int | None], unit_id: int) -> list[int]:
-    chain: list[int] = []
-    at: int | None = unit_id
-    while at is not None and at not in chain:
-        chain.append(at)
-        at = parents.get(at)
-    return chain
-
-
-# ---------------------------------------------------------------- rights
-
-
-def rights(conn: Connection, actor: Actor, unit_id: int) -> frozenset[Right]:
-    """What `actor` may do at a unit. The machine has none: it acts only where a stage says so."""
-    if actor.person is None:
-        return frozenset()
-    rows = conn.execute(
-        select(grants.c.role)
-        .join(people, people.c.id == grants.c.person_id)
-        .where(
-            grants.c.person_id == actor.person,
-            grants.c.unit_id.in_(ancestry(conn, unit_id)),
-            people.c.disabled.is_(False),
-        )
-    ).scalars()
-    return frozenset().union(*(RIGHTS[Role(role)] for role in rows))
-
-
-def may(conn: Connection, actor: Actor, right: Right, unit_id: int) -> bool:
-    return right in rights(conn, actor, unit_id)
-
-
-def require(conn: Connection, actor: Actor, right: Right, unit_id: int) -> None:
-    """Raises NotAllowed, saying who may."""
-    if not may(conn, actor, right, unit_id):
-        raise NotAllowed(
-            "{who}没有“{what}”的权限；请由{roles}办理",
-            who=actor.name,
-            what=WORDS[right],
-            roles="、".join(str(ROLE_WORDS[r]) for r in Role if right in RIGHTS[r]),
-        )
-
-
-ROLE_WORDS: dict[Role, Say] = {
-    Role.CONTRIBUTOR: Say("信息员"),
-    Role.EDITOR: Say("编辑"),
-    Role.REVIEWER: Say("审核人"),
-    Role.SIGNER: Say("签发人"),
-    Role.RESPONDER: Say("答复人"),
-    Role.SUPERVISOR: Say("监督员"),
-    Role.ADMINISTRATOR: Say("管理员"),
-}
-
-
-def unit_ids(conn: Connection, actor: Actor, right: Right = Right.READ) -> set[int]:
-    """The units at which `actor` has `right`."""
-    roles = [role for role in Role if right in RIGHTS[role]]
-    rows = conn.execute(
-        select(grants.c.unit_id)
-        .join(people, people.c.id == grants.c.person_id)
-        .where(
-            grants.c.person_id == actor.person,
-            grants.c.role.in_(roles),
-            people.c.disabled.is_(False),
-        )
-    )
-    return _under(conn, set(rows.scalars()))
-
-
-def able(conn: Connection, right: Right, unit_id: int) -> list[int]:
-    """The people who have `right` at a unit."""
-    roles = [role for role in Role if right in RIGHTS[role]]
-    rows = conn.execute(
-        select(grants.c.person_id)
-        .join(people, people.c.id == grants.c.person_id)
-        .where(
-            grants.c.unit_id.in_(ancestry(conn, unit_id)),
-            grants.c.role.in_(roles),
-            people.c.disabled.is_(False),
-        )
-        .distinct()
-    )
-    return list(rows.scalars())
-
-
-def everyone(conn: Connection) -> Callable[[Right, int], list[int]]:
-    """`able` for many units: two statements, however often it is asked."""
-    parents = _parents(conn)
-    held: dict[int, list[tuple[int, Role]]] = {}
-    standing = select(grants).join(people, people.c.id == grants.c.person_id)
-    rows = conn.execute(standing.where(people.c.disabled.is_(False)).order_by(people.c.id))
-    for person, unit, role in rows:
-        held.setdefault(unit, []).append((person, Role(role)))
-
-    def _able(right: Right, unit_id: int) -> list[int]:
-        there = [one for unit in _chain(parents, unit_id) for one in held.get(unit, ())]
-        return sorted({person for person, role in there if right in RIGHTS[role]})
-
-    return _able
-
-
-# ---------------------------------------------------------------- people
 
 ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # none that is read or heard for another
 LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
@@ -233,7 +72,7 @@ def _admin(conn: Connection, actor: Actor, unit_id: int) -> None:
 def admin_of(conn: Connection, actor: Actor, person: int) -> None:
     """Whoever changes a person administers all units he has a role at; if he has none, all units."""
     at = conn.execute(select(grants.c.unit_id).where(grants.c.person_id == person)).scalars()
-    for unit_id in set(at) or _parents(conn):
+    for unit_id in set(at) or parents_of(conn):
         _admin(conn, actor, unit_id)
 
 
@@ -297,8 +136,6 @@ def revoke(
 
 def _shut_out(conn: Connection, now: datetime, person: int) -> None:
     """His sessions and his tokens end."""
-    from bot.db import sessions, tokens
-
     conn.execute(delete(sessions).where(sessions.c.person_id == person))
     mine = tokens.c.person_id == person, tokens.c.revoked_at.is_(None)
     conn.execute(update(tokens).where(*mine).values(revoked_at=now))
@@ -351,27 +188,23 @@ def readmit(conn: Connection, now: datetime, actor: Actor, login: str) -> str:
 
 
 def reissue(conn: Connection, now: datetime, actor: Actor, login: str) -> str:
-    """A new one-time password for who has lost his; his sessions end.
+    """A new one-time password for who has lost his; his sessions and tokens end.
 
     Raises Conflict for one who is disabled and for oneself, NotFound, NotAllowed.
     """
-    from bot.db import sessions
-
     person = another(conn, actor, login)
     if person["disabled"]:
         raise Conflict("{login} 已停用，请先恢复", login=login)
     password = words_aloud()
     mine = update(people).where(people.c.id == person["id"])
     conn.execute(mine.values(password=_hasher().hash(password), must_change=True))
-    conn.execute(delete(sessions).where(sessions.c.person_id == person["id"]))
+    _shut_out(conn, now, person["id"])
     audit.write(conn, now, actor, "person.reissue", f"person:{person['id']}")
     return password
 
 
 def sign_out(conn: Connection, now: datetime, actor: Actor, login: str, session: str = "") -> int:
     """End a person's sessions, or one of them; give how many. Raises NotFound, NotAllowed."""
-    from bot.db import sessions
-
     person = administered(conn, actor, login)
     where = [sessions.c.person_id == person["id"]]
     if session:

@@ -1,0 +1,74 @@
+"""Units in a tree, people, their roles there, and what a role may do.
+
+Every stage function asks `require` before it changes anything; pages and commands only ask
+`may` to know what to show. A role granted at a unit holds for the units below it.
+
+roles     units, roles, and what they allow
+persons   people and their passwords
+"""
+
+from bot.people.persons import (
+    actor,
+    add,
+    admin_of,
+    administered,
+    administers,
+    another,
+    by_login,
+    disable,
+    grant,
+    matches,
+    put_to_sleep,
+    readmit,
+    reissue,
+    revoke,
+    set_password,
+    sign_out,
+    words_aloud,
+)
+from bot.people.roles import (
+    RIGHTS,
+    ROLE_WORDS,
+    WORDS,
+    able,
+    ancestry,
+    below,
+    everyone,
+    may,
+    require,
+    rights,
+    unit_ids,
+    unit_of,
+)
+
+__all__ = [
+    "RIGHTS",
+    "ROLE_WORDS",
+    "WORDS",
+    "able",
+    "actor",
+    "add",
+    "admin_of",
+    "administered",
+    "administers",
+    "ancestry",
+    "another",
+    "below",
+    "by_login",
+    "disable",
+    "everyone",
+    "grant",
+    "matches",
+    "may",
+    "put_to_sleep",
+    "readmit",
+    "reissue",
+    "require",
+    "revoke",
+    "rights",
+    "set_password",
+    "sign_out",
+    "unit_ids",
+    "unit_of",
+    "words_aloud",
+]
