@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from sqlalchemy import Connection, select, update
 
-from bot import catalog, compose, people, review
+from bot import catalog, compose, people, review, second
 from bot.compose import Body
 from bot.db import deliveries, insert_id, items, posts, replies, revisions, sources
 from bot.db import people as persons
@@ -173,6 +173,9 @@ ACTS: dict[str, tuple[Right, Callable[[World], Any]]] = {
     "people.revoke": (R.ADMIN, lambda w: people.revoke(*w.first, "wei", "health", Role.EDITOR)),
     "people.disable": (R.ADMIN, lambda w: people.disable(*w.first, "wei")),
     "people.readmit": (R.ADMIN, lambda w: people.readmit(*w.first, "asleep")),
+    "people.reissue": (R.ADMIN, lambda w: people.reissue(*w.first, "wei")),
+    "people.sign_out": (R.ADMIN, lambda w: people.sign_out(*w.first, "wei")),
+    "second.reset": (R.ADMIN, lambda w: second.reset(*w.first, "wei")),
 }
 
 
@@ -182,6 +185,7 @@ def world(office: Office) -> World:
     with made.db.write() as conn:
         now, unit = made.db.now(conn), people.unit_of(conn, "health")["id"]
         builders.person(conn, "wei", "卫编", Role.EDITOR, "health")
+        conn.execute(update(persons).where(persons.c.login == "wei").values(totp="sealed"))
         builders.person(conn, "shen", "沈棠", Role.REVIEWER, "health")
         for role in Role:
             for place in ("health", "county", "fire"):
@@ -300,6 +304,9 @@ def test_the_machine_s_own_shell_does_only_what_says_so(world: World) -> None:
         "people.revoke",
         "people.disable",
         "people.readmit",
+        "people.reissue",
+        "people.sign_out",
+        "second.reset",
     }
 
 
