@@ -678,3 +678,25 @@ def test_a_backup_is_made(run: Run, tmp_path: Path) -> None:
     target = tmp_path / "backup.tar.gz"
     run("backup", target, "--json")
     assert target.stat().st_size > 0
+
+
+# ---------------------------------------------------------------- the calendar
+
+
+def test_the_calendar_and_what_a_move_would_mean_are_had_as_json(desk: Office, run: Run) -> None:
+    ten = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
+    post = builders.signed(desk, ["hand"], "甲。", go_at=ten)
+    days = ("--from", "2026-11-24", "--to", "2026-11-25", "--json")
+    (line,) = said(run("calendar", *days))
+    assert (line["post"], line["state"], line["accounts"]) == (post, "ready", "hand")
+    assert said(run("calendar", "days", *days))[0]["posts"] == 1
+    assert said(run("calendar", "slots", "hand", "--json")) == []
+    move = ("post", "move", post, "2026-11-28 10:00", *AS, "--json")
+    told = said(run(*move, "--dry-run"))
+    assert (told["kind"], told["says"][-1]) == ("again", "这天是休息日")
+    assert "没有改期" in run(*move, code=2).output
+    assert builders.only(desk, post)["go_at"] == ten
+    run(*move, "--again")
+    assert said(run("calendar", *days)) == []
+    rule = ("schedule", "whatif", "30 9 * * 1", "--from", "2026-12-01", "--json")
+    assert [row["day"] for row in said(run(*rule))] == ["工作日"] * 4

@@ -64,7 +64,7 @@ def test_inside_what_was_signed_it_moves_and_stays_signed(office: Office) -> Non
     assert move(desk, post, at("24T15:30"), by="lin") == retiming.FREE
     row = builders.only(desk, post)
     assert (row["go_at"], row["due_at"], row["state"]) == (at("24T15:30"),) * 2 + ("ready",)
-    assert row["latest_at"] <= DAY.ends  # type: ignore[operator]
+    assert row["latest_at"] <= DAY.ends
     assert post_of(desk, post)[:2] == (PostState.APPROVED, "24 15:30")
     with desk.db.read() as conn:
         noted = select(audits.c.data).where(audits.c.verb == "post.move")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -48,17 +48,34 @@ def signed_for(conn: Connection, post: RowMapping) -> RowMapping | None:
 
 
 def times_at(
-    office: Office, now: datetime, post: RowMapping, signed: RowMapping, row: RowMapping | None,
+    office: Office,
+    now: datetime,
+    post: RowMapping,
+    signed: RowMapping,
+    rows: Sequence[RowMapping],
     at: datetime,
-) -> Times | None:  # fmt: skip
-    """When a delivery would go if its post were to go at `at`: after the quiet hours of its account.
-    None: that is outside of what was signed."""
-    quiet = row is not None and row["rhythm"] and not post["emergency"]
-    go_at = Rhythm.of(row["rhythm"]).open_from(at) if row is not None and quiet else at
-    if signed["begins"] and go_at < signed["begins"]:
-        return None
+) -> list[Times] | None:
+    """When each delivery would go if its post were to go at `at`: after its account's quiet hours.
+
+    None: one would be outside of what was signed. A post without any yet has its time all the same.
+    """
+    wanted = [spoken_from(post, row, at) for row in rows] or [at]
+    found = [_within(office, now, post, signed, go_at) for go_at in wanted]
+    whole = [times for times in found if times is not None]
+    return whole if len(whole) == len(found) else None
+
+
+def spoken_from(post: RowMapping, row: RowMapping, at: datetime) -> datetime:
+    """`at`, or when the quiet hours of the delivery's account are over then."""
+    return at if post["emergency"] or not row["rhythm"] else Rhythm.of(row["rhythm"]).open_from(at)
+
+
+def _within(
+    office: Office, now: datetime, post: RowMapping, signed: RowMapping, go_at: datetime
+) -> Times | None:
     found = times_of(office, now, {**post, "go_at": go_at}, signed)
-    if found["ends"] is not None and go_at >= found["ends"]:
+    late = found["ends"] is not None and go_at >= found["ends"]
+    if late or (signed["begins"] and go_at < signed["begins"]):
         return None
     return {"go_at": go_at, "latest_at": found["latest_at"]}
 
@@ -81,13 +98,10 @@ def move(
     signed, rows = signed_for(conn, post), to_move(conn, post["id"])
     if seen is not None and set(seen) != {row["id"] for row in rows}:
         raise Conflict("这篇稿件的投递刚有变化，没有改期；请看过现在的情形再办")
-    found = (
-        [times_at(office, now, post, signed, row, at) for row in rows or [None]] if signed else []
-    )
-    if not found or None in found or post["kind"] == PostKind.WITHDRAWAL:
+    found = times_at(office, now, post, signed, rows, at) if signed else None
+    if found is None or post["kind"] == PostKind.WITHDRAWAL:
         raise Conflict("所选时间不在签发的时段内，须重新审签")
     for row, times in zip(rows, found, strict=False):
-        assert times is not None
         _moved(office, conn, now, row, times)
     unplanned = {} if rows else {"due_at": now, "slot": ""}
     values = {"go_at": at, "changed_at": now, "version": posts.c.version + 1, **unplanned}

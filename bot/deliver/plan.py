@@ -81,7 +81,7 @@ def _plan(office: Office, conn: Connection, now: datetime, post: RowMapping) -> 
 
 
 def times_of(
-    office: Office, now: datetime, post: Mapping[str, Any], approved: RowMapping
+    office: Office, now: datetime, post: RowMapping | Mapping[str, Any], approved: RowMapping
 ) -> dict[str, Any]:
     """When it goes and the latest moment it may: the earlier of the post's own and the sign-off's.
 

@@ -253,14 +253,15 @@ class Day:
 
 def day_of(office: Office, on: date) -> Day:
     zone = office.config.tz
-    bounds = [datetime.combine(one, time(), zone) for one in (on, on + timedelta(days=1))]
+    begins = datetime.combine(on, time(), zone)
+    ends = datetime.combine(on + timedelta(days=1), time(), zone)
     try:
         worked, name = office.calendar.is_workday(on), office.calendar.name_of(on) or ""
     except UnknownYear:
-        return Day(on, *bounds, "", "unknown")
+        return Day(on, begins, ends, "", "unknown")
     if worked:
-        return Day(on, *bounds, "", "swapped" if on.weekday() >= 5 else "")
-    return Day(on, *bounds, name, "off" if name else "weekend")
+        return Day(on, begins, ends, "", "swapped" if on.weekday() >= 5 else "")
+    return Day(on, begins, ends, name, "off" if name else "weekend")
 
 
 def days_of(office: Office, first: date, last: date) -> list[Day]:

@@ -57,7 +57,7 @@ def _foreseen(
     kind, says = _verdict(office, conn, now, post, rows, at)
     right = Right.WRITE if kind == AGAIN or post["state"] == PostState.DRAFT else Right.SCHEDULE
     people.require(conn, actor, right, post["unit_id"])
-    says = (*says, *_quiet(post, rows, at), *_day(office, at))
+    says = (*says, *_quiet(office, post, rows, at), *_day(office, at))
     return Foreseen(post, at, kind, says, tuple(row["id"] for row in rows))
 
 
@@ -86,8 +86,7 @@ def _verdict(
     if signed is None:
         return AGAIN, (Say("签发已失效：改期后成新版本，重新审签"),)
     window = _window(office, signed)
-    fits = [moving.times_at(office, now, post, signed, row, at) for row in rows or [None]]
-    if None in fits:
+    if moving.times_at(office, now, post, signed, rows, at) is None:
         said = Say("超出签发的时段：改期将使签发失效，成新版本退回审签，由签发人重新签发")
         return AGAIN, (said, window)
     return FREE, (Say("在签发的时段内，签发继续有效"), window)
@@ -101,13 +100,12 @@ def _window(office: Office, signed: RowMapping) -> Say:
     return Say("签发的时段：{begins} 至 {ends}", **shown)
 
 
-def _quiet(post: RowMapping, rows: list[RowMapping], at: datetime) -> Iterator[Say]:
+def _quiet(office: Office, post: RowMapping, rows: list[RowMapping], at: datetime) -> Iterator[Say]:
     """Accounts that are silent then."""
-    silent = {} if post["emergency"] else {row["name"]: row for row in rows if row["rhythm"]}
-    for name, row in silent.items():
-        rhythm = moving.Rhythm.of(row["rhythm"])
-        if (over := rhythm.open_from(at)) > at:
-            until = f"{over.astimezone(rhythm.zone):%m-%d %H:%M}"
+    spoken = {row["name"]: moving.spoken_from(post, row, at) for row in rows}
+    for name, over in spoken.items():
+        if over > at:
+            until = f"{over.astimezone(office.config.tz):%m-%d %H:%M}"
             yield Say("账号 {name} 那时静默，{until} 才发", name=name, until=until)
 
 

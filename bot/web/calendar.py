@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from bot import people
 from bot.db import accounts, micros
-from bot.deliver import rhythm
+from bot.deliver import moving, rhythm
 from bot.errors import Conflict, GongkaiError, Invalid
 from bot.language import Say
 from bot.model import Actor, Right
@@ -268,7 +268,7 @@ def _asking(
                 errors, status = [("at", str(error))], 422
         return visit.page(
             "move.html", status, post=post, said=said, foreseen=foreseen, errors=errors,
-            signed=retiming.moving.signed_for(conn, post), kinds=retiming,
+            signed=moving.signed_for(conn, post), kinds=retiming,
             slots=slots_for(conn, now, post["accounts"] or (), post_id),
         )  # fmt: skip
 
