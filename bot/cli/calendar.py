@@ -103,7 +103,7 @@ def calendar_days(office: Office, begins: str | None, ends: str | None, json_: b
             for day in agenda.days_of(office, bounds[0], bounds[1])
             for by in (agenda.counts(conn, view, day.begins, day.ends),)
         ]
-    show(found, json_, {"day": "日子", "name": "放假", "mark": "休班", "posts": "稿件"})
+    show(found, json_, {"day": "日期", "name": "放假", "mark": "状态", "posts": "稿件"})
 
 
 @calendar.command("slots")

@@ -85,6 +85,8 @@ def rows(staffed: Office) -> Office:
 PAGES = (
     *("/", "/posts", "/posts/1", "/posts/3/edit", "/items", "/review", "/review/3"),
     *("/replies/1", "/replies/import", "/board", "/board/search?q=停水", "/board/screen"),
+    *("/calendar", "/calendar?view=week", "/calendar?view=day", "/calendar/move/2"),
+    "/calendar/schedules",
     *("/queue?open=1", "/queue/1", "/replies", "/accounts", "/stop", "/me", "/posts/new"),
     *("/people", "/people/zhou", "/me/code"),
 )
@@ -237,3 +239,40 @@ def test_errors_get_the_focus(rows: Office, sit: Open) -> None:
     page.wait_for_selector("[role=alert]")
     assert page.evaluate("document.activeElement.getAttribute('role')") == "alert"
     assert page.input_value("#text") == "字"
+
+
+def test_dragged_in_the_calendar_a_post_says_what_that_means_before_it_is_let_go(
+    rows: Office, sit: Open
+) -> None:
+    page = sit("zhou")
+    page.goto("/calendar?view=week")
+    post = page.locator("[data-post='2']")
+    other = page.locator("td[data-day='2026-11-27'][data-hour='12']")
+    post.hover()
+    page.mouse.down()
+    other.hover()
+    other.hover()
+    note = page.inner_text("#move-note")
+    assert note.startswith("2026-11-27 12:00 · 超出签发的时段")
+    page.mouse.up()
+    page.wait_for_url("**/calendar/move/2")
+    assert "改期并退回审签" in page.inner_text("main")
+    assert scene.state_of(rows, db.posts, 2) == "approved"
+    page.click("button.primary")
+    page.wait_for_url("**/calendar?view=day&on=2026-11-27&done=again")
+    assert scene.state_of(rows, db.posts, 2) == "in_review"
+
+
+def test_m_asks_for_a_time_and_without_scripts_a_form_does(rows: Office, sit: Open) -> None:
+    page = sit("zhou")
+    page.goto("/calendar")
+    page.focus("[data-post='3']")
+    page.keyboard.press("m")
+    page.wait_for_url("**/calendar/move/3")
+    plain = sit("zhou", java_script_enabled=False)
+    plain.goto("/calendar?view=day")
+    plain.click("a[href='/calendar/move/2']")
+    plain.fill("#at", "2026-11-24T12:30")
+    plain.click("main button.primary")
+    assert "已改期，签发继续有效" in plain.inner_text("main")
+    assert plain.is_hidden("#move")
