@@ -1,4 +1,4 @@
-"""排期: month, week and day of what is planned, due, sent, held or missed; and a post moved to another time."""
+"""排期: month, week and day of what is planned, due, sent, held or missed."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from starlette.responses import Response
 
 from bot import people
 from bot.db import accounts, micros
-from bot.deliver import moving, rhythm
-from bot.errors import Conflict, GongkaiError, Invalid
+from bot.deliver import rhythm
 from bot.language import Say
 from bot.model import Actor, Right
 from bot.office import Office
-from bot.schedule import agenda, retiming
+from bot.schedule import agenda
 from bot.web import schedules
-from bot.web.lists import SIZE, Account, account, chosen, instant, page_of, squares
-from bot.web.review import post_for
-from bot.web.visit import Id, Signed, Visit, go, whole
+from bot.web.lists import SIZE, Account, account, chosen, page_of, squares
+from bot.web.visit import Signed
 
 router = APIRouter()
 VIEWS = ("month", "week", "day")
 IN_CELL = 3  # lines of a day of the month, and of an hour of the week
+IN_DAY = 4  # lines of a day of the week on a small screen
+FULL = 250  # lines of a week from which on it is shown in short
 TROUBLE = ("uncertain", "failed", "missed", "held")
 FIRST_HOUR, LAST_HOUR = 7, 21  # of a week that has nothing before or after
 DONE = {
@@ -122,11 +122,13 @@ def _cell(
     return {"day": day, "total": len(rows), **_head(rows, lines)}
 
 
-def _head(rows: Sequence[agenda.Row], lines: Mapping[int, agenda.Line]) -> dict[str, Any]:
+def _head(
+    rows: Sequence[agenda.Row], lines: Mapping[int, agenda.Line], room: int = IN_CELL
+) -> dict[str, Any]:
     """What there is room for; how many more; and what of those needs a person."""
-    hidden = Counter(row.state for row in rows[IN_CELL:])
+    hidden = Counter(row.state for row in rows[room:])
     return {
-        "lines": [lines[row.post_id] for row in rows[:IN_CELL]],
+        "lines": [lines[row.post_id] for row in rows[:room]],
         "more": sum(hidden.values()),
         "trouble": [(state, hidden[state]) for state in TROUBLE if hidden[state]],
     }
@@ -135,48 +137,66 @@ def _head(rows: Sequence[agenda.Row], lines: Mapping[int, agenda.Line]) -> dict[
 def _week(
     office: Office, conn: Connection, asked: agenda.View, on: date, _params: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Seven days by hours; hours of the night only where something stands in them."""
+    """Seven days by hours, and for a small screen day by day."""
     monday = _monday(on)
     days = agenda.days_of(office, monday, monday + timedelta(days=6))
     rows = agenda.outline(conn, asked, days[0].begins, days[-1].ends)
-    by_hour: dict[tuple[int, int], list[agenda.Row]] = {}
-    for n, part in enumerate(_by_day(rows, days)):
-        for row in part:
-            hour = row.at.astimezone(office.config.tz).hour
-            by_hour.setdefault((n, hour), []).append(row)
-    lines = _detailed(conn, [r for part in by_hour.values() for r in part[:IN_CELL]], days)
+    parts = _by_day(rows, days)
     slots = _slots(office, conn, asked, days)
-    silent = _silent(conn, asked)
-    hours = [FIRST_HOUR, LAST_HOUR, *(hour for _, hour in (*by_hour, *slots))]
-    span = range(min(hours), max(hours) + 1)
-    cells = {
-        (n, hour): _hour(by_hour.get((n, hour), []), lines, slots.get((n, hour), []), silent, hour)
-        for n in range(7)
-        for hour in span
-    }
     return {
         "days": days,
-        "lanes": [(hour, [cells[n, hour] for n in range(7)]) for hour in span],
-        "agenda": [
-            (day, [c for h in span if (c := cells[n, h])["lines"] or c["slots"]])
-            for n, day in enumerate(days)
-        ],
-        "totals": [len(part) for part in _by_day(rows, days)], "total": len(rows),
-        "before": monday - timedelta(days=7), "after": monday + timedelta(days=7),
+        "lanes": _lanes(office, conn, asked, days, parts, slots),
+        "full": len(rows) > FULL,
+        "agenda": _agenda(conn, days, parts, slots),
+        "totals": [len(part) for part in parts],
+        "total": len(rows),
+        "before": monday - timedelta(days=7),
+        "after": monday + timedelta(days=7),
         "worked": sum(day.mark in ("", "swapped") for day in days),
-    }  # fmt: skip
+    }
 
 
-def _hour(
-    rows: Sequence[agenda.Row],
-    lines: Mapping[int, agenda.Line],
-    slots: Sequence[Any],
-    silent: Sequence[rhythm.Rhythm],
-    hour: int,
-) -> dict[str, Any]:
-    """An hour of a day. Quiet: every account looked at is silent all of it."""
-    quiet = bool(silent) and all(_covers(one, hour) for one in silent)
-    return {**_head(rows, lines), "slots": slots, "quiet": quiet}
+def _lanes(
+    office: Office,
+    conn: Connection,
+    asked: agenda.View,
+    days: Sequence[agenda.Day],
+    parts: Sequence[Sequence[agenda.Row]],
+    slots: Mapping[tuple[int, int], Sequence[Any]],
+) -> list[tuple[int, list[dict[str, Any]]]]:
+    """The week by hours; those of the night only where something stands in them. A full week shows one
+    line an hour, so that the page stays light."""
+    by_hour: dict[tuple[int, int], list[agenda.Row]] = {}
+    for n, part in enumerate(parts):
+        for row in part:
+            by_hour.setdefault((n, row.at.astimezone(office.config.tz).hour), []).append(row)
+    room = 1 if sum(map(len, parts)) > FULL else IN_CELL
+    lines = _detailed(conn, [row for part in by_hour.values() for row in part[:room]], days)
+    hours = [FIRST_HOUR, LAST_HOUR, *(hour for _, hour in (*by_hour, *slots))]
+    silent = _silent(conn, asked)
+
+    def _cell_at(n: int, hour: int) -> dict[str, Any]:
+        quiet = bool(silent) and all(_covers(one, hour) for one in silent)
+        head = _head(by_hour.get((n, hour), []), lines, room)
+        return {**head, "slots": slots.get((n, hour), []), "quiet": quiet}
+
+    span = range(min(hours), max(hours) + 1)
+    return [(hour, [_cell_at(n, hour) for n in range(7)]) for hour in span]
+
+
+def _agenda(
+    conn: Connection,
+    days: Sequence[agenda.Day],
+    parts: Sequence[Sequence[agenda.Row]],
+    slots: Mapping[tuple[int, int], Sequence[Any]],
+) -> list[dict[str, Any]]:
+    """The first of each day and its free slots."""
+    lines = _detailed(conn, [row for part in parts for row in part[:IN_DAY]], days)
+    free = [[one for (n, _), found in slots.items() if n == at for one in found] for at in range(7)]
+    return [
+        {"day": day, "slots": free[n], **_head(parts[n], lines, IN_DAY)}
+        for n, day in enumerate(days)
+    ]
 
 
 def _covers(one: rhythm.Rhythm, hour: int) -> bool:
@@ -240,100 +260,3 @@ def calendar_page(visit: Signed) -> Response:
     with visit.office.db.read() as conn:
         plans = schedules.listed(visit.office, conn, visit.actor, 1)
     return visit.page("calendar.html", **found, done=done, plans=plans)
-
-
-# ---------------------------------------------------------------- moving a post
-
-
-@router.get("/calendar/move/{post_id:int}")
-def move_page(visit: Signed, post_id: Id) -> Response:
-    """A form that asks for the time; with `at`, what that would mean."""
-    said = visit.params.get("at", "")
-    return _asking(visit, post_id, said, errors=[])
-
-
-def _asking(
-    visit: Visit, post_id: int, said: str, errors: list[tuple[str, str]], status: int = 200
-) -> Response:
-    office = visit.office
-    with office.db.read() as conn:
-        now = office.db.now(conn)
-        post = post_for(conn, visit.actor, post_id)
-        foreseen = None
-        if said and not errors:
-            try:
-                at = _when(visit, said)
-                foreseen = retiming.foresee(office, conn, now, visit.actor, post_id, at)
-            except GongkaiError as error:
-                errors, status = [("at", str(error))], 422
-        return visit.page(
-            "move.html", status, post=post, said=said, foreseen=foreseen, errors=errors,
-            signed=moving.signed_for(conn, post), kinds=retiming,
-            slots=slots_for(conn, now, post["accounts"] or (), post_id),
-        )  # fmt: skip
-
-
-def slots_for(
-    conn: Connection, now: datetime, ids: Sequence[int], post_id: int = 0
-) -> list[tuple[Account, list[datetime]]]:
-    """The next free slots of each of some accounts that has slots."""
-    rows = conn.execute(select(accounts).where(accounts.c.id.in_(ids)).order_by(accounts.c.id))
-    found = [(account(r), rhythm.next_slots(conn, r, now, 6, post_id)) for r in rows.mappings()]
-    return [(one, times) for one, times in found if times]
-
-
-def picked(visit: Visit, conn: Connection, now: datetime, post_id: int) -> datetime | None:
-    """The slot a form chose (`pick`: account and time), if it is still free. Raises Conflict."""
-    said = visit.field("pick")
-    if not said:
-        return None
-    key, _, when = said.partition("|")
-    at = _when(visit, when)
-    row = conn.execute(select(accounts).where(accounts.c.key == key)).mappings().first()
-    if row is None or at not in rhythm.next_slots(conn, row, now, 60, post_id):
-        raise Conflict("这个时段刚被占用或已过，请另选一个")
-    return at
-
-
-def _when(visit: Visit, said: str) -> datetime:
-    at = instant(said, visit.office.config.tz)
-    if at is None:
-        raise Invalid("请填写“{label}”", label=Say("新的时间"))
-    return at
-
-
-@router.post("/calendar/move/{post_id:int}")
-def move(visit: Signed, post_id: Id) -> Response:
-    """`at` or `pick`, with `version` and `seen` as shown. Outside of what was signed it is first said
-    what that means; `agreed` comes from there."""
-    office, said = visit.office, visit.field("at")
-    try:
-        with office.db.write() as conn:
-            now = office.db.now(conn)
-            post = post_for(conn, visit.actor, post_id)
-            at = picked(visit, conn, now, post_id) or _when(visit, said)
-            foreseen = retiming.foresee(office, conn, now, visit.actor, post_id, at)
-            if foreseen.kind == retiming.FREE or visit.field("agreed"):
-                _moved(visit, conn, now, post_id, at)
-                return go(_place(office, at, post, foreseen))
-            said = f"{at.astimezone(office.config.tz):%Y-%m-%dT%H:%M}"
-    except GongkaiError as error:
-        status = 409 if isinstance(error, Conflict) else 422
-        return _asking(visit, post_id, said, [("at", str(error))], status)
-    return _asking(visit, post_id, said, [])
-
-
-def _moved(visit: Visit, conn: Connection, now: datetime, post_id: int, at: datetime) -> None:
-    """As its mover had it in front of him."""
-    version = visit.field("version")
-    seen = [whole(one) for one in visit.field("seen").split(",") if one] if version else None
-    retiming.move(
-        visit.office, conn, now, visit.actor, post_id, at,
-        version=whole(version) if version else None, seen=seen, agreed=bool(visit.field("agreed")),
-    )  # fmt: skip
-
-
-def _place(office: Office, at: datetime, post: RowMapping, foreseen: retiming.Foreseen) -> str:
-    """The day it went to."""
-    done = "draft" if post["state"] == "draft" else foreseen.kind
-    return f"/calendar?view=day&on={at.astimezone(office.config.tz):%Y-%m-%d}&done={done}"

@@ -67,7 +67,7 @@
 
   function meaning(at) {
     const { of, begins, ends } = dragged.dataset;
-    if (of === "draft" || of === "review") return of;
+    if (of) return of;
     return (!begins || at >= begins) && (!ends || at < ends) ? "free" : "again";
   }
 
@@ -78,7 +78,7 @@
     if (!cell) return;
     const at = wanted(cell);
     const means = "over" in cell.dataset ? "past" : meaning(at);
-    cell.classList.add("drop", ...(means === "past" ? ["past"] : means === "again" || means === "review" ? ["again"] : []));
+    cell.classList.add("drop", ...(means === "past" ? ["past"] : means === "again" || means === "in_review" ? ["again"] : []));
     note.textContent = `${at.replace("T", " ")} · ${form().dataset[means]}`;
   }
 
