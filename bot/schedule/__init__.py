@@ -15,7 +15,7 @@ agenda     what goes out when, by day, as people look at it
 retiming   a post at another time, and what that would mean
 """
 
-from bot.schedule.acts import listing, pause, run, skip, what_if
+from bot.schedule.acts import coming, listing, pause, run, skip, what_if
 from bot.schedule.calendar import times, upcoming
 from bot.schedule.files import Schedule, load, load_all, read
 from bot.schedule.firing import DONE, EMPTY, fire_due
@@ -29,6 +29,7 @@ __all__ = [
     "PLANNED",
     "SKIPPED",
     "Schedule",
+    "coming",
     "fire_due",
     "listing",
     "load",

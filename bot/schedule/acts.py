@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -72,6 +73,21 @@ def _last(conn: Connection, key: str, now: datetime) -> RowMapping | None:
     mine = occurrences.c.schedule == key, occurrences.c.at <= now
     query = select(*columns).where(*mine).order_by(occurrences.c.at.desc()).limit(1)
     return conn.execute(query).mappings().first()
+
+
+def coming(
+    office: Office, conn: Connection, begins: datetime, ends: datetime, most: int = 50
+) -> list[tuple[datetime, Schedule]]:
+    """The times of a span that schedules will fire at, the first of each; nothing called off or paused."""
+    found: list[tuple[datetime, Schedule]] = []
+    for file in files(office):
+        with suppress(GongkaiError, OSError, UnicodeDecodeError):
+            schedule = load(office, file)
+            off = set(_off(conn, schedule.key, begins))
+            if not (schedule.paused or is_paused(conn, schedule.key)):
+                fires = islice(times(office, schedule, begins, ends), most)
+                found.extend((at, schedule) for at in fires if at < ends and at not in off)
+    return sorted(found, key=lambda one: one[0])
 
 
 # ---------------------------------------------------------------- what if

@@ -12,8 +12,8 @@ from fastapi import APIRouter
 from sqlalchemy import Connection, RowMapping, select
 from starlette.responses import Response
 
-from bot import people
-from bot.db import accounts, micros
+from bot import people, schedule
+from bot.db import accounts, micros, units
 from bot.deliver import rhythm
 from bot.language import Say
 from bot.model import Actor, Right
@@ -143,11 +143,12 @@ def _week(
     rows = agenda.outline(conn, asked, days[0].begins, days[-1].ends)
     parts = _by_day(rows, days)
     slots = _slots(office, conn, asked, days)
+    plans = _plans(office, conn, asked, days)
     return {
         "days": days,
-        "lanes": _lanes(office, conn, asked, days, parts, slots),
+        "lanes": _lanes(office, conn, asked, days, parts, slots, plans),
         "full": len(rows) > FULL,
-        "agenda": _agenda(conn, days, parts, slots),
+        "agenda": _agenda(conn, days, parts, slots, plans),
         "totals": [len(part) for part in parts],
         "total": len(rows),
         "before": monday - timedelta(days=7),
@@ -163,6 +164,7 @@ def _lanes(
     days: Sequence[agenda.Day],
     parts: Sequence[Sequence[agenda.Row]],
     slots: Mapping[tuple[int, int], Sequence[Any]],
+    plans: Mapping[tuple[int, int], Sequence[Any]],
 ) -> list[tuple[int, list[dict[str, Any]]]]:
     """The week by hours; those of the night only where something stands in them. A full week shows one
     line an hour, so that the page stays light."""
@@ -172,13 +174,14 @@ def _lanes(
             by_hour.setdefault((n, row.at.astimezone(office.config.tz).hour), []).append(row)
     room = 1 if sum(map(len, parts)) > FULL else IN_CELL
     lines = _detailed(conn, [row for part in by_hour.values() for row in part[:room]], days)
-    hours = [FIRST_HOUR, LAST_HOUR, *(hour for _, hour in (*by_hour, *slots))]
+    hours = [FIRST_HOUR, LAST_HOUR, *(hour for _, hour in (*by_hour, *slots, *plans))]
     silent = _silent(conn, asked)
 
     def _cell_at(n: int, hour: int) -> dict[str, Any]:
         quiet = bool(silent) and all(_covers(one, hour) for one in silent)
         head = _head(by_hour.get((n, hour), []), lines, room)
-        return {**head, "slots": slots.get((n, hour), []), "quiet": quiet}
+        more = {"slots": slots.get((n, hour), []), "plans": plans.get((n, hour), [])}
+        return {**head, **more, "quiet": quiet}
 
     span = range(min(hours), max(hours) + 1)
     return [(hour, [_cell_at(n, hour) for n in range(7)]) for hour in span]
@@ -189,12 +192,21 @@ def _agenda(
     days: Sequence[agenda.Day],
     parts: Sequence[Sequence[agenda.Row]],
     slots: Mapping[tuple[int, int], Sequence[Any]],
+    plans: Mapping[tuple[int, int], Sequence[Any]],
 ) -> list[dict[str, Any]]:
     """The first of each day and its free slots."""
     lines = _detailed(conn, [row for part in parts for row in part[:IN_DAY]], days)
-    free = [[one for (n, _), found in slots.items() if n == at for one in found] for at in range(7)]
+
+    def _of(found: Mapping[tuple[int, int], Sequence[Any]], n: int) -> list[Any]:
+        return [one for (at, _), every in found.items() if at == n for one in every]
+
     return [
-        {"day": day, "slots": free[n], **_head(parts[n], lines, IN_DAY)}
+        {
+            "day": day,
+            "slots": _of(slots, n),
+            "plans": _of(plans, n),
+            **_head(parts[n], lines, IN_DAY),
+        }
         for n, day in enumerate(days)
     ]
 
@@ -236,6 +248,23 @@ def _slots(
     return found
 
 
+def _plans(
+    office: Office, conn: Connection, asked: agenda.View, days: Sequence[agenda.Day]
+) -> dict[tuple[int, int], list[tuple[datetime, schedule.Schedule]]]:
+    """When schedules will fire in these days, by day and hour; once an hour each."""
+    mine = set(conn.execute(select(units.c.key).where(units.c.id.in_(asked.units))).scalars())
+    keys = {row["key"] for row in _accounts(conn, asked)}
+    since = max(office.db.now(conn), days[0].begins)
+    found: dict[tuple[int, int], list[tuple[datetime, schedule.Schedule]]] = {}
+    for at, one in schedule.coming(office, conn, since, days[-1].ends):
+        local = at.astimezone(office.config.tz)
+        here = found.setdefault(((local.date() - days[0].on).days, local.hour), [])
+        told = asked.account is None or not keys.isdisjoint(one.accounts)
+        if told and one.unit in mine and one.key not in {other.key for _, other in here}:
+            here.append((at, one))
+    return found
+
+
 def _one_day(
     office: Office, conn: Connection, asked: agenda.View, on: date, params: Mapping[str, str]
 ) -> dict[str, Any]:
@@ -244,11 +273,12 @@ def _one_day(
     counts = agenda.counts(conn, asked, day.begins, day.ends)
     every = agenda.counts(conn, agenda.View(asked.units, asked.account), day.begins, day.ends)
     page = page_of(params, sum(counts.values()))
-    slots = _slots(office, conn, asked, [day])
+    slots, plans = _slots(office, conn, asked, [day]), _plans(office, conn, asked, [day])
     return {
         "day": day, "page": page, "counts": every, "total": page.total,
         "lines": agenda.lines(conn, asked, day.begins, day.ends, SIZE, page.offset),
-        "slots": sorted((at, one) for found in slots.values() for at, one in found),
+        "slots": [one for _, found in sorted(slots.items()) for one in found],
+        "plans": [one for _, found in sorted(plans.items()) for one in found],
         "before": on - timedelta(days=1), "after": on + timedelta(days=1),
     }  # fmt: skip
 
@@ -258,5 +288,5 @@ def calendar_page(visit: Signed) -> Response:
     found = data_for_calendar(visit.office, visit.actor, visit.params)
     done = DONE.get(visit.params.get("done", ""))
     with visit.office.db.read() as conn:
-        plans = schedules.listed(visit.office, conn, visit.actor, 1)
-    return visit.page("calendar.html", **found, done=done, plans=plans)
+        listed = schedules.listed(visit.office, conn, visit.actor, 1)
+    return visit.page("calendar.html", **found, done=done, listed=listed)

@@ -158,6 +158,9 @@ def test_schedules_show_their_times_and_are_run_skipped_and_paused(
     assert "已加办" in lin.post(page, act="run", key="daily").words()
     lin.post(page, act="skip", key="daily", at="2026-11-25T09:30:00+08:00")
     assert lin.get(page).words("//*[@id='s-daily']//del") == "11月25日 09:30"
+    week = lin.get("/calendar?view=week&on=2026-11-24")
+    plans = [a.text_content().strip() for a in week.all("//table//a[contains(@href, '#s-daily')]")]
+    assert plans == ["09:30 每日摘要"] * 3, "Tuesday, Thursday, Friday: not the one called off"
     lin.post(page, act="unskip", key="daily", at="2026-11-25T09:30:00+08:00")
     assert lin.get(page).all("//del") == []
     refused = lin.post(page, act="pause", key="daily")
