@@ -75,6 +75,33 @@ def test_a_busy_day_says_how_many_more_and_leads_to_all_of_them(
     assert "61 条" in week
 
 
+def test_however_many_posts_a_page_stays_light(staffed: Office, enter: Enter) -> None:
+    made = scene.signed(staffed, keys=("board",), title="供水管网检修公告")
+    with staffed.db.write() as conn:
+        post, sent = (
+            dict(conn.execute(select(table).where(column == made)).mappings().one())
+            for table, column in (
+                (db.posts, db.posts.c.id),
+                (db.deliveries, db.deliveries.c.post_id),
+            )
+        )
+        hours = [at("11-02T00:00") + timedelta(minutes=20 * n) for n in range(2000)]
+        many = [{**post, "id": 100 + n, "go_at": one} for n, one in enumerate(hours)]
+        conn.execute(db.posts.insert(), many)
+        sent.pop("id")
+        rows = [
+            {**sent, "post_id": 100 + n, "go_at": one, "key": f"k{n}"}
+            for n, one in enumerate(hours)
+        ]
+        conn.execute(db.deliveries.insert(), rows)
+    zhou = enter("zhou")
+    for view in ("month", "week", "day"):
+        page = zhou.get(f"/calendar?view={view}&on=2026-11-12")
+        assert len(page.text.encode()) < 120_000, view
+        assert page.words("//h1/following-sibling::span").find(" 条") > 0
+    assert "2001 条" in zhou.get("/calendar?on=2026-11-12").words()
+
+
 def test_holidays_swapped_days_slots_and_quiet_hours_are_marked(
     staffed: Office, enter: Enter, clock: object
 ) -> None:
