@@ -95,6 +95,7 @@ def find(conn: Connection, now: datetime, token: str) -> RowMapping | None:
     """The token with its person, where both stand; None for any other."""
     query = (
         select(tokens, persons.c.login, persons.c.name.label("who"), persons.c.must_change)
+        .add_columns(persons.c.totp_at)
         .join(persons, persons.c.id == tokens.c.person_id)
         .where(tokens.c.digest == digest(token), persons.c.disabled.is_(False))
     )

@@ -139,6 +139,15 @@ def test_a_template_that_is_not_there_is_named(tmp_path: Path) -> None:
         templates.load(tmp_path, "nosuch")
 
 
+@pytest.mark.parametrize("key", ["../a", "b/a", "", ".", "..", "/etc/a"])
+def test_a_templates_name_leads_nowhere_else(tmp_path: Path, key: str) -> None:
+    (tmp_path / "a.txt").write_text("秘密", "utf-8")
+    (tmp_path / "templates" / "b").mkdir(parents=True)
+    (tmp_path / "templates" / "b" / "a.txt").write_text("秘密", "utf-8")
+    with pytest.raises(ConfigError, match="没有模板"):
+        templates.load(tmp_path / "templates", key)
+
+
 def test_a_template_in_another_encoding_is_not_called_missing(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="UTF-8"):
         made(tmp_path, "关于停水的通知".encode("gbk"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -20,10 +21,12 @@ from sqlalchemy import func, select, update
 
 from bot import db, people, tokens
 from bot.cli import main
+from bot.config.parts import PeoplePart
 from bot.language import Say
 from bot.model import Actor, Role, Scope
 from bot.notices import open_notice
 from bot.office import Office
+from bot.web import session
 from bot.web.app import build
 from bot.workdays import FixedClock
 from tests import builders
@@ -267,6 +270,20 @@ def test_a_token_ends_with_its_persons_access(
     assert (answer.status_code, kind(answer)) == expected
 
 
+def test_who_owes_a_second_factor_owes_it_by_token_too(staffed: Office, api: Api) -> None:
+    token = api("lin").token
+    demanding = staffed.config.model_copy(update={"people": PeoplePart(totp="signers")})
+    app = build(Office(demanding, staffed.db))
+    with ExitStack() as stack:
+        taken = stack.enter_context(serving.listening())
+        stack.enter_context(serving.serving(app, taken))
+        client = stack.enter_context(Program(serving.address(taken), token).client)
+        assert kind(client.get("/me")) == "second-factor"
+        with staffed.db.write() as conn:
+            conn.execute(update(db.people).values(totp_at=builders.NOW))
+        assert client.get("/me").status_code == 200
+
+
 def test_a_token_does_what_its_scopes_say_and_its_person_may(staffed: Office, api: Api) -> None:
     post = scene.submitted(staffed)
     with staffed.db.read() as conn:
@@ -313,6 +330,22 @@ def test_a_cookie_opens_nothing_but_the_description(staffed: Office, base: str, 
     for path, operations in paths.items():
         for method, operation in operations.items():
             assert operation["security"], (method, path)
+
+
+def test_half_a_session_does_not_open_even_the_description(
+    staffed: Office, base: str, clock: FixedClock
+) -> None:
+    with staffed.db.write() as conn:
+        who = people.by_login(conn, "zhou")["id"]
+        tried = {"login": "zhou", "origin": "127.0.0.1", "at": clock.now(), "ok": False}
+        booked = db.insert_id(conn, db.logins, tried)
+        half = session.begin(conn, clock.now(), staffed.config, who, "127.0.0.1", half=booked)
+        whole = session.begin(conn, clock.now(), staffed.config, who, "127.0.0.1")
+    place, statuses = f"{base}/api/v1/openapi.json", []
+    for cookie in (half, whole):
+        headers = {"cookie": f"gongkai={cookie}"}
+        statuses.append(httpx.get(place, headers=headers, trust_env=False).status_code)
+    assert statuses == [401, 200]
 
 
 def test_no_token_opens_the_console(staffed: Office, base: str) -> None:
@@ -481,6 +514,18 @@ def test_no_such_address_or_method_is_a_problem_too(api: Api) -> None:
     assert kind(zhou.get("/nothing")) == "not-found"
     answer = zhou.client.delete("/posts")
     assert (kind(answer), "GET" in answer.headers["allow"]) == ("no-such-method", True)
+
+
+def test_a_fault_of_ours_is_a_problem_with_a_number_and_says_no_more(
+    staffed: Office, api: Api
+) -> None:
+    lin = api("lin")
+    with staffed.db.write() as conn:
+        conn.exec_driver_sql("alter table audits rename to lost")
+    answer = lin.get("/trail")
+    assert (answer.status_code, kind(answer)) == (500, "fault")
+    assert re.search(r"编号 [0-9a-f]{8}", answer.json()["detail"])
+    assert "audits" not in answer.text
 
 
 def test_sentences_are_in_the_language_asked_for(api: Api) -> None:

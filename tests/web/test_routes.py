@@ -33,7 +33,7 @@ R = Right
 TITLE = "望江路停气"  # of every post of the unit: who may not read there must never meet it
 WORDS = "问望江路"  # of a citizen
 HERE = ("health", "county")  # a role holds below its unit, too
-# For everybody, or by tokens: tests/web/test_board.py, tests/web/test_api.py.
+# For everybody, or by tokens: tests/web/test_board.py, tests/web/test_api_rights.py.
 OTHER_DOORS = tuple(f"bot.web.{door}" for door in ("board", "health", "api"))
 
 

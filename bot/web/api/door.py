@@ -19,7 +19,7 @@ from fastapi.security import HTTPBearer
 from sqlalchemy import Connection, RowMapping, delete, select
 from starlette.concurrency import run_in_threadpool
 
-from bot import tokens
+from bot import second, tokens
 from bot.db import api_writes, insert_id, lock, logins
 from bot.language import Say
 from bot.model import Actor, Scope
@@ -89,15 +89,23 @@ def admitted(request: Request) -> RowMapping:
     with office.db.read() as conn:
         now = office.db.now(conn)
         row = tokens.find(conn, now, token.strip())
+        if row is not None:
+            _refuse_unready(office, conn, row)
     if row is None:
         raise _unknown(office, origin(request))
+    if row["used_at"] is None or now - row["used_at"] > tokens.SEEN:
+        _remember(office, row["id"])
+    return row
+
+
+def _refuse_unready(office: Office, conn: Connection, row: RowMapping) -> None:
+    """Who must see to his own access first, may no more by token than at the console."""
     if row["must_change"]:
         raise Problem(
             403, "one-time-password", "{who}的密码是一次性的，请先登录控制台改掉", who=row["who"]
         )
-    if row["used_at"] is None or now - row["used_at"] > tokens.SEEN:
-        _remember(office, row["id"])
-    return row
+    if row["totp_at"] is None and second.wanted(conn, office.config, row["person_id"]):
+        raise Problem(403, "second-factor", "{who}须先在控制台“我的”页设置动态口令", who=row["who"])
 
 
 def _unknown(office: Office, address: str) -> Problem:

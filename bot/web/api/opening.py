@@ -78,7 +78,8 @@ def _let_in(request: Request) -> None:
         return
     office = request.app.state.office
     cookie = request.cookies.get(session.cookie_name(office.config), "")
-    if not cookie or session.find(office, cookie, by_person=False) is None:
+    found = session.find(office, cookie, by_person=False) if cookie else None
+    if found is None or found.half is not None:
         raise Problem(401, "no-token", "请登录控制台，或给出令牌")
 
 

@@ -1,0 +1,158 @@
+"""Who may do what by token: every route of /api/v1 asked by every role, here and at another unit.
+
+The routes come from the API's own description: a new one without a row in ROUTES fails here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+import httpx
+import pytest
+
+from bot import catalog, people
+from bot.model import Right, Role
+from tests import builders
+from tests.offices import url  # noqa: F401
+from tests.test_rights import world  # noqa: F401
+from tests.web.test_api import Program, made
+from tests.web.test_routes import HERE, TITLE, TRAIL, WORDS, Scene, _rows, console  # noqa: F401
+
+R = Right
+ANY = frozenset(Role)
+SAID = {"title": "望江路恢复供气", "formed": "2026-11-20"}
+POST = {"accounts": ["hand"], "text": "望江路恢复供气。"}
+
+# what is asked; whose right it takes; of a list, what others must not meet in it; of a write, its body
+ROUTES: dict[str, tuple[Right | frozenset[Role], Any]] = {
+    "GET /me": (ANY, None),
+    "GET /units": (R.READ, "health"),
+    "GET /accounts": (R.READ, "云澜发布"),
+    "GET /sources": (R.READ, "notices"),
+    "GET /items": (R.READ, "望江路条目"),
+    "GET /items/{item}": (R.READ, None),
+    "GET /posts": (R.READ, TITLE),
+    "GET /posts/{waiting}": (R.READ, None),
+    "GET /posts/{waiting}/coverage": (R.READ, None),
+    "GET /sign": (R.REVIEW, TITLE),
+    "GET /queue": (R.READ, TITLE),
+    "GET /queue/{failed}": (R.READ, None),
+    "GET /holds": (R.READ, "reason"),
+    "GET /replies": (R.READ, WORDS),
+    "GET /replies/{reply}": (R.READ, None),
+    "GET /trail": (TRAIL, None),
+    "GET /notices": (R.READ, ""),
+    "GET /quality": (R.READ, "notices"),
+    "GET /schedules": (R.READ, ""),
+    "POST /items": (R.WRITE, {"unit": "health", "entries": [SAID]}),
+    "PUT /items/{handed}": (R.WRITE, SAID),
+    "POST /items/{item}/post": (R.WRITE, {"accounts": ["hand"]}),
+    "POST /items/{item}/take": (R.WRITE, {}),
+    "POST /items/{item}/skip": (R.WRITE, {}),
+    "POST /items/{handed}/return": (R.WRITE, {"reason": "误"}),
+    "POST /items/{handed}/call-back": (R.SUBMIT, {}),
+    "POST /posts": (R.WRITE, {"unit": "health", **POST}),
+    "PUT /posts/{draft}": (R.WRITE, {"version": 1, **POST}),
+    "POST /posts/{draft}/submit": (R.WRITE, {}),
+    "POST /posts/{draft}/close": (R.WRITE, {}),
+    "POST /posts/{signed}/withdraw": (R.WRITE, {"reason": "误"}),
+    "POST /posts/{waiting}/sign": (R.REVIEW, {"verdict": "pass", "digest": "{digest}"}),
+    "POST /posts/{signed}/revoke": (R.SIGN, {"reason": "误"}),
+    "POST /queue/{failed}/cancel": (R.SCHEDULE, {}),
+    "POST /queue/{failed}/retry": (R.SCHEDULE, {}),
+    "POST /queue/{unclear}/look": (R.SCHEDULE, {}),
+    "POST /queue/{unclear}/resolve": (R.SCHEDULE, {"word": "drop"}),
+    "POST /holds": (R.STOP, {"scope": "unit", "target": "health", "reason": "核实"}),
+    "POST /holds/{hold}/lift": (R.STOP, {}),
+    "POST /replies/{reply}/answer": (R.WRITE, {"text": "已恢复。"}),
+    "POST /replies/export": (R.READ, {"kind": "jsonl"}),
+    "POST /media": (ANY, {}),  # bytes only, which no table of a unit's names yet
+}
+
+
+Ask = Callable[[str, str], httpx.Response]
+
+
+@pytest.fixture
+def desk(console: Scene) -> Ask:  # noqa: F811
+    """Ask as somebody, with a token of every scope."""
+    office, seats = console.world.office, dict[str, Program]()
+    with office.db.write() as conn:
+        who, now = builders.actor(conn, "contributor@health"), office.db.now(conn)
+        given = catalog.entries_of(office, [{"title": "报送的材料"}])
+        (handed,) = catalog.submit(conn, now, who, "health", "health", given)
+    console.names["handed"] = handed
+
+    def ask(login: str, route: str) -> httpx.Response:
+        if login not in seats:
+            seats[login] = Program(console.base, made(office, login)[1])
+            console.stack.enter_context(closing(seats[login].client))
+        method, path = console.filled(route).split(" ")
+        said = ROUTES[route][1]
+        if not isinstance(said, dict):
+            return seats[login].get(path)
+        body = {k: console.filled(v) if isinstance(v, str) else v for k, v in said.items()}
+        headers = {"idempotency-key": f"{login}-{method}-{path}"}
+        return seats[login].client.request(method, path, json=body, headers=headers)
+
+    return ask
+
+
+def _may(route: str) -> frozenset[Role]:
+    who = ROUTES[route][0]
+    if isinstance(who, Right):
+        return frozenset(role for role in Role if who in people.RIGHTS[role])
+    return who
+
+
+def test_every_route_says_who_may(console: Scene) -> None:  # noqa: F811
+    program = Program(console.base, made(console.world.office, "reviewer@health")[1])
+    with closing(program.client):
+        paths = program.get("/openapi.json").json()["paths"]
+    there = {f"{m.upper()} {path.removeprefix('/api/v1')}" for path in paths for m in paths[path]}
+    assert {_shape(route) for route in there} == {_shape(route) for route in ROUTES}
+    assert len(there) == len(ROUTES)
+
+
+def _shape(route: str) -> str:
+    return "/".join("*" if part.startswith("{") else part for part in route.split("/"))
+
+
+def test_what_a_role_may_not_is_refused_or_hidden(console: Scene, desk: Ask) -> None:  # noqa: F811
+    logins = {f"{role}@{unit}" for role in Role for unit in ("health", "fire")} | {"bare"}
+    for login in sorted(logins):
+        desk(login, "GET /me")
+    before, faults = _rows(console.world.office), []
+    for route, (_, said) in ROUTES.items():
+        if route in ("GET /me", "POST /media"):
+            continue
+        barred = {f"{role}@health" for role in Role if role not in _may(route)} | {"bare"}
+        if route != "GET /trail":  # it is one for the whole office
+            barred |= {f"{role}@fire" for role in Role}
+        for login in sorted(barred):
+            answer = desk(login, route)
+            hidden = isinstance(said, str) and (not said or said not in answer.text)
+            empty = route == "POST /replies/export" and not answer.text
+            if answer.status_code not in (403, 404) and not hidden and not empty:
+                faults.append((login, route, answer.status_code, answer.text[:200]))
+    assert not faults
+    assert _rows(console.world.office) == before, "and nothing is done"
+
+
+def test_what_a_role_may_is_not_refused(desk: Ask) -> None:
+    faults = []
+    for route, (_, said) in sorted(ROUTES.items()):  # pages first
+        for n, role in enumerate(sorted(_may(route))):
+            answer = desk(f"{role}@{HERE[n % 2]}", route)
+            seen = not isinstance(said, str) or n or said in answer.text
+            gone = (404,) if n and not route.startswith("GET") else ()
+            if (
+                answer.status_code in (401, 403)
+                or answer.status_code >= 500
+                or not seen
+                or (answer.status_code == 404 and not gone)
+            ):
+                faults.append((role, route, answer.status_code, answer.text[:200]))
+    assert not faults
