@@ -15,6 +15,7 @@ from bot.db import (
     units,
 )
 from bot.errors import Conflict, NotFound
+from bot.language import Say
 from bot.model import (
     Actor,
     ItemState,
@@ -22,6 +23,8 @@ from bot.model import (
     SourceState,
 )
 from bot.notices import close_notice
+
+BROUGHT_BACK = Say("由人取回，待成稿")
 
 
 def take(conn: Connection, now: datetime, actor: Actor, item_id: int) -> None:
@@ -40,6 +43,17 @@ def skip(conn: Connection, now: datetime, actor: Actor, item_id: int) -> None:
         raise Conflict("这个条目已经成稿")
     values = {"state": ItemState.SKIPPED, "waits": None, "due_at": None}
     _decided(conn, now, actor, row, "item.skip", values)
+
+
+def bring_back(conn: Connection, now: datetime, actor: Actor, item_id: int) -> None:
+    """What was skipped waits for a person again. Raises NotAllowed, Conflict."""
+    row = _for(conn, actor, item_id)
+    if row["state"] != ItemState.SKIPPED:
+        raise Conflict("这个条目不在“不发”里，无须取回")
+    if row["returned"] or (row["from_unit_id"] is not None and row["gone_at"]):
+        raise Conflict("这份材料已退回或由报送单位收回，请对方再次报送")
+    values = {"state": ItemState.NEW, "waits": BROUGHT_BACK.json(), "due_at": None}
+    _decided(conn, now, actor, row, "item.bring_back", values)
 
 
 def _decided(

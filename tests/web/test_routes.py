@@ -105,7 +105,17 @@ ROUTES: dict[str, tuple[Asked, ...]] = {
     "POST /posts/new": acts(R.WRITE, act("save", **TYPED), refuses=LACKS),
     "POST /posts/{draft}/edit": acts(R.WRITE, act("save", version="1", **TYPED), refuses=LACKS),
     "GET /items": read("望江路条目"),
-    "POST /items/{item}": acts(R.WRITE, act("compose"), act("take"), act("skip")),
+    "POST /items/{item}": acts(R.WRITE, act("compose"), act("take"), act("skip"), act("bring_back"))
+    + acts(R.WRITE, act("return", reason="误")),
+    "GET /items/{item}": read(""),
+    "GET /items/new": (Asked(ANY, anywhere=True),),
+    "POST /items/new": acts(
+        R.WRITE, {"unit": "health", "title": "望江路义诊", "to": ""}, refuses=LACKS
+    ),
+    "GET /items/{handed}/amend": (Asked(R.READ),),
+    "POST /items/{handed}/amend": acts(R.WRITE, {"title": "望江路复诊"}, refuses=LACKS),
+    "GET /quality": read("望江路条目"),
+    "GET /quality/export.csv": read("望江路条目"),
     "GET /review": (Asked(R.REVIEW, hides=TITLE),),
     "GET /review/{waiting}": read(""),
     "GET /review/{waiting}/sheet": read(""),
