@@ -12,12 +12,15 @@ from bot.catalog.history import changes, posts_of, revisions_of
 from bot.catalog.intake import NOT_DRAFTED, take_in
 from bot.catalog.polling import poll_due, reader, sync
 from bot.catalog.quality import remind, report
+from bot.catalog.trying import Tried, attempt
 
 __all__ = [
     "HAND",
     "NOT_DRAFTED",
+    "Tried",
     "add",
     "amend",
+    "attempt",
     "bring_back",
     "call_back",
     "changes",

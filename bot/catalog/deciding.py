@@ -86,27 +86,31 @@ def _for(conn: Connection, actor: Actor, item_id: int) -> RowMapping:
 
 def pause(conn: Connection, now: datetime, actor: Actor, key: str, paused: bool) -> None:
     """Stop polling a source or go on. Raises NotFound, NotAllowed."""
-    row = conn.execute(select(sources).where(sources.c.key == key)).mappings().first()
-    if row is None:
-        raise NotFound("没有来源 {key}", key=key)
-    if actor.person is not None:
-        people.require(conn, actor, Right.ADMIN, row["unit_id"])
+    row = _source(conn, actor, key, Right.ADMIN)
     state = SourceState.PAUSED if paused else SourceState.ACTIVE
     values = {"state": state, "due_at": now}
     conn.execute(update(sources).where(sources.c.key == key).values(**values))
-    audit.write(
-        conn, now, actor, "source.pause" if paused else "source.activate", f"source:{row['id']}"
-    )
+    verb = "source.pause" if paused else "source.activate"
+    audit.write(conn, now, actor, verb, f"source:{row['id']}")
 
 
 def poll_now(conn: Connection, now: datetime, actor: Actor, key: str) -> None:
-    """Let the next turn poll it. Raises NotFound, NotAllowed."""
+    """Let the next turn poll it. Raises NotFound, NotAllowed, Conflict where it is paused."""
+    row = _source(conn, actor, key, Right.WRITE)
+    if row["state"] != SourceState.ACTIVE:
+        raise Conflict("来源 {key} 已暂停，请先恢复再读", key=key)
+    conn.execute(update(sources).where(sources.c.key == key).values(due_at=now))
+    audit.write(conn, now, actor, "source.poll", f"source:{row['id']}")
+
+
+def _source(conn: Connection, actor: Actor, key: str, right: Right) -> RowMapping:
+    """The source, where this person may, or the machine's own shell asks."""
     row = conn.execute(select(sources).where(sources.c.key == key)).mappings().first()
     if row is None:
         raise NotFound("没有来源 {key}", key=key)
     if actor.person is not None:
-        people.require(conn, actor, Right.WRITE, row["unit_id"])
-    conn.execute(update(sources).where(sources.c.key == key).values(due_at=now))
+        people.require(conn, actor, right, row["unit_id"])
+    return row
 
 
 def listing(

@@ -16,7 +16,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import func, select, update
 
-from bot import db, people
+from bot import catalog, db, people
 from bot.model import Right, Role
 from bot.office import Office
 from bot.web.app import build
@@ -158,6 +158,10 @@ ROUTES: dict[str, tuple[Asked, ...]] = {
     "POST /accounts/hand": acts(R.ADMIN, act("pause"), act("activate"), act("check")),
     "POST /sources/notices": acts(R.ADMIN, act("pause"), act("activate"))
     + acts(R.WRITE, act("poll")),
+    "GET /sources": read("notices"),
+    "GET /sources/notices": read(""),
+    "GET /source/try": (Asked(R.ADMIN, anywhere=True),),
+    "POST /source/try": acts(R.ADMIN, {"unit": "health", "target": "nowhere"}, refuses=LACKS),
     "GET /people": read("卫编", "?unit=health"),
     "POST /people": acts(
         R.ADMIN, {"login": "new", "name": "新人", **ROLE}, act("grant", login="zhou", **ROLE)
@@ -282,7 +286,14 @@ def _furnished(office: Office, world: World) -> dict[str, Any]:  # noqa: F811
         draft = store.Draft("路人", WORDS, "", "once", "127.0.0.1")
         reply, _ = store.add_reply(conn, now, shown, draft, moderated=True, hourly=10)
         names = {name: getattr(world, name) for name in vars(world)}
-        ids = {"unit": unit, "wei": people.by_login(conn, "wei")["id"], "board_reply": reply["id"]}
+        typed = catalog.entries_of(office, [{"title": "望江路体检"}])
+        handed = catalog.add(conn, now, builders.actor(conn, "editor@health"), "health", typed)
+        ids = {
+            "handed": handed[0],
+            "unit": unit,
+            "wei": people.by_login(conn, "wei")["id"],
+            "board_reply": reply["id"],
+        }
         digest = scene.digest(conn, world.waiting)
         picture = office.media.write(_sheet())
         return {**names, **ids, "digest": digest, "picture": picture, "token": "0" * 32}
