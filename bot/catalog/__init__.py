@@ -12,7 +12,7 @@ from bot.catalog.history import changes, posts_of, revisions_of
 from bot.catalog.intake import NOT_DRAFTED, take_in
 from bot.catalog.polling import poll_due, reader, sync
 from bot.catalog.quality import remind, report
-from bot.catalog.trying import Tried, attempt
+from bot.catalog.trying import Tried, attempt, kinds
 
 __all__ = [
     "HAND",
@@ -26,6 +26,7 @@ __all__ = [
     "changes",
     "entries_of",
     "give_back",
+    "kinds",
     "listing",
     "pause",
     "poll_due",

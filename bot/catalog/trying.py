@@ -12,7 +12,10 @@ from bot.errors import Invalid
 from bot.model import Actor, Reading, Right
 from bot.office import Office
 from bot.sources import reading
+from bot.sources.base import kinds
 from bot.sources.fetch import is_remote
+
+__all__ = ["Tried", "attempt", "kinds"]
 
 
 @dataclass(frozen=True)

@@ -73,8 +73,11 @@ def amend(visit: Signed, item_id: Id) -> Response:
 
 
 def _said(visit: Visit, entry: Entry) -> dict[str, str]:
-    """An entry as the form shows it: dates in the office's zone."""
+    """An entry as the form shows it: dates in the office's zone; no summary that is but the body's
+    beginning, for it would stay when the body changes."""
     said = {name: getattr(entry, name) or "" for name in TYPED}
+    if "".join(entry.body.split()).startswith("".join(entry.summary.rstrip("….").split())):
+        said["summary"] = ""
     for name in ("formed", "published"):
         at = getattr(entry, name)
         said[name] = f"{at.astimezone(visit.office.config.tz):%Y-%m-%d}" if at else ""

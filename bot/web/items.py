@@ -56,15 +56,15 @@ def data_for_items(office: Office, actor: Actor, params: Mapping[str, str]) -> d
     """
     with office.db.read() as conn:
         scope, giver = people.unit_ids(conn, actor), params.get("from", "")
-        filters = {
+        filters: dict[str, Any] = {
             "state": params.get("state", "") if params.get("state") in FILTERS else "",
             "source": params.get("source", ""),
             "words": params.get("q", "").strip(),
             "handed_in": giver,
         }
-        counts = _counts(conn, _scope(conn, actor, giver), **filters)
-        page = page_of(params, counts[filters["state"] or "all"])
         seen = _scope(conn, actor, giver)
+        counts = _counts(conn, seen, **filters)
+        page = page_of(params, counts[filters["state"] or "all"])
         return {
             "items": catalog.listing(conn, seen, **filters, limit=SIZE, offset=page.offset),
             "filters": filters,
@@ -112,7 +112,7 @@ def _givers(conn: Connection, actor: Actor, scope: set[int]) -> list[RowMapping]
 
 
 def _counts(
-    conn: Connection, scope: set[int], state: str, source: str, words: str, handed_in: str
+    conn: Connection, scope: set[int], *, source: str, words: str, handed_in: str, **_: str
 ) -> dict[str, int]:
     """How many stand in each state under the other filters."""
     query = select(items.c.state, items.c.waits.is_not(None), func.count()).join(sources)

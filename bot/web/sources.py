@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from fastapi import APIRouter
@@ -16,7 +17,6 @@ from bot.errors import GongkaiError, Invalid, NotFound
 from bot.language import Say
 from bot.model import Actor, Right
 from bot.office import Office
-from bot.sources.base import kinds
 from bot.web import spool
 from bot.web.faults import status_of
 from bot.web.visit import Signed, Visit
@@ -82,8 +82,19 @@ def data_for_source(office: Office, actor: Actor, key: str) -> dict[str, Any]:
         newest = select(items).where(items.c.source_id == found["id"])
         rows = conn.execute(newest.order_by(items.c.id.desc()).limit(SHOWN)).mappings().all()
         rights = people.rights(conn, actor, found["unit_id"])
-    settings = found["part"].model_dump(mode="json") if found["part"] else {}
+    said = found["part"].model_dump() if found["part"] else {}
+    settings = {name: _written(value) for name, value in said.items()}
     return {"source": found, "items": rows, "settings": settings, "rights": rights}
+
+
+def _written(value: Any) -> Any:
+    """A setting as config.toml writes it: a period as 15m, 6h or 7d."""
+    if not isinstance(value, timedelta):
+        return value
+    seconds = int(value.total_seconds())
+    sizes = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
+    unit, size = next(each for each in sizes if seconds % each[1] == 0)
+    return f"{seconds // size}{unit}"
 
 
 @router.get("/sources")
@@ -136,10 +147,6 @@ def _read(visit: Visit, said: Mapping[str, str]) -> catalog.Tried:
     upload = visit.file("file")
     if upload is None and not said["target"]:
         raise Invalid("请填网址，或选一个文件")
-    if said["kind"] and said["kind"] not in kinds():
-        raise Invalid(
-            "没有 {kind} 这种来源，有：{known}", kind=said["kind"], known="、".join(kinds())
-        )
     office, actor, unit = visit.office, visit.actor, said["unit"]
     if upload is None:
         return asyncio.run(catalog.attempt(office, actor, unit, said["target"], kind=said["kind"]))
@@ -159,7 +166,7 @@ def _tried(visit: Visit, said: Mapping[str, str], status: int = 200, **more: Any
     values = {"problem": None, "found": None, "options": {}, **more}
     with visit.office.db.read() as conn:
         mine = _administered(conn, visit)
-    return visit.page("try.html", status, said=said, units=mine, kinds=kinds(), **values)
+    return visit.page("try.html", status, said=said, units=mine, kinds=catalog.kinds(), **values)
 
 
 def _administered(conn: Connection, visit: Visit) -> list[RowMapping]:

@@ -83,7 +83,7 @@ def test_a_source_tells_its_health_its_settings_and_what_may_be_done(
         assert said in row
     page = zhou.get("/sources/notices")
     assert "publisher = 云澜县政府办" in page.words()
-    assert "config.toml" in page.words()
+    assert "every15m" in page.words()
     values = "//form[@action='/sources/notices']//button/@value"
     assert (page.all(values), gu.get("/sources/notices").all(values)) == (["poll"], ["pause"])
     gu.post("/sources/notices", act="pause")
