@@ -73,6 +73,16 @@ def test_an_entry_is_typed_in_and_becomes_a_post(desk: Desk) -> None:
     assert (post["title"], post["item_id"]) == (FIELDS["标题"], made)
 
 
+@both
+def test_without_accounts_named_a_draft_goes_to_those_of_its_unit(desk: Desk) -> None:
+    (made,) = desk.act(catalog.add, "zhou", "county", desk.entries())
+    with desk.office.db.write() as conn:
+        now = desk.office.db.now(conn)
+        compose.from_item(desk.office, conn, now, builders.actor(conn, "zhou"), made)
+    (post,) = offices.rows(desk.office, posts)
+    assert len(post["accounts"]) == 1
+
+
 @pytest.mark.parametrize(
     ("records", "why"),
     [

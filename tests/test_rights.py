@@ -70,6 +70,7 @@ class World:
     unclear: int = 0
     urgent: int = 0
     item: int = 0
+    skipped: int = 0
     reply: int = 0
     standing: int = 0
     hold: int = 0
@@ -98,6 +99,7 @@ WEB = "https://weibo.example/1/AbC"
 ACTS: dict[str, tuple[Right, Callable[[World], Any]]] = {
     "catalog.take": (R.WRITE, lambda w: catalog.take(*w.first, w.item)),
     "catalog.skip": (R.WRITE, lambda w: catalog.skip(*w.first, w.item)),
+    "catalog.bring_back": (R.WRITE, lambda w: catalog.bring_back(*w.first, w.skipped)),
     "catalog.poll_now": (R.WRITE, lambda w: catalog.poll_now(*w.first, "notices")),
     "catalog.pause": (R.ADMIN, lambda w: catalog.pause(*w.first, "notices", True)),
     "compose.create": (
@@ -208,6 +210,7 @@ def world(office: Office) -> World:
         )
         w.hold = holds.hold(*w.first, HoldScope.POST, w.draft, "核实")
         w.item = _item(w)
+        w.skipped = _item(w, key="2", state=ItemState.SKIPPED)
         w.who = wei
         w.urgent = _post(w, emergency=True)
     plan.plan_due(made)
@@ -236,12 +239,12 @@ def _post(w: World, **more: Any) -> int:
     return compose.create(w.office, *w.first, unit_id=w.unit, keys=["hand"], body=body, **more)
 
 
-def _item(w: World) -> int:
+def _item(w: World, **more: Any) -> int:
     entry = Entry(key="1", title="停水")
     source = w.conn.execute(select(sources.c.id)).scalar_one()
     row = {"source_id": source, "key": "1", "state": ItemState.NEW, "title": "停水"}
     stored = {"digest": entry.digest, "entry": entry.json(), "revision": 1, "seen_at": w.now}
-    return insert_id(w.conn, items, {**row, **stored})
+    return insert_id(w.conn, items, {**row, **stored, **more})
 
 
 class _Undo(Exception):

@@ -15,6 +15,7 @@ from bot.db import (
     units,
 )
 from bot.errors import Conflict, NotFound
+from bot.language import Say
 from bot.model import (
     Actor,
     ItemState,
@@ -22,6 +23,8 @@ from bot.model import (
     SourceState,
 )
 from bot.notices import close_notice
+
+BROUGHT_BACK = Say("由人取回，待成稿")
 
 
 def take(conn: Connection, now: datetime, actor: Actor, item_id: int) -> None:
@@ -40,6 +43,17 @@ def skip(conn: Connection, now: datetime, actor: Actor, item_id: int) -> None:
         raise Conflict("这个条目已经成稿")
     values = {"state": ItemState.SKIPPED, "waits": None, "due_at": None}
     _decided(conn, now, actor, row, "item.skip", values)
+
+
+def bring_back(conn: Connection, now: datetime, actor: Actor, item_id: int) -> None:
+    """What was skipped waits for a person again. Raises NotAllowed, Conflict."""
+    row = _for(conn, actor, item_id)
+    if row["state"] != ItemState.SKIPPED:
+        raise Conflict("这个条目不在“不发”里，无须取回")
+    if row["returned"] or (row["from_unit_id"] is not None and row["gone_at"]):
+        raise Conflict("这份材料已退回或由报送单位收回，请对方再次报送")
+    values = {"state": ItemState.NEW, "waits": BROUGHT_BACK.json(), "due_at": None}
+    _decided(conn, now, actor, row, "item.bring_back", values)
 
 
 def _decided(
@@ -72,27 +86,31 @@ def _for(conn: Connection, actor: Actor, item_id: int) -> RowMapping:
 
 def pause(conn: Connection, now: datetime, actor: Actor, key: str, paused: bool) -> None:
     """Stop polling a source or go on. Raises NotFound, NotAllowed."""
-    row = conn.execute(select(sources).where(sources.c.key == key)).mappings().first()
-    if row is None:
-        raise NotFound("没有来源 {key}", key=key)
-    if actor.person is not None:
-        people.require(conn, actor, Right.ADMIN, row["unit_id"])
+    row = _source(conn, actor, key, Right.ADMIN)
     state = SourceState.PAUSED if paused else SourceState.ACTIVE
     values = {"state": state, "due_at": now}
     conn.execute(update(sources).where(sources.c.key == key).values(**values))
-    audit.write(
-        conn, now, actor, "source.pause" if paused else "source.activate", f"source:{row['id']}"
-    )
+    verb = "source.pause" if paused else "source.activate"
+    audit.write(conn, now, actor, verb, f"source:{row['id']}")
 
 
 def poll_now(conn: Connection, now: datetime, actor: Actor, key: str) -> None:
-    """Let the next turn poll it. Raises NotFound, NotAllowed."""
+    """Let the next turn poll it. Raises NotFound, NotAllowed, Conflict where it is paused."""
+    row = _source(conn, actor, key, Right.WRITE)
+    if row["state"] != SourceState.ACTIVE:
+        raise Conflict("来源 {key} 已暂停，请先恢复再读", key=key)
+    conn.execute(update(sources).where(sources.c.key == key).values(due_at=now))
+    audit.write(conn, now, actor, "source.poll", f"source:{row['id']}")
+
+
+def _source(conn: Connection, actor: Actor, key: str, right: Right) -> RowMapping:
+    """The source, where this person may, or the machine's own shell asks."""
     row = conn.execute(select(sources).where(sources.c.key == key)).mappings().first()
     if row is None:
         raise NotFound("没有来源 {key}", key=key)
     if actor.person is not None:
-        people.require(conn, actor, Right.WRITE, row["unit_id"])
-    conn.execute(update(sources).where(sources.c.key == key).values(due_at=now))
+        people.require(conn, actor, right, row["unit_id"])
+    return row
 
 
 def listing(

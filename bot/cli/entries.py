@@ -73,6 +73,41 @@ def item_skip(office: Office, actor: Actor, item_id: int) -> None:
         catalog.skip(conn, now, actor, item_id)
 
 
+@item.command("bring-back")
+@click.argument("item_id", type=int)
+@acting
+def item_bring_back(office: Office, actor: Actor, item_id: int) -> None:
+    """取回不发的条目，待成稿 let what was skipped wait for a person again."""
+    from bot import catalog
+
+    with writing(office) as (conn, now):
+        catalog.bring_back(conn, now, actor, item_id)
+
+
+@item.command("show")
+@click.argument("item_id", type=int)
+@as_json
+@with_office
+def item_show(office: Office, item_id: int, json_: bool) -> None:
+    """看一个条目：要素、历次版本、成稿 one entry, its revisions and the posts made of it."""
+    from bot import catalog, compose
+    from bot.errors import NotFound
+
+    with office.db.read() as conn:
+        row = compose.item_of(conn, item_id)
+        if row["unit_id"] not in reading_units(office, None, conn):
+            raise NotFound("没有编号 {id} 的条目", id=item_id)
+        revisions = catalog.revisions_of(conn, item_id)
+        made = [{"id": p["id"], "title": p["title"]} for p in catalog.posts_of(conn, item_id)]
+    if json_:
+        found = {**row, "revisions": [dict(one) for one in revisions], "posts": made}
+        say(found, True, "")
+        return
+    show([row], False, ITEM_COLUMNS | {"digest": "摘要"})
+    show(revisions, False, {"number": "版本", "at": "时间", "digest": "摘要"})
+    show(made, False, {"id": "稿件", "title": "标题"})
+
+
 # ---------------------------------------------------------------- by hand
 
 FIELDS = {

@@ -32,7 +32,7 @@ def source_try(context: click.Context, /, target: str, json_: bool, **asked: Any
     """试读网址或文件，给出来源配置 read an address or file, show the config for it."""
     import asyncio
 
-    from bot.cli.declaring import append, key_for
+    from bot.catalog.declaring import append, key_for
     from bot.cli.reading import zone_of
     from bot.errors import Invalid
     from bot.sources import reading
@@ -57,13 +57,10 @@ def source_try(context: click.Context, /, target: str, json_: bool, **asked: Any
 
 
 def _block(key: str, kind: str, options: Any, target: str, file: Path, asked: Any) -> str:
-    from bot.cli.declaring import tables
+    from bot.catalog.declaring import block
 
-    values = {"unit": asked["unit"] or _unit(file), "kind": kind, "url": _url(target, file)}
-    if asked["private"]:
-        values["private"] = True
-    values |= {"every": "30m", "first_poll": "seen", "template": "notice", "accounts": []}
-    return tables(key, values, options)
+    unit, url = asked["unit"] or _unit(file), _url(target, file)
+    return block(key, kind, url, unit, options, private=asked["private"])
 
 
 def _unit(file: Path) -> str:

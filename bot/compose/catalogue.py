@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select, update
+from sqlalchemy import Connection, RowMapping, or_, select, update
 
 from bot import lease
 from bot.compose.drafting import create
@@ -17,7 +17,7 @@ from bot.compose.reading import item_of
 from bot.db import accounts, items, sources
 from bot.errors import ConfigError, Conflict, Invalid, NotFound
 from bot.language import Say
-from bot.model import MACHINE, Actor, Entry, ItemState
+from bot.model import MACHINE, AccountState, Actor, Entry, ItemState
 from bot.notices import close_notice, open_notice
 from bot.office import Office
 
@@ -84,14 +84,17 @@ def from_item(
 ) -> int:
     """A draft made of a catalogue entry; give the post's id.
 
-    Template and accounts are the source's unless given; `said` are fields a person fills in.
-    Raises ConfigError naming the entry too, Invalid, NotFound, NotAllowed.
+    Template and accounts are the source's unless given; where it names no accounts, as a catalogue
+    kept by hand does, a person's draft takes the unit's. `said` are fields a person fills in. Raises ConfigError naming the entry too,
+    Invalid, NotFound, NotAllowed.
     """
     item = item_of(conn, item_id)
     part = office.config.sources.get(item["source_key"])
     part = part and part.of_column(item["column"])
     made = load(office, template or (part.template if part else "notice"))
     chosen = list(keys) or list(part.accounts if part else ())
+    if not chosen and (actor != MACHINE or part is None):
+        chosen = _of_unit(conn, item["unit_id"])
     more = setting(office, conn, now, item["unit_id"])
     entry = Entry.of(item["entry"])
     with _named(item_id, entry.title):
@@ -102,6 +105,17 @@ def from_item(
     if actor != MACHINE:
         _taken(conn, now, item_id, post_id)
     return post_id
+
+
+def _of_unit(conn: Connection, unit_id: int) -> list[str]:
+    """The unit's own accounts that something can be signed for now."""
+    by_hand = accounts.c.capabilities["by_hand"].as_boolean()
+    query = select(accounts.c.key).where(
+        accounts.c.unit_id == unit_id,
+        accounts.c.state == AccountState.ACTIVE,
+        or_(accounts.c.identity != "", by_hand.is_(True)),
+    )
+    return list(conn.execute(query.order_by(accounts.c.id)).scalars())
 
 
 @contextmanager

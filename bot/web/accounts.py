@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, func, select
 from starlette.responses import Response
 
-from bot import catalog, people
-from bot.db import accounts, deliveries, items, sources, units, workers
+from bot import people
+from bot.db import accounts, deliveries, units, workers
 from bot.deliver import accounts as stage
 from bot.errors import Invalid
 from bot.language import Say
@@ -17,6 +17,7 @@ from bot.model import Actor, DeliveryState, Right
 from bot.office import Office
 from bot.web import shell
 from bot.web.lists import account
+from bot.web.sources import sources_of
 from bot.web.visit import Signed, go
 
 router = APIRouter()
@@ -24,7 +25,6 @@ DONE = {
     "pause": Say("已暂停，队列保留"),
     "activate": Say("已恢复"),
     "check": Say("已安排检查，稍后刷新看结果"),
-    "poll": Say("已安排读取，稍后刷新看结果"),
 }
 
 
@@ -35,7 +35,7 @@ def data_for_accounts(office: Office, actor: Actor) -> dict[str, Any]:
         scope = people.unit_ids(conn, actor)
         return {
             "accounts": _accounts(conn, scope),
-            "sources": _sources(office, conn, scope),
+            "sources": sources_of(office, conn, scope),
             "workers": _workers(conn, now),
             "admin": people.unit_ids(conn, actor, Right.ADMIN),
             "write": people.unit_ids(conn, actor, Right.WRITE),
@@ -65,29 +65,6 @@ def _accounts(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
     ]
 
 
-def _sources(office: Office, conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
-    figures = select(items.c.source_id, items.c.state, func.count()).group_by(
-        items.c.source_id, items.c.state
-    )
-    counts: dict[int, dict[str, int]] = {}
-    for source, state, n in conn.execute(figures):
-        counts.setdefault(source, {})[state] = n
-    query = select(sources, units.c.name.label("unit")).join(units, units.c.id == sources.c.unit_id)
-    rows = conn.execute(
-        query.where(sources.c.unit_id.in_(scope), sources.c.kind != catalog.HAND).order_by(
-            sources.c.id
-        )
-    ).mappings()
-    return [
-        {**row, "counts": counts.get(row["id"], {}), "part": _part(office, row)} for row in rows
-    ]
-
-
-def _part(office: Office, row: RowMapping) -> Any:
-    """What config.toml says of it; None once its key is gone from there."""
-    return office.config.sources.get(row["key"])
-
-
 def _workers(conn: Connection, now: Any) -> list[dict[str, Any]]:
     query = select(workers).order_by(workers.c.beat_at.desc()).limit(10)
     return [
@@ -112,21 +89,6 @@ def act_on_account(visit: Signed, key: str) -> Response:
             stage.pause(conn, now, visit.actor, key, name == "pause")
         elif name == "check":
             stage.ask_check(conn, now, visit.actor, key)
-        else:
-            raise Invalid("请从页面上的按钮办理")
-    return go(f"/accounts?done={name}")
-
-
-@router.post("/sources/{key}")
-def act_on_source(visit: Signed, key: str) -> Response:
-    """pause, activate or poll (which the worker does at once)."""
-    name = visit.field("act")
-    with visit.office.db.write() as conn:
-        now = visit.office.db.now(conn)
-        if name in ("pause", "activate"):
-            catalog.pause(conn, now, visit.actor, key, name == "pause")
-        elif name == "poll":
-            catalog.poll_now(conn, now, visit.actor, key)
         else:
             raise Invalid("请从页面上的按钮办理")
     return go(f"/accounts?done={name}")

@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+LONG = 4000
 CLASSES = {"block": "block", "warn": "warn", "note": "info"}
 
 
@@ -29,14 +30,20 @@ def marked(text: str, findings: Iterable[Mapping[str, Any]]) -> Markup:
 
 
 def differences(old: str, new: str) -> Markup:
-    """`new` with what was added in <ins>, what was taken out in <del>."""
+    """`new` with what was added in <ins>, what was taken out in <del>.
+
+    Long texts line by line: by characters, the work grows with the square of their length.
+    """
+    long = max(len(old), len(new)) > LONG
+    was, now = [text.splitlines(True) if long else text for text in (old, new)]
     out = []
-    for tag, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+    for tag, a, b, c, d in SequenceMatcher(None, was, now, autojunk=False).get_opcodes():
+        added, taken = "".join(now[c:d]), "".join(was[a:b])
         if tag == "equal":
-            out.append(escape(new[c:d]))
+            out.append(escape(added))
         else:
-            out.append(Markup("<del>{}</del>").format(old[a:b]) if b > a else Markup(""))
-            out.append(Markup("<ins>{}</ins>").format(new[c:d]) if d > c else Markup(""))
+            out.append(Markup("<del>{}</del>").format(taken) if taken else Markup(""))
+            out.append(Markup("<ins>{}</ins>").format(added) if added else Markup(""))
     return Markup("").join(out)
 
 

@@ -39,6 +39,7 @@ RAIL = (
     Entry("/review", Say("审签"), "rubber-stamp", Right.READ, "review", "r"),
     Entry("/calendar", Say("排期"), "calendar-time", Right.READ, key="c"),
     Entry("/queue", Say("队列"), "send", Right.READ, "undecided", "q"),
+    Entry("/items", Say("目录"), "folder", Right.READ),
     Entry("/replies", Say("评论"), "message-circle", Right.READ, "replies", "p"),
     Entry("/accounts", Say("账号"), "plug", Right.READ, "broken", "a"),
     Entry("/people", Say("人员"), "users", Right.READ),

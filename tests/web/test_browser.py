@@ -89,6 +89,7 @@ PAGES = (
     "/calendar/schedules",
     *("/queue?open=1", "/queue/1", "/replies", "/accounts", "/stop", "/me", "/posts/new"),
     *("/people", "/people/zhou", "/me/code"),
+    *("/items/1", "/items/new", "/quality", "/sources", "/sources/catalogue"),
 )
 
 

@@ -16,7 +16,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import func, select, update
 
-from bot import db, people
+from bot import catalog, db, people
 from bot.model import Right, Role
 from bot.office import Office
 from bot.web.app import build
@@ -105,7 +105,17 @@ ROUTES: dict[str, tuple[Asked, ...]] = {
     "POST /posts/new": acts(R.WRITE, act("save", **TYPED), refuses=LACKS),
     "POST /posts/{draft}/edit": acts(R.WRITE, act("save", version="1", **TYPED), refuses=LACKS),
     "GET /items": read("望江路条目"),
-    "POST /items/{item}": acts(R.WRITE, act("compose"), act("take"), act("skip")),
+    "POST /items/{item}": acts(R.WRITE, act("compose"), act("take"), act("skip"), act("bring_back"))
+    + acts(R.WRITE, act("return", reason="误")),
+    "GET /items/{item}": read(""),
+    "GET /items/new": (Asked(ANY, anywhere=True),),
+    "POST /items/new": acts(
+        R.WRITE, {"unit": "health", "title": "望江路义诊", "to": ""}, refuses=LACKS
+    ),
+    "GET /items/{handed}/amend": (Asked(R.READ),),
+    "POST /items/{handed}/amend": acts(R.WRITE, {"title": "望江路复诊"}, refuses=LACKS),
+    "GET /quality": read("停水"),
+    "GET /quality/export.csv": read("停水"),
     "GET /review": (Asked(R.REVIEW, hides=TITLE),),
     "GET /review/{waiting}": read(""),
     "GET /review/{waiting}/sheet": read(""),
@@ -148,6 +158,10 @@ ROUTES: dict[str, tuple[Asked, ...]] = {
     "POST /accounts/hand": acts(R.ADMIN, act("pause"), act("activate"), act("check")),
     "POST /sources/notices": acts(R.ADMIN, act("pause"), act("activate"))
     + acts(R.WRITE, act("poll")),
+    "GET /sources": read("notices"),
+    "GET /sources/notices": read(""),
+    "GET /source/try": (Asked(R.ADMIN, anywhere=True),),
+    "POST /source/try": acts(R.ADMIN, {"unit": "health", "target": "nowhere"}, refuses=LACKS),
     "GET /people": read("卫编", "?unit=health"),
     "POST /people": acts(
         R.ADMIN, {"login": "new", "name": "新人", **ROLE}, act("grant", login="zhou", **ROLE)
@@ -272,7 +286,14 @@ def _furnished(office: Office, world: World) -> dict[str, Any]:  # noqa: F811
         draft = store.Draft("路人", WORDS, "", "once", "127.0.0.1")
         reply, _ = store.add_reply(conn, now, shown, draft, moderated=True, hourly=10)
         names = {name: getattr(world, name) for name in vars(world)}
-        ids = {"unit": unit, "wei": people.by_login(conn, "wei")["id"], "board_reply": reply["id"]}
+        typed = catalog.entries_of(office, [{"title": "望江路体检"}])
+        handed = catalog.add(conn, now, builders.actor(conn, "editor@health"), "health", typed)
+        ids = {
+            "handed": handed[0],
+            "unit": unit,
+            "wei": people.by_login(conn, "wei")["id"],
+            "board_reply": reply["id"],
+        }
         digest = scene.digest(conn, world.waiting)
         picture = office.media.write(_sheet())
         return {**names, **ids, "digest": digest, "picture": picture, "token": "0" * 32}

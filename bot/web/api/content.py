@@ -21,7 +21,7 @@ from bot.web.api import bodies
 from bot.web.api.door import Call, Route, asking, doing
 from bot.web.api.once import Json, once
 from bot.web.api.paging import Words
-from bot.web.api.reading import item_for
+from bot.web.items import item_for
 from bot.web.lists import instant
 from bot.web.reply import readable
 from bot.web.review import post_for

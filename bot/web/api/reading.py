@@ -7,19 +7,19 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import Connection, RowMapping, Table, select
+from sqlalchemy import Table, select
 from starlette.responses import Response
 
 from bot import catalog, collect, compose, notices, people, review, schedule, shapes
 from bot.collect import exporting, log
 from bot.db import accounts, sources, units
 from bot.deliver import holds, queue
-from bot.errors import NotFound
-from bot.model import Actor, DeliveryState, ItemState, PostState, ReplyState, Right, Scope
+from bot.model import DeliveryState, ItemState, PostState, ReplyState, Scope
 from bot.web import shell, trail
 from bot.web.api.door import Call, Route, asking
 from bot.web.api.once import Json
 from bot.web.api.paging import Number, Paged, Words, before, page
+from bot.web.items import giving, item_for
 from bot.web.queue import delivery_for
 from bot.web.reply import readable
 from bot.web.review import post_for
@@ -123,21 +123,6 @@ def items_list(call: Reads, asked: Annotated[ItemsAsked, Query()]) -> Response:
         more: dict[str, Any] = {"limit": asked.limit + 1, "before": before("items", asked.cursor)}
         rows = catalog.listing(conn, scope, handed_in=asked.handed_in, **words, **more)
     return Json(page("items", [shapes.row(row) for row in rows], asked.limit))
-
-
-def giving(conn: Connection, actor: Actor) -> set[int]:
-    """The units for which this person hands material in."""
-    return people.unit_ids(conn, actor, Right.SUBMIT)
-
-
-def item_for(conn: Connection, actor: Actor, item_id: int) -> RowMapping:
-    """An entry of the reader's units, or one that his handed in. Raises NotFound."""
-    row = compose.item_of(conn, item_id)
-    if row["unit_id"] in people.unit_ids(conn, actor):
-        return row
-    if row["from_unit_id"] is not None and row["from_unit_id"] in giving(conn, actor):
-        return row
-    raise NotFound("没有编号 {id} 的条目", id=item_id)
 
 
 @router.get("/items/{item_id:int}")

@@ -29,6 +29,17 @@ def key_for(target: str) -> str:
     return name[:40] or "source"
 
 
+def block(
+    key: str, kind: str, url: str, unit: str, options: Mapping[str, Any], *, private: bool = False
+) -> str:
+    """The tables of a source that was tried, to be pasted into config.toml."""
+    values: dict[str, Any] = {"unit": unit, "kind": kind, "url": url}
+    if private:
+        values["private"] = True
+    values |= {"every": "30m", "first_poll": "seen", "template": "notice", "accounts": []}
+    return tables(key, values, options)
+
+
 def tables(key: str, values: Mapping[str, Any], options: Mapping[str, Any]) -> str:
     """The source as config.toml declares it. JSON's strings are TOML's basic strings."""
     lines = [f"[sources.{key}]", *map(_line, values.items())]
