@@ -15,6 +15,7 @@ from bot.screen.base import Context, Hit
 
 _HAN = "\u3400-\u9fff"
 _STARS = "★☆✩✭✮⭐🌟"
+_OPEN, _CLOSE = "【〔［\\[（(〖", "】〕］\\]）)〗"
 
 # ---------------------------------------------------------------- secrecy-mark
 
@@ -24,10 +25,14 @@ _TERM = (
     rf"|[{_HAN}]{{2,8}}(?:前|后))"
 )
 _STARRED = re.compile(rf"(?<!工作)({_LEVEL}) ?[{_STARS}*＊﹡∗✱·•]{{1,3}} ?({_TERM})?")
-_HEADED = re.compile(
-    rf"^ *(?:[0-9]{{6}} )? *(?:({_LEVEL}) *$|[【\[（(] ?({_LEVEL}) ?[】\]）)])", re.M
+# Other signs in the star's stead: only with a length of time, and after no word.
+_PARTED = re.compile(
+    rf"(?<![{_HAN}])({_LEVEL}) ?[-—–－▲△◆◇●■/／·] ?(?:[0-9]{{1,2}} ?(?:年|个月)|长期)"
 )
-_STATED = re.compile(rf"(?:密级|保密等级)(?:和保密期限)? ?[：:] ?({_LEVEL})(?![{_HAN}])")
+_HEADED = re.compile(
+    rf"^ *(?:[0-9]{{6}} )? *({_LEVEL}) *$|(?<![{_HAN}])[{_OPEN}] ?({_LEVEL}) ?[{_CLOSE}]", re.M
+)
+_STATED = re.compile(rf"(?:密 ?级|保密等级)(?:[和及与、]保密期限)? ?[：:] ?({_LEVEL})(?![{_HAN}])")
 _SECRECY_SAID = Say("国家秘密标志。标有密级的内容不得发布；误标的，请经保密审查后删去").text
 _SECRECY_DOUBTED = Say("疑似密级标注。请经保密审查后再发").text
 _HEAD = 400  # a mark alone on its line is looked for as far as a document's head goes
@@ -41,6 +46,8 @@ def secrecy(text: str, context: Context) -> Iterator[Hit]:
         alone = not re.match(f"[{_HAN}]", text[match.start() - 1 : match.start()] or "。")
         if match[2] or (alone and any(star in match[0] for star in _STARS)):
             yield Hit("secrecy-mark", Severity.BLOCK, *match.span(), _SECRECY_SAID)
+    for match in _PARTED.finditer(text):
+        yield Hit("secrecy-mark", Severity.BLOCK, *match.span(), _SECRECY_SAID)
     for pattern in (_HEADED, _STATED):
         for match in pattern.finditer(text, 0, _HEAD):
             span = match.span(match.lastindex or 0)
@@ -49,28 +56,28 @@ def secrecy(text: str, context: Context) -> Iterator[Hit]:
 
 # ---------------------------------------------------------------- work-secret, internal-mark, not-public
 
-_OPEN, _CLOSE = "【〔［\\[（(", "】〕］\\]）)"
 _KEEP = (
     r"(?:请|应|须)?(?:注意|妥善)(?:保管|保存|保密)|(?:请|切|敬请)勿(?:外传|外泄|扩散|转发|传播|翻印|复印|公开)"
-    r"|(?:不得|严禁|禁止|不准|不可|勿|切勿|请勿)(?:外传|外泄|扩散|对外传播|对外公开|对外发布|对外公布|转发|传播|翻印|复印|公开|转载)"
+    r"|(?:不得|严禁|禁止|不准|不可|勿|切勿|请勿)(?:外传|外泄|扩散|对外传播|对外公开|对外发布|对外公布|转发|传播|翻印|复印|公开|转载|引用|上网(?:传播)?)|仅供参考"
     r"|(?:阅|用|会)后(?:收回|即毁|销毁|退回)"
 )
 _PAPER = "(?:资料|文件|材料|刊物|信息|文稿|通报|通知|明电|讨论稿|讲话|情况)"
 _WORK = re.compile(
-    rf"工作秘密 ?(?:[{_STARS}*＊▲△◆◇■]|[，,：:、·\s]+(?:{_KEEP}))|工作秘密(?=[】\]）)\n]|$)"
+    rf"工作秘密 ?(?:[{_STARS}*＊▲△◆◇■]|[，,：:、·\s]+(?:{_KEEP}))|工作秘密(?=[{_CLOSE}\n]|$)"
 )
-_INNER_SIGN = re.compile("内部|外传|扩散|稿|商密|后(?:收回|即毁|销毁|退回)")
+_INNER_SIGN = re.compile("内部|外传|扩散|对外|转发|上网|稿|商密|后(?:收回|即毁|即焚|销毁|退回)")
 _INNER = re.compile(
     rf"(?:仅供|供|仅限)?(?:机关|单位|系统|党内)?内部{_PAPER}?(?:使用|参考|传阅|掌握|参阅|交流|学习)?"
-    rf"[，,：:、·；; \n]{{0,3}}(?:{_KEEP})"
-    rf"|(?:仅供|仅限|限)(?:机关|单位|系统|党内)?内部(?:使用|参考|传阅|掌握|参阅|交流|学习)"
-    rf"|内部(?:{_PAPER}|使用|传阅|参考|掌握|讨论|明电)|(?:阅|用|会)后(?:收回|即毁|销毁|退回)|(?:核心|普通)商密 ?[{_STARS}▲◆]"
+    rf"[，,：:、·；;！!— \n]{{0,3}}(?:{_KEEP})"
+    rf"|(?:仅供|仅限|只限|只供|限|供)(?:本?(?:机关|单位|系统|部门)|党内)?内部(?:使用|参考|传阅|掌握|参阅|交流|学习)"
+    rf"|内部(?:{_PAPER}|使用|传阅|参考|掌握|讨论|明电)|(?:阅|用|会)后(?:收回|即毁|即焚|销毁|退回)|(?:核心|普通)商密 ?[{_STARS}▲◆]"
     rf"|(?:征求意见稿|讨论稿|送审稿|草案)[，,、：: ]{{0,2}}(?:{_KEEP})"
-    r"|(?:请勿|不得|严禁|禁止|切勿)(?:外传|扩散)"
+    r"|(?:此件|此信息)?(?:请勿|不得|严禁|禁止|切勿|请?不要|勿)(?:截图|转发|对外)?(?:外传|扩散|转发(?:到?[\u4e00-\u9fff]{0,2}外|朋友圈)?|上网(?:传播|发布)?)"
+    r"|(?:此信息|此件|暂|请)?(?:不得?|不予|勿|请勿|不要|严禁|禁止)对外(?:公开|公布|发布|传播)"
 )
 _CLOSED = re.compile(
-    r"(?:此件|本件|此文)(?:不公开(?:发布)?|不予公开|不宜公开|不得公开|依申请公开|非公开|内部(?:掌握|使用))"
-    r"|(?:公开属性|公开方式|公开选项|公开类别|信息公开属性|信息公开选项) ?[：:] ?(?:不予公开|不公开|依申请公开|非公开)"
+    r"(?:此件|本件|此文件?|本文件)(?:不公开(?:发布)?|不予公开|不宜公开|不得公开|依申请公开|非公开|内部(?:掌握|使用))"
+    r"|(?:公开属性|公开方式|公开选项|公开类别|公开类型|信息公开属性|信息公开选项) ?[：:] ?(?:不予公开|不公开|依申请公开|非公开)"
 )
 _BRACKETED = re.compile("[（(](依申请公开|不予公开|不公开)[）)] *$", re.M)
 _WORK_SAID = Say("工作秘密标志。工作秘密不得发布").text
