@@ -35,6 +35,7 @@ _APOSTROPHE = re.compile("(?<=[0-9])’|(?<=[A-Za-z])’(?=[a-z])|’(?=[0-9]{2}
 _ITEM = re.compile(
     r"(?:^|[\n。；;：:，,、 \t>])[ \t]*(?:[0-9]{1,3}|[一二三四五六七八九十]{1,3}|[A-Za-z]|[①-⑳])$"
 )
+_IN_A_WORD = re.compile("[A-Za-z>]$")  # an apostrophe: shootin’
 _SMILEY = re.compile(r"[:;=8xX^：；][-~oO']?$")
 _CUT = re.compile(r"(?:…+|\.{3,})[ \n]*(?:https?://\S+|展开全文|全文)?\s*$")
 _UNPAIRED_SAID = Say("标点没有成对。请补上另一半，或删去").text
@@ -58,7 +59,7 @@ def unpaired(text: str, context: Context) -> Iterator[Hit]:
             while open_[-1][0] != _CLOSES[mark]:
                 yield from _left(text, *open_.pop())
             open_.pop()
-        elif mark not in "）)" or not _opens_nothing(text, at):
+        elif mark not in "）)’" or not _opens_nothing(text, at):
             yield Hit("unpaired", Severity.WARN, at, at + 1, _UNPAIRED_SAID)
     if not _CUT.search(text):
         for mark, at in open_:
@@ -87,6 +88,8 @@ def _left(text: str, mark: str, at: int) -> Iterator[Hit]:
 
 def _opens_nothing(text: str, at: int) -> bool:
     before = text[max(0, at - 6) : at]
+    if text[at] == "’":
+        return bool(_IN_A_WORD.search(before))
     return bool(_ITEM.search(before) or _SMILEY.search(before))
 
 

@@ -315,3 +315,11 @@ def test_an_offices_words_are_found_however_they_are_written() -> None:
         said = screen(f"{old}{ways[n % len(ways)]}。", rules=rules, context=READ)
         assert [f.rule for f in said] == ["term"]
         assert screen(f"{old}云澜老县志。", rules=rules, context=READ) == []
+
+
+@pytest.mark.parametrize("form", [Topics.NONE, Topics.TAKEN_OUT])
+def test_where_a_platform_has_no_topics_none_is_advised(form: Topics) -> None:
+    """What is taken out blocks already (rendering): advice to write it otherwise would go against it."""
+    able = Capabilities(unit=Unit.WEIBO, topic_form=form)
+    for tag in ("#云澜发布", "#云澜发布#", "＃云澜发布＃"):
+        assert "topic" not in _rules(f"停水通知{tag}", capabilities=able)
