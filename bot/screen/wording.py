@@ -97,7 +97,9 @@ class Leaders:
         known = {title for titles in self.titles.values() for title in titles}
         words = "|".join(sorted(map(re.escape, known), key=len, reverse=True))
         names = self._names.pattern
-        return re.compile(rf"({words})[、，,：: ]?({names})|({names})(?:同志)?({words})(?!办公)")
+        return re.compile(
+            rf"((?:{words})(?:、(?:{words}))*)[、，,：: ]?({names})|({names})(?:同志)?({words})(?!办公)"
+        )
 
     def find(self, text: str) -> Iterator[Hit]:
         """Names of one sentence in another order than the list's; a title that is another's."""
@@ -117,7 +119,7 @@ class Leaders:
             before, name, named, after = match.groups()
             title, name = before or after, (name or named).replace(" ", "")
             held = self.titles[name]
-            if held and not any(_holds(one, title) for one in held):
+            if held and not all(any(_holds(h, t) for h in held) for t in title.split("、")):
                 said = "、".join(held) + name
                 yield Hit("leader-order", Severity.WARN, *match.span(), _TITLE_SAID, said)
 
