@@ -112,7 +112,7 @@ def days(text: str, context: Context) -> Iterator[Hit]:
         longest = calendar.monthrange(year or 2000, month)[1] if 1 <= month <= 12 else 0
         if not 1 <= day <= longest:
             yield Hit("impossible-date", Severity.WARN, start, end, _IMPOSSIBLE_SAID)
-    if any(word in text for word in ("星期", "周", "礼拜")):
+    if "星期" in text or "周" in text or "礼拜" in text:
         yield from _weekdays(text, places, context)
         if not places and context.on:
             yield from _without_month(text, context.on)
@@ -223,7 +223,9 @@ def _governed(text: str, day: Written) -> list[date]:
 
 # ---------------------------------------------------------------- impossible-date, the hour
 
-_COLON = re.compile("[0-9]+[:：][0-9]+(?:[:：][0-9]+)?")
+# Looked for from the colon, not from each figure: a text has more figures than colons.
+_COLON = re.compile("[:：](?<=[0-9].)([0-9]+)(?:[:：]([0-9]+))?")
+_HOUR_BEFORE = re.compile("[0-9]+$")
 _SPOKEN = re.compile(
     "[时点](?<=[0-9一二三四五六七八九十][时点])(?: ?([0-9]+|[二三四五六七八九]?十[一二三四五六七八九]?) ?分(?![之钟数值制]))?"
 )
@@ -242,9 +244,11 @@ def times(text: str, context: Context) -> Iterator[Hit]:
     """24:60, 25时, 9时70分: where the words around say that it is a time, and no score or ratio."""
     if ":" in text or "：" in text:
         for match in _COLON.finditer(text):
-            parts = match[0].replace("：", ":").split(":")
-            if _no_such(text, *match.span(), parts):
-                yield Hit("impossible-date", Severity.WARN, *match.span(), _TIME_SAID)
+            hour = _HOUR_BEFORE.search(text, max(0, match.start() - 4), match.start())
+            parts = [hour[0], *filter(None, match.groups())] if hour else []
+            if hour and _no_such(text, hour.start(), match.end(), parts):
+                span = hour.start(), match.end()
+                yield Hit("impossible-date", Severity.WARN, *span, _TIME_SAID)
     if "时" in text or "点" in text:
         for match in _SPOKEN.finditer(text):
             hours = _HOURS.search(text, max(0, match.start() - 4), match.start())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
+from functools import lru_cache
 from ipaddress import ip_address
 
 from bot.language import Say
@@ -159,6 +160,7 @@ def _judged(host: str, start: int, end: int) -> Iterator[Hit]:
         yield Hit("private-link", Severity.WARN, start, end, _PRIVATE_SAID)
 
 
+@lru_cache(maxsize=4096)  # an office links to few hosts
 def _inner(host: str) -> bool:
     """Is it a name or an address of the office's own net? A number alone is an address in disguise."""
     if not (host[-1:].isdigit() or host.endswith("]")):

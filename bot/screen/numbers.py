@@ -16,7 +16,7 @@ from bot.screen.base import Context, Hit
 
 _GAP = r"[ \-‐-—－_·]"  # what people put inside long numbers
 # Every rule below looks only inside such runs: most texts hold none, and this one pattern says so.
-_RUN = re.compile(r"[0-9][0-9Xx. \-‐-—－_·/\n]{10,}")
+_RUN = re.compile(r"[0-9][0-9Xx. \-‐-—－_·\n]{10,}")
 
 
 def _found(
@@ -45,7 +45,7 @@ def check(text: str, context: Context) -> Iterator[Hit]:
 
 # GB 11643-1999. A lookahead, because a wrong start must not swallow the right one.
 _IDENTITY = re.compile(
-    f"(?<![0-9])(?=((?:[0-9](?:{_GAP}{{0,2}}|[./\n]))"
+    f"(?<![0-9])(?=((?:[0-9](?:{_GAP}{{0,2}}|[.\n]))"
     r"{17}[0-9Xx])(?![0-9]))"
 )
 # Without a check digit to prove it, only as it is written: in one piece, or parted at the birth date.

@@ -111,7 +111,7 @@ def _numbers(d: random.Random) -> dict[str, str]:
     return {
         "id": i, "id_": _cut(i, " ", 6, 14), "id-": _cut(i, "-", 6, 14), "idf": _wide(i),
         "idz": _cut(i, "\u200b", 5, 11), "idx": _identity(d, "X").lower(), "id4": _cut(i, " ", *four),
-        "id.": _cut(i, ".", 6, 14), "id/": _cut(i, "/", 6, 14), "idn": _cut(i, "\n", 6),
+        "id.": _cut(i, ".", 6, 14), "idn": _cut(i, "\n", 6),
         "bad": i[:17] + str((int(i[16]) + 1) % 10) if i[17] == "X" else i[:17] + str((int(i[17]) + 1) % 10),
         "id15": i[:6] + "6" + _digits(d, 1) + "0812" + _digits(d, 3),
         "idm": i[:6] + "********" + i[14:], "idm2": i[:3] + "***********" + i[14:], "idm3": i[:14] + "****",
