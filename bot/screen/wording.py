@@ -98,7 +98,7 @@ class Leaders:
         words = "|".join(sorted(map(re.escape, known), key=len, reverse=True))
         names = self._names.pattern
         return re.compile(
-            rf"((?:{words})(?:、(?:{words}))*)[、，,：: ]?({names})|({names})(?:同志)?({words})(?!办公)"
+            rf"((?:{words})(?:、(?:{words})){{0,3}})[、，,：: ]?({names})|({names})(?:同志)?({words})(?!办公)"
         )
 
     def find(self, text: str) -> Iterator[Hit]:
