@@ -74,12 +74,12 @@ NOTICE = (
 
 def bench_screening(terms: int = 50_000, times: int = 300) -> None:
     """A post with dates, a link, a topic, a document's number, against an office's long list."""
-    from bot.model import Capabilities, Unit
+    from bot.model import Capabilities, Topics, Unit
     from bot.screen import Context, Rules, screen
     from bot.screen import terms as lists
 
     words = tuple(lists.Term("term", word) for word in _words(terms))
-    able = Capabilities(text_limit=2000, unit=Unit.WEIBO, alt_text=True)
+    able = Capabilities(text_limit=2000, unit=Unit.WEIBO, alt_text=True, topic_form=Topics.AROUND)
     rules = Rules(terms=lists.of(words))
     context = Context(on=date(2026, 11, 24), capabilities=able, media=())
     posts = [(f"第{i}号：{NOTICE}" + "请相互转告，做好储水准备。" * 20)[:300] for i in range(50)]

@@ -41,18 +41,29 @@ Check = Callable[[str, Context], Iterator[Hit]]
 _FOLD = {0xFF01 + i: 0x21 + i for i in range(0x5E) if chr(0x21 + i).isalnum()}
 _FOLD |= dict.fromkeys([0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000], 0x20)
 _FOLD |= {0x2169: ord("X"), 0x2179: ord("x")}
-_FOLDABLE = re.compile("[０-９Ａ-Ｚａ-ｚⅩⅹ\u00a0\u2000-\u200a\u202f\u205f\u3000]")
+# The traditional forms in the words that rules look for: a mark is one in either hand.
+_FOLD |= str.maketrans("機祕絕級內資參閱臺灣總統國獨號碼證", "机秘绝级内资参阅台湾总统国独号码证")
+_FOLDABLE = re.compile(
+    "[０-９Ａ-Ｚａ-ｚⅩⅹ\u00a0\u2000-\u200a\u202f\u205f\u3000機祕絕級內資參閱臺灣總統國獨號碼證]"
+)
 _UNSEEN = re.compile("[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe0f\ufeff]")
+_SPACED = re.compile(" [\u4e00-\u9fff] ")
+_SPREAD = re.compile(
+    "(?<![\u4e00-\u9fff])[\u4e00-\u9fff](?: [\u4e00-\u9fff](?![\u4e00-\u9fff])){2,}"
+)
 
 
 def fold(text: str) -> tuple[str, list[int] | None]:
-    """`text` with half-width figures and letters and without invisible characters.
+    """`text` with half-width figures and letters, without invisible characters, and with the
+    blanks taken out of words that are spread (内 部 资 料, three letters or more).
 
     With it, where any was left out, the place in `text` of each character that stayed.
     """
     if _FOLDABLE.search(text):
         text = text.translate(_FOLD)
-    if text.isascii() or not _UNSEEN.search(text):
+    spaced = _SPACED.search(text)
+    if text.isascii() or not (spaced or _UNSEEN.search(text)):
         return text, None
-    places = [i for i, c in enumerate(text) if not _UNSEEN.match(c)]
+    out = {m.start() + 1 + 2 * i for m in _SPREAD.finditer(text) for i in range(len(m[0]) // 2)}
+    places = [i for i, c in enumerate(text) if i not in out and not _UNSEEN.match(c)]
     return "".join([text[i] for i in places]), places

@@ -35,7 +35,7 @@ _UNTIL_MONTH = re.compile(
 )
 _FROM_MONTH = re.compile(rf" ?{_OF_MONTH}|()(?=份|底|初|中旬|上旬|下旬|末)")
 _ISO = re.compile(
-    r"(?:19|20)(?<![0-9./-]..)([0-9]{2})([-/.])([0-9]{1,2})\2([0-9]{1,2})(?![0-9./-])"
+    r"(?:19|20)(?<![0-9./-]..)([0-9]{2})([-/.])([0-9]{1,2})\2([0-9]{1,2})(?![0-9./-]|号)"
 )
 
 
@@ -82,18 +82,22 @@ def _day(year: int, month: int, day: int) -> date | None:
 # ---------------------------------------------------------------- weekday
 
 _NAMES = "一二三四五六日"
-_WEEK = "(?:星期|礼拜|周)([一二三四五六日天])"
+_WEEK = "(?:星期|礼拜|周) ?([一二三四五六日天])"
 _JOIN = "[ ]?(?:、|，|和|至|到|[-—~～－]+)[ ]?"
 _LATER = re.compile(rf"{_JOIN}(?:{_N2} ?月 ?)?{_OF_MONTH}")
 _HOUR = "(?:[0-9]{1,2}(?:[:：][0-9]{2}|[时点](?:[0-9]{1,2}分|半)?))"
 _NAMED = re.compile(
-    rf"[ ]?(?:上午|下午|早上|晚上|早|晚)?{_HOUR}?[ ，,]{{0,2}}[（(【\[]?"
-    rf"(?:[^（）()\n，。；、]{{1,10}}[，,、 ])?[本这下上]?({_WEEK}(?:{_JOIN}{_WEEK})*)[ ]?[）)】\]]?"
+    rf"[ ]?(?:上午|下午|早上|晚上|早|晚)?{_HOUR}?[ ，,]{{0,2}}"
+    rf"(?:[（(【\[［](?:[^（）()\n，。；、]{{1,10}}[，,、 ])?)?[本这下上]?({_WEEK}(?:{_JOIN}{_WEEK})*)[ ]?[）)】\]］]?"
 )
-_BEFORE = re.compile(rf"[本这下上]?({_WEEK})[（(]$")  # 星期一（11月24日）
+_BEFORE = re.compile(
+    rf"[本这下上]?({_WEEK})(?:[（(]|(?<=[本这下上]周.)[，,])$"
+)  # 星期一（11月24日）
 _SHORT = re.compile(r"(?<![0-9./-])([0-9]{1,2})[/.]([0-9]{1,2}) ?$")  # 11/24（周一）
-_IN_BRACKETS = re.compile(rf"[（(]({_WEEK})")
-_BARE = re.compile(rf"([0-9]{{1,2}})[日号] ?[（(]({_WEEK})")  # 24日（周一）, no month
+_IN_BRACKETS = re.compile(rf"[（(【\[［]({_WEEK})")
+_BARE = re.compile(
+    rf"(?<![0-9、，和及至到月—~～-])([0-9]{{1,2}})[日号] ?[（(]({_WEEK})"
+)  # 24日（周一）, no month
 _WEEKDAY_SAID = Say("星期与日期不符。请核对是日期错还是星期错").text
 
 
@@ -108,7 +112,7 @@ def days(text: str, context: Context) -> Iterator[Hit]:
         longest = calendar.monthrange(year or 2000, month)[1] if 1 <= month <= 12 else 0
         if not 1 <= day <= longest:
             yield Hit("impossible-date", Severity.WARN, start, end, _IMPOSSIBLE_SAID)
-    if any(word in text for word in ("星期", "周", "礼拜")):
+    if "星期" in text or "周" in text or "礼拜" in text:
         yield from _weekdays(text, places, context)
         if not places and context.on:
             yield from _without_month(text, context.on)
@@ -141,12 +145,23 @@ def _weekdays(text: str, places: list[Place], context: Context) -> Iterator[Hit]
             while more := _LATER.match(text, end):
                 days.append(_after(days[-1], more))
                 end = more.end()
-            if named := _NAMED.match(text, end):
+            named = _NAMED.match(text, end)
+            if named and not _another(text, named):
                 yield from _compared(text, days, named, context)
                 end = named.end()
             more = _LATER.match(text, end) if named else None
             days = [_after(days[-1], more)] if more else []
             end = more.end() if more else end
+
+
+def _another(text: str, named: re.Match[str]) -> bool:
+    """Does the weekday after a comma begin a clause of its own (11月24日发布，周五截止)?"""
+    apart = any(mark in text[named.start() : named.start(1)] for mark in "，,")
+    bracket = any(mark in text[named.start() : named.start(1)] for mark in "（(【[［")
+    return apart and not bracket and bool(_OWN_CLAUSE.match(text, named.end(1)))
+
+
+_OWN_CLAUSE = re.compile("[的前截起]")
 
 
 def _other_forms(text: str, places: list[Place], context: Context) -> Iterator[Hit]:
@@ -208,14 +223,19 @@ def _governed(text: str, day: Written) -> list[date]:
 
 # ---------------------------------------------------------------- impossible-date, the hour
 
-_COLON = re.compile("[0-9]+[:：][0-9]+(?:[:：][0-9]+)?")
-_SPOKEN = re.compile("[时点](?<=[0-9][时点])(?: ?([0-9]+) ?分(?![之钟数值制]))?")
-_HOURS = re.compile("[0-9]+$")
+# Looked for from the colon, not from each figure: a text has more figures than colons.
+_COLON = re.compile("[:：](?<=[0-9].)([0-9]+)(?:[:：]([0-9]+))?")
+_HOUR_BEFORE = re.compile("[0-9]+$")
+_SPOKEN = re.compile(
+    "[时点](?<=[0-9一二三四五六七八九十][时点])(?: ?([0-9]+|[二三四五六七八九]?十[一二三四五六七八九]?) ?分(?![之钟数值制]))?"
+)
+_HOURS = re.compile("[0-9]+$|(?<![一二三四五六七八九十百千])[二三]?十?[一二三四五六七八九]$|二?十$")
 _SAYS_WHEN = re.compile(
-    r"(?:[日号午晚晨间早夜至到期时刻分起自于]|截止|[0-9]{2} |[-—~～－] ?)[：: ]?$"
+    r"(?:[日号午晚晨间早夜至到期时刻起自于]|[早晚]上|时间|截止|(?<!比)分|[0-9]{2} |[-—~～－] ?)[：: ]?$"
 )
 _LASTS = re.compile("[间段长候效代0-9]")
-_JOINED, _JOINED_ON = frozenset("0123456789:：/."), frozenset("0123456789:：/%％")
+_FIGURE_BEFORE, _JOINED_ON = re.compile("[0-9/.]$|[0-9][:：]$"), frozenset("0123456789:：/%％")
+_RANGE_ON = re.compile(" ?(?:至|到|[-—~～－]) ?[0-9]{1,2}[:：][0-5][0-9]| ?(?:开始|准时|起(?!点))")
 _IMPOSSIBLE_SAID = Say("没有这一天。请核对日期").text
 _TIME_SAID = Say("没有这个时刻。请核对时间").text
 
@@ -224,9 +244,11 @@ def times(text: str, context: Context) -> Iterator[Hit]:
     """24:60, 25时, 9时70分: where the words around say that it is a time, and no score or ratio."""
     if ":" in text or "：" in text:
         for match in _COLON.finditer(text):
-            parts = match[0].replace("：", ":").split(":")
-            if _no_such(text, *match.span(), parts):
-                yield Hit("impossible-date", Severity.WARN, *match.span(), _TIME_SAID)
+            hour = _HOUR_BEFORE.search(text, max(0, match.start() - 4), match.start())
+            parts = [hour[0], *filter(None, match.groups())] if hour else []
+            if hour and _no_such(text, hour.start(), match.end(), parts):
+                span = hour.start(), match.end()
+                yield Hit("impossible-date", Severity.WARN, *span, _TIME_SAID)
     if "时" in text or "点" in text:
         for match in _SPOKEN.finditer(text):
             hours = _HOURS.search(text, max(0, match.start() - 4), match.start())
@@ -238,14 +260,14 @@ def times(text: str, context: Context) -> Iterator[Hit]:
 
 
 def _no_such(text: str, start: int, end: int, parts: list[str]) -> bool:
-    if any(len(part) > 2 for part in parts):
+    if any(len(part) > 2 and part.isdigit() for part in parts):
         return False
-    hour, *minutes = map(int, parts)
+    hour, *minutes = map(_number, parts)
     if (hour < 24 or (hour == 24 and not any(minutes))) and all(m < 60 for m in minutes):
         return False
-    if text[start - 1 : start] in _JOINED or text[end : end + 1] in _JOINED_ON:
+    if _FIGURE_BEFORE.search(text, max(0, start - 2), start) or text[end : end + 1] in _JOINED_ON:
         return False  # a piece of a longer figure, a path, a percentage
-    says = _SAYS_WHEN.search(text, max(0, start - 4), start)
+    says = _SAYS_WHEN.search(text, max(0, start - 4), start) or _RANGE_ON.match(text, end)
     if ":" in text[start:end] or "：" in text[start:end]:
         return hour + minutes[0] != 100 and bool(says or hour == 24)
     return bool(says or minutes)
@@ -254,8 +276,9 @@ def _no_such(text: str, start: int, end: int, parts: list[str]) -> bool:
 # ---------------------------------------------------------------- relative-time
 
 _RELATIVE = re.compile(
-    r"今[天日早晚晨夜](?!头条|说法|后我|话题)|明[天日早晚晨](?!会更|之星|确)|昨[天日晚夜]|前天(?!津)|后天(?!性|的努力)|大后天"
-    r"|[本这上下]周(?:[一二三四五六日]|末)?(?!刊|边|围|转|期|年|长|报)|[上下]个?月(?!刊|球|[0-9])|本月(?!刊)"
+    r"(?<!《)今 ?(?:[天日早晚晨夜儿]|[上下]午|起(?!草|点))(?!头条|说法|后我|话题)|(?<!《)明 ?(?:[天日早晚晨儿]|起(?!来))(?!会更|之星|确)"
+    r"|(?<!《)昨 ?[天日晚夜儿](?!之日)|[今明昨][明后前]两[天日]|今明两|前天(?!津)|后天(?!性|的努力)|大后天|一会儿"
+    r"|[本这上下]周(?:[一二三四五六日]|末)?(?!刊|边|围|转|期|年|长|报)|[本这上下]个?(?:星期|礼拜)[一二三四五六日天]?(?!刊)|[上下这]个?月(?!刊|球|[0-9])|本月(?!刊)"
 )
 _RELATIVE_SAID = Say("定时发布的文字里有“今天”一类说法，到时可能已不对。请写明日期").text
 

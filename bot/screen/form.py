@@ -22,14 +22,21 @@ _CLOSES = {
     "〕": "〔",
     "」": "「",
     "』": "『",
+    "］": "[",
+    "]": "[",
+    "〗": "〖",
+    "’": "‘",
 }
-_OPENS = {"《", "“", "（", "(", "【", "〔", "「", "『"}
-_MARK = re.compile("[《》“”（）()【】〔〕「」『』]")
+_OPENS = {"《", "“", "（", "(", "【", "〔", "「", "『", "［", "[", "〖", "‘"}
+_HALF = str.maketrans("（）［］", "()[]")
+_MARK = re.compile(r"[《》“”（）()【】〔〕「」『』［］\[\]〖〗‘’]")
+_APOSTROPHE = re.compile("(?<=[0-9])’|(?<=[A-Za-z])’(?=[a-z])|’(?=[0-9]{2})")
 # 1） and （一） at the head of an item, and smileys: brackets that open nothing.
 _ITEM = re.compile(
     r"(?:^|[\n。；;：:，,、 \t>])[ \t]*(?:[0-9]{1,3}|[一二三四五六七八九十]{1,3}|[A-Za-z]|[①-⑳])$"
 )
-_SMILEY = re.compile(r"[:;=8xX^][-~oO']?$")
+_IN_A_WORD = re.compile("[A-Za-z>]$")  # an apostrophe: shootin’
+_SMILEY = re.compile(r"[:;=8xX^：；][-~oO']?$")
 _CUT = re.compile(r"(?:…+|\.{3,})[ \n]*(?:https?://\S+|展开全文|全文)?\s*$")
 _UNPAIRED_SAID = Say("标点没有成对。请补上另一半，或删去").text
 
@@ -39,18 +46,20 @@ def unpaired(text: str, context: Context) -> Iterator[Hit]:
 
     A paragraph may begin with the “ of a quotation that goes on; a text cut short (……) may end open.
     """
+    if "’" in text:
+        text = _APOSTROPHE.sub("'", text)
     if context.part or _paired(text):
         return
     open_: list[tuple[str, int]] = []
     for match in _MARK.finditer(text):
         mark, at = match[0], match.start()
         if mark in _OPENS:
-            open_.append(("(" if mark == "（" else mark, at))
+            open_.append((mark.translate(_HALF), at))
         elif any(mark_ == _CLOSES[mark] for mark_, _ in open_):
             while open_[-1][0] != _CLOSES[mark]:
                 yield from _left(text, *open_.pop())
             open_.pop()
-        elif mark not in "）)" or not _opens_nothing(text, at):
+        elif mark not in "）)’" or not _opens_nothing(text, at):
             yield Hit("unpaired", Severity.WARN, at, at + 1, _UNPAIRED_SAID)
     if not _CUT.search(text):
         for mark, at in open_:
@@ -59,23 +68,28 @@ def unpaired(text: str, context: Context) -> Iterator[Hit]:
 
 def _paired(text: str) -> bool:
     """Are all marks plainly paired? Most texts' are, and that is told at once."""
-    marks = "".join(_MARK.findall(text)).replace("（", "(").replace("）", ")")
+    marks = "".join(_MARK.findall(text)).translate(_HALF)
     before = ""
     while marks and marks != before:
         before = marks
-        for pair in ("《》", "“”", "()", "【】", "〔〕", "「」", "『』"):
+        for pair in ("《》", "“”", "()", "【】", "〔〕", "「」", "『』", "[]", "〖〗", "‘’"):
             marks = marks.replace(pair, "")
     return not marks
 
 
 def _left(text: str, mark: str, at: int) -> Iterator[Hit]:
-    goes_on = mark in "“「" and (at == 0 or text[at - 1] in "\n 　") and "\n" in text[at:]
+    goes_on = mark in "“「" and (
+        ((at == 0 or text[at - 1] in "\n 　") and "\n" in text[at:])
+        or re.search(rf"\n[ 　]*{mark}", text[at:])
+    )
     if not goes_on:
         yield Hit("unpaired", Severity.WARN, at, at + 1, _UNPAIRED_SAID)
 
 
 def _opens_nothing(text: str, at: int) -> bool:
     before = text[max(0, at - 6) : at]
+    if text[at] == "’":
+        return bool(_IN_A_WORD.search(before))
     return bool(_ITEM.search(before) or _SMILEY.search(before))
 
 
@@ -83,10 +97,10 @@ def _opens_nothing(text: str, at: int) -> bool:
 
 # 党政机关公文格式 GB/T 9704-2012, 7.2.5: 机关代字〔年份〕序号, the year in four figures, in 〔〕, the
 # number without 第 and without a leading zero.
-_OPENING, _CLOSING = "[〔\\[【（(［〈<{﹝「〖]", "[〕\\]】）)］〉>}﹞」〗]"
-_ORDER = r"[ ]?(第)?[ ]?(0*)([1-9][0-9]{0,4})[ ]?号(?!楼|线|院|台风|馆|门|机|房)"
+_OPENING, _CLOSING = "[〔\\[【（(［〈<{﹝「〖《]", "[〕\\]】）)］〉>}﹞」〗》]"
+_ORDER = r"[ ]?(第)?[ ]?(0*)([1-9][0-9]{0,4})[ ]?号(?!楼|线|院|台风|馆|门|机|房|会议|厅|展)"
 _NUMBERED = re.compile(rf"({_OPENING})[ ]?((?:19|20)?[0-9]{{2}})(年?)[ ]?({_CLOSING}?){_ORDER}")
-_BARE = re.compile(rf"[发函]()((?:19|20)[0-9]{{2}})(年?)({_CLOSING}?){_ORDER}")
+_BARE = re.compile(rf"[发函]()((?:19|20)[0-9]{{2}})(年?)((?:{_CLOSING}|[-—－])?){_ORDER}")
 _SIGN = re.compile(r"(?<![A-Za-z0-9])[\u4e00-\u9fff]{2,12}$")
 # Numbers of permits, filings, judgments and maps have forms of their own.
 _NO_DOCUMENT = re.compile(
@@ -140,14 +154,17 @@ def _surely(sign: str, year: str, opens: str | None, closes: str | None, ordinal
 # ---------------------------------------------------------------- sum
 
 _SPLIT = re.compile(r"[ ]*[|｜\t][ ]*|[ ]{2,}|[ ]*,[ ]+")
-_SUMMED = re.compile("[合总小共] *计|总 *和")
-_TOTAL = re.compile(r"[|｜ ]*(?:合 *计|总 *计|共 *计|总 *和|小 *计)")
+_COMMAS = re.compile(
+    r"[ ]*(?:[，；;]|[：:](?=[ ]*[0-9,.]+[^0-9，；;：:]{1,3}$)|(?<![0-9]),|,(?![0-9]{3}(?![0-9])))[ ]*"
+)
+_SUMMED = re.compile("[合总小共] *计|总 *[和数额]|汇 *总")
+_TOTAL = re.compile(r"[|｜ ]*(?:全部)?(?:合 *计|总 *计|共 *计|总 *[和数额]|小 *计|汇 *总)")
 _FIGURES = re.compile(r"[-−]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?|[-−]?[0-9]+(?:\.[0-9]+)?")
 _UNIT = re.compile(
     r"(?:万|亿|千)?(?:元|人|件|个|项|户|吨|亩|公里|米|次|家|所|名|例|台|辆|平方米|份|条|起|处|宗|批|座)?$"
 )
 _NOT_SUMMED = re.compile(
-    r"序号|编号|年份|年度|日期|时间|率|比|均|单价|占|排名|增|%|％|代码|电话|级别"
+    r"序号|编号|年份|年度|日期|时间|率|比|均|单价|占|排名|增|%|％|代码|电话|级别|邮编|号码|账号|楼|QQ"
 )
 _SUM_SAID = Say("合计与上面各行之和不符。请核对").text
 
@@ -184,9 +201,15 @@ def _ruled(line: str) -> bool:
     return bool(line.strip()) and not line.strip("-=+|｜:： \t")
 
 
+_BLANKS = re.compile("[ ]+")
+LONGEST = 120
+
+
 def _cells(line: str, at: int) -> list[Cell]:
-    pattern = _SPLIT if _SPLIT.search(line.strip("|｜ \t")) else re.compile("[ ]+")
-    inner = line.strip("|｜ \t")
+    inner = line.strip("|｜ ").rstrip("\t")
+    if len(inner) > LONGEST or "。" in inner:  # a paragraph is no row
+        return []
+    pattern = next((p for p in (_SPLIT, _COMMAS) if p.search(inner)), _BLANKS)
     start = at + line.find(inner) if inner else at
     cells, begin = [], 0
     for gap in [*pattern.finditer(inner), None]:
@@ -202,7 +225,7 @@ def _checked(rows: list[list[Cell]]) -> Iterator[Hit]:
     head = rows[0] if all(_figure(c[2]) is None for c in rows[0][1:]) else None
     body = rows[1:] if head else rows
     for n, row in enumerate(body):
-        if not _TOTAL.match(row[0][2]) or len(row[0][2]) > 8:
+        if not _total(row) or len(_label(row)) > 8:
             continue
         for column in range(1, len(row)):
             named = head[column][2] if head else ""
@@ -211,11 +234,23 @@ def _checked(rows: list[list[Cell]]) -> Iterator[Hit]:
                 yield Hit("sum", Severity.WARN, start, end, _SUM_SAID, f"{wrong:f}")
 
 
+def _label(row: list[Cell]) -> str:
+    """What a row is called: its first cell, or its second where the first is left empty."""
+    return row[0][2] or row[1][2]
+
+
+def _total(row: list[Cell]) -> bool:
+    return bool(_TOTAL.match(_label(row)))
+
+
 def _wrong(body: list[list[Cell]], n: int, column: int) -> Decimal | None:
     """The right sum of a column, if row `n` says another; None if it is right or cannot be told."""
     said = _figure(body[n][column][2])
     above, below = body[:n], body[n + 1 :]
     if said is None or "%" in body[n][column][2] or "％" in body[n][column][2]:
+        return None
+    units = {unit for row in body if (unit := _unit(row[column][2]))}
+    if len(units) > 1:  # what is counted is not one thing
         return None
     ways = [way for rows in (above, below) for way in _ways(rows, column)]
     if not ways or any(abs(total - said) <= slack for total, slack in ways):
@@ -225,8 +260,8 @@ def _wrong(body: list[list[Cell]], n: int, column: int) -> Decimal | None:
 
 def _ways(rows: list[list[Cell]], column: int) -> Iterator[tuple[Decimal, Decimal]]:
     """What a total over `rows` may be: of all that are no totals, or since the last; its rounding."""
-    since = max((i + 1 for i, row in enumerate(rows) if _TOTAL.match(row[0][2])), default=0)
-    plain = [row for row in rows if not _TOTAL.match(row[0][2])]
+    since = max((i + 1 for i, row in enumerate(rows) if _total(row)), default=0)
+    plain = [row for row in rows if not _total(row)]
     for some in (plain, rows[since:]):
         figures = [_figure(row[column][2], blank=True) for row in some]
         known = [f for f in figures if f is not None]
@@ -234,6 +269,11 @@ def _ways(rows: list[list[Cell]], column: int) -> Iterator[tuple[Decimal, Decima
             places = max(-int(f.as_tuple().exponent) for f in known)
             slack = Decimal(len(known)) / 2 / 10**places if places else Decimal(0)
             yield sum(known, Decimal(0)), slack
+
+
+def _unit(cell: str) -> str:
+    match = _FIGURES.match(cell)
+    return cell[match.end() :] if match else ""
 
 
 def _figure(cell: str, blank: bool = False) -> Decimal | None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
-from ipaddress import AddressValueError, IPv4Address
+from functools import lru_cache
+from ipaddress import ip_address
 
 from bot.language import Say
-from bot.model import Capabilities, Severity, Unit
+from bot.model import Capabilities, Severity, Topics
 from bot.screen.base import Context, Hit
 from bot.text import links, over
 
@@ -103,7 +104,7 @@ SHORTENERS = frozenset(
         "q.cn",
     ]
 )
-_HOST = re.compile(r"https?://(?:[^/?#@\s]*@)?([^/?#:\s]+)", re.I)
+_HOST = re.compile(r"https?://(?:[^/?#@\s]*@)?(\[[0-9a-f:.]+\]|[^/?#:\s]+)", re.I)
 _BARE = re.compile(r"[A-Za-z0-9-]+\.[A-Za-z0-9.-]+(:[0-9]{2,5})?(/[!#-;=?-~]*)?")
 _LOCAL = re.compile(r"localhost(:[0-9]{2,5})?(/[!#-;=?-~]*)?", re.I)
 _INNER_NAME = re.compile(
@@ -111,15 +112,20 @@ _INNER_NAME = re.compile(
     r"|(?:^|\.)intranet\.|^[a-z0-9_-]+$",
     re.I,
 )
-_OTHER = re.compile(r"(?:s?ftp|smb|wss?)://([^/?#:\s]+)[!#-;=?-~]*", re.I)
-_FILE = re.compile(r"file://\S+|(?<![\\\w])\\\\[A-Za-z0-9._-]+\\[^\s，。；）]+", re.I)
+_OTHER = re.compile(
+    r"(?:s?ftp|smb|wss?)://([^/?#:\s]+)[!#-;=?-~]*|https?://(\[[0-9a-f:.]+\])[!#-;=?-~]*", re.I
+)
+_FILE = re.compile(
+    r"file://\S+|(?<![\\A-Za-z0-9])\\\\[A-Za-z0-9._-]+\\[^\s，。；）]+|(?<![A-Za-z])[A-Z]:\\[^\s，。；）]+",
+    re.I,
+)
 _SHORT_SAID = Say("短链接看不出去向。请改用原网址").text
 _PRIVATE_SAID = Say("内部网络的地址，公众打不开。请改用公开的网址").text
 
 
 def addresses(text: str, context: Context) -> Iterator[Hit]:
     """Links that hide where they lead, and links that only the office's own net can open."""
-    if "." not in text and "://" not in text and "\\\\" not in text and "localhost" not in text:
+    if "." not in text and "://" not in text and "\\" not in text and "localhost" not in text:
         return
     spans = links(text)
     for start, end in spans:
@@ -133,8 +139,8 @@ def addresses(text: str, context: Context) -> Iterator[Hit]:
             yield from _judged(host, *match.span())
     if "://" in text and len(spans) < text.count("://"):
         for match in _OTHER.finditer(text):
-            yield from _judged(match[1].lower(), *match.span())
-    if "file:" in text or "\\\\" in text:
+            yield from _judged((match[1] or match[2]).lower(), *match.span())
+    if "file:" in text or "\\" in text:
         for match in _FILE.finditer(text):
             yield Hit("private-link", Severity.WARN, *match.span(), _PRIVATE_SAID)
 
@@ -154,13 +160,15 @@ def _judged(host: str, start: int, end: int) -> Iterator[Hit]:
         yield Hit("private-link", Severity.WARN, start, end, _PRIVATE_SAID)
 
 
+@lru_cache(maxsize=4096)  # an office links to few hosts
 def _inner(host: str) -> bool:
-    if not host[-1:].isdigit():
+    """Is it a name or an address of the office's own net? A number alone is an address in disguise."""
+    if not (host[-1:].isdigit() or host.endswith("]")):
         return bool(_INNER_NAME.search(host))
     try:
-        return not IPv4Address(host).is_global
-    except AddressValueError:
-        return False
+        return not ip_address(int(host) if host.isdigit() else host.strip("[]")).is_global
+    except ValueError:
+        return bool(_INNER_NAME.search(host))
 
 
 # ---------------------------------------------------------------- topic
@@ -172,13 +180,17 @@ _OPEN_SAID = Say("该平台的话题前后各一个 #：#话题#").text
 
 
 def topics(text: str, context: Context) -> Iterator[Hit]:
-    """#话题# where the platform takes #话题, and the reverse."""
-    able = context.capabilities
-    if able is None or able.unit is Unit.NONE or ("#" not in text and "＃" not in text):
+    """#话题# where the platform takes #话题, and the reverse.
+
+    Nothing is advised where the platform has no topics, or takes #话题# out: that blocks (rendering).
+    """
+    form = context.capabilities.topic_form if context.capabilities else Topics.NONE
+    if form not in (Topics.BEFORE, Topics.AROUND) or ("#" not in text and "＃" not in text):
         return
+    text = text.replace("＃", "#")
     paired = list(_TOPIC.finditer(text))
     known = [m.span() for m in paired]
-    if able.unit is not Unit.WEIBO:
+    if form is Topics.BEFORE:
         wrong = [(m, _PAIRED_SAID, f"#{m[1]} ") for m in paired if not re.search(r"\s", m[1])]
     else:
         tags = [m for m in _TAG.finditer(text) if not any(s <= m.start() < e for s, e in known)]
@@ -202,11 +214,11 @@ def alts(text: str, context: Context) -> Iterator[Hit]:
         yield Hit("missing-alt", Severity.WARN, 0, 0, _ALT_SAID)
 
 
-_MAP = "(?:行政区划|政区|交通|旅游|水系|地形|影像|卫星|疫情|风险区?|分布|规划|区位|导览)?(?:地图|区划图|政区图|区位图)"
+_MAP = "(?:行政区划|政区|交通|旅游|水系|地形|影像|卫星|疫情|风险区?|分布|规划|区位|导览)?(?:地图|区划图|政区图|区位图|水系(?:分布)?图|界线图|地形图|影像图|(?<=[县市省区国])交通图)"
 _MAPS = re.compile(_MAP)
 _SHOWN = re.compile(
-    rf"(?:如图|下图|上图|附图|见图|图为|附件?|附上|扫码查看|点击查看|发布|公布|一图|请看|配图)[^。；\n]{{0,16}}{_MAP}"
-    rf"|{_MAP}(?:[（(][^（）()\n]{{1,8}}[）)])?(?:如下|如图|见下|见附|附后|来了|发布|出炉|[：:]|[（(]见图|[】])"
+    rf"(?:如图|下图|上图|附图|见图|图为|附件?|附上|扫码查看|点击查看|收藏|转存|高清|发布|公布|一图|请看|看懂|配图|推出|点开|图示|请见|见附件[0-9]?|图 ?[0-9]{1, 2} )[^。；\n]{{0,16}}{_MAP}"
+    rf"|{_MAP}(?:[（(][^（）()\n]{{1,8}}[）)])?(?:如下|如图|见下|见附|见图|请?见附件|见文末|点击查看|附后|来[了啦]|下载|发布|公布|出炉|[：:]|[（(]详?见[附下]?图|[】])"
 )
 _MAP_APPROVED = re.compile(
     r"审图号|[\u4e00-\u9fffA-Z]{0,3}S ?[（(〔\[]?[0-9]{4}[）)〕\]]? ?[0-9]+ ?号"

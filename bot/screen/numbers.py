@@ -16,7 +16,7 @@ from bot.screen.base import Context, Hit
 
 _GAP = r"[ \-‐-—－_·]"  # what people put inside long numbers
 # Every rule below looks only inside such runs: most texts hold none, and this one pattern says so.
-_RUN = re.compile(f"[0-9](?:[0-9Xx.]|{_GAP}){{10,}}")
+_RUN = re.compile(r"[0-9][0-9Xx. \-‐-—－_·\n]{10,}")
 
 
 def _found(
@@ -29,6 +29,8 @@ def _found(
 
 def check(text: str, context: Context) -> Iterator[Hit]:
     """identity-number, mobile and bank-card: a place is told once, as the first of them."""
+    for said in _MOBILE_SPOKEN.finditer(text) if "一" in text else ():
+        yield _mobile(*said.span(), said[0])
     for run in _RUN.finditer(text):
         figures = sum(map(str.isdigit, run[0]))
         taken: list[tuple[int, int]] = []
@@ -42,7 +44,10 @@ def check(text: str, context: Context) -> Iterator[Hit]:
 # ---------------------------------------------------------------- identity-number
 
 # GB 11643-1999. A lookahead, because a wrong start must not swallow the right one.
-_IDENTITY = re.compile(f"(?<![0-9])(?=((?:[0-9]{_GAP}{{0,2}}){{17}}[0-9Xx])(?![0-9]))")
+_IDENTITY = re.compile(
+    f"(?<![0-9])(?=((?:[0-9](?:{_GAP}{{0,2}}|[.\n]))"
+    r"{17}[0-9Xx])(?![0-9]))"
+)
 # Without a check digit to prove it, only as it is written: in one piece, or parted at the birth date.
 _IDENTITY_PLAIN = re.compile(
     f"(?<![0-9])(?<![0-9][.．])(?=([0-9]{{6}}{_GAP}?"
@@ -117,7 +122,10 @@ _MOBILE = re.compile(
 _MOBILE_GROUPED = re.compile(
     rf"(?<![0-9])(?:(?:00)?86{_GAP}{{0,2}})?(1(?:{_GAP}?[0-9]){{10}})(?!{_GAP}?[0-9])"
 )
-_CALLED = re.compile(r"(?:手机|电话|联系方式|联系人|联系|微信|致电|拨打|号码)[^。；\n]{0,8}$")
+# Split by a line's end, or written out in words.
+_MOBILE_BROKEN = re.compile(r"(?<![0-9.])(1[3-9][0-9]{1,8}\n[0-9]{1,8})(?![0-9])")
+_MOBILE_SPOKEN = re.compile("一[三-九][〇○零一二三四五六七八九]{9}(?![〇○零一二三四五六七八九])")
+_CALLED = re.compile(r"(?:手机|电话|热线|联系方式|联系人|联系|微信|致电|拨打|号码)[^。；\n]{0,8}$")
 _MOBILE_SAID = Say("疑似手机号码。公务联系请用固定电话，确需公开的请核对").text
 
 
@@ -128,6 +136,9 @@ def _mobiles(text: str, run: re.Match[str]) -> Iterator[Hit]:
             yield _mobile(start, end, number)
     for start, end, number in _found(_MOBILE_GROUPED, text, run):
         if number[1] > "2" and _CALLED.search(text, max(0, run.start() - 16), start):
+            yield _mobile(start, end, number)
+    for start, end, number in _found(_MOBILE_BROKEN, text, run) if "\n" in run[0] else ():
+        if len(number) == 11 and _CALLED.search(text, max(0, start - 16), start):
             yield _mobile(start, end, number)
 
 

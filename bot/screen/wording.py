@@ -26,7 +26,7 @@ _BESIDE = re.compile(
     rf"|{_REGION}(?:、|和|与)(?:{_COUNTRIES})[^，。；\n]{{0,12}}?(?:等国(?!家和地区|家或地区|家（地区)|[0-9一二三四五六七八九十]+国)"
     rf"|(?<![和与及、同])中国(?:、|和|与|及)(?:台湾|香港|澳门)(?!当局)"
     rf"|中国(?:、(?:{_COUNTRIES}))+(?:、|和|与|及)(?:台湾|香港|澳门)(?!地区|同胞|居民|特别行政区|当局|等国家和地区)"
-    rf"|国内(?:及|和|与|、|或){_REGION}|{_REGION}(?:等国家?|各国)(?!家和地区|家或地区|家（)|中国大陆(?:政府|当局)"
+    rf"|国内(?:及|和|与|、|或){_REGION}|{_REGION}(?:等国(?!家[和或与（(])|各国)|中国大陆(?:政府|当局)"
     rf"|出国(?:、|和|或|及)?(?:到|去)?{_REGION}(?!、)(?:旅游|探亲|留学)"
 )
 _BESIDE_SAID = Say(
@@ -60,6 +60,9 @@ def until(text: str, context: Context) -> Iterator[Hit]:
 _PARTY = re.compile(
     r"党的(?:[一二三四五]?十[一二三四五六七八九]?)大[一二三四五六七]中全会|党的第?[0-9]{1,2}(?:大(?![量型力项])|届)|党的第[二一]?十[一二三四五六七八九]?大(?!精神所)"
     r"|党的[一二]?十[一二三四五六七八九]?届(?![一二三四五六七]中|中央|[一二三四五六七]次|中纪委|全国)"
+    r"|(?:党的|中国共产党)第[一二]?十[一二三四五六七八九]?届全国代表大会|党的[一二]?十[一二三四五六七八九]?届[一二三四五六七](?:次全会|中全体会议)"
+    r"|[一二]?十[一二三四五六七]次全国人大|全国人大[一二]?十[一二三四五六七]次[一二三四五]次会议|人民代表会(?!议)"
+    r"|习近平总书(?!记)|习近平新时代中国特色社会(?!主义)"
     r"|习近平新时代中国特色社会主义(?!思想|经济|外交|法治|生态|文化)"
 )
 _PARTY_SAID = Say("党的会议、理论的固定提法疑有误。请核对全称").text
@@ -67,7 +70,7 @@ _PARTY_SAID = Say("党的会议、理论的固定提法疑有误。请核对全�
 
 def organs(text: str, context: Context) -> Iterator[Hit]:
     """Names of congresses, plenums and theory that are neither the full nor the set short form."""
-    if "党的" in text or "新时代" in text:
+    if "党" in text or "时代" in text or "人大" in text or "代表会" in text or "总书" in text:
         for match in _PARTY.finditer(text):
             yield Hit("organ-name", Severity.WARN, *match.span(), _PARTY_SAID)
 
@@ -86,13 +89,17 @@ class Leaders:
 
     @cached_property
     def _names(self) -> re.Pattern[str]:
-        return re.compile("|".join(sorted(map(re.escape, self.titles), key=len, reverse=True)))
+        names = sorted(self.titles, key=len, reverse=True)
+        return re.compile("|".join(" ?".join(map(re.escape, name)) for name in names))
 
     @cached_property
     def _titled(self) -> re.Pattern[str]:
         known = {title for titles in self.titles.values() for title in titles}
         words = "|".join(sorted(map(re.escape, known), key=len, reverse=True))
-        return re.compile(rf"({words})[、，, ]?({self._names.pattern})")
+        names = self._names.pattern
+        return re.compile(
+            rf"((?:{words})(?:、(?:{words})){{0,3}})[、，,：: ]?({names})|({names})(?:同志)?({words})(?!办公)"
+        )
 
     def find(self, text: str) -> Iterator[Hit]:
         """Names of one sentence in another order than the list's; a title that is another's."""
@@ -100,7 +107,7 @@ class Leaders:
         for sentence in re.finditer(r"[^。！？!?；;\n]+", text):
             highest = -1
             for name in self._names.finditer(text, *sentence.span()):
-                place = order.index(name[0])
+                place = order.index(name[0].replace(" ", ""))
                 if place < highest:
                     yield Hit("leader-order", Severity.WARN, *name.span(), _ORDER_SAID)
                 highest = max(highest, place)
@@ -109,11 +116,17 @@ class Leaders:
 
     def _wrong_titles(self, text: str) -> Iterator[Hit]:
         for match in self._titled.finditer(text):
-            title, name = match.groups()
+            before, name, named, after = match.groups()
+            title, name = before or after, (name or named).replace(" ", "")
             held = self.titles[name]
-            if held and not any(title in one for one in held):
+            if held and not all(any(_holds(h, t) for h in held) for t in title.split("、")):
                 said = "、".join(held) + name
                 yield Hit("leader-order", Severity.WARN, *match.span(), _TITLE_SAID, said)
+
+
+def _holds(held: str, title: str) -> bool:
+    """县委副书记 is 副书记; 副县长 is no 县长."""
+    return held.endswith(title) and not held.removesuffix(title).endswith("副")
 
 
 def read_leaders(source: str, file: str) -> Leaders:

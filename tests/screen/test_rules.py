@@ -6,14 +6,22 @@ from datetime import date
 
 import pytest
 
-from bot.model import Capabilities, Finding, Media, Severity, Unit
+from bot.model import Capabilities, Finding, Media, Severity, Topics, Unit
 from bot.screen import Context, screen
 
 TUESDAY = date(2026, 11, 24)
 READ = Context(on=TUESDAY)
 LATER = Context(on=TUESDAY, scheduled=True)
-WEIBO = Context(on=TUESDAY, capabilities=Capabilities(unit=Unit.WEIBO, alt_text=True), media=())
-TAGS = Context(on=TUESDAY, capabilities=Capabilities(unit=Unit.CHARACTERS), media=())
+WEIBO = Context(
+    on=TUESDAY,
+    capabilities=Capabilities(unit=Unit.WEIBO, alt_text=True, topic_form=Topics.AROUND),
+    media=(),
+)
+TAGS = Context(
+    on=TUESDAY,
+    capabilities=Capabilities(unit=Unit.CHARACTERS, topic_form=Topics.BEFORE),
+    media=(),
+)
 BLOCK, WARN, NOTE = Severity.BLOCK, Severity.WARN, Severity.NOTE
 
 
