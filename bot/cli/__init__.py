@@ -6,6 +6,7 @@ password is asked (or read from --password-file); what the machine's own shell m
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -62,6 +63,7 @@ def main(context: click.Context, path: str, lang: str | None) -> None:
     """公开 Gongkai: a government office's microblogs, from entry to signed post to reply."""
     from bot.language import use
 
+    gc.set_threshold(20_000, 20, 20)  # what is imported is no garbage: a start is a tenth quicker
     context.obj = path
     context.meta["lang"] = lang
     if lang:

@@ -143,6 +143,7 @@ def _server(office: Office) -> uvicorn.Server:
         log_level="warning",
         access_log=False,
         lifespan="off",
+        ws="none",
         proxy_headers=True,
         forwarded_allow_ips="127.0.0.1",
         server_header=False,
