@@ -207,10 +207,11 @@ VERBS: dict[str, Say] = {
     "board.keep": Say("留言保留原文"),
 }
 _PLACES = {
+    "item": "/items/{id}",
     "post": "/posts/{id}",
     "delivery": "/queue/{id}",
     "account": "/accounts#account-{id}",
-    "source": "/accounts#source-{id}",
+    "source": "/sources#source-{id}",
     "hold": "/stop#hold-{id}",
     "reply": "/replies/{id}",
     "person": "/people/by-id/{id}",
