@@ -20,7 +20,7 @@ from bot.model import Actor, Right
 from bot.office import Office
 from bot.schedule import agenda
 from bot.web import schedules
-from bot.web.lists import SIZE, Account, account, chosen, page_of, squares
+from bot.web.lists import SIZE, Account, account, chosen, dated, page_of, squares
 from bot.web.visit import Signed
 
 router = APIRouter()
@@ -45,7 +45,7 @@ def data_for_calendar(office: Office, actor: Actor, params: Mapping[str, str]) -
     with office.db.read() as conn:
         now = office.db.now(conn)
         today = now.astimezone(office.config.tz).date()
-        view, on = params.get("view", "month"), _day(params.get("on", ""), today)
+        view, on = params.get("view", "month"), dated(params, "on") or today
         view = view if view in VIEWS else "month"
         scope = people.unit_ids(conn, actor)
         shown = squares(conn, scope)
@@ -59,14 +59,6 @@ def data_for_calendar(office: Office, actor: Actor, params: Mapping[str, str]) -
             "writes": people.unit_ids(conn, actor, Right.WRITE), "states": tuple(agenda.STATES),
             **read(office, conn, asked, on, params),
         }  # fmt: skip
-
-
-def _day(said: str, today: date) -> date:
-    try:
-        on = date.fromisoformat(said)
-    except ValueError:
-        return today
-    return on if 1990 < on.year < 2200 else today
 
 
 def _hours(

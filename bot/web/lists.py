@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -54,6 +54,15 @@ def chosen(params: Mapping[str, str], name: str) -> int | None:
     """An id a filter names; None where it names none."""
     said = params.get(name, "")
     return int(said) if said.isascii() and said.isdigit() and len(said) < 19 else None
+
+
+def dated(params: Mapping[str, str], name: str) -> date | None:
+    """A day a filter names (2026-09-22); None where it names none, or one no calendar can be asked."""
+    try:
+        on = date.fromisoformat(params.get(name, ""))
+    except ValueError:
+        return None
+    return on if 1990 < on.year < 2200 else None
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from bot.errors import NotFound
 from bot.model import Actor
 from bot.office import Office
 from bot.web.lists import page_of
-from bot.web.visit import Signed
+from bot.web.visit import Signed, download
 
 router = APIRouter()
 
@@ -94,5 +94,5 @@ def exported(visit: Signed, kind: str) -> Response:
         found = _report(visit.office, conn, scope, visit.params)
     out = io.BytesIO()
     export.write(out, kind, HEADS, (row.json() for row in shown(found, visit.params)))
-    headers = {"content-disposition": f'attachment; filename="quality.{kind}"'}
-    return Response(out.getvalue(), media_type=export.KINDS[kind], headers=headers)
+    out.seek(0)
+    return download(out, "quality", kind)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import date
-from typing import IO, Any
+from collections.abc import Mapping
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter
 from sqlalchemy import Connection, RowMapping, Select, func, select
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from bot import people, search
 from bot.collect import exporting, importing, log
@@ -19,8 +18,8 @@ from bot.export import KINDS
 from bot.model import Actor, ReplyState, Right
 from bot.office import Office
 from bot.web import counts, gathered, render, spoken
-from bot.web.lists import SIZE, Account, chosen, squares
-from bot.web.visit import Signed
+from bot.web.lists import SIZE, Account, chosen, dated, squares
+from bot.web.visit import Signed, download
 
 router = APIRouter()
 CAP = 1000  # beyond so many the exact figure helps nobody and costs a scan
@@ -82,17 +81,9 @@ def filters_of(params: Mapping[str, str]) -> dict[str, Any]:
         "state": state if state in tuple(ReplyState) else "",
         "whose": whose if whose in WHOSE else "",
         "unanswered": params.get("unanswered") == "1",
-        "since": _day(params.get("since", "")),
-        "until": _day(params.get("until", "")),
+        "since": dated(params, "since"),
+        "until": dated(params, "until"),
     }
-
-
-def _day(said: str) -> date | None:
-    try:
-        day = date.fromisoformat(said)
-    except ValueError:
-        return None
-    return day if 1900 < day.year < 9000 else None
 
 
 def narrowing(filters: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
@@ -165,12 +156,5 @@ def export_file(visit: Signed, kind: str) -> Response:
     with office.db.read() as conn:
         scope = people.unit_ids(conn, visit.actor)
     out = exporting.taken_out(office, visit.actor, kind, scope, **asked)
-    name = f"replies-{office.db.now().astimezone(office.config.tz):%Y%m%d-%H%M}.{kind}"
-    headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(chunks(out), media_type=KINDS[kind], headers=headers)
-
-
-def chunks(file: IO[bytes]) -> Iterator[bytes]:
-    with file:
-        while chunk := file.read(64 * 1024):
-            yield chunk
+    at = f"{office.db.now().astimezone(office.config.tz):%Y%m%d-%H%M}"
+    return download(out, f"replies-{at}", kind)

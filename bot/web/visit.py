@@ -8,17 +8,18 @@ only from our own pages with this session's token.
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 from urllib.parse import quote, urlsplit
 
 from fastapi import Depends, Path, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from bot.errors import Invalid, NotAllowed
+from bot.export import KINDS
 from bot.model import Actor
 from bot.office import Office
 from bot.web import session, shell
@@ -103,6 +104,18 @@ class Visit:
 def go(place: str) -> Response:
     """To another page, by GET."""
     return RedirectResponse(place, 303)
+
+
+def download(file: IO[bytes], name: str, kind: str) -> Response:
+    """One of bot.export.KINDS to be saved as `name`; the file is closed when it is through."""
+    headers = {"content-disposition": f'attachment; filename="{name}.{kind}"'}
+    return StreamingResponse(_chunks(file), media_type=KINDS[kind], headers=headers)
+
+
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        while chunk := file.read(64 * 1024):
+            yield chunk
 
 
 def plain(value: str) -> str:

@@ -14,16 +14,14 @@ from starlette.responses import Response, StreamingResponse
 from bot import people, review
 from bot.collect import exporting
 from bot.deliver import holds, queue
-from bot.export import KINDS
 from bot.model import HoldScope, Scope, Verdict, Window
 from bot.web.api import bodies
 from bot.web.api.door import Call, Route, asking, doing
 from bot.web.api.once import Json, once
 from bot.web.lists import instant
 from bot.web.queue import delivery_for
-from bot.web.replies import chunks
 from bot.web.review import post_for
-from bot.web.visit import Id
+from bot.web.visit import Id, download
 
 router = APIRouter(route_class=Route, default_response_class=Json)
 Signs = Annotated[Call, Depends(doing(Scope.SIGN))]
@@ -136,5 +134,4 @@ def export(call: Reads, said: bodies.Exported) -> Response:
         "words": said.q.strip(),
     }
     out = exporting.taken_out(call.office, call.actor, said.kind, scope, **asked)
-    headers = {"content-disposition": f'attachment; filename="replies.{said.kind}"'}
-    return StreamingResponse(chunks(out), media_type=KINDS[said.kind], headers=headers)
+    return download(out, "replies", said.kind)
