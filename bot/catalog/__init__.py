@@ -6,11 +6,11 @@ new entries in one poll, or one older than `max_age`, wait for a person: a site'
 nobody. Gone is missing from two whole reads while an older entry is still listed.
 """
 
-from bot.catalog.deciding import bring_back, listing, pause, poll_now, skip, take
+from bot.catalog.deciding import bring_back, listing, narrowed, pause, poll_now, skip, take
 from bot.catalog.hand import HAND, add, amend, call_back, entries_of, give_back, submit
 from bot.catalog.history import changes, posts_of, revisions_of
-from bot.catalog.intake import NOT_DRAFTED, take_in
-from bot.catalog.polling import poll_due, reader, sync
+from bot.catalog.intake import NOT_DRAFTED
+from bot.catalog.polling import poll_due, sync
 from bot.catalog.quality import remind, report
 from bot.catalog.trying import Tried, attempt, kinds
 
@@ -28,11 +28,11 @@ __all__ = [
     "give_back",
     "kinds",
     "listing",
+    "narrowed",
     "pause",
     "poll_due",
     "poll_now",
     "posts_of",
-    "reader",
     "remind",
     "report",
     "revisions_of",
@@ -40,5 +40,4 @@ __all__ = [
     "submit",
     "sync",
     "take",
-    "take_in",
 ]

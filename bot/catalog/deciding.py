@@ -5,23 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, or_, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, or_, select, update
 
 from bot import audit, people
-from bot.db import (
-    items,
-    lock,
-    sources,
-    units,
-)
+from bot.db import items, lock, sources, units
 from bot.errors import Conflict, NotFound
 from bot.language import Say
-from bot.model import (
-    Actor,
-    ItemState,
-    Right,
-    SourceState,
-)
+from bot.model import Actor, ItemState, Right, SourceState
 from bot.notices import close_notice
 
 BROUGHT_BACK = Say("由人取回，待成稿")
@@ -117,35 +107,45 @@ def listing(
     conn: Connection,
     unit_ids: set[int],
     *,
+    limit: int = 50,
+    offset: int = 0,
+    before: int | None = None,
+    **filters: str,
+) -> list[RowMapping]:
+    """Items of some units, newest first; `filters`: those of `narrowed`.
+
+    `before`: by number, from below it on, so that a program can page through what grows meanwhile.
+    """
+    giver = units.alias()
+    named = sources.c.key.label("source_key"), sources.c.unit_id, giver.c.name.label("from_unit")
+    joined = select(*items.c, *named).select_from(items).join(sources)
+    query = narrowed(joined, unit_ids, **filters)
+    query = query.outerjoin(giver, giver.c.id == items.c.from_unit_id)
+    order: tuple[Any, ...] = (items.c.published.desc().nulls_last(), items.c.id.desc())
+    if before is not None:
+        query, order = query.where(items.c.id < before), (items.c.id.desc(),)
+    return list(conn.execute(query.order_by(*order).limit(limit).offset(offset)).mappings())
+
+
+def narrowed(
+    query: Select[Any],
+    unit_ids: set[int],
+    *,
     state: str = "",
     source: str = "",
     words: str = "",
     handed_in: str = "",
-    limit: int = 50,
-    offset: int = 0,
-    before: int | None = None,
-) -> list[RowMapping]:
-    """Items of some units, newest first; `words` are looked for in the title.
+) -> Select[Any]:
+    """Of a select over items joined with their sources, those of some units that filters let through.
 
-    `handed_in`: what the unit of that key handed in to others, whatever became of it; then these
-    must be among `unit_ids`, or that unit. `before`: by number, from below it on, so that a program
-    can page through what grows meanwhile.
+    `words` are looked for in the title. `handed_in`: what the unit of that key handed in to others,
+    whatever became of it; then these must be among `unit_ids`, or that unit.
     """
-    giver = units.alias()
-    mine = or_(sources.c.unit_id.in_(unit_ids), items.c.from_unit_id.in_(unit_ids))
-    query = (
-        select(
-            *items.c,
-            sources.c.key.label("source_key"),
-            sources.c.unit_id,
-            giver.c.name.label("from_unit"),
-        )
-        .join(sources, sources.c.id == items.c.source_id)
-        .outerjoin(giver, giver.c.id == items.c.from_unit_id)
-        .where(mine if handed_in else sources.c.unit_id.in_(unit_ids))
-    )
+    mine: ColumnElement[bool] = sources.c.unit_id.in_(unit_ids)
     if handed_in:
-        query = query.where(giver.c.key == handed_in)
+        giver = select(units.c.id).where(units.c.key == handed_in)
+        query = query.where(items.c.from_unit_id.in_(giver))
+        mine = or_(mine, items.c.from_unit_id.in_(unit_ids))
     if state == "waiting":
         query = query.where(items.c.state == ItemState.NEW, items.c.waits.is_not(None))
     elif state:
@@ -154,7 +154,4 @@ def listing(
         query = query.where(sources.c.key == source)
     if words:
         query = query.where(items.c.title.contains(words, autoescape=True))
-    order: tuple[Any, ...] = (items.c.published.desc().nulls_last(), items.c.id.desc())
-    if before is not None:
-        query, order = query.where(items.c.id < before), (items.c.id.desc(),)
-    return list(conn.execute(query.order_by(*order).limit(limit).offset(offset)).mappings())
+    return query.where(mine)

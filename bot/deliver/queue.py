@@ -84,18 +84,44 @@ def listing(
     conn: Connection,
     unit_ids: set[int],
     *,
-    state: str = "",
-    post: int | None = None,
-    account: int | None = None,
     limit: int = 50,
     offset: int = 0,
     before: int | None = None,
+    **filters: Any,
 ) -> list[RowMapping]:
     """Deliveries of some units, what needs a person first, then by planned time.
 
     `before`: by number, from below it on, so that a program can page through what grows meanwhile.
+    `filters`: those of `_narrowed`.
     """
-    query = _query().where(posts.c.unit_id.in_(unit_ids))
+    query = _narrowed(conn, _query(), unit_ids, **filters)
+    order: tuple[Any, ...] = (
+        needs_person().desc(),
+        deliveries.c.go_at.desc(),
+        deliveries.c.id.desc(),
+    )
+    if before is not None:
+        query, order = query.where(deliveries.c.id < before), (deliveries.c.id.desc(),)
+    return list(conn.execute(query.order_by(*order).limit(limit).offset(offset)).mappings())
+
+
+def total(conn: Connection, unit_ids: set[int], **filters: Any) -> int:
+    """How many rows `listing` finds with these filters."""
+    query = _narrowed(conn, holds.joined(select(func.count())), unit_ids, **filters)
+    return int(conn.execute(query).scalar_one())
+
+
+def _narrowed(
+    conn: Connection,
+    query: Any,
+    unit_ids: set[int],
+    *,
+    state: str = "",
+    post: int | None = None,
+    account: int | None = None,
+) -> Any:
+    """`state`: one of theirs, or "person" (needs one) or "held"."""
+    query = query.where(posts.c.unit_id.in_(unit_ids))
     if state == "person":
         query = query.where(needs_person())
     elif state == "held":
@@ -106,14 +132,7 @@ def listing(
         query = query.where(deliveries.c.post_id == post)
     if account is not None:
         query = query.where(deliveries.c.account_id == account)
-    order: tuple[Any, ...] = (
-        needs_person().desc(),
-        deliveries.c.go_at.desc(),
-        deliveries.c.id.desc(),
-    )
-    if before is not None:
-        query, order = query.where(deliveries.c.id < before), (deliveries.c.id.desc(),)
-    return list(conn.execute(query.order_by(*order).limit(limit).offset(offset)).mappings())
+    return query
 
 
 def needs_person() -> Any:
@@ -125,15 +144,9 @@ def needs_person() -> Any:
 
 def counts(conn: Connection, unit_ids: set[int]) -> dict[str, int]:
     """How many in each state; "person" and "held" beside them."""
-    base = holds.joined(select(deliveries.c.state, func.count())).where(
-        posts.c.unit_id.in_(unit_ids)
-    )
-    found = dict(conn.execute(base.group_by(deliveries.c.state)).all())
-    count = holds.joined(select(func.count())).where(posts.c.unit_id.in_(unit_ids))
-    found["person"] = conn.execute(count.where(needs_person())).scalar_one()
-    held = count.where(deliveries.c.state == S.READY, holds.standing(conn).clause())
-    found["held"] = conn.execute(held).scalar_one()
-    return found
+    every = _narrowed(conn, holds.joined(select(deliveries.c.state, func.count())), unit_ids)
+    found = dict(conn.execute(every.group_by(deliveries.c.state)).all())
+    return found | {name: total(conn, unit_ids, state=name) for name in ("person", "held")}
 
 
 def attempts_of(conn: Connection, delivery_id: int) -> list[RowMapping]:

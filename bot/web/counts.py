@@ -10,7 +10,7 @@ from sqlalchemy import Connection, RowMapping, func, select
 
 from bot import people
 from bot.db import accounts, board_replies, moderators_turn, posts, revisions, signoffs, units
-from bot.deliver import holds, queue
+from bot.deliver import queue
 from bot.model import AccountState, Actor, PostState, Right, Verdict
 from bot.office import Office
 from bot.review import EMERGENCY_STEPS
@@ -85,9 +85,7 @@ def _step_right(office: Office, row: RowMapping) -> Right:
 
 def undecided_count(conn: Connection, scope: set[int]) -> int:
     """Deliveries that wait for a person: what the queue shows under 需要人定."""
-    query = holds.joined(select(func.count()))
-    mine = query.where(posts.c.unit_id.in_(scope), queue.needs_person())
-    return int(conn.execute(mine).scalar_one())
+    return queue.total(conn, scope, state="person")
 
 
 # ---------------------------------------------------------------- replies, accounts

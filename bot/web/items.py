@@ -62,8 +62,8 @@ def data_for_items(office: Office, actor: Actor, params: Mapping[str, str]) -> d
             "words": params.get("q", "").strip(),
             "handed_in": giver,
         }
-        seen = _scope(conn, actor, giver)
-        counts = _counts(conn, seen, **filters)
+        seen = scope_of(conn, actor, giver)
+        counts = _counts(conn, seen, filters)
         page = page_of(params, counts[filters["state"] or "all"])
         return {
             "items": catalog.listing(conn, seen, **filters, limit=SIZE, offset=page.offset),
@@ -77,7 +77,7 @@ def data_for_items(office: Office, actor: Actor, params: Mapping[str, str]) -> d
         }
 
 
-def _scope(conn: Connection, actor: Actor, giver: str) -> set[int]:
+def scope_of(conn: Connection, actor: Actor, giver: str) -> set[int]:
     """The units that are read; with `giver`, that unit too where the reader hands in for it."""
     mine = people.unit_ids(conn, actor)
     key = select(units.c.id).where(units.c.key == giver)
@@ -111,20 +111,10 @@ def _givers(conn: Connection, actor: Actor, scope: set[int]) -> list[RowMapping]
     return list(conn.execute(select(units).where(mine).order_by(units.c.id)).mappings())
 
 
-def _counts(
-    conn: Connection, scope: set[int], *, source: str, words: str, handed_in: str, **_: str
-) -> dict[str, int]:
+def _counts(conn: Connection, scope: set[int], filters: Mapping[str, str]) -> dict[str, int]:
     """How many stand in each state under the other filters."""
     query = select(items.c.state, items.c.waits.is_not(None), func.count()).join(sources)
-    mine = or_(sources.c.unit_id.in_(scope), items.c.from_unit_id.in_(scope))
-    query = query.where(mine if handed_in else sources.c.unit_id.in_(scope))
-    if handed_in:
-        giver = select(units.c.id).where(units.c.key == handed_in)
-        query = query.where(items.c.from_unit_id.in_(giver))
-    if source:
-        query = query.where(sources.c.key == source)
-    if words:
-        query = query.where(items.c.title.contains(words, autoescape=True))
+    query = catalog.narrowed(query, scope, **{**filters, "state": ""})
     counts = dict.fromkeys(("all", *FILTERS), 0)
     for name, waits, n in conn.execute(query.group_by(items.c.state, items.c.waits.is_not(None))):
         counts["all"] += n

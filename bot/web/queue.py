@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 from fastapi import APIRouter
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, select
+from sqlalchemy import Connection, RowMapping, func, select
 from starlette.responses import Response
 
 from bot import people
@@ -81,26 +81,11 @@ def data_for_queue(office: Office, actor: Actor, params: Mapping[str, str]) -> d
 def _total(
     conn: Connection, scope: set[int], counts: Mapping[str, int], filters: Mapping[str, Any]
 ) -> int:
-    """How many rows bot.deliver.queue.listing finds with these filters."""
+    """How many rows these filters find; without account or post that is counted already."""
     if filters["account"] is None and filters["post"] is None:
         every = sum(n for state, n in counts.items() if state not in ("person", "held"))
         return counts.get(filters["state"], 0) if filters["state"] else every
-    query = holds.joined(select(func.count())).where(posts.c.unit_id.in_(scope))
-    for column, name in ((deliveries.c.account_id, "account"), (deliveries.c.post_id, "post")):
-        if filters[name] is not None:
-            query = query.where(column == filters[name])
-    if filters["state"]:
-        query = query.where(_clause(conn, filters["state"]))
-    return int(conn.execute(query).scalar_one())
-
-
-def _clause(conn: Connection, state: str) -> ColumnElement[bool]:
-    """The filter of a state, the computed ones too."""
-    if state == "person":
-        return cast("ColumnElement[bool]", queue.needs_person())
-    if state == "held":
-        return and_(deliveries.c.state == S.READY, holds.standing(conn).clause())
-    return deliveries.c.state == state
+    return queue.total(conn, scope, **filters)
 
 
 def data_for_delivery(office: Office, actor: Actor, delivery_id: int) -> dict[str, Any]:

@@ -103,7 +103,9 @@ class Picture(Body):
 class Written(Body):
     """What an author writes; an account in `variants` has its own text."""
 
+    accounts: Keys
     title: Line = ""
+    text: Text
     link: Line = ""
     media: Annotated[list[Picture], Field(max_length=30)] = []
     language: Annotated[str, StringConstraints(max_length=35, pattern=r"^[A-Za-z-]*$")] = "zh"
@@ -122,8 +124,6 @@ class NewPost(Written):
     )
 
     unit: Key
-    accounts: Keys
-    text: Text
     emergency: bool = False
 
 
@@ -138,8 +138,6 @@ class Revised(Written):
     )
 
     version: Number
-    accounts: Keys
-    text: Text
     emergency: bool | None = None
 
 

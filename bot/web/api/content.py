@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from sqlalchemy import Connection, RowMapping, select
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
@@ -16,10 +16,10 @@ from bot import catalog, compose, media, people, review
 from bot.db import media as pictures
 from bot.errors import NotFound
 from bot.media import MAX_BYTES
-from bot.model import Media, OverLimit, Scope
+from bot.model import Media, OverLimit
 from bot.web.api import bodies
-from bot.web.api.door import Call, Route, asking, doing
-from bot.web.api.once import Json, once
+from bot.web.api.door import Call, Route, Sends, Writes
+from bot.web.api.once import Done, Json, once
 from bot.web.api.paging import Words
 from bot.web.items import item_for
 from bot.web.lists import instant
@@ -28,9 +28,6 @@ from bot.web.review import post_for
 from bot.web.visit import Id
 
 router = APIRouter(route_class=Route, default_response_class=Json)
-Writes = Annotated[Call, Depends(doing(Scope.WRITE))]
-Sends = Annotated[Call, Depends(asking(Scope.WRITE))]
-Done = Mapping[str, Any]
 
 
 # ---------------------------------------------------------------- entries
@@ -170,17 +167,12 @@ def _times(call: Call, said: bodies.Written) -> dict[str, Any]:
 def _written(call: Call, said: bodies.Written) -> dict[str, Any]:
     """The fields of a compose.Body."""
     plain = ("title", "link", "language", "visibility", "warning", "variants", "assisted")
-    over = OverLimit(said.over_limit) if said.over_limit else None
-    pictures = _pictures(call, said.media)
-    text = {"text": said.text.strip()}  # type: ignore[attr-defined]
-    return (
-        {name: getattr(said, name) for name in plain}
-        | text
-        | {
-            "over_limit": over,
-            "media": pictures,
-        }
-    )
+    return {
+        **{name: getattr(said, name) for name in plain},
+        "text": said.text.strip(),
+        "over_limit": OverLimit(said.over_limit) if said.over_limit else None,
+        "media": _pictures(call, said.media),
+    }
 
 
 def _pictures(call: Call, said: Sequence[bodies.Picture]) -> tuple[Media, ...]:

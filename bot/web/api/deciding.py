@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from sqlalchemy import Connection
 from starlette.responses import Response, StreamingResponse
 
 from bot import people, review
 from bot.collect import exporting
 from bot.deliver import holds, queue
-from bot.model import HoldScope, Scope, Verdict, Window
+from bot.model import HoldScope, Verdict, Window
 from bot.web.api import bodies
-from bot.web.api.door import Call, Route, asking, doing
-from bot.web.api.once import Json, once
+from bot.web.api.door import Call, Reads, Route, Signs, Stops, Writes
+from bot.web.api.once import Done, Json, once
 from bot.web.lists import instant
 from bot.web.queue import delivery_for
 from bot.web.review import post_for
 from bot.web.visit import Id, download
 
 router = APIRouter(route_class=Route, default_response_class=Json)
-Signs = Annotated[Call, Depends(doing(Scope.SIGN))]
-Writes = Annotated[Call, Depends(doing(Scope.WRITE))]
-Stops = Annotated[Call, Depends(doing(Scope.HOLD))]
-Reads = Annotated[Call, Depends(asking(Scope.READ))]
-Done = Mapping[str, Any]
 
 
 @router.post("/posts/{post_id:int}/sign")

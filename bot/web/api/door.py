@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import Header, Request, Response, Security
+from fastapi import Depends, Header, Request, Response, Security
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 from sqlalchemy import Connection, RowMapping, delete, select
@@ -167,3 +167,10 @@ def doing(scope: Scope) -> Callable[..., Awaitable[Call]]:
         return _of(request, scope, key=idempotency_key, digest=whole)
 
     return done
+
+
+Reads = Annotated[Call, Depends(asking(Scope.READ))]
+Sends = Annotated[Call, Depends(asking(Scope.WRITE))]  # a write that needs no key
+Writes = Annotated[Call, Depends(doing(Scope.WRITE))]
+Signs = Annotated[Call, Depends(doing(Scope.SIGN))]
+Stops = Annotated[Call, Depends(doing(Scope.HOLD))]

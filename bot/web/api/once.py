@@ -22,7 +22,8 @@ from bot.shapes import plain
 from bot.web.api.door import KEPT, Call
 from bot.web.problems import Problem
 
-Act = Callable[[Connection, datetime], Mapping[str, Any]]
+Done = Mapping[str, Any]  # what a write answers
+Act = Callable[[Connection, datetime], Done]
 
 
 class Json(JSONResponse):

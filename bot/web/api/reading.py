@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Table, select
 from starlette.responses import Response
@@ -14,19 +14,18 @@ from bot import catalog, collect, compose, notices, people, review, schedule, sh
 from bot.collect import exporting, log
 from bot.db import accounts, sources, units
 from bot.deliver import holds, queue
-from bot.model import DeliveryState, ItemState, PostState, ReplyState, Scope
+from bot.model import DeliveryState, ItemState, PostState, ReplyState
 from bot.web import shell, trail
-from bot.web.api.door import Call, Route, asking
+from bot.web.api.door import Call, Reads, Route
 from bot.web.api.once import Json
 from bot.web.api.paging import Number, Paged, Words, before, page
-from bot.web.items import giving, item_for
+from bot.web.items import item_for, scope_of
 from bot.web.queue import delivery_for
 from bot.web.reply import readable
 from bot.web.review import post_for
 from bot.web.visit import Id
 
 router = APIRouter(route_class=Route, default_response_class=Json)
-Reads = Annotated[Call, Depends(asking(Scope.READ))]
 
 
 class ItemsAsked(Paged):
@@ -88,16 +87,19 @@ def me(call: Reads) -> Response:
 
 @router.get("/units")
 def units_list(call: Reads) -> Response:
+    """The units he reads."""
     return _table(call, units, units.c.id, "id key name parent_id")
 
 
 @router.get("/accounts")
 def accounts_list(call: Reads) -> Response:
+    """Their accounts: state, identity, what each can do."""
     return _table(call, accounts, accounts.c.unit_id, shapes.ACCOUNT)
 
 
 @router.get("/sources")
 def sources_list(call: Reads) -> Response:
+    """Their sources: when each was read, and why it failed."""
     return _table(call, sources, sources.c.unit_id, shapes.SOURCE)
 
 
@@ -116,9 +118,9 @@ def _table(call: Call, of: Table, unit: Any, names: str) -> Response:
 def items_list(call: Reads, asked: Annotated[ItemsAsked, Query()]) -> Response:
     """Entries of the catalogues; `handed_in`: what a unit handed in to others."""
     with call.office.db.read() as conn:
-        scope = people.unit_ids(conn, call.actor)
         if asked.handed_in:
-            scope |= {people.unit_of(conn, asked.handed_in)["id"]} & giving(conn, call.actor)
+            people.unit_of(conn, asked.handed_in)
+        scope = scope_of(conn, call.actor, asked.handed_in)
         words: dict[str, Any] = {"state": asked.state, "source": asked.source, "words": asked.q}
         more: dict[str, Any] = {"limit": asked.limit + 1, "before": before("items", asked.cursor)}
         rows = catalog.listing(conn, scope, handed_in=asked.handed_in, **words, **more)
@@ -127,12 +129,14 @@ def items_list(call: Reads, asked: Annotated[ItemsAsked, Query()]) -> Response:
 
 @router.get("/items/{item_id:int}")
 def item(call: Reads, item_id: Id) -> Response:
+    """One entry."""
     with call.office.db.read() as conn:
         return Json(shapes.row(item_for(conn, call.actor, item_id)))
 
 
 @router.get("/posts")
 def posts_list(call: Reads, asked: Annotated[PostsAsked, Query()]) -> Response:
+    """Posts, each in its state."""
     with call.office.db.read() as conn:
         scope, below = people.unit_ids(conn, call.actor), before("posts", asked.cursor)
         more = {"limit": asked.limit + 1, "before": below}
