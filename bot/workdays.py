@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from bot.errors import ConfigError, GongkaiError
+from bot.errors import ConfigError, GongkaiError, Invalid
 
 # Days that differ from their weekday: worked or not, or that and the holiday's name.
 Days = Mapping[date, bool | tuple[bool, str]]
@@ -138,6 +138,23 @@ class FixedClock(Clock):
     def move(self, seconds: float) -> None:
         """Go `seconds` forward, or back when negative."""
         self._at += timedelta(seconds=seconds)
+
+
+def instant(words: str, zone: tzinfo) -> datetime | None:
+    """A time as people write it, on the office's clock where it names no zone; empty is None.
+
+    Raises Invalid.
+    """
+    said = words.strip()
+    if not said:
+        return None
+    try:
+        at = datetime.fromisoformat(said)
+    except ValueError:
+        raise Invalid("看不懂时间“{value}”，例：2026-09-22T15:00", value=said[:30]) from None
+    if not 2000 <= at.year <= 2200:  # beyond, no calendar can be asked
+        raise Invalid("时间须在 2000 年到 2200 年之间，不是“{value}”", value=said[:30])
+    return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
 
 
 def office_day(at: datetime, zone: tzinfo) -> date:

@@ -214,7 +214,8 @@ def test_a_post_is_written_shown_handed_in_and_signed(run: Run) -> None:
 
 def test_a_time_that_is_none_is_refused_with_an_example(run: Run) -> None:
     words = ("post", "new", "--unit", "county", "--account", "hand", "--text", "x", *AS)
-    assert "2026-11-25 09:30" in run(*words, "--at", "明天", code=2).stderr
+    assert "2026-09-22T15:00" in run(*words, "--at", "明天", code=2).stderr
+    assert "2000 年到 2200 年" in run(*words, "--at", "0001-01-01 00:00", code=2).stderr
 
 
 def test_returned_and_referred_need_their_note(run: Run) -> None:

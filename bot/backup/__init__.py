@@ -5,8 +5,8 @@ saving     a picture of one instant, taken while the office runs
 restoring  all of it or nothing; afterwards everything is on hold (aftermath)
 """
 
-from bot.backup.archive import Summary, verify_backup
+from bot.backup.archive import verify_backup
 from bot.backup.restoring import restore
 from bot.backup.saving import backup
 
-__all__ = ["Summary", "backup", "restore", "verify_backup"]
+__all__ = ["backup", "restore", "verify_backup"]

@@ -197,18 +197,10 @@ def cell(value: Any) -> str:
 
 
 def instant(office: Office, value: str | None) -> datetime | None:
-    """A time as people write it ("2026-11-25 09:30"), on the office's clock, as UTC."""
-    from datetime import UTC
+    """A time as people write it ("2026-11-25 09:30"), on the office's clock. Raises Invalid."""
+    from bot import workdays
 
-    from bot.errors import Invalid
-
-    if not value:
-        return None
-    try:
-        at = datetime.fromisoformat(value)
-    except ValueError:
-        raise Invalid("时间写作 2026-11-25 09:30，不是 {value}", value=value) from None
-    return (at if at.tzinfo else at.replace(tzinfo=office.config.tz)).astimezone(UTC)
+    return workdays.instant(value or "", office.config.tz)
 
 
 def reading_units(office: Office, actor: Actor | None, conn: Any) -> set[int]:

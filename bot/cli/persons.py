@@ -12,6 +12,7 @@ from bot.cli.base import acting, as_json, say, show, with_office, writing
 if TYPE_CHECKING:
     from bot.model import Actor
     from bot.office import Office
+    from bot.review import Staffed
 
 
 @click.group()
@@ -154,29 +155,27 @@ def user_units(office: Office, json_: bool) -> None:
             "key": unit["key"],
             "name": unit["name"],
             "parent": keys.get(unit["parent_id"], ""),
-            "steps": [
-                {"name": step.name, "right": step.right, "able": [names[id] for id in able]}
-                for step, able in staffed[unit["key"]].steps
-            ],
-            "enough": staffed[unit["key"]].enough,
+            "steps": _steps(there, names),
+            "enough": there.enough,
         }
         for unit in tree
-        if unit["key"] in staffed
+        if (there := staffed.get(unit["key"]))
     ]
-    if json_:
-        show(rows, True, {})
-        return
-    lines = [
-        {
-            **row,
-            "steps": "；".join(
-                f"{s['name']} {'、'.join(s['able']) or '无人'}" for s in row["steps"]
-            ),
-        }
-        for row in rows
-    ]
+    if not json_:
+        rows = [{**row, "steps": _worded(row["steps"])} for row in rows]
     columns = {"key": "键", "name": "单位", "parent": "上级", "steps": "审次", "enough": "配齐"}
-    show(lines, False, columns)
+    show(rows, json_, columns)
+
+
+def _steps(there: Staffed, names: dict[int, str]) -> list[dict[str, Any]]:
+    return [
+        {"name": step.name, "right": step.right, "able": [names[id] for id in able]}
+        for step, able in there.steps
+    ]
+
+
+def _worded(steps: list[dict[str, Any]]) -> str:
+    return "；".join(f"{s['name']} {'、'.join(s['able']) or '无人'}" for s in steps)
 
 
 @user.command("add")

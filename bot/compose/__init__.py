@@ -19,8 +19,8 @@ answering  answers to the public, withdrawals
 from bot.compose.answering import answer, withdrawal
 from bot.compose.body import Body, Card, Rendered
 from bot.compose.catalogue import compose_due, from_item
-from bot.compose.drafting import close, create, draw_card, drop_card, kept, manifest_of, revise
-from bot.compose.filling import body_from, body_of, fields_of, tried
+from bot.compose.drafting import close, create, draw_card, drop_card, kept, revise
+from bot.compose.filling import body_from, fields_of, tried
 from bot.compose.reading import (
     account_keys,
     current,
@@ -30,7 +30,7 @@ from bot.compose.reading import (
     one,
     source_moved,
 )
-from bot.compose.rendering import preview, render
+from bot.compose.rendering import preview
 from bot.compose.series import correction, follow_up, from_template
 
 __all__ = [
@@ -40,7 +40,6 @@ __all__ = [
     "account_keys",
     "answer",
     "body_from",
-    "body_of",
     "close",
     "compose_due",
     "correction",
@@ -56,10 +55,8 @@ __all__ = [
     "kept",
     "listing",
     "locked",
-    "manifest_of",
     "one",
     "preview",
-    "render",
     "revise",
     "source_moved",
     "tried",

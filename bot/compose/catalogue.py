@@ -85,8 +85,8 @@ def from_item(
     """A draft made of a catalogue entry; give the post's id.
 
     Template and accounts are the source's unless given; where it names no accounts, as a catalogue
-    kept by hand does, a person's draft takes the unit's. `said` are fields a person fills in. Raises ConfigError naming the entry too,
-    Invalid, NotFound, NotAllowed.
+    kept by hand does, a person's draft takes the unit's. `said` are fields a person fills in.
+    Raises ConfigError naming the entry too, Invalid, NotFound, NotAllowed.
     """
     item = item_of(conn, item_id)
     part = office.config.sources.get(item["source_key"])

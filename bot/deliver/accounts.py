@@ -5,9 +5,9 @@ the store. A key that vanished from the file pauses its account. Reconnecting ke
 credential until the new one has worked, and refuses another identity unless that was said.
 
 A broken account works again by a person's deed only: reconnected, given another token's file or
-other options in config.toml, or checked at his word. A check that the clock asked for and that passes is noted and changes nothing:
-why the platform let go of us is for a person to know before its queue goes out. A platform that
-cannot be reached breaks no account.
+other options in config.toml, or checked at his word. A check that the clock asked for and that
+passes is noted and changes nothing: why the platform let go of us is for a person to know before
+its queue goes out. A platform that cannot be reached breaks no account.
 """
 
 from __future__ import annotations

@@ -19,13 +19,6 @@ reading   the file: front matter, declared fields, what is wrong where
 filters   what a template may do with a value
 """
 
-from bot.templates.reading import (
-    Field,
-    Front,
-    Template,
-    fields_of_day,
-    keys,
-    load,
-)
+from bot.templates.reading import Template, fields_of_day, keys, load
 
-__all__ = ["Field", "Front", "Template", "fields_of_day", "keys", "load"]
+__all__ = ["Template", "fields_of_day", "keys", "load"]

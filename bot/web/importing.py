@@ -15,8 +15,9 @@ from bot.language import Say
 from bot.model import Right
 from bot.web import spool
 from bot.web.faults import status_of
-from bot.web.lists import account, chosen, instant
+from bot.web.lists import account, chosen
 from bot.web.visit import Signed, Visit, go
+from bot.workdays import instant
 
 router = APIRouter()
 LABELS = {

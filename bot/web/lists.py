@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, RowMapping, select
 
 from bot.adapters.base import adapter_class
 from bot.db import accounts
-from bot.errors import Invalid
 
 SIZE = 50
 Row = RowMapping | Mapping[str, Any]
@@ -101,16 +99,3 @@ def squares(conn: Connection, scope: Iterable[int] | None = None) -> dict[int, A
     if scope is not None:
         query = query.where(accounts.c.unit_id.in_(set(scope)))
     return {row["id"]: account(row) for row in conn.execute(query).mappings()}
-
-
-def instant(value: str, zone: ZoneInfo) -> datetime | None:
-    """A form's local time as an instant; empty is None. Raises Invalid."""
-    if not value.strip():
-        return None
-    try:
-        at = datetime.fromisoformat(value.strip())
-    except ValueError:
-        raise Invalid("看不懂时间“{value}”，例：2026-09-22T15:00", value=value[:30]) from None
-    if not 2000 <= at.year <= 2200:  # beyond, no calendar can be asked
-        raise Invalid("时间须在 2000 年到 2200 年之间，不是“{value}”", value=value[:30])
-    return at if at.tzinfo else at.replace(tzinfo=zone)

@@ -15,9 +15,10 @@ from bot.errors import Conflict, GongkaiError, Invalid
 from bot.language import Say
 from bot.office import Office
 from bot.schedule import retiming
-from bot.web.lists import Account, account, instant
+from bot.web.lists import Account, account
 from bot.web.review import post_for
 from bot.web.visit import Id, Signed, Visit, go, whole
+from bot.workdays import instant
 
 router = APIRouter()
 

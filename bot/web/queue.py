@@ -18,8 +18,9 @@ from bot.language import Say
 from bot.model import Actor, DeliveryState, Right
 from bot.office import Office
 from bot.web import render
-from bot.web.lists import SIZE, Row, chosen, instant, page_of, squares
+from bot.web.lists import SIZE, Row, chosen, page_of, squares
 from bot.web.visit import Id, Signed, Visit, go, whole
+from bot.workdays import instant
 
 router = APIRouter()
 S = DeliveryState

@@ -17,8 +17,9 @@ from bot.language import Say
 from bot.model import Actor, PostKind, PostState, Right, Verdict, Window
 from bot.office import Office
 from bot.web import content, counts
-from bot.web.lists import SIZE, Account, instant, page_of, squares
+from bot.web.lists import SIZE, Account, page_of, squares
 from bot.web.visit import Id, Signed, Visit, go
+from bot.workdays import instant
 
 router = APIRouter()
 DONE = {

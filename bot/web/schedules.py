@@ -17,8 +17,8 @@ from bot.errors import GongkaiError, Invalid
 from bot.language import Say
 from bot.model import Actor, Right
 from bot.office import Office
-from bot.web.lists import instant
 from bot.web.visit import Signed, Visit, go
+from bot.workdays import instant
 
 router = APIRouter()
 KINDS = {"slots": Say("时段"), "items": Say("汇总"), "steps": Say("逐段")}

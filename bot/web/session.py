@@ -176,7 +176,8 @@ def _opened(
 def complete(office: Office, half: Session, origin: str, said: str) -> str:
     """The code of half a session; a whole one takes its place. Gives the new token.
 
-    The password's own booking does not keep the code waiting: only guesses at the code do. Raises Throttled, NotAllowed for a wrong code, one used before, and a session that has ended.
+    The password's own booking does not keep the code waiting: only guesses at the code do. Raises
+    Throttled, NotAllowed for a wrong code, one used before, and a session that has ended.
     """
     booked, person = attempt(office, half.login, origin, half.half or 0)
     with office.db.write() as conn:
@@ -239,25 +240,11 @@ def find(office: Office, token: str, by_person: bool = True) -> Session | None:
     mine = sessions.c.id == digest(token)
     with office.db.read() as conn:
         now = office.db.now(conn)
-        row = (
-            conn.execute(
-                select(
-                    sessions,
-                    persons.c.login,
-                    persons.c.name,
-                    persons.c.must_change,
-                    persons.c.totp_at,
-                )
-                .join(persons, persons.c.id == sessions.c.person_id)
-                .where(mine, persons.c.disabled.is_(False))
-                .where(*roster.standing(now))
-            )
-            .mappings()
-            .first()
-        )
-        enrol = row is not None and not row["totp_at"] and _demanded(office, conn, row)
-    if row is None:
-        return None
+        standing = mine, persons.c.disabled.is_(False), *roster.standing(now)
+        row = conn.execute(_WITH_PERSON.where(*standing)).mappings().first()
+        if row is None:
+            return None
+        enrol = not row["totp_at"] and second.wanted(conn, office.config, row["person_id"])
     if by_person and now - row["seen_at"] > SEEN:
         with office.db.write() as conn:
             conn.execute(update(sessions).where(mine).values(seen_at=now))
@@ -265,8 +252,9 @@ def find(office: Office, token: str, by_person: bool = True) -> Session | None:
     return Session(row["id"], row["csrf"], *whose, enrol, row["half_id"])
 
 
-def _demanded(office: Office, conn: Connection, row: RowMapping) -> bool:
-    return second.wanted(conn, office.config, row["person_id"])
+_WITH_PERSON = select(
+    sessions, *(persons.c[name] for name in ("login", "name", "must_change", "totp_at"))
+).join(persons, persons.c.id == sessions.c.person_id)
 
 
 def end(conn: Connection, now: datetime, actor: Actor, session: str) -> None:

@@ -18,8 +18,9 @@ from bot.language import Say
 from bot.model import Actor, DeliveryState, HoldScope, PostState, Right
 from bot.office import Office
 from bot.web import shell
-from bot.web.lists import instant, squares
+from bot.web.lists import squares
 from bot.web.visit import Id, Signed, Visit, go, whole
+from bot.workdays import instant
 
 router = APIRouter()
 

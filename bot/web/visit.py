@@ -1,8 +1,8 @@
 """What a page's handler is given: the office, who asks, what was asked, and how to answer.
 
 `Signed` is the dependency of every page of the console. It finds the session, sends those without
-one to the login page, keeps a one-time password to the page that changes it, asks for a second factor, and lets a form in
-only from our own pages with this session's token.
+one to the login page, keeps a one-time password to the page that changes it, asks for a second
+factor, and lets a form in only from our own pages with this session's token.
 """
 
 from __future__ import annotations

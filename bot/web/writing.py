@@ -21,11 +21,12 @@ from bot.errors import ConfigError, Conflict, GongkaiError, Invalid, NotAllowed
 from bot.model import Actor, Media, OverLimit, PostState, Right
 from bot.office import Office
 from bot.web import content
-from bot.web.lists import Account, instant, squares
+from bot.web.lists import Account, squares
 from bot.web.moving import picked, slots_for
 from bot.web.render import Times
 from bot.web.review import post_for, source_of
 from bot.web.visit import Id, Signed, Visit, go, plain, whole
+from bot.workdays import instant
 
 router = APIRouter()
 

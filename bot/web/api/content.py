@@ -22,10 +22,10 @@ from bot.web.api.door import Call, Route, Sends, Writes
 from bot.web.api.once import Done, Json, once
 from bot.web.api.paging import Words
 from bot.web.items import item_for
-from bot.web.lists import instant
 from bot.web.reply import readable
 from bot.web.review import post_for
 from bot.web.visit import Id
+from bot.workdays import instant
 
 router = APIRouter(route_class=Route, default_response_class=Json)
 

@@ -18,10 +18,10 @@ from bot.model import HoldScope, Verdict, Window
 from bot.web.api import bodies
 from bot.web.api.door import Call, Reads, Route, Signs, Stops, Writes
 from bot.web.api.once import Done, Json, once
-from bot.web.lists import instant
 from bot.web.queue import delivery_for
 from bot.web.review import post_for
 from bot.web.visit import Id, download
+from bot.workdays import instant
 
 router = APIRouter(route_class=Route, default_response_class=Json)
 
