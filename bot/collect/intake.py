@@ -189,23 +189,11 @@ def _add(
     salts = secrets.token_hex(8 * len(fresh))
     rows = [
         {
-            "account_id": scope.account_id,
-            "remote_id": reply.remote_id,
-            "parent": reply.parent_id,
-            "author": reply.author_id,
-            "author_name": reply.author_name,
-            "handle": reply.handle,
-            "text": reply.text,
-            "url": reply.url,
-            "at": reply.at,
-            "state": S.EDITED if reply.edited else S.VISIBLE,
-            "edited_at": now if reply.edited else None,
-            "own": reply.remote_id in ours,
-            "version": 1,
-            "seen_at": now,
-            "last_seen": now,
-            "salt": salts[16 * n : 16 * n + 16],
+            **_row(now, reply),
             **home(reply)._asdict(),
+            "account_id": scope.account_id,
+            "own": reply.remote_id in ours,
+            "salt": salts[16 * n : 16 * n + 16],
         }
         for n, reply in enumerate(fresh)
     ]
@@ -213,6 +201,25 @@ def _add(
     ids = _made(conn, scope, {str(row["remote_id"]): str(row["salt"]) for row in rows})
     search.add(conn, [(ids[r.remote_id], r.text) for r in fresh if r.remote_id in ids])
     return set(ids)
+
+
+def _row(now: datetime, reply: RemoteReply) -> dict[str, Any]:
+    """What the platform says of a reply that is new here."""
+    return {
+        "remote_id": reply.remote_id,
+        "parent": reply.parent_id,
+        "author": reply.author_id,
+        "author_name": reply.author_name,
+        "handle": reply.handle,
+        "text": reply.text,
+        "url": reply.url,
+        "at": reply.at,
+        "state": S.EDITED if reply.edited else S.VISIBLE,
+        "edited_at": now if reply.edited else None,
+        "version": 1,
+        "seen_at": now,
+        "last_seen": now,
+    }
 
 
 def _made(conn: Connection, scope: Scope, salts: Mapping[str, str]) -> dict[str, int]:

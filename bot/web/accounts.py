@@ -76,7 +76,7 @@ def _workers(conn: Connection, now: Any) -> list[dict[str, Any]]:
 @router.get("/accounts")
 def accounts_page(visit: Signed) -> Response:
     found = data_for_accounts(visit.office, visit.actor)
-    return visit.page("accounts.html", **found, done=DONE.get(visit.params.get("done", "")))
+    return visit.page("accounts.html", **found, done=visit.done(DONE))
 
 
 @router.post("/accounts/{key}")

@@ -278,7 +278,7 @@ def _one_day(
 @router.get("/calendar")
 def calendar_page(visit: Signed) -> Response:
     found = data_for_calendar(visit.office, visit.actor, visit.params)
-    done = DONE.get(visit.params.get("done", ""))
+    done = visit.done(DONE)
     with visit.office.db.read() as conn:
         listed = schedules.listed(visit.office, conn, visit.actor, 1)
     return visit.page("calendar.html", **found, done=done, listed=listed)

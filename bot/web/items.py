@@ -191,13 +191,13 @@ def _accounts(conn: Connection, unit_id: int, usual: Any) -> list[tuple[Any, boo
 @router.get("/items")
 def items_page(visit: Signed) -> Response:
     found = data_for_items(visit.office, visit.actor, visit.params)
-    return visit.page("items.html", **found, done=DONE.get(visit.params.get("done", "")))
+    return visit.page("items.html", **found, done=visit.done(DONE))
 
 
 @router.get("/items/{item_id:int}")
 def item_page(visit: Signed, item_id: Id) -> Response:
     found = data_for_item(visit.office, visit.actor, item_id)
-    return visit.page("item.html", **found, done=DONE.get(visit.params.get("done", "")))
+    return visit.page("item.html", **found, done=visit.done(DONE))
 
 
 @router.post("/items/{item_id:int}")

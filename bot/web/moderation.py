@@ -46,7 +46,7 @@ def _moderators(conn: Connection, actor: Actor, right: Right = Right.REPLY) -> b
 @router.get("/replies/board")
 def board_page(visit: Signed) -> Response:
     found = data_for_moderation(visit.office, visit.actor)
-    return visit.page("moderation.html", **found, done=DONE.get(visit.params.get("done", "")))
+    return visit.page("moderation.html", **found, done=visit.done(DONE))
 
 
 @router.post("/replies/board/{reply_id:int}")

@@ -201,7 +201,7 @@ def posts_page(visit: Signed) -> Response:
 @router.get("/posts/{post_id:int}")
 def post_page(visit: Signed, post_id: Id) -> Response:
     found = data_for_post(visit.office, visit.actor, post_id)
-    return visit.page("post.html", **found, done=DONE.get(visit.params.get("done", "")))
+    return visit.page("post.html", **found, done=visit.done(DONE))
 
 
 @router.get("/posts/{post_id:int}/revisions/{number:int}")

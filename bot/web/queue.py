@@ -176,7 +176,7 @@ def _grouped(rows: list[dict[str, Any]]) -> list[tuple[Say, list[dict[str, Any]]
 @router.get("/queue")
 def queue_page(visit: Signed) -> Response:
     found = data_for_queue(visit.office, visit.actor, visit.params)
-    return visit.page("queue.html", **found, done=DONE.get(visit.params.get("done", "")))
+    return visit.page("queue.html", **found, done=visit.done(DONE))
 
 
 @router.get("/queue/news")
@@ -198,7 +198,7 @@ def query_of(params: Mapping[str, str]) -> str:
 @router.get("/queue/{delivery_id}")
 def delivery_page(visit: Signed, delivery_id: Id) -> Response:
     found = data_for_delivery(visit.office, visit.actor, delivery_id)
-    return visit.page("delivery.html", **found, done=DONE.get(visit.params.get("done", "")))
+    return visit.page("delivery.html", **found, done=visit.done(DONE))
 
 
 # ---------------------------------------------------------------- acts

@@ -65,7 +65,7 @@ def readable(conn: Connection, actor: Actor, reply_id: int) -> RowMapping:
 
 @router.get("/replies/{reply_id:int}")
 def reply_page(visit: Signed, reply_id: Id) -> Response:
-    return _page(visit, reply_id, done=DONE.get(visit.params.get("done", "")))
+    return _page(visit, reply_id, done=visit.done(DONE))
 
 
 def _page(visit: Signed, reply_id: int, status: int = 200, **said: Any) -> Response:

@@ -217,7 +217,7 @@ def _page(
     status: int = 200,
 ) -> Response:
     one = data_for_signing(visit.office, visit.actor, post_id, visit.params) if post_id else None
-    done = DONE.get(visit.params.get("done", ""))
+    done = visit.done(DONE)
     return visit.page(
         "review.html", status, **listed, one=one, alone=alone, done=done, error=error,
         note=visit.field("note"),

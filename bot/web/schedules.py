@@ -55,7 +55,7 @@ def listed(office: Office, conn: Connection, actor: Actor, n: int = 5) -> list[d
 
 @router.get("/calendar/schedules")
 def schedules_page(visit: Signed) -> Response:
-    return _shown(visit, DONE.get(visit.params.get("done", "")))
+    return _shown(visit, visit.done(DONE))
 
 
 def _shown(visit: Visit, done: Say | None = None, status: int = 200, **more: Any) -> Response:

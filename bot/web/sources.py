@@ -100,13 +100,13 @@ def _written(value: Any) -> Any:
 @router.get("/sources")
 def sources_page(visit: Signed) -> Response:
     found = data_for_sources(visit.office, visit.actor)
-    return visit.page("sources.html", **found, done=DONE.get(visit.params.get("done", "")))
+    return visit.page("sources.html", **found, done=visit.done(DONE))
 
 
 @router.get("/sources/{key}")
 def source_page(visit: Signed, key: str) -> Response:
     found = data_for_source(visit.office, visit.actor, key)
-    return visit.page("source.html", **found, done=DONE.get(visit.params.get("done", "")))
+    return visit.page("source.html", **found, done=visit.done(DONE))
 
 
 @router.post("/sources/{key}")

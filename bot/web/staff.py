@@ -102,7 +102,7 @@ def _units(visit: Visit, status: int = 200, **more: Any) -> Response:
 
 @router.get("/people")
 def people_page(visit: Signed) -> Response:
-    return _units(visit, done=DONE.get(visit.params.get("done", "")))
+    return _units(visit, done=visit.done(DONE))
 
 
 @router.post("/people")
@@ -222,7 +222,7 @@ def person_by_id(visit: Signed, person: Id) -> Response:
 
 @router.get("/people/{login}")
 def person_page(visit: Signed, login: str) -> Response:
-    return _one(visit, login, done=DONE.get(visit.params.get("done", "")))
+    return _one(visit, login, done=visit.done(DONE))
 
 
 @router.post("/people/{login}")

@@ -8,7 +8,7 @@ factor, and lets a form in only from our own pages with this session's token.
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Annotated, Any
 from urllib.parse import quote, urlsplit
@@ -20,6 +20,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response, Stream
 
 from bot.errors import Invalid, NotAllowed
 from bot.export import KINDS
+from bot.language import Say
 from bot.model import Actor
 from bot.office import Office
 from bot.web import session, shell
@@ -81,6 +82,10 @@ class Visit:
         """An uploaded file; None where none was chosen."""
         value = self.form.get(name)
         return value if isinstance(value, UploadFile) and value.filename else None
+
+    def done(self, said: Mapping[str, Say]) -> Say | None:
+        """What is said of the act that led here (`done` in the address); None for any other word."""
+        return said.get(self.params.get("done", ""))
 
     def page(self, template: str, status: int = 200, **values: Any) -> Response:
         """A page of the console in its frame."""
