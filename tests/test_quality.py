@@ -254,6 +254,13 @@ def test_columns_gone_stale_and_empty_ones(desk: Catalogue) -> None:
     ]
 
 
+def test_a_source_without_any_entry_keeps_its_findings(desk: Catalogue) -> None:
+    with desk.office.db.read() as conn:
+        found = catalog.report(desk.office, conn, desk.office.db.now(conn), {1}).json()
+    (empty,) = found["sources"]
+    assert (empty["items"], [check["rule"] for check in empty["checks"]]) == (0, ["stale"])
+
+
 @pytest.mark.parametrize(
     ("published", "interpretation", "missing"),
     [

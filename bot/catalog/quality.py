@@ -15,11 +15,13 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from bot import people
 from bot.catalog import nature
 from bot.catalog.standing import Item, load
 from bot.catalog.terms import clock
 from bot.config import QualityPart
 from bot.db import sources, units
+from bot.errors import NotFound
 from bot.language import Say
 from bot.model import Entry
 from bot.notices import close_notices_but, open_notices
@@ -98,34 +100,64 @@ class Row:
 
 @dataclass(frozen=True)
 class Report:
+    """What was found; `items` has how many entries stand, by unit and source."""
+
     rows: tuple[Row, ...]
-    items: Mapping[tuple[str, str], int]  # (unit, source) → how many stand
+    items: Mapping[tuple[str, str], int]
+
+    def only(self, rule: str) -> Report:
+        """What one rule found, or all of them where none is named. Raises NotFound."""
+        if rule and rule not in RULES:
+            raise NotFound("没有检查项 {rule}，有：{known}", rule=rule, known="、".join(RULES))
+        return Report(tuple(row for row in self.rows if rule in ("", row.rule)), self.items)
+
+    def sources(self) -> list[dict[str, Any]]:
+        """Each source, and under each of its `checks`, in the order of RULES, the rows it found."""
+        of: dict[tuple[str, str], dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
+        for row in self.rows:
+            of[row.unit, row.source][row.rule].append(row)
+        return [
+            {
+                "unit": unit,
+                "source": source,
+                "items": self.items.get((unit, source), 0),
+                "checks": {
+                    rule: of[unit, source][rule] for rule in RULES if of[unit, source][rule]
+                },
+            }
+            for unit, source in sorted({*self.items, *of})
+        ]
 
     def json(self) -> dict[str, Any]:
         """Each source with its figures, and under each figure the rows it counts."""
-        of: dict[tuple[str, str], dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
-        for row in self.rows:
-            of[row.unit, row.source][row.rule].append(row.json())
-        return {
-            "sources": [
-                {"unit": unit, "source": source, "items": n, "checks": _checks(of[unit, source])}
-                for (unit, source), n in self.items.items()
-            ]
-        }
+        return {"sources": [{**one, "checks": _checks(one["checks"])} for one in self.sources()]}
 
 
-def _checks(found: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
+def _checks(found: Mapping[str, Sequence[Row]]) -> list[dict[str, Any]]:
     return [
-        {"rule": rule, "name": str(RULES[rule]), "count": len(found[rule]), "rows": found[rule]}
-        for rule in RULES
-        if rule in found
+        {
+            "rule": rule,
+            "name": str(RULES[rule]),
+            "count": len(rows),
+            "rows": [row.json() for row in rows],
+        }
+        for rule, rows in found.items()
     ]
 
 
 def report(
-    office: Office, conn: Connection, now: datetime, unit_ids: Collection[int], source: str = ""
+    office: Office,
+    conn: Connection,
+    now: datetime,
+    unit_ids: set[int],
+    *,
+    unit: str = "",
+    source: str = "",
 ) -> Report:
-    """Everything found in the catalogues of some units, or in one source of theirs."""
+    """Everything found in the catalogues of some units; of those, only what lies at or below `unit`,
+    or in one source. Raises NotFound."""
+    if unit:
+        unit_ids = unit_ids & people.below(conn, people.unit_of(conn, unit)["id"])
     everything = load(office, conn, unit_ids, source)
     found = [item for item in everything if item.listed]
     today, rules = office_day(now, office.config.tz), office.config.quality

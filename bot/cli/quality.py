@@ -6,10 +6,9 @@ from pathlib import Path
 
 import click
 
-from bot import catalog, export, people
-from bot.catalog.quality import HEADS, QUIET, RULES, Report
+from bot import catalog, export
+from bot.catalog.quality import HEADS, QUIET, Report
 from bot.cli.base import reading_units, say, show
-from bot.errors import NotFound
 from bot.language import _
 from bot.office import Office
 
@@ -18,14 +17,10 @@ def quality(
     office: Office, unit: str, source: str, rule: str, xlsx: str | None, json_: bool
 ) -> None:
     """Show the report, or write its rows to a file."""
-    if rule and rule not in RULES:
-        raise NotFound("没有检查项 {rule}，有：{known}", rule=rule, known="、".join(RULES))
     with office.db.read() as conn:
         scope = reading_units(office, None, conn)
-        if unit:
-            scope &= people.below(conn, people.unit_of(conn, unit)["id"])
-        found = catalog.report(office, conn, office.db.now(conn), scope, source)
-    found = Report(tuple(r for r in found.rows if rule in ("", r.rule)), found.items)
+        whole = catalog.report(office, conn, office.db.now(conn), scope, unit=unit, source=source)
+    found = whole.only(rule)
     if xlsx:
         with Path(xlsx).open("wb") as out:
             export.write(out, "xlsx", HEADS, (row.json() for row in found.rows))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,7 +34,7 @@ def data_for_quality(office: Office, actor: Actor, params: Mapping[str, str]) ->
     rows = shown(whole, params)
     page = page_of(params, len(rows))
     return {
-        "figures": _figures(whole),
+        "figures": whole.sources(),
         "rows": rows[page.offset : page.last],
         "page": page,
         "rules": RULES,
@@ -50,33 +49,14 @@ def data_for_quality(office: Office, actor: Actor, params: Mapping[str, str]) ->
 
 def _report(office: Office, conn: Connection, scope: set[int], params: Mapping[str, str]) -> Report:
     """Of the units and the source the address names. Raises NotFound."""
-    if unit := params.get("unit"):
-        scope = scope & people.below(conn, people.unit_of(conn, unit)["id"])
-    source = params.get("source", "")
-    return catalog.report(office, conn, office.db.now(conn), scope, source)
+    said = {name: params.get(name, "") for name in ("unit", "source")}
+    return catalog.report(office, conn, office.db.now(conn), scope, **said)
 
 
 def shown(found: Report, params: Mapping[str, str]) -> list[Any]:
     """The rows of one rule; without one, those that somebody should see to. Raises NotFound."""
     rule = params.get("rule", "")
-    if rule and rule not in RULES:
-        raise NotFound("没有检查项 {rule}，有：{known}", rule=rule, known="、".join(RULES))
-    return [row for row in found.rows if (row.rule == rule if rule else row.rule not in QUIET)]
-
-
-def _figures(found: Report) -> list[dict[str, Any]]:
-    """Of each source how many rows each rule has, in the order of RULES."""
-    counts = Counter((row.unit, row.source, row.rule) for row in found.rows)
-    places = sorted({(row.unit, row.source) for row in found.rows} | set(found.items))
-    return [
-        {
-            "unit": unit,
-            "source": source,
-            "items": found.items.get((unit, source), 0),
-            "checks": [(r, counts[unit, source, r]) for r in RULES if counts[unit, source, r]],
-        }
-        for unit, source in places
-    ]
+    return [row for row in found.only(rule).rows if rule or row.rule not in QUIET]
 
 
 @router.get("/quality")

@@ -262,7 +262,7 @@ def quality(call: Reads, asked: Annotated[QualityAsked, Query()]) -> Response:
     """What is wanting in the catalogues, with the entries behind each figure."""
     with call.office.db.read() as conn:
         scope, now = people.unit_ids(conn, call.actor), call.office.db.now(conn)
-        found = catalog.report(call.office, conn, now, scope, asked.source)
+        found = catalog.report(call.office, conn, now, scope, source=asked.source)
     return Json(found.json())
 
 
