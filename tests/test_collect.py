@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from sqlalchemy import insert, select, update
 
 from bot import audit, collect, search, speaking
 from bot.backup import backup, restore
-from bot.collect import polling
+from bot.collect import log, polling
 from bot.collect.intake import Scope, miss, take_in
 from bot.db import (
     Database,
@@ -1007,6 +1007,9 @@ def test_the_list_narrows_to_days_to_whose_and_to_what_is_unanswered(square: Squ
     assert names(since=one, until=two) == ["r1"]
     assert names(since=one, before=square.said()["r3"]["id"], limit=1) == ["r2"]
     assert names(since=one, words="r2") == ["r2"]
+    assert (
+        names(**log.days(None, date.max, square.office.config.tz)) == names()
+    )  # to the end of time
     assert names(unanswered=True) == ["r2", "r1"]
     assert names(own=True) == ["r3"]
 

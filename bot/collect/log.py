@@ -128,7 +128,8 @@ def _within(since: datetime | None, until: datetime | None) -> Iterator[ColumnEl
 def days(first: date | None, last: date | None, zone: tzinfo) -> dict[str, datetime | None]:
     """Whole days of the office's, `last` included, as the filters `since` and `until`."""
     since = datetime.combine(first, time(), zone) if first else None
-    until = datetime.combine(last + timedelta(days=1), time(), zone) if last else None
+    ends = last + timedelta(days=1) if last and last < date.max else None
+    until = datetime.combine(ends, time(), zone) if ends else None
     return {"since": since, "until": until}
 
 
