@@ -135,6 +135,10 @@ SCOPES: dict[str, Say] = {
 
 
 VERBS: dict[str, Say] = {
+    "office.backup": Say("备份"),
+    "office.restore": Say("恢复备份"),
+    "token.create": Say("新建令牌"),
+    "token.revoke": Say("撤销令牌"),
     "session.open": Say("登录"),
     "session.end": Say("结束登录"),
     "person.add": Say("新建人员"),
@@ -164,6 +168,7 @@ VERBS: dict[str, Say] = {
     "delivery.failed": Say("发送失败"),
     "delivery.uncertain": Say("结果不明"),
     "delivery.missed": Say("已错过"),
+    "delivery.overdue": Say("停机期间到点，待人定"),
     "delivery.cancel": Say("取消投递"),
     "delivery.retry": Say("放回队列"),
     "delivery.look": Say("再查一次"),
@@ -202,6 +207,9 @@ VERBS: dict[str, Say] = {
     "reply.enter": Say("登记留言"),
     "reply.export": Say("导出评论"),
     "reply.erase": Say("抹除评论"),
+    "reply.edited": Say("评论有改动"),
+    "reply.removed": Say("评论不再可见"),
+    "reply.returned": Say("评论又可见"),
     "board.show": Say("公开留言"),
     "board.hide": Say("不公开留言"),
     "board.keep": Say("留言保留原文"),

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from pathlib import Path
 
 from sqlalchemy import insert, select, update
 
+import bot
 from bot import audit, db
 from bot.language import Say
 from bot.model import DeliveryState
 from bot.notices import open_notice
 from bot.office import Office
+from bot.web import words
 from tests import builders
 from tests.web import scene
 from tests.web.conftest import Enter
@@ -174,3 +178,11 @@ def test_rows_of_the_trail_that_were_never_sealed_say_so(staffed: Office, enter:
     shown = enter("xu").get("/trail?verb=odd").words("//tr[@data-row]")
     assert "待编号" in shown
     assert "odd.verb" in shown
+
+
+def test_every_act_on_record_has_its_words() -> None:
+    act = re.compile(r'(?:audit\.(?:write|entry)|_record|_decided)\([^"]*"([a-z]+\.[a-z_-]+)"')
+    sources = (file.read_text("utf-8") for file in Path(bot.__file__).parent.rglob("*.py"))
+    found = {verb for source in sources for verb in act.findall(source)}
+    assert len(found) > 30
+    assert found - set(words.VERBS) == set()
