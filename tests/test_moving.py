@@ -96,6 +96,21 @@ def test_outside_it_says_so_first_and_is_signed_anew(office: Office) -> None:
 
 
 @both
+def test_who_wrote_it_does_not_sign_it_because_another_moved_it(office: Office) -> None:
+    """Moving changes nothing of what would be sent: its author stays who he is."""
+    desk = desk_of(office)
+    with desk.db.write() as conn:
+        lin = builders.actor(conn, "lin").person
+        builders.grant(conn, int(lin or 0), Role.EDITOR, "county")
+        builders.person(conn, "shi", "石青", Role.SIGNER)
+    post = builders.draft(desk, ["hand"], by="lin", go_at=at("24T10:00"))
+    assert move(desk, post, at("24T12:00"), by="zhou") == retiming.FREE
+    with pytest.raises(NotAllowed, match="拟稿人不能审签自己的稿件"):
+        builders.sign(desk, post, by="lin")
+    assert builders.sign(desk, post, by="shi") == PostState.APPROVED
+
+
+@both
 def test_of_two_who_move_it_at_once_one_is_refused(office: Office) -> None:
     desk = desk_of(office)
     post = builders.signed(desk, ["hand"], go_at=at("24T10:00"), window=DAY)

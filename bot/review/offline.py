@@ -20,7 +20,7 @@ from bot.review.signing import (
     revision_of,
     window_of,
 )
-from bot.review.steps import steps_of, units_of
+from bot.review.steps import authors_of, steps_of, units_of
 
 
 def record_offline(
@@ -45,7 +45,9 @@ def record_offline(
         people.require(conn, actor, Right.RECORD, unit)
     if post["state"] != PostState.IN_REVIEW or revision["digest"] != digest:
         raise Conflict("签批单对应的不是当前送审的版本")
-    _refuse(revision, actor, signed_by)
+    if actor.person in authors_of(conn, revision["id"]):
+        raise NotAllowed("拟稿人不能登记自己稿件的线下签批")
+    _refuse(revision, signed_by)
     stored = media.take_sheet(office.media, conn, now, sheet, sheet_name)
     window = window_of(office, conn, now, post, Window())
     word = Decision(Verdict.PASS, digest, str(Say("线下签批，{who}登记", who=actor.name)))
@@ -55,9 +57,7 @@ def record_offline(
     return approve(conn, now, post, revision)
 
 
-def _refuse(revision: RowMapping, actor: Actor, signed_by: str) -> None:
-    if revision["author_id"] == actor.person:
-        raise NotAllowed("拟稿人不能登记自己稿件的线下签批")
+def _refuse(revision: RowMapping, signed_by: str) -> None:
     if not signed_by.strip():
         raise Invalid("请写明签批单上签字的人")
     refuse_blocked(revision)
