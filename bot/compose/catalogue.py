@@ -129,7 +129,8 @@ def _named(item_id: int, title: str) -> Iterator[None]:
 
 
 def _taken(conn: Connection, now: datetime, item_id: int, post_id: int) -> None:
-    """A person made the post; the machine need not."""
+    """A person made the post; the machine need not, and what it is just making it undoes."""
     close_notice(conn, now, f"item:{item_id}")
     done = {"state": ItemState.COMPOSED, "post_id": post_id, "due_at": None, "waits": None}
+    done |= {"lease": None, "leased_until": None}
     conn.execute(update(items).where(items.c.id == item_id).values(**done))
