@@ -266,6 +266,32 @@ def test_a_turn_that_waits_for_the_stop_switch_holds_no_delivery_the_switch_need
     assert [p["text"] for p in fake.posts()] == ["先发的。", "后发的。"]
 
 
+@pytest.mark.parametrize("url", ["postgres"], indirect=True)
+def test_what_is_being_cancelled_at_its_very_second_does_not_go(
+    office: Office, fake: Mastodon, clock: FixedClock
+) -> None:
+    """Who cancels is told that it is called off: then nothing of it may begin."""
+    post = _due_soon(office, clock)
+    row = builders.only(office, post)["id"]
+
+    async def scene() -> None:
+        engine = Engine(office, "armed", AHEAD)
+        await engine.start_due()
+        assert len(engine._armed) == 1
+        clock.move(2)
+        with office.db.write() as conn:
+            queue.cancel(conn, clock.now(), builders.actor(conn, "lin"), row)
+            turn = asyncio.create_task(engine.step())
+            while not _somebody_waits(office):
+                await asyncio.sleep(0.02)
+        await turn
+        await engine.aclose()
+
+    asyncio.run(scene())
+    assert (fake.posts(), _state(office, post)) == ([], S.CANCELLED)
+    assert builders.attempts_at(office, row) == []
+
+
 def _somebody_waits(office: Office) -> bool:
     waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
     with office.db.read() as conn:

@@ -100,6 +100,7 @@ def begin_armed(
         return []
     ids = [r.row["id"] for r in ready]
     _lock_scopes(conn, ids)
+    lock(conn, deliveries, ids)  # who cancels or moves one locks it alone
     standing = holds.standing(conn)
     seen = {row[0]: tuple(row) for row in conn.execute(_glance(), {"ids": ids})}
     same: list[Ready] = []
