@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -236,6 +237,15 @@ def test_a_time_called_off_stays_so_until_it_is_not(desk: Desk) -> None:
         skip(desk, "2026-11-23T08:00")
     with pytest.raises(NotAllowed):
         skip(desk, "2026-11-25T08:00", by="stranger")
+
+
+def test_a_time_far_ahead_is_looked_up_and_not_counted_to(desk: Desk) -> None:
+    """The store is being written to meanwhile: the stop switch would wait for it."""
+    desk.write("slots", SLOTS.replace('hour = "8"', 'hour = "*"\nminute = "*"'))
+    began = time.monotonic()
+    skip(desk, "2027-11-25T08:00")
+    assert time.monotonic() - began < 1
+    assert desk.states() == [("25 08:00", OFF)]
 
 
 @pytest.fixture(autouse=True)

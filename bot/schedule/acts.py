@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -192,7 +192,7 @@ def skip(
     schedule = _for(office, conn, actor, key)
     if at <= now:
         raise Conflict("已经过点，不能再跳过或恢复")
-    if at not in times(office, schedule, now, at):
+    if at not in times(office, schedule, at - timedelta(microseconds=1), at):
         raise Invalid("日程 {key} 没有这个时间；用 gongkai schedule whatif {key} 查看", key=key)
     row = {"schedule": key, "at": at, "state": SKIPPED}
     insert_missing(conn, occurrences, [row])  # it may lie beyond what is planned

@@ -156,6 +156,8 @@ def _made(office: Office, file: Path, source: str) -> Schedule:
         values = tomllib.loads(source)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError("{file} 写法有误：{why}", file=file.name, why=str(error)) from None
+    except RecursionError:  # brackets in brackets without end
+        raise ConfigError("{file} 写法有误：{why}", file=file.name, why="[[[…") from None
     made = check(Schedule, values, file, source, key=file.stem)
     _references(office, made, file, source)
     check_rules(office, made, file, source)

@@ -220,6 +220,8 @@ def test_what_if_gives_times_or_mistakes_by_line_and_changes_nothing(
     assert wrong.all("//textarea[@id='text']")[0].text.count("29") == 1, "what was typed stays"
     short = xu.post(page, text="30 29 * * *", **more)
     assert "试排 第 1 行：时间规则有误：hour" in short.words("//*[@id='text-error']")
+    deep = xu.post(page, text="a = " + "[" * 20_000, **more)
+    assert (deep.status, "写法有误" in deep.words("//*[@id='text-error']")) == (422, True)
     unknown = xu.post(page, text=DAILY + "colour = 1\n", **more)
     assert "colour" in unknown.words("//*[@id='text-error']")
     with staffed.db.read() as conn:
