@@ -109,6 +109,12 @@ def require(conn: Connection, actor: Actor, right: Right, unit_id: int) -> None:
         )
 
 
+def require_anywhere(conn: Connection, actor: Actor, right: Right) -> None:
+    """Raises NotAllowed for who has `right` at no unit."""
+    if not unit_ids(conn, actor, right):
+        require(conn, actor, right, 0)
+
+
 ROLE_WORDS: dict[Role, Say] = {
     Role.CONTRIBUTOR: Say("信息员"),
     Role.EDITOR: Say("编辑"),

@@ -265,6 +265,7 @@ def _place(form: Form) -> str:
 
 def _taken_in(visit: Visit, picture: bytes, name: str) -> Media:
     with visit.office.db.write() as conn:
+        people.require_anywhere(conn, visit.actor, Right.WRITE)
         now = visit.office.db.now(conn)
         alt = visit.field("picture_alt")
         return media.take_picture(visit.office.media, conn, now, picture, name, alt)

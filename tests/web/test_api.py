@@ -221,6 +221,13 @@ def test_a_picture_is_sent_in_once_and_named_by_its_digest(staffed: Office, api:
     assert kind(unknown) == "not-found"
 
 
+def test_who_writes_nowhere_fills_no_disk_with_pictures(staffed: Office, api: Api) -> None:
+    from tests.test_rights import _sheet
+
+    assert kind(api("yu").client.post("/media", content=_sheet())) == "not-allowed"
+    assert count(staffed, db.media) == 0
+
+
 def test_a_revision_needs_the_version_that_was_read(staffed: Office, api: Api) -> None:
     zhou = api("zhou")
     post = zhou.send("/posts", **NEW).json()["post"]

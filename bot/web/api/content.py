@@ -16,7 +16,7 @@ from bot import catalog, compose, media, people, review
 from bot.db import media as pictures
 from bot.errors import NotFound
 from bot.media import MAX_BYTES
-from bot.model import Media, OverLimit
+from bot.model import Media, OverLimit, Right
 from bot.web.api import bodies
 from bot.web.api.door import Call, Route, Sends, Writes
 from bot.web.api.once import Done, Json, once
@@ -274,6 +274,7 @@ async def picture(request: Request, call: Sends, name: Words = "") -> Response:
 def _taken_in(call: Call, content: bytes, name: str) -> Response:
     office = call.office
     with office.db.write() as conn:
+        people.require_anywhere(conn, call.actor, Right.WRITE)
         made = media.take_picture(office.media, conn, office.db.now(conn), content, name)
     names = ("sha256", "kind", "size", "width", "height")
     return Json({name: getattr(made, name) for name in names}, 201)
