@@ -6,6 +6,7 @@ import json
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -151,6 +152,8 @@ def test_a_column_may_be_told(desk: Office) -> None:
         ("2026-11-20 09:15", "昨天", "第 2 行“来电时间”不是时间：昨天"),
         ("2026-11-20 09:15", "2026-13-01", "第 2 行“来电时间”不是时间"),
         ("2026-11-20 09:15", "2036-11-20", "第 2 行“来电时间”晚于现在"),
+        ("2026-11-20 09:15", "0001-01-01", "第 2 行“来电时间”不是时间：0001-01-01"),
+        ("1001", "1" * 3000, "第 2 行“工单编号”超过 200 字"),
         ("城南路路灯不亮", " ", "第 2 行“诉求内容”是空的"),
         ("1002", "1001", "第 3 行的编号 1001 与前面重复，内容不同"),
     ],
@@ -167,6 +170,17 @@ def test_a_file_that_is_no_table_is_refused(desk: Office, name: str) -> None:
     for content in (b"", b"\x00\xff\xfe\x81", b"PK\x03\x04junk"):
         with pytest.raises(Invalid):
             take(desk, file_of(desk, content, name))
+
+
+def test_a_small_file_that_unpacks_to_a_huge_one_is_refused(desk: Office) -> None:
+    """It would take the memory of the process that sends."""
+    sheet = sheet_of(desk, [["时间", "内容"], ["2026-11-20", "停水了"]])
+    with ZipFile(sheet, "a", ZIP_DEFLATED) as book, book.open("xl/media/big", "w") as part:
+        for _ in range(tables.UNPACKED // 1_000_000 + 1):
+            part.write(bytes(1_000_000))
+    assert sheet.stat().st_size < 1_000_000
+    with pytest.raises(Invalid, match="解压后超过"):
+        take(desk, sheet)
 
 
 def test_only_into_an_account_served_by_hand_and_only_by_who_handles_replies(desk: Office) -> None:

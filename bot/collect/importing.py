@@ -26,6 +26,7 @@ from bot.model import Actor, RemoteReply, Right
 from bot.office import Office
 
 TOLD = 20  # mistakes of one file
+LONGEST = 200  # characters of a message's own number: an index must take it
 AHEAD = timedelta(days=1)  # a clock elsewhere may be wrong by as much
 
 
@@ -143,6 +144,8 @@ class _Reader:
             self._wrong(row, "at", Say("不是时间：{value}", value=row.text("at")[:30] or "—"))
         elif at > self.now + AHEAD:
             self._wrong(row, "at", Say("晚于现在：{value}", value=row.text("at")[:30]))
+        if len(row.text("id")) > LONGEST:
+            self._wrong(row, "id", Say("超过 {n} 字", n=LONGEST))
         post = row.text("post")
         if post and not self._may_file_under(post):
             self._wrong(row, "post", Say("没有这篇稿件：{value}", value=post[:30]))

@@ -13,11 +13,12 @@ from datetime import UTC, date, datetime, time, tzinfo
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 from bot.errors import Invalid
 
 MOST = 50 * 1024 * 1024  # bytes
+UNPACKED = 200_000_000  # bytes of all parts of an XLSX
 ROWS = 100_000
 TOP = 10  # rows among which the headings are looked for
 HEADS: Mapping[str, tuple[str, ...]] = {  # what each column is called, the surest first
@@ -191,11 +192,19 @@ def _sheet(file: Path) -> Iterator[Sequence[Any]]:
     """The first sheet."""
     from openpyxl import load_workbook
 
+    _refuse_bomb(file)
     book = load_workbook(file, read_only=True, data_only=True)
     try:
         yield from book.worksheets[0].iter_rows(values_only=True)
     finally:
         book.close()
+
+
+def _refuse_bomb(file: Path) -> None:
+    """What the header of a part promises is all that is ever unpacked of it."""
+    with ZipFile(file) as book:
+        if sum(part.file_size for part in book.infolist()) > UNPACKED:
+            raise Invalid("{file} 解压后超过 {n} MB，不予读取", file=file.name, n=UNPACKED // 10**6)
 
 
 def _csv(file: Path) -> Iterator[Sequence[Any]]:
@@ -230,7 +239,7 @@ def moment(value: Any, zone: tzinfo) -> datetime | None:
     if isinstance(value, date) and not isinstance(value, datetime):
         value = datetime.combine(value, time())
     if isinstance(value, datetime):
-        return (value if value.tzinfo else value.replace(tzinfo=zone)).astimezone(UTC)
+        return _in_utc(value if value.tzinfo else value.replace(tzinfo=zone))
     match = _TIME.fullmatch(unicodedata.normalize("NFKC", str(value or "")).strip())
     if not match:
         return None
@@ -238,8 +247,14 @@ def moment(value: Any, zone: tzinfo) -> datetime | None:
     try:
         at = datetime(*parts).replace(tzinfo=zone)  # type: ignore[arg-type]
         stated = match[7]
-        return (
-            datetime.fromisoformat(f"{at:%Y-%m-%dT%H:%M:%S}{stated}") if stated else at
-        ).astimezone(UTC)
+        return _in_utc(datetime.fromisoformat(f"{at:%Y-%m-%dT%H:%M:%S}{stated}") if stated else at)
     except ValueError:
+        return None
+
+
+def _in_utc(at: datetime) -> datetime | None:
+    """None at the very ends of the calendar, where another zone has no such day."""
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
         return None
