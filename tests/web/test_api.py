@@ -119,7 +119,7 @@ def count(office: Office, table: Any) -> int:
 # ---------------------------------------------------------------- the whole way
 
 
-def test_a_post_goes_from_draft_to_signed_by_tokens_and_the_trail_says_api(
+def test_a_post_goes_from_draft_to_signed_by_tokens_and_the_trail_says_from_where(
     staffed: Office, api: Api
 ) -> None:
     zhou, lin = api("zhou"), api("lin")
@@ -132,7 +132,8 @@ def test_a_post_goes_from_draft_to_signed_by_tokens_and_the_trail_says_api(
     with staffed.db.read() as conn:
         rows = conn.execute(select(db.audits.c.verb, db.audits.c.origin)).all()
     acts = {(verb, origin) for verb, origin in rows if verb.startswith("post.")}
-    assert acts == {("post.create", "api"), ("post.submit", "api"), ("post.pass", "api")}
+    verbs = ("post.create", "post.submit", "post.pass")
+    assert acts == {(verb, "api:127.0.0.1") for verb in verbs}
 
 
 def test_the_json_is_the_command_lines(staffed: Office, api: Api) -> None:

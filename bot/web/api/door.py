@@ -141,7 +141,7 @@ def _of(request: Request, scope: Scope, **more: Any) -> Call:
     row = request.state.token
     if scope not in row["scopes"]:
         raise Problem(403, "no-scope", "这个令牌没有“{scope}”的范围", scope=SCOPES[scope])
-    actor = Actor(row["person_id"], row["who"], "api")
+    actor = Actor(row["person_id"], row["who"], f"api:{origin(request)}")
     return Call(request.app.state.office, actor, row, **more)
 
 
