@@ -936,10 +936,14 @@ def one_writer(conn: Connection) -> bool:
 
 
 def lock(conn: Connection, table: Table, ids: Sequence[int], *, share: bool = False) -> None:
-    """Lock rows against the other side until the transaction ends, in the order of their ids."""
+    """Lock rows against the other side until the transaction ends, in the order of their ids.
+
+    Their keys stay free (FOR NO KEY UPDATE): a row that merely names one of these need not wait, and
+    so cannot wait in a circle.
+    """
     if ids and not one_writer(conn):
         rows = select(table.c.id).where(table.c.id.in_(sorted(set(ids)))).order_by(table.c.id)
-        conn.execute(rows.with_for_update(read=share))
+        conn.execute(rows.with_for_update(read=share, key_share=not share))
 
 
 def store_away(error: BaseException) -> bool:

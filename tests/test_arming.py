@@ -292,6 +292,31 @@ def test_what_is_being_cancelled_at_its_very_second_does_not_go(
     assert builders.attempts_at(office, row) == []
 
 
+@pytest.mark.parametrize("url", ["postgres"], indirect=True)
+def test_a_revision_and_the_turn_that_picks_its_account_do_not_wait_for_each_other(
+    office: Office, fake: Mastodon, clock: FixedClock
+) -> None:
+    """The turn holds the account and waits for the post; the revision names that account."""
+    post = builders.signed(office, ["a1"], "旧的。")
+
+    async def scene() -> None:
+        engine = Engine(office, "first")
+        with office.db.write() as conn:
+            version = compose.locked(conn, post)["version"]
+            turn = asyncio.create_task(engine.start_due())
+            while not _somebody_waits(office):
+                await asyncio.sleep(0.02)
+            conn.exec_driver_sql("set local lock_timeout = '500ms'")
+            who = builders.actor(conn, "zhou")
+            compose.revise(office, conn, clock.now(), who, post, version, Body("新的。"), ["a1"])
+        await turn
+        await engine.step()
+        await engine.aclose()
+
+    asyncio.run(scene())
+    assert fake.posts() == []
+
+
 def _somebody_waits(office: Office) -> bool:
     waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
     with office.db.read() as conn:

@@ -223,7 +223,7 @@ def _pick(standing: holds.Standing) -> Any:
     """Of each idle account, its earliest delivery that nothing stands in the way of.
 
     Asked with `now`, `until` and `n`. The account's row is locked on PostgreSQL, so no two workers
-    pick of it.
+    pick of it; a revision that names it need not wait.
     """
     now, until = _asked("now"), _asked("until")
     # Emergencies first; asked apart so that each is read off an index in its order.
@@ -244,7 +244,7 @@ def _pick(standing: holds.Standing) -> Any:
             first.is_not(None),
         )
         .limit(bindparam("n", type_=Integer()))
-        .with_for_update(skip_locked=True, of=accounts)
+        .with_for_update(skip_locked=True, key_share=True, of=accounts)
     )
 
 
