@@ -11,8 +11,9 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import RowMapping
 
-from bot import catalog, compose
+from bot import catalog, compose, lease
 from bot.cli import main
+from bot.compose import catalogue
 from bot.db import audits, items, posts, sources
 from bot.errors import Conflict, Invalid, NotAllowed
 from bot.model import Entry, ItemState, Role, SourceState
@@ -133,6 +134,19 @@ def test_material_is_handed_in_given_back_mended_and_taken_over(desk: Desk) -> N
         desk.act(catalog.call_back, "wu", made)
     verbs = [row["verb"] for row in offices.rows(desk.office, audits) if "item." in row["verb"]]
     assert verbs == ["item.submit", "item.return", "item.amend"]
+
+
+@both
+def test_what_is_called_back_while_the_machine_drafts_it_becomes_no_post(desk: Desk) -> None:
+    made = desk.submitted()
+    desk.act(catalog.take, "zhou", made)
+    with desk.office.db.write() as conn:
+        (claimed,) = lease.claim(conn, items, desk.office.db.now(conn), 1)
+    desk.act(catalog.call_back, "wu", made)
+    with desk.office.db.write() as conn, pytest.raises(Conflict), conn.begin_nested():
+        catalogue._compose_claimed(desk.office, conn, desk.office.db.now(conn), claimed)
+    assert offices.rows(desk.office, posts) == []
+    assert desk.row(made)["state"] == ItemState.SKIPPED
 
 
 def test_a_contributor_hands_in_for_his_own_unit_and_decides_nothing(desk: Desk) -> None:

@@ -181,8 +181,9 @@ def call_back(conn: Connection, now: datetime, actor: Actor, item_id: int) -> No
     people.require(conn, actor, Right.SUBMIT, row["from_unit_id"])
     if row["state"] == ItemState.COMPOSED:
         raise Conflict("这个条目已经成稿，请联系{unit}", unit=row["unit"])
-    values = {"state": ItemState.SKIPPED, "waits": None, "due_at": None, "gone_at": now}
-    conn.execute(update(items).where(items.c.id == item_id).values(**values))
+    values = {"state": ItemState.SKIPPED, "waits": None, "gone_at": now}
+    free = {"due_at": None, "lease": None, "leased_until": None}
+    conn.execute(update(items).where(items.c.id == item_id).values(**values, **free))
     audit.write(conn, now, actor, "item.call_back", f"item:{item_id}")
     close_notice(conn, now, f"item:{item_id}", f"given-back:{item_id}")
 
