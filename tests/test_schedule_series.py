@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from bot import review, schedule
+from bot import lease, review, schedule
 from bot.cli import main
 from bot.db import deliveries, occurrences, posts
 from bot.deliver import plan
@@ -18,7 +18,7 @@ from bot.errors import ConfigError, Conflict, Invalid, NotAllowed
 from bot.language import Say
 from bot.model import Actor, PostState
 from bot.office import Office
-from bot.schedule import DONE, MISSED, OFF, PLANNED, SKIPPED, planning
+from bot.schedule import DONE, MISSED, OFF, PLANNED, SKIPPED, firing, planning
 from bot.schedule.files import named
 from tests import builders, offices
 from tests.offices import both, pytest_generate_tests, rows, told, url  # noqa: F401
@@ -252,6 +252,20 @@ def test_a_time_far_ahead_is_looked_up_and_not_counted_to(desk: Desk) -> None:
 def _a_stranger(office: Office) -> None:
     with office.db.write() as conn:
         builders.person(conn, "stranger", "路人")
+
+
+@both
+def test_paused_at_its_very_second_gives_no_slot(desk: Desk) -> None:
+    """The machine has the occurrence in hand: who pauses is told that it is paused."""
+    desk.write("slots", SLOTS)
+    desk.plan()
+    lin = actor(desk, "lin")
+    with desk.office.db.write() as conn:
+        (claimed, *_) = lease.claim(conn, occurrences, desk.rows()[0]["at"], 1)
+        schedule.pause(desk.office, conn, desk.now(), lin, "slots", "哀悼日")
+    with desk.office.db.write() as conn, pytest.raises(Conflict), conn.begin_nested():
+        firing._fire(desk.office, conn, claimed["at"], claimed)
+    assert {row["state"] for row in desk.rows()} == {SKIPPED}
 
 
 @both

@@ -158,10 +158,12 @@ def _plan(conn: Connection, key: str, due: Mapping[datetime, datetime]) -> None:
 
 
 def skip_rows(conn: Connection, key: str, at: Collection[datetime] | None, why: Say) -> None:
-    """Rows that nobody asks for any more; None: all that are planned."""
+    """Rows that nobody asks for any more; None: all that are planned. What is at work on one ends
+    unheard."""
     mine = occurrences.c.schedule == key, occurrences.c.state == PLANNED
     which = true() if at is None else occurrences.c.at.in_(at)
     values = {"state": SKIPPED, "due_at": None, "reason": why.json()}
+    values |= {"lease": None, "leased_until": None}
     conn.execute(update(occurrences).where(*mine, which).values(**values))
 
 
