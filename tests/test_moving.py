@@ -10,12 +10,14 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select, update
 
+from bot import review
 from bot.db import accounts, audits, deliveries, posts
 from bot.deliver import holds, plan, rhythm, taking
 from bot.errors import Conflict, GongkaiError, Invalid, NotAllowed
 from bot.model import DeliveryState, HoldScope, PostState, Role, Window
 from bot.office import Office
 from bot.schedule import agenda, retiming
+from bot.web import counts
 from tests import builders, offices
 from tests.offices import both, pytest_generate_tests, url  # noqa: F401
 
@@ -100,13 +102,16 @@ def test_who_wrote_it_does_not_sign_it_because_another_moved_it(office: Office) 
     """Moving changes nothing of what would be sent: its author stays who he is."""
     desk = desk_of(office)
     with desk.db.write() as conn:
-        lin = builders.actor(conn, "lin").person
-        builders.grant(conn, int(lin or 0), Role.EDITOR, "county")
+        builders.grant(conn, builders.actor(conn, "lin").person or 0, Role.EDITOR, "county")
         builders.person(conn, "shi", "石青", Role.SIGNER)
     post = builders.draft(desk, ["hand"], by="lin", go_at=at("24T10:00"))
     assert move(desk, post, at("24T12:00"), by="zhou") == retiming.FREE
     with pytest.raises(NotAllowed, match="拟稿人不能审签自己的稿件"):
         builders.sign(desk, post, by="lin")
+    with desk.db.write() as conn:
+        lin, shi = builders.actor(conn, "lin"), builders.actor(conn, "shi")
+        review.submit(desk, conn, desk.db.now(conn), lin, post)
+        assert [counts.mine_to_sign(conn, desk, who, {1}) for who in (lin, shi)] == [[], [post]]
     assert builders.sign(desk, post, by="shi") == PostState.APPROVED
 
 

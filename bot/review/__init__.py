@@ -17,12 +17,21 @@ from bot.review.offline import record_offline
 from bot.review.reading import shown, trail, waiting_for, why
 from bot.review.signing import Decision, patience
 from bot.review.standing import end_standing, grant_standing, take_drafts, wake_standing
-from bot.review.steps import EMERGENCY_STEPS, Staffed, may_sign, staffing, steps_of, unfillable
+from bot.review.steps import (
+    EMERGENCY_STEPS,
+    Staffed,
+    authors_of,
+    may_sign,
+    staffing,
+    steps_of,
+    unfillable,
+)
 
 __all__ = [
     "EMERGENCY_STEPS",
     "Decision",
     "Staffed",
+    "authors_of",
     "decide",
     "end_standing",
     "grant_standing",

@@ -6,7 +6,7 @@ it cannot disagree.
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping, and_, func, select
 
 from bot import people
 from bot.db import accounts, board_replies, moderators_turn, posts, revisions, signoffs, units
@@ -34,22 +34,20 @@ def mine_to_sign(conn: Connection, office: Office, actor: Actor, scope: set[int]
     names = ("id", "unit_id", "step", "emergency", "revision_id", "accounts")
     rows = conn.execute(
         select(*(posts.c[name] for name in names))
-        .add_columns(units.c.key, revisions.c.author_id)
+        .add_columns(units.c.key)
         .join(units, units.c.id == posts.c.unit_id)
-        .join(revisions, revisions.c.id == posts.c.revision_id)
         .where(posts.c.state == PostState.IN_REVIEW, posts.c.unit_id.in_(scope))
         .order_by(posts.c.emergency.desc(), func.coalesce(posts.c.go_at, posts.c.changed_at))
     ).mappings()
     owners = {
         row.id: row.unit_id for row in conn.execute(select(accounts.c.id, accounts.c.unit_id))
     }
-    signed = _passed(conn, actor)
+    barred = _passed(conn, actor) | _wrote(conn, actor)
     rights = {unit: people.rights(conn, actor, unit) for unit in {*scope, *owners.values()}}
     return [
         row["id"]
         for row in rows
-        if row["author_id"] != actor.person
-        and row["revision_id"] not in signed
+        if row["revision_id"] not in barred
         and all(_step_right(office, row) in rights[unit] for unit in _speaks_for(row, owners))
     ]
 
@@ -69,6 +67,15 @@ def _passed(conn: Connection, actor: Actor) -> set[int]:
         signoffs.c.id > since.scalar_subquery(),
     )
     return set(conn.execute(passes).scalars())
+
+
+def _wrote(conn: Connection, actor: Actor) -> set[int]:
+    """Revisions in review of which this person wrote what would be sent (bot.review's authors_of)."""
+    own = revisions.alias("own")
+    alike = and_(own.c.post_id == posts.c.id, own.c.digest == revisions.c.digest)
+    query = select(posts.c.revision_id).join(revisions, revisions.c.id == posts.c.revision_id)
+    mine = posts.c.state == PostState.IN_REVIEW, own.c.author_id == actor.person
+    return set(conn.execute(query.join(own, alike).where(*mine)).scalars())
 
 
 def _speaks_for(row: RowMapping, owners: dict[int, int]) -> set[int]:

@@ -125,7 +125,7 @@ def data_for_signing(
             "trail": review.trail(conn, post_id),
             "refusal": _refusal(office, conn, actor, post),
             "may_record": people.may(conn, actor, Right.RECORD, post["unit_id"])
-            and revision["author_id"] != actor.person,
+            and actor.person not in review.authors_of(conn, revision["id"]),
             "source": source_of(conn, post, revision),
         }
 
