@@ -299,6 +299,18 @@ async def test_a_post_is_found_though_its_link_was_rewritten(
     assert looked.receipt.url.endswith(f"/2000000001/{mid62(looked.receipt.remote_id)}")
 
 
+async def test_a_new_post_whose_link_cannot_be_read_may_be_ours_whatever_its_words(
+    rig: WeiboRig, adapter: Adapter, began: datetime
+) -> None:
+    behave(rig, tells_links=False, expands=False)
+    rig.fake.post("另一句话 https://www.yunlan.example/t1.html?gk=abcdefabcd")
+    looked = await adapter.find(Outgoing(TEXT), "k", began, NONE_TAKEN)
+    assert isinstance(looked, Unknown)
+    assert "链接" in looked.why
+    behave(rig, tells_links=False, expands=True)
+    assert await adapter.find(Outgoing(TEXT), "k", began, NONE_TAKEN) == Absent()
+
+
 async def test_another_post_with_the_same_words_is_not_taken_for_it(
     rig: WeiboRig, adapter: Adapter, began: datetime
 ) -> None:

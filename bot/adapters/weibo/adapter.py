@@ -219,7 +219,8 @@ class Weibo(Comments):
         except Later as error:
             said = Say("微博称与已发的内容重复，正在回查是不是这一条")
             raise Uncertain(said, raw=answer.raw) from error
-        if found := await self._match(own, outgoing, frozenset()):
+        found, _ = await self._match(own, outgoing, frozenset())
+        if found:
             return found
         said = Say("微博称与已发的内容重复（{code}），可能已经发出：请核对", code=code_of(answer))
         raise Refused(said, raw=answer.raw)
@@ -255,11 +256,13 @@ class Weibo(Comments):
         self, outgoing: Outgoing, key: str, since: datetime, taken: frozenset[str]
     ) -> Looked:
         own = await self._own(outgoing, since)
-        if found := await self._match(own, outgoing, taken):
+        found, unclear = await self._match(own, outgoing, taken)
+        if found:
             if outgoing.in_reply_to:
                 return Found(self._comment_receipt(found))
             return Found(self._receipt(found, shortfalls(found, outgoing)))
-        return Unknown(own.why) if own.why else Absent()
+        why = own.why or (str(Say("有一条新微博的链接读不出指向何处")) if unclear else "")
+        return Unknown(why) if why else Absent()
 
     async def _own(self, outgoing: Outgoing, since: datetime) -> Own:
         """What we wrote of that kind since then, as far as Weibo lists it."""
@@ -293,22 +296,31 @@ class Weibo(Comments):
         """An ordinary application is shown the newest posts and no further page."""
         return self.options.access == "business" or call != "statuses/user_timeline"
 
-    async def _match(self, own: Own, outgoing: Outgoing, taken: frozenset[str]) -> Json | None:
-        """By the parameter in a link; by the words where there is none, or no link can be read."""
+    async def _match(
+        self, own: Own, outgoing: Outgoing, taken: frozenset[str]
+    ) -> tuple[Json | None, bool]:
+        """By the parameter in a link; by the words where there is none, or no link can be read.
+
+        Also whether a new one stands that cannot be told: Weibo may have changed its words, too.
+        """
         standing = [r for r in reversed(own.rows) if id_of(r) not in taken and is_kind(r, outgoing)]
-        alike = [r for r in standing if same_words(r, outgoing) and when(r) >= own.since - MARGIN]
+        new = [r for r in standing if when(r) >= own.since - MARGIN]
+        alike = [r for r in new if same_words(r, outgoing)]
         if not (mark := self._mark(outgoing)):
-            return next(iter(alike), None)
+            return next(iter(alike), None), False
         if found := next((r for r in standing if mark in said_in(r)), None):
-            return found
+            return found, False
         unread = [r for r in standing if not tells_its_links(r)]
         short = sorted({link for r in unread for link in SHORT_LINK.findall(text_of(r))})
         known = await self._expanded(short) if short else {}
+        unclear = False
         for row in unread:
-            links = [known[li] for li in SHORT_LINK.findall(text_of(row)) if li in known]
+            named = SHORT_LINK.findall(text_of(row))
+            links = [known[li] for li in named if li in known]
             if any(mark in link for link in links) or (not links and row in alike):
-                return row
-        return None
+                return row, False
+            unclear |= len(links) < len(named) and row in new
+        return None, unclear
 
     def _mark(self, outgoing: Outgoing) -> str:
         """The name=value that compose put into a link; "" where there is none."""
