@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import datetime, timedelta
@@ -599,12 +600,24 @@ def _cut(share: float) -> Damage:
 
 def _flip(share: float) -> Damage:
     def damage(file: Path) -> str:
-        content = bytearray(file.read_bytes())
-        content[int(len(content) * share)] ^= 0x55
-        file.write_bytes(content)
+        good = file.read_bytes()
+        at = next(n for n in range(int(len(good) * share), len(good)) if _tells(good, n))
+        file.write_bytes(_flipped(good, at))
         return "读不下去|校验码|不该有|清单"
 
     return damage
+
+
+def _flipped(content: bytes, at: int) -> bytes:
+    return content[:at] + bytes([content[at] ^ 0x55]) + content[at + 1 :]
+
+
+def _tells(good: bytes, at: int) -> bool:
+    """Among a tar's last zeros a byte may be flipped and all be unpacked as it was: no damage."""
+    try:
+        return gzip.decompress(_flipped(good, at)) != gzip.decompress(good)
+    except (EOFError, OSError, zlib.error):
+        return True
 
 
 def _rewritten(change: Callable[[dict[str, bytes]], dict[str, bytes]], said: str) -> Damage:
