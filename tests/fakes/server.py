@@ -265,6 +265,10 @@ class Server:
             self._loop.close()
 
     async def _wind_up(self) -> None:
+        for _ in range(
+            5
+        ):  # what was just accepted is made a connection, to be closed like the others
+            await asyncio.sleep(0)
         for connection in list(self.connections):
             connection.transport.abort()
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
