@@ -153,8 +153,6 @@ async def test_the_credential_is_blotted_out_before_words_are_cut(
     assert "a-tok" not in repr(answer.text)
 
 
-# Its recursion sets off a collection of what other tests' servers, in their threads, left behind.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_json_that_is_none_or_too_deep_is_none(server: Server, client: Client) -> None:
     for body in (b"", b"<html>", b"\xff\xfe", b"[" * 1500):
         server.faults.script(Fault(False, Response(200, body)))

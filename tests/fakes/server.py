@@ -260,15 +260,16 @@ class Server:
         try:
             self._loop.run_forever()
         finally:
-            server.close()
-            self._loop.run_until_complete(self._wind_up())
+            self._loop.run_until_complete(self._wind_up(server))
             self._loop.close()
 
-    async def _wind_up(self) -> None:
-        for _ in range(
-            5
-        ):  # what was just accepted is made a connection, to be closed like the others
+    async def _wind_up(self, server: asyncio.Server) -> None:
+        # No more is accepted, and what was is made a connection before the listener closes: asyncio
+        # leaves a socket open that it accepted for a listener closed since (Server._attach).
+        self._loop.remove_reader(server.sockets[0].fileno())
+        for _ in range(5):
             await asyncio.sleep(0)
+        server.close()
         for connection in list(self.connections):
             connection.transport.abort()
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
