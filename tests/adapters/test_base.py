@@ -123,6 +123,21 @@ async def test_redirects_are_not_followed(server: Server, client: Client, echo: 
     assert len(echo.seen) == 1
 
 
+async def test_the_machines_proxy_is_used_where_the_environment_names_one(
+    server: Server, echo: Echo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", server.url)
+    monkeypatch.setenv("no_proxy", "inside.example")
+    by_proxy, direct = Client(timeout=1), Client(timeout=1, trust_env=False)
+    assert (await by_proxy.write("http://platform.example/api")).status == 200
+    assert echo.seen[0].path.startswith("http:")
+    for client, host in ((by_proxy, "inside.example"), (direct, "platform.example")):
+        with pytest.raises(Later):  # no such host: it was asked for directly
+            await client.write(f"http://{host}/api")
+        await client.aclose()
+    assert len(echo.seen) == 1
+
+
 async def test_an_endless_answer_is_cut_off(server: Server, client: Client) -> None:
     with pytest.raises(Uncertain):
         await client.write(f"{server.url}/long")
