@@ -161,20 +161,34 @@ def verify(conn: Connection, anchored: Iterable[Mapping[str, Any]] = ()) -> Veri
         if one["number"]:
             wanted.setdefault(one["number"], set()).add(one["digest"])
     restored, faults = _restores(conn, anchored)
-    number, digest, met = 0, START, 0
+    number, digest, met, begun = 0, START, 0, None
     try:
         for row in conn.execute(_SEALED).mappings():
             faults += _against_chain(row, number, digest)
+            begun = begun or row["at"].isoformat()
             number, digest = row["number"], row["digest"] or ""
             if number in wanted and wanted[number] == {digest}:
                 del wanted[number]
                 met += 1
     except (ValueError, TypeError, OverflowError):  # what stands there is no entry any more
         faults.append(Say("第 {n} 条之后有一条读不出来：内容被破坏", n=number))
-    faults += [Say("第 {n} 条与库外存证不符：留痕被重写或截断", n=n) for n in sorted(wanted)]
+    ends = {one["number"]: str(one["at"]) for one in anchored}
+    faults += [_unanchored(n, ends[n], begun) for n in sorted(wanted)]
     faults += _against_head(conn, number, digest)
     unsealed = select(func.count()).select_from(audits).where(audits.c.number.is_(None))
     return Verified(number, conn.execute(unsealed).scalar_one(), met, restored, tuple(faults))
+
+
+def _unanchored(number: int, at: str, begun: str | None) -> Say:
+    """Why the anchor of `at` is not met, in a trail that began at `begun`."""
+    if begun and at < begun:
+        return Say(
+            "第 {n} 条的库外存证（{at}）早于本库的第一条留痕：库是后来新建的。"
+            "若确是重新开始，请把存证文件移走保存；否则请恢复备份",
+            n=number,
+            at=at[:16].replace("T", " ") + "Z",
+        )
+    return Say("第 {n} 条与库外存证不符：留痕被重写或截断", n=number)
 
 
 def _restores(conn: Connection, anchored: Iterable[Mapping[str, Any]]) -> tuple[int, list[Say]]:

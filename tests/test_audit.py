@@ -292,6 +292,19 @@ def test_a_truncated_chain_is_contradicted_by_its_anchor(
     assert faults(database, file) == ["第 5 条与库外存证不符：留痕被重写或截断"]
 
 
+def test_anchors_of_a_store_before_this_one_are_told_as_that(
+    database: Database, tmp_path: Path
+) -> None:
+    file = tmp_path / "anchors.log"
+    sealed(database, 3)
+    with database.write() as conn:
+        audit.anchor(conn, file, NOW - timedelta(days=1))
+        conn.execute(update(audits).where(number == 3).values(digest="0" * 64))
+    [said] = [fault for fault in faults(database, file) if "存证" in fault]
+    assert "库是后来新建的" in said
+    assert f"{NOW - timedelta(days=1):%Y-%m-%d %H:%M}Z" in said
+
+
 def test_an_anchor_is_not_talked_out_of_by_a_later_one(database: Database, tmp_path: Path) -> None:
     """Truncated, anchored there, grown again to the old length and anchored once more."""
     file = tmp_path / "audit.log"
