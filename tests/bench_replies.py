@@ -1,6 +1,8 @@
 """Replies in bulk: taken in, indexed and de-duplicated; then searched among all of them.
 
-    python -m tests.bench_replies [--replies 1000000] [--page 10000] [--postgres]
+    python -m tests.bench_replies [--replies 1000000] [--page 10000] [--postgres | --both]
+
+`--both` fills both databases alike and holds the answers to 200 searches against each other.
 
 Texts are cut from real ones (../shared/samples), some of two pieces, 20 characters in the mean. Budgets: 20,000 a
 second taken in; search with two characters or more p95 ≤ 5 ms on SQLite, ≤ 50 ms otherwise.
@@ -117,10 +119,36 @@ def ask(database: Database) -> None:
     print(f"no words: p50 {plain[25]:.2f} ms, p95 {plain[47]:.2f} ms")
 
 
+def searched(database: Database) -> list[tuple[str, list[str]]]:
+    """What 200 searches find, of one to six characters: the replies' own numbers, newest first."""
+    dice, pieces, found = random.Random(13), corpus(), []
+    with database.read() as conn:
+        for n in range(200):
+            piece = dice.choice(pieces)
+            words = piece[: (1, 2, 3, 4, 6)[n % 5]].strip()
+            rows = collect.listing(conn, {1}, words=words)
+            found.append((words, [row["remote_id"] for row in rows]))
+    return found
+
+
 def _tidied(database: Database) -> None:
     """What PostgreSQL does by itself within a minute or so of a bulk."""
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
         conn.exec_driver_sql("vacuum analyze")
+
+
+def run(on_postgres: bool, count: int, size: int) -> list[tuple[str, list[str]]]:
+    """Fill one database and ask it; give what the 200 searches found."""
+    with store(on_postgres) as database:
+        with database.write() as conn:
+            conn.execute(insert(units).values(key="county"))
+            account = {"key": "a", "unit_id": 1, "state": AccountState.ACTIVE, "name": "微博"}
+            conn.execute(insert(accounts).values(**account))
+        fill(database, count, size)
+        if on_postgres:
+            _tidied(database)
+        ask(database)
+        return searched(database)
 
 
 def main() -> None:
@@ -128,16 +156,15 @@ def main() -> None:
     parser.add_argument("--replies", type=int, default=200_000)
     parser.add_argument("--page", type=int, default=10_000)
     parser.add_argument("--postgres", action="store_true")
+    parser.add_argument("--both", action="store_true")
     given = parser.parse_args()
-    with store(given.postgres) as database:
-        with database.write() as conn:
-            conn.execute(insert(units).values(key="county"))
-            account = {"key": "a", "unit_id": 1, "state": AccountState.ACTIVE, "name": "微博"}
-            conn.execute(insert(accounts).values(**account))
-        fill(database, given.replies, given.page)
-        if given.postgres:
-            _tidied(database)
-        ask(database)
+    if not given.both:
+        run(given.postgres, given.replies, given.page)
+        return
+    one, other = (run(on_postgres, given.replies, given.page) for on_postgres in (False, True))
+    same = sum(a == b for a, b in zip(one, other, strict=True))
+    some = sum(bool(ids) for _, ids in one)
+    print(f"of 200 searches {same} give the same replies on both; {some} find any")
 
 
 if __name__ == "__main__":
