@@ -59,6 +59,11 @@ CHIPS: dict[str, dict[str, Chip]] = {
         "disabled": Chip(Say("已停用"), "ban", "rest"),
         "asleep": Chip(Say("待核准"), "lock", "attention"),
     },
+    "token": {
+        "active": Chip(Say("有效"), "check", "done"),
+        "ended": Chip(Say("已到期"), "clock-x", "rest"),
+        "revoked": Chip(Say("已撤销"), "ban", "rest"),
+    },
     "watch": {
         "open": Chip(Say("采集中"), "radar-2", "accent"),
         "closed": Chip(Say("已结束"), "lock", "rest"),
