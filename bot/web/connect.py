@@ -41,7 +41,7 @@ def data_for_connecting(office: Office, actor: Actor, key: str, session: str) ->
             "square": account(row),
             "need": need,
             "not_here": connecting.NOT_HERE.get(need),
-            "path": path,
+            "way": path,
             "ends": _instant(path.found["token_ends"]) if path and path.found else None,
             "registered": options.get("redirect_uri", ""),
         }
