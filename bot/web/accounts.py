@@ -67,7 +67,6 @@ def _accounts(
         | {
             "square": account(row),
             "queued": queued.get(row["id"], 0),
-            "connected": bool(row["identity"]),
             "connecting": connecting.need(office, row),
             "token_days": shapes.days_left(row["token_ends"], now),
         }

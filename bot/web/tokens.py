@@ -55,8 +55,8 @@ def _listed(visit: Visit, status: int = 200, **more: Any) -> Response:
     found = data_for_tokens(visit.office, visit.actor, visit.session.login, visit.params)
     said = {"name": visit.field("name"), "days": visit.field("days") or "90"}
     typed = {**said, "scopes": visit.fields("scope") or [Scope.READ]}
-    values = {"error": "", "done": None, "made": "", **more}
-    words = {"scopes": SCOPES, "choices": DAYS, "typed": typed}
+    values = {"error": "", "done": None, "made": "", "typed": typed, **more}
+    words = {"scopes": SCOPES, "choices": DAYS}
     return visit.page("tokens.html", status, **found, **words, **values)
 
 
@@ -81,7 +81,7 @@ def _made(visit: Visit) -> Response:
             _, shown = tokens.create(conn, now, visit.actor, name, scopes, ends)
     except (Invalid, Conflict, NotAllowed, Throttled) as error:
         return _listed(visit, status_of(error), error=str(error))
-    return _listed(visit, made=shown)
+    return _listed(visit, made=shown, typed={"name": "", "days": "90", "scopes": [Scope.READ]})
 
 
 def _asked(visit: Visit) -> tuple[str, list[Scope], int]:

@@ -53,6 +53,7 @@ CHIPS: dict[str, dict[str, Chip]] = {
         "active": Chip(Say("正常"), "plug-connected", "done"),
         "paused": Chip(Say("已暂停"), "player-pause", "rest"),
         "broken": Chip(Say("已断开"), "plug-x", "stop"),
+        "unconnected": Chip(Say("尚未连接"), "plug", "attention"),
     },
     "person": {
         "active": Chip(Say("可登录"), "user", "done"),

@@ -174,6 +174,19 @@ def test_a_whole_address_may_be_brought_and_only_its_own(desk: Desk) -> None:
     assert "office1" in reader.post("/accounts/m/connect", act="code", code=second).words()
 
 
+def test_where_the_application_names_another_address_it_says_so_and_takes_the_one_pasted(
+    desk: Desk,
+) -> None:
+    by_name = Reader(desk.base.replace("127.0.0.1", "localhost"), "gu")
+    with closing(by_name):
+        words = by_name.get("/accounts/w/connect").words()
+        assert f"授权回调页登记为 {by_name.base}/account/return" in words
+        gone_to = granted(begun(by_name, "w"))
+        assert gone_to.startswith(desk.base), "as registered"
+        page = by_name.post("/accounts/w/connect", act="code", code=gone_to)
+        assert "2000000001" in page.words()
+
+
 def test_a_token_at_hand_is_proven_and_shown_like_any_other(desk: Desk) -> None:
     reader = desk.sit()
     page = reader.post("/accounts/m/connect", act="token", token="nonsense")
