@@ -333,7 +333,7 @@ def test_an_account_s_page_tells_its_life_hours_holds_queue_and_filing(
     with desk.office.db.write() as conn:
         conn.execute(update(db.accounts).values(token_ends=ends))
     page = reader.get("/accounts/m")
-    assert "还有 3 天" in facts(page, "身份与令牌")["令牌"]
+    assert "还有 3 天" in facts(page, "身份与令牌")["令牌期限"]
     assert facts(page, "发布时间")["时段"] == "09:00、15:00"
     assert facts(page, "发布时间")["静默时段"] == "22:00-07:00"
     assert facts(page, "能力与限制")["正文"] == "最多 500 字"
@@ -351,7 +351,7 @@ def test_an_account_s_page_tells_its_life_hours_holds_queue_and_filing(
     assert "还有 3 天" in reader.get("/accounts").words("//tr[@id='account-1']")
     with desk.office.db.write() as conn:
         conn.execute(update(db.accounts).values(token_ends=clock.now() - timedelta(hours=1)))
-    assert "到期，请重新连接" in facts(reader.get("/accounts/m"), "身份与令牌")["令牌"]
+    assert "到期，请重新连接" in facts(reader.get("/accounts/m"), "身份与令牌")["令牌期限"]
     assert post
 
 
