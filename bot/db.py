@@ -453,6 +453,19 @@ accounts = Table(
     _at("free_at"),  # its pace is open from here on
     *_work(),
 )
+connectings = Table(  # accounts on their way to being connected (bot.deliver.connecting)
+    "connectings",
+    metadata,
+    _id(),
+    Column("state", Text, nullable=False, unique=True),  # SHA-256 of what the platform sends back
+    _to("accounts"),
+    _to("people", "person_id", null=True),
+    _text("session"),  # the one it began in; empty: a shell
+    _text("sealed"),  # where to go and how to finish; then the credential that was proven
+    _json("found"),  # whose the credential is; None: not back yet
+    _at("ends_at", null=False),
+    _at("spent_at"),  # when its state came back
+)
 hosts = Table("hosts", metadata, Column("host", Text, primary_key=True), _at("free_at"))
 holds = Table(
     "holds",

@@ -159,14 +159,14 @@ def drop(conn: Connection, now: datetime, config: Config, actor: Actor) -> None:
 
 
 def reset(conn: Connection, now: datetime, actor: Actor, login: str) -> None:
-    """Take another's away, who has lost it; his sessions end, he enrols anew.
+    """Take another's away, who has lost it; his sessions and tokens end, he enrols anew.
 
     Raises NotFound, NotAllowed, Conflict for one without.
     """
     row = people.another(conn, actor, login)
     if not row["totp"]:
         raise Conflict("{login} 没有登记动态口令", login=login)
-    conn.execute(delete(sessions).where(sessions.c.person_id == row["id"]))
+    people.shut_out(conn, now, row["id"])
     _clear(conn, now, actor, row["id"])
 
 

@@ -19,6 +19,7 @@ ACCOUNT = (
     "id key unit_id adapter name state broken identity identity_name identity_url capabilities "
     "token_ends checked_at"
 )
+HOLD = "id scope reason since until"
 SOURCE = "id key unit_id kind url state baseline_at polled_at ok_at failures error problems due_at"
 
 
@@ -74,6 +75,49 @@ def post(office: Office, conn: Connection, post_id: int) -> dict[str, Any]:
 
 def _of_post(of: RowMapping, why: Say | None) -> dict[str, Any]:
     return picked(of, OF_POST) | {"why": str(why or "")}
+
+
+def account(office: Office, conn: Connection, of: RowMapping, scope: set[int]) -> dict[str, Any]:
+    """An account whole: who it is there, how long its credential lives, what it can do, when it
+    speaks, what stops it, what is queued (of the units of `scope`), and how it was filed."""
+    from sqlalchemy import select
+
+    from bot.db import units
+    from bot.deliver import connecting, holds, queue
+
+    part = office.config.accounts.get(of["key"])
+    return {
+        **picked(of, ACCOUNT),
+        "unit": conn.execute(select(units.c.key).where(units.c.id == of["unit_id"])).scalar_one(),
+        "token_days": days_left(of["token_ends"], office.db.now(conn)),
+        "next_check": of["due_at"],
+        "connecting": connecting.need(office, of),
+        "hours": _hours(office, conn, of),
+        "holds": [picked(row, HOLD) for row in holds.on_account(conn, of)],
+        "queue": queue.counts(conn, scope, account=of["id"]),
+        "filing": part.filing.model_dump() if part else None,
+    }
+
+
+def _hours(office: Office, conn: Connection, of: RowMapping) -> dict[str, Any]:
+    """When of the day an account speaks, and its next free slots."""
+    from bot.deliver import rhythm
+
+    said = of["rhythm"] or {"slots": [], "daily_most": 0, "quiet": "", "zone": office.config.zone}
+    free = rhythm.next_slots(conn, of, office.db.now(conn), 3)
+    return {**said, "gap_seconds": of["gap_ms"] / 1000, "next_slots": free}
+
+
+def days_left(ends: datetime | None, now: datetime) -> int | None:
+    """Whole days a credential still lives; 0 on its last day, negative once it is over."""
+    return None if ends is None else (ends - now).days
+
+
+def token(of: RowMapping, now: datetime) -> dict[str, Any]:
+    """What a program shows at the API, without itself."""
+    from bot.tokens import state
+
+    return {**of, "state": state(of, now), "stands": state(of, now) == "active"}
 
 
 def notice(of: RowMapping) -> dict[str, Any]:

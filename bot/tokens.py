@@ -3,7 +3,7 @@
 A token is its person's, never more than he: his rights are asked at every act, and its scopes bound
 it besides. It is shown once, when it is made; the store holds its SHA-256. Only the person himself
 makes one, so that nobody signs in another's name. It ends by its date, by revocation, when its
-person is disabled or his password changes; and none outlives a restore, since who revoked what
+person is disabled, his password changes or his second factor is reset; and none outlives a restore, since who revoked what
 since the backup is not known then.
 """
 
@@ -62,16 +62,31 @@ def create(
 
 
 def stands(row: RowMapping, now: datetime) -> bool:
-    return row["revoked_at"] is None and bool(now < row["ends_at"])
+    return state(row, now) == "active"
 
 
-def listing(conn: Connection, actor: Actor) -> list[RowMapping]:
-    """A person's own tokens, the newest first; all of them to the machine's own shell."""
+def state(row: RowMapping, now: datetime) -> str:
+    """active, ended or revoked."""
+    if row["revoked_at"] is not None:
+        return "revoked"
+    return "active" if now < row["ends_at"] else "ended"
+
+
+def listing(conn: Connection, actor: Actor, *, everyone: bool = False) -> list[RowMapping]:
+    """A person's own tokens, the newest first; all of them to the machine's own shell.
+
+    `everyone`: also those of the people he administers, whose he may end.
+    """
     shown = [c for c in tokens.c if c.name != "digest"]
-    query = select(*shown, persons.c.login).join(persons, persons.c.id == tokens.c.person_id)
-    if actor.person is not None:
+    query = select(*shown, persons.c.login, persons.c.name.label("who"))
+    query = query.join(persons, persons.c.id == tokens.c.person_id)
+    if actor.person is not None and not everyone:
         query = query.where(tokens.c.person_id == actor.person)
-    return list(conn.execute(query.order_by(tokens.c.id.desc())).mappings())
+    rows = conn.execute(query.order_by(tokens.c.id.desc())).mappings().all()
+    his: dict[int, bool] = {}
+    for one in {row["person_id"] for row in rows}:
+        his[one] = actor.person in (None, one) or people.administers(conn, actor, one)
+    return [row for row in rows if his[row["person_id"]]]
 
 
 def revoke(conn: Connection, now: datetime, actor: Actor, token_id: int) -> None:

@@ -40,7 +40,7 @@ from bot.db import (
     workers,
 )
 from bot.deliver import accounts as account_stage
-from bot.deliver import plan, sweeping
+from bot.deliver import connecting, plan, sweeping
 from bot.deliver.engine import Engine
 from bot.errors import GongkaiError
 from bot.language import Say
@@ -266,6 +266,7 @@ class Worker:
 
     def _remind(self) -> None:
         catalog.remind(self.office)
+        connecting.forget(self.office)
 
     def _look_around(self) -> None:
         telling.look_around(self.office)

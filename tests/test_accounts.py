@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from sqlalchemy import RowMapping, update
 
 from bot.db import accounts, audits, deliveries, standings, watches
 from bot.deliver import accounts as stage
-from bot.errors import AccountBroken, ConfigError, Conflict, Later, NotAllowed, NotFound
+from bot.deliver import connecting
+from bot.errors import AccountBroken, ConfigError, Conflict, Invalid, Later, NotAllowed, NotFound
 from bot.language import Say
 from bot.model import AccountState, Checked, DeliveryState
 from bot.office import Office
@@ -41,7 +44,7 @@ class Desk:
         self.fake, self.server = fake, server
         self.office = offices.declared(office, PART.format(key="m", url=server.url))
 
-    def connect(self, credential: str = "token-1", by: str = "gu", **more: bool) -> Checked:
+    def connect(self, credential: str = "token-1", by: str = "gu", **more: Any) -> Checked:
         with self.office.db.read() as conn:
             who = builders.actor(conn, by)
         return asyncio.run(stage.connect(self.office, who, "m", credential, **more))
@@ -183,6 +186,45 @@ def test_a_platform_that_does_not_answer_leaves_the_old_one(desk: Desk, fault: F
     assert desk.row == before
 
 
+@both
+def test_a_guided_path_is_gone_through_once_by_whoever_began_it(desk: Desk) -> None:
+    with desk.office.db.read() as conn:
+        who, editor = builders.actor(conn, "gu"), builders.actor(conn, "zhou")
+    office, back = desk.office, "https://gk.example.cn/account/return"
+    with pytest.raises(NotAllowed):
+        asyncio.run(connecting.begin(office, editor, "m", "s1", back))
+    for session in ("s1", "s2"):  # each has its own
+        path = asyncio.run(connecting.begin(office, who, "m", session, back))
+    assert (path.returns, path.found) == (True, None)
+    said = dict(parse_qsl(urlsplit(path.url).query))
+    query = {"state": said["state"], "code": "token-1"}
+    with pytest.raises(Invalid, match="在同一个浏览器里"):
+        asyncio.run(connecting.returned(office, who, "s1", query))
+    assert asyncio.run(connecting.returned(office, who, "s2", query)) == "m"
+    with pytest.raises(Invalid, match="已经用过"):
+        asyncio.run(connecting.returned(office, who, "s2", query))
+    with office.db.read() as conn:
+        waits = connecting.standing(office, conn, who, "m", "s2")
+    assert waits is not None
+    assert waits.found is not None
+    assert waits.found["name"] == "office1"
+    assert desk.row["credential"] == ""
+    asyncio.run(connecting.keep(office, who, "m", "s2"))
+    assert desk.secret == "token-1"
+    with pytest.raises(Conflict, match="没有等着保存"):
+        asyncio.run(connecting.keep(office, who, "m", "s2"))
+
+
+def test_what_is_kept_is_what_was_shown(desk: Desk) -> None:
+    with desk.office.db.read() as conn:
+        who = builders.actor(conn, "gu")
+    asyncio.run(connecting.handed(desk.office, who, "m", "s1", "token-1"))
+    desk.fake.tokens["token-1"] = desk.fake.tokens["token-2"]
+    with pytest.raises(Conflict, match="与刚才显示的不同"):
+        asyncio.run(connecting.keep(desk.office, who, "m", "s1"))
+    assert desk.row["credential"] == ""
+
+
 def test_another_identity_is_refused_unless_it_is_meant(desk: Desk) -> None:
     desk.connect()
     before = desk.row
@@ -191,6 +233,8 @@ def test_another_identity_is_refused_unless_it_is_meant(desk: Desk) -> None:
     assert desk.row == before
     desk.connect("token-2", another=True)
     assert (desk.row["identity_name"], desk.secret) == ("office2", "token-2")
+    what = rows(desk.office, audits)[-1]["data"]
+    assert (what["instead_of"], what["identity"]) == (before["identity"], desk.row["identity"])
 
 
 def test_another_identity_sends_nothing_signed_for_the_old_and_ends_trust_in_it(

@@ -290,7 +290,7 @@ def test_it_holds_every_row_file_and_picture_but_no_secret_and_no_session(
     office.erasures.write_text("{}\n")
     made = backup(office, tmp_path / "to" / "a.tar.gz")
     names = set(members(made.path))
-    left = {"sessions", "workers", "tokens"}
+    left = {"sessions", "workers", "tokens", "connectings"}
     kept = {f"tables/{t}.jsonl" for t in metadata.tables.keys() - left}
     picture_name = f"media/{one(office, select(metadata.tables['media']))['sha256']}"
     assert names == kept | {picture_name, "templates/通知.txt", "config.toml", "manifest.json"}

@@ -484,6 +484,11 @@ def test_an_account_is_connected_checked_paused_and_never_tells_its_secret(
         assert row["state"] == "active"
         assert "credential" not in row
         assert "token" not in json.dumps({k: v for k, v in row.items() if k != "token_ends"})
+        shown = said(run("account", "show", "m", "--json"))
+        assert (shown["unit"], shown["state"], shown["queue"]["held"]) == ("county", "active", 0)
+        assert shown["filing"]["number"] == ""
+        assert "备案" in run("account", "show", "--help").output
+        assert "credential" not in shown
     run("account", "pause", "m", "--as", "gu")
     assert {r["state"] for r in said(run("account", "list", "--json"))} == {"paused"}
     run("account", "activate", "m", "--as", "gu")

@@ -18,7 +18,7 @@ from datetime import datetime
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -47,12 +47,20 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+# How an account is granted: on a page of the platform's, by a token handed over, or not at all.
+Grant = Literal["page", "token", "none"]
+
+
 @dataclass(frozen=True)
 class Connecting:
-    """A connection half made. `secret` is what the adapter needs to finish it."""
+    """A connection half made. `secret` is what the adapter needs to finish it.
+
+    `returns`: the platform sends the browser back to us by itself; else a person brings the code.
+    """
 
     url: str
     secret: str = field(repr=False)
+    returns: bool = False
 
 
 class Adapter(ABC):
@@ -61,6 +69,7 @@ class Adapter(ABC):
     name: ClassVar[str]
     label: ClassVar[str]  # Chinese name of the platform
     letter: ClassVar[str]  # one character for the console's account squares
+    grant: ClassVar[Grant] = "token"
     options_model: ClassVar[type[Options]] = Options
     capabilities: ClassVar[Capabilities] = Capabilities()
     client_options: ClassVar[Mapping[str, Any]] = {}  # what its Client is made with besides
@@ -86,9 +95,12 @@ class Adapter(ABC):
         return link.split("?")[0].split("#")[0].rstrip("/").rsplit("/", 1)[-1]
 
     @classmethod
-    async def connect_begin(cls, options: Any, client: Client) -> Connecting:
-        """Where a person goes to let us speak for the account.
+    async def connect_begin(
+        cls, options: Any, client: Client, state: str, back: str = ""
+    ) -> Connecting:
+        """Where a person goes to let us speak for the account (`grant` is "page").
 
+        The platform sends `state` back with its code; to `back`, an address of ours, where it can.
         Raises Unsupported, Refused (an option is missing), Later.
         """
         raise Unsupported("{adapter} 没有授权网页，请直接填写凭据", adapter=cls.name)
@@ -97,7 +109,7 @@ class Adapter(ABC):
     async def connect_finish(
         cls, options: Any, client: Client, connecting: Connecting, code: str
     ) -> str:
-        """The credential for the `code` that person brought back. Raises Refused, Later."""
+        """The credential for the `code` that came back. Raises Refused, Later."""
         raise Unsupported("{adapter} 没有授权网页，请直接填写凭据", adapter=cls.name)
 
     @classmethod

@@ -62,6 +62,7 @@ class ByHand(Adapter):
     name = "byhand"
     label = "人工发布"
     letter = "人"
+    grant = "none"
     options: ByHandOptions
     options_model = ByHandOptions
     capabilities = Capabilities(by_hand=True, edit=True, withdraw=True, repost=True, answer=True)

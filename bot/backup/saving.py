@@ -33,7 +33,7 @@ from bot.model import MACHINE, Actor, canonical
 from bot.office import Office
 
 # They end with the process they belong to; which tokens were revoked since is not known afterwards.
-LEFT_OUT = frozenset({"sessions", "workers", "tokens"})
+LEFT_OUT = frozenset({"sessions", "workers", "tokens", "connectings"})
 BATCH = 1000
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 
 import click
+from sqlalchemy import RowMapping
 
-from bot.deliver import accounts
+from bot.deliver import accounts, connecting
 from bot.errors import GongkaiError, Invalid
 from bot.model import Actor, Identity
 from bot.office import Office
@@ -17,27 +19,27 @@ async def connect(
     office: Office, actor: Actor, key: str, token_file: str | None, another: bool
 ) -> Identity:
     """Prove the credential and keep it. Raises what `accounts.connect` raises."""
+    with office.db.read() as conn:
+        row = connecting.asked_for(office, conn, actor, key)
     credential = (
-        Path(token_file).read_text("utf-8").strip() if token_file else await _authorise(office, key)
+        Path(token_file).read_text("utf-8").strip() if token_file else await _authorise(office, row)
     )
     checked = await accounts.connect(office, actor, key, credential, another=another)
     return checked.identity
 
 
-async def _authorise(office: Office, key: str) -> str:
+async def _authorise(office: Office, row: RowMapping) -> str:
     """A person opens the platform's page, lets us speak for the account, and brings a code back."""
-    with office.db.read() as conn:
-        row = accounts.by_key(conn, key)
-    adapter = build(office, row, "")
+    adapter, state = build(office, row, ""), secrets.token_urlsafe(32)
     try:
-        connecting = await adapter.connect_begin(adapter.options, adapter.client)
+        begun = await adapter.connect_begin(adapter.options, adapter.client, state)
         click.echo(
             "请用该账号登录，在下列页面授权，再把得到的授权码"
             "（或授权后浏览器地址栏里的整个地址）粘贴到这里："
         )
-        click.echo(connecting.url)
-        code = str(click.prompt("授权码")).strip()
-        return await adapter.connect_finish(adapter.options, adapter.client, connecting, code)
+        click.echo(begun.url)
+        code = connecting.code_in(str(click.prompt("授权码")), state)
+        return await adapter.connect_finish(adapter.options, adapter.client, begun, code)
     except GongkaiError as error:
         raise Invalid("授权没有完成：{why}", why=error.say) from None
     finally:

@@ -50,6 +50,25 @@ def account_list(office: Office, json_: bool) -> None:
     )
 
 
+@account.command("show")
+@click.argument("key")
+@as_json
+@with_office
+def account_show(office: Office, key: str, json_: bool) -> None:
+    """一个账号的全部情况 one account whole: identity, credential, hours, holds, queue, 备案."""
+    from bot import shapes
+    from bot.cli.base import reading_units
+    from bot.deliver import accounts
+
+    with office.db.read() as conn:
+        row = accounts.by_key(conn, key)
+        found = shapes.account(office, conn, row, reading_units(office, None, conn))
+    if json_:
+        say(found, True, "")
+        return
+    show([{"name": k, "value": v} for k, v in found.items()], False, {"name": "项", "value": "值"})
+
+
 @account.command("connect")
 @click.argument("key")
 @click.option("--token-file", type=click.Path(exists=True, dir_okay=False), help="凭据所在文件")

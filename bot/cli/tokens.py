@@ -54,16 +54,19 @@ def token_create(
 
 
 @token.command("list")
+@click.option(
+    "--everyone", is_flag=True, help="连同本人管理的人员的令牌 also of those one administers"
+)
 @as_json
 @acting
-def token_list(office: Office, actor: Actor, json_: bool) -> None:
+def token_list(office: Office, actor: Actor, everyone: bool, json_: bool) -> None:
     """本人的令牌；在本机不加 --as 则列出全部 one's own; all of them to the machine's shell."""
-    from bot import tokens
+    from bot import shapes, tokens
 
     with office.db.read() as conn:
         now = office.db.now(conn)
-        found = tokens.listing(conn, actor)
-    rows = [{**row, "stands": tokens.stands(row, now)} for row in found]
+        found = tokens.listing(conn, actor, everyone=everyone)
+    rows = [shapes.token(row, now) for row in found]
     columns = {"id": "编号", "login": "登录名", "name": "用途", "scopes": "范围"}
     times = {"ends_at": "截止", "used_at": "最近使用", "revoked_at": "撤销", "stands": "有效"}
     show(rows, json_, columns | times)

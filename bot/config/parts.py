@@ -153,6 +153,15 @@ class SourcePart(Part):
         return self.model_copy(update=stated)
 
 
+class FilingPart(Part):
+    """备案 of an account, as it was filed (国办发〔2018〕123号: opening, change and closing are)."""
+
+    registrar: str = ""  # 登记单位
+    number: str = ""  # 备案编号
+    supervisor: str = ""  # 主管单位
+    contact: str = ""  # 联系人
+
+
 class AccountPart(Part):
     unit: str
     adapter: str
@@ -166,6 +175,7 @@ class AccountPart(Part):
     alt_required: bool = False  # a picture without alternative text is not let through
     reads_per_hour: int = Field(0, ge=0)  # what the platform lets us ask; 0: no bound is known
     duty: bool = True  # told when nothing was published for days ([alarm])
+    filing: FilingPart = FilingPart()
 
     @field_validator("slots")
     @classmethod

@@ -149,12 +149,19 @@ def declared(office: Office, key: str, part: AccountPart) -> dict[str, Any]:
 
 
 async def connect(
-    office: Office, actor: Actor, key: str, credential: str, *, another: bool = False
+    office: Office,
+    actor: Actor,
+    key: str,
+    credential: str,
+    *,
+    another: bool = False,
+    shown: str = "",
 ) -> Checked:
-    """Prove a credential, then keep it. `another`: a different identity is meant.
+    """Prove a credential, then keep it. `another`: a different identity is meant; `shown`: the id
+    of the identity that a person has seen and agreed to.
 
     Raises NotAllowed, AccountBroken or Later (the old credential stays), Conflict for another
-    identity than the account had.
+    identity than the account had or than was shown.
     """
     with office.db.read() as conn:
         row = by_key(conn, key)
@@ -165,6 +172,10 @@ async def connect(
         checked = await adapter.check()
     finally:
         await adapter.client.aclose()
+    if shown not in ("", checked.identity.id):
+        raise Conflict(
+            "凭据现在属于 {name}，与刚才显示的不同。请重新授权", name=checked.identity.name
+        )
     await asyncio.to_thread(_connected, office, actor, key, credential, checked, another)
     return checked
 
@@ -184,6 +195,8 @@ def _connected(
             _end_trust(conn, now, actor, key)
         _keep(office, conn, now, row, checked, credential=office.secrets.seal(credential))
         proven = {"identity": checked.identity.id}
+        if row["identity"] not in ("", checked.identity.id):
+            proven["instead_of"] = row["identity"]
         audit.write(conn, now, actor, "account.connect", f"account:{row['id']}", **proven)
 
 

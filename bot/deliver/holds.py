@@ -285,6 +285,18 @@ def listing(conn: Connection, now: datetime) -> list[dict[str, Any]]:
     return [{**row, "stops": len(stopped_by(conn, now, row))} for row in rows.all()]
 
 
+def on_account(conn: Connection, row: RowMapping) -> list[RowMapping]:
+    """The holds that stand and stop all that an account (a row of accounts) sends."""
+    above = people.ancestry(conn, row["unit_id"])
+    whole = or_(
+        holds.c.scope == HoldScope.ALL,
+        and_(holds.c.scope == HoldScope.UNIT, holds.c.target_id.in_(above)),
+        and_(holds.c.scope == HoldScope.ACCOUNT, holds.c.target_id == row["id"]),
+    )
+    found = conn.execute(select(holds).where(stands(), whole).order_by(holds.c.id))
+    return list(found.mappings())
+
+
 def in_flight(conn: Connection) -> int:
     """Deliveries whose attempt is open: begun before the switch, they cannot be called back."""
     sending = select(func.count()).where(deliveries.c.state == DeliveryState.SENDING)

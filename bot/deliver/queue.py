@@ -142,11 +142,12 @@ def needs_person() -> Any:
     return deliveries.c.state.in_(NEEDS_PERSON) | (alive & deliveries.c.due_at.is_(None)) | by_hand
 
 
-def counts(conn: Connection, unit_ids: set[int]) -> dict[str, int]:
-    """How many in each state; "person" and "held" beside them."""
-    every = _narrowed(conn, holds.joined(select(deliveries.c.state, func.count())), unit_ids)
-    found = dict(conn.execute(every.group_by(deliveries.c.state)).all())
-    return found | {name: total(conn, unit_ids, state=name) for name in ("person", "held")}
+def counts(conn: Connection, unit_ids: set[int], **filters: Any) -> dict[str, int]:
+    """How many in each state; "person" and "held" beside them. `filters`: post, account."""
+    stated = holds.joined(select(deliveries.c.state, func.count()))
+    every = _narrowed(conn, stated, unit_ids, **filters).group_by(deliveries.c.state)
+    more = {name: total(conn, unit_ids, state=name, **filters) for name in ("person", "held")}
+    return dict(conn.execute(every).all()) | more
 
 
 def attempts_of(conn: Connection, delivery_id: int) -> list[RowMapping]:

@@ -22,6 +22,7 @@ from bot.people.persons import (
     reissue,
     revoke,
     set_password,
+    shut_out,
     sign_out,
     words_aloud,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "revoke",
     "rights",
     "set_password",
+    "shut_out",
     "sign_out",
     "unit_ids",
     "unit_of",

@@ -134,7 +134,7 @@ def revoke(
         )
 
 
-def _shut_out(conn: Connection, now: datetime, person: int) -> None:
+def shut_out(conn: Connection, now: datetime, person: int) -> None:
     """His sessions and his tokens end."""
     conn.execute(delete(sessions).where(sessions.c.person_id == person))
     mine = tokens.c.person_id == person, tokens.c.revoked_at.is_(None)
@@ -155,7 +155,7 @@ def disable(
         )
     values = {"disabled": disabled, "asleep": False}
     conn.execute(update(people).where(people.c.id == person["id"]).values(**values))
-    _shut_out(conn, now, person["id"])
+    shut_out(conn, now, person["id"])
     verb = "person.disable" if disabled else "person.enable"
     audit.write(conn, now, actor, verb, f"person:{person['id']}")
 
@@ -198,7 +198,7 @@ def reissue(conn: Connection, now: datetime, actor: Actor, login: str) -> str:
     password = words_aloud()
     mine = update(people).where(people.c.id == person["id"])
     conn.execute(mine.values(password=_hasher().hash(password), must_change=True))
-    _shut_out(conn, now, person["id"])
+    shut_out(conn, now, person["id"])
     audit.write(conn, now, actor, "person.reissue", f"person:{person['id']}")
     return password
 
@@ -246,5 +246,5 @@ def set_password(conn: Connection, now: datetime, actor: Actor, login: str, pass
         admin_of(conn, actor, person["id"])
     values = {"password": _hasher().hash(password), "must_change": False}
     conn.execute(update(people).where(people.c.id == person["id"]).values(**values))
-    _shut_out(conn, now, person["id"])
+    shut_out(conn, now, person["id"])
     audit.write(conn, now, actor, "person.password", f"person:{person['id']}")

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 from sqlalchemy import Connection, RowMapping, func, or_, select
 
@@ -115,7 +116,11 @@ def _tokens(office: Office, conn: Connection, now: datetime) -> Iterator[tuple[s
         if passed := [n for n in office.config.alarm.token if left <= timedelta(days=n)]:
             at = f"{row['token_ends'].astimezone(office.config.tz):%Y-%m-%d %H:%M}"
             said = Say("账号 {name} 的授权 {at} 到期，请在此前重新连接", name=row["name"], at=at)
-            yield f"{K.TOKEN}:{row['id']}:{min(passed)}", Seen(said, row["unit_id"], "/accounts")
+            yield f"{K.TOKEN}:{row['id']}:{min(passed)}", Seen(said, row["unit_id"], _page(row))
+
+
+def _page(row: RowMapping) -> str:
+    return f"/accounts/{quote(row['key'])}"
 
 
 def _idle(office: Office, conn: Connection, now: datetime) -> Iterator[tuple[str, Seen]]:
@@ -128,11 +133,11 @@ def _idle(office: Office, conn: Connection, now: datetime) -> Iterator[tuple[str
         if alarm.idle_fail and days >= alarm.idle_fail:
             said = Say("账号 {name} 自 {day} 起没有更新，已满 {n} 天，按政务新媒体检查指标为不合格",
                        name=name, day=day, n=alarm.idle_fail)  # fmt: skip
-            yield f"{K.IDLE}:{row['id']}:fail", Seen(said, unit, "/accounts")
+            yield f"{K.IDLE}:{row['id']}:fail", Seen(said, unit, _page(row))
         elif alarm.idle_warn and days >= alarm.idle_warn:
             said = Say("账号 {name} 自 {day} 起没有更新，已满 {n} 天；满 {most} 天即不合格",
                        name=name, day=day, n=alarm.idle_warn, most=alarm.idle_fail)  # fmt: skip
-            yield f"{K.IDLE}:{row['id']}:warn", Seen(said, unit, "/accounts")
+            yield f"{K.IDLE}:{row['id']}:warn", Seen(said, unit, _page(row))
 
 
 def idle(office: Office, conn: Connection, now: datetime) -> list[Say]:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter
 from sqlalchemy import Connection, func, select
 from starlette.responses import Response
 
-from bot import people
-from bot.db import accounts, deliveries, units, workers
+from bot import people, shapes
+from bot.db import accounts, deliveries, posts, units, workers
 from bot.deliver import accounts as stage
-from bot.errors import Invalid
+from bot.deliver import connecting
+from bot.errors import GongkaiError, Invalid
 from bot.language import Say
 from bot.model import Actor, DeliveryState, Right
 from bot.office import Office
 from bot.web import shell
+from bot.web.faults import status_of
 from bot.web.lists import account
 from bot.web.sources import sources_of
-from bot.web.visit import Signed, go
+from bot.web.visit import Signed, Visit
 
 router = APIRouter()
 DONE = {
@@ -34,7 +37,7 @@ def data_for_accounts(office: Office, actor: Actor) -> dict[str, Any]:
         now = office.db.now(conn)
         scope = people.unit_ids(conn, actor)
         return {
-            "accounts": _accounts(conn, scope),
+            "accounts": _accounts(office, conn, now, scope),
             "sources": sources_of(office, conn, scope),
             "workers": _workers(conn, now),
             "admin": people.unit_ids(conn, actor, Right.ADMIN),
@@ -42,9 +45,14 @@ def data_for_accounts(office: Office, actor: Actor) -> dict[str, Any]:
         }
 
 
-def _accounts(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
-    waiting = select(deliveries.c.account_id, func.count()).where(
-        deliveries.c.state == DeliveryState.READY
+def _accounts(
+    office: Office, conn: Connection, now: datetime, scope: set[int]
+) -> list[dict[str, Any]]:
+    """`queued`: of the posts the reader sees, as the queue lists them."""
+    waiting = (
+        select(deliveries.c.account_id, func.count())
+        .join(posts, posts.c.id == deliveries.c.post_id)
+        .where(deliveries.c.state == DeliveryState.READY, posts.c.unit_id.in_(scope))
     )
     queued: dict[int, int] = dict(conn.execute(waiting.group_by(deliveries.c.account_id)).all())
     query = select(accounts, units.c.name.label("unit")).join(
@@ -59,7 +67,8 @@ def _accounts(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
         | {
             "square": account(row),
             "queued": queued.get(row["id"], 0),
-            "connected": bool(row["identity"]),
+            "connecting": connecting.need(office, row),
+            "token_days": shapes.days_left(row["token_ends"], now),
         }
         for row in rows
     ]
@@ -75,8 +84,15 @@ def _workers(conn: Connection, now: Any) -> list[dict[str, Any]]:
 
 @router.get("/accounts")
 def accounts_page(visit: Signed) -> Response:
+    return listed(visit)
+
+
+def listed(visit: Visit, error: GongkaiError | None = None) -> Response:
+    """The list, with what went wrong on the way to it."""
     found = data_for_accounts(visit.office, visit.actor)
-    return visit.page("accounts.html", **found, done=visit.done(DONE))
+    status = 200 if error is None else status_of(error)
+    said = {"error": str(error or ""), "done": visit.done(DONE)}
+    return visit.page("accounts.html", status, **found, **said)
 
 
 @router.post("/accounts/{key}")
@@ -91,4 +107,4 @@ def act_on_account(visit: Signed, key: str) -> Response:
             stage.ask_check(conn, now, visit.actor, key)
         else:
             raise Invalid("请从页面上的按钮办理")
-    return go(f"/accounts?done={name}")
+    return visit.back(f"/accounts?done={name}")

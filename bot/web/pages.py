@@ -5,8 +5,10 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from bot.web import (
+    account,
     accounts,
     calendar,
+    connect,
     entry,
     importing,
     items,
@@ -24,6 +26,7 @@ from bot.web import (
     staff,
     stop,
     today,
+    tokens,
     trail,
     writing,
 )
@@ -46,7 +49,10 @@ ROUTERS: tuple[APIRouter, ...] = (
     replies.router,
     reply.router,
     accounts.router,
+    account.router,
+    connect.router,
     staff.router,
+    tokens.router,
     trail.router,
     stop.router,
     media.router,

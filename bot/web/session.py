@@ -205,6 +205,15 @@ def prove(office: Office, session: Session, origin: str, said: str) -> None:
         conn.execute(update(logins).where(logins.c.id == booked).values(ok=True))
 
 
+def prove_password(office: Office, session: Session, origin: str, said: str) -> None:
+    """The password once more. A wrong one counts as a failed login. Raises NotAllowed, Throttled."""
+    booked, row = attempt(office, session.login, origin)
+    if row is None or not people.matches(row, said):
+        raise NotAllowed("现在的密码不对，没有办理")
+    with office.db.write() as conn:
+        conn.execute(update(logins).where(logins.c.id == booked).values(ok=True))
+
+
 def begin(
     conn: Connection,
     now: datetime,
@@ -272,11 +281,7 @@ def change_password(
     A wrong old one counts as a failed login. Raises NotAllowed for it, Throttled, Invalid for a
     new one that cannot be taken.
     """
-    booked, row = attempt(office, session.login, origin)
-    if row is None or not people.matches(row, old):
-        raise NotAllowed("现在的密码不对，密码没有改")
-    with office.db.write() as conn:
-        conn.execute(update(logins).where(logins.c.id == booked).values(ok=True))
+    prove_password(office, session, origin, old)
     if new != again:
         raise Invalid("两次填写的新密码不一致，密码没有改")
     if new == old:

@@ -6,6 +6,7 @@ Units, their order and their steps are config.toml's; people and their roles are
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -13,7 +14,7 @@ from fastapi import APIRouter
 from sqlalchemy import Connection
 from starlette.responses import Response
 
-from bot import people, review, roster, second
+from bot import people, review, roster, second, tokens
 from bot.errors import Conflict, Invalid, NotFound
 from bot.language import Say
 from bot.model import Actor, Right, Role
@@ -154,9 +155,16 @@ def data_for_person(office: Office, actor: Actor, login: str) -> dict[str, Any]:
             "admin": admin,
             "units": [unit for unit in roster.tree(conn) if unit["id"] in admin],
             "sessions": roster.open_sessions(conn, now, one["id"]) if may else [],
+            "tokens": _standing(conn, now, actor, one["id"]) if may else 0,
             "last": roster.last_login(conn, login) if may else None,
             "owes": not one["totp_at"] and second.wanted(conn, office.config, one["id"]),
         }
+
+
+def _standing(conn: Connection, now: datetime, actor: Actor, person: int) -> int:
+    """How many tokens of his stand."""
+    rows = tokens.listing(conn, actor, everyone=True)
+    return sum(tokens.stands(row, now) for row in rows if row["person_id"] == person)
 
 
 def _one(visit: Visit, login: str, status: int = 200, **more: Any) -> Response:

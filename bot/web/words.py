@@ -53,11 +53,17 @@ CHIPS: dict[str, dict[str, Chip]] = {
         "active": Chip(Say("正常"), "plug-connected", "done"),
         "paused": Chip(Say("已暂停"), "player-pause", "rest"),
         "broken": Chip(Say("已断开"), "plug-x", "stop"),
+        "unconnected": Chip(Say("尚未连接"), "plug", "attention"),
     },
     "person": {
         "active": Chip(Say("可登录"), "user", "done"),
         "disabled": Chip(Say("已停用"), "ban", "rest"),
         "asleep": Chip(Say("待核准"), "lock", "attention"),
+    },
+    "token": {
+        "active": Chip(Say("有效"), "check", "done"),
+        "ended": Chip(Say("已到期"), "clock-x", "rest"),
+        "revoked": Chip(Say("已撤销"), "ban", "rest"),
     },
     "watch": {
         "open": Chip(Say("采集中"), "radar-2", "accent"),

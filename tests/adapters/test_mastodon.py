@@ -585,7 +585,8 @@ async def test_an_instance_is_named_by_its_address(written: str, kept: str | Non
 
 
 async def test_a_person_grants_access_with_a_code(rig: MastodonRig, adapter: Adapter) -> None:
-    begun = await Mastodon.connect_begin(rig.options(), adapter.client)
+    begun = await Mastodon.connect_begin(rig.options(), adapter.client, "s1")
+    assert not begun.returns
     assert begun.url.startswith(f"{rig.server.url}/oauth/authorize?client_id=app&")
     assert "app-secret" not in begun.url + repr(begun)
     token = await Mastodon.connect_finish(rig.options(), adapter.client, begun, " token-2\n")

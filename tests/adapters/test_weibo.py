@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from pydantic import ValidationError
@@ -706,32 +706,19 @@ def app(rig: WeiboRig, tmp_path: Path) -> WeiboOptions:
 
 async def test_a_person_lets_us_speak_for_the_account(rig: WeiboRig, app: WeiboOptions) -> None:
     client = Client(trust_env=False)
-    begun = await Weibo.connect_begin(app, client)
+    begun = await Weibo.connect_begin(app, client, "state-1", fakes.CALLBACK)
     asked = {k: v[0] for k, v in parse_qs(urlsplit(begun.url).query).items()}
     assert begun.url.startswith(f"{rig.server.url}/oauth2/authorize?")
     assert asked["client_id"] == fakes.APP_KEY
-    assert asked["redirect_uri"] == fakes.CALLBACK
+    assert (asked["redirect_uri"], asked["state"]) == (fakes.CALLBACK, "state-1")
     assert asked["forcelogin"] == "true"
-
-    async def finish(brought: str) -> str:
-        return await Weibo.connect_finish(app, client, begun, brought)
-
-    def back(**query: str) -> str:
-        return f"{fakes.CALLBACK}?{urlencode(query)}"
-
-    assert await finish(" token-1 ") == "token-1"
-    assert await finish(back(state=asked["state"], code="token-2")) == "token-2"
-    refused = {"error": "access_denied", "error_code": "21330", "error_description": "用户拒绝"}
-    wrong = [
-        back(code="token-1"),
-        back(code="token-1", state="别人的"),
-        back(**refused),
-        "old-code",
-    ]
-    for brought in wrong:
-        with pytest.raises(Refused) as caught:
-            await finish(brought)
-        assert fakes.APP_SECRET not in f"{caught.value} {caught.value.raw}"
+    assert begun.returns
+    elsewhere = await Weibo.connect_begin(app, client, "state-1", "https://gk.example.gov.cn/")
+    assert (elsewhere.url, elsewhere.returns) == (begun.url, False), "as registered, or not at all"
+    assert await Weibo.connect_finish(app, client, begun, " token-1 ") == "token-1"
+    with pytest.raises(Refused) as caught:
+        await Weibo.connect_finish(app, client, begun, "old-code")
+    assert fakes.APP_SECRET not in f"{caught.value} {caught.value.raw}"
     await client.aclose()
 
 
@@ -741,7 +728,7 @@ async def test_what_the_application_lacks_is_told_before_a_person_is_sent_away(
     client = Client(trust_env=False)
     for lacks in ({"app_key": ""}, {"app_secret_file": "/no/such/file"}):
         with pytest.raises(Refused):
-            await Weibo.connect_begin(app.model_copy(update=lacks), client)
+            await Weibo.connect_begin(app.model_copy(update=lacks), client, "s")
     await client.aclose()
 
 

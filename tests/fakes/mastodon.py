@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, parse_qsl, urlencode
 
 import httpx
 
@@ -41,6 +41,7 @@ class Manners:
     instance: str = "v2"  # v2 | v1 | none | broken
     bad_token: str = "401"  # 401 | plain (400, text) | empty (422)
     reading_needs_token: bool = False
+    takes_backs: bool = True  # False: no application with an address of its own
     threads: bool = True  # False: an answer becomes a post of its own
     checks_parent: bool = True  # False: an answer to what is gone becomes a post of its own
     keeps_media: bool = True  # False: attachments are dropped without a word
@@ -106,6 +107,7 @@ class Mastodon:
         self.media: dict[str, dict[str, Any]] = {}
         self.waiting: dict[str, int] = {}
         self.dead: set[str] = set()
+        self.backs: set[str] = set()  # where applications may send people
         self.tokens = {
             f"token-{i}": Account(str(100000 + i), f"office{i}") for i in range(1, accounts + 1)
         }
@@ -197,11 +199,26 @@ class Mastodon:
     def _oauth(self, parts: list[str], request: Request) -> Response:
         """The code is the token it stands for; the app is app/secret."""
         given = request.json
+        if parts == ["authorize"]:
+            return self._granting(dict(parse_qsl(request.query)))
         if parts != ["token"] or given.get("client_secret") != "app-secret":
             return reply({"error": "invalid_client", "error_description": "unknown app"}, 401)
-        if given.get("code") not in self.tokens:
+        if given.get("code") not in self.tokens or given.get("redirect_uri") not in self.backs:
             return reply({"error": "invalid_grant", "error_description": "bad code"}, 400)
         return reply({"access_token": given["code"], "token_type": "Bearer"})
+
+    def _granting(self, asked: Mapping[str, str]) -> Response:
+        """A link for each account to where the application was registered, or the bare codes."""
+        back = asked.get("redirect_uri", "")
+        if back not in self.backs or asked.get("client_id") != "app":
+            return page("<h1>invalid redirect uri</h1>", 400)
+        if back.startswith("urn:"):
+            return page("".join(f"<code>{token}</code>" for token in self.tokens))
+        given = ({"code": token, "state": asked.get("state", "")} for token in self.tokens)
+        links = (
+            f'<a href="{html.escape(f"{back}?{urlencode(q)}")}">{q["code"]}</a>' for q in given
+        )
+        return page("<h1>授权</h1>" + " ".join(links))
 
     # ------------------------------------------------------------ areas of the API
 
@@ -236,6 +253,10 @@ class Mastodon:
         )
 
     def apps(self, account: Account | None, parts: list[str], request: Request) -> Response:
+        back = request.json.get("redirect_uris", "")
+        if not self.manners.takes_backs and not back.startswith("urn:"):
+            return reply({"error": "Redirect URI is not allowed"}, 422)
+        self.backs.add(back)
         return reply({"id": "1", "client_id": "app", "client_secret": "app-secret"})
 
     def accounts(self, account: Account | None, parts: list[str], request: Request) -> Response:

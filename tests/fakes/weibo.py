@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
+from html import escape
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
@@ -93,6 +94,7 @@ class Weibo:
 
     def __init__(self, accounts: int = 2, manners: Manners | None = None) -> None:
         self.manners = manners or Manners()
+        self.callback = CALLBACK
         self.ahead = 0.0  # of the real clock, seconds
         self.users = {
             f"token-{i}": User(str(2000000000 + i), f"云澜发布{i}") for i in range(1, accounts + 1)
@@ -144,7 +146,7 @@ class Weibo:
 
     def __call__(self, request: Request) -> Response:
         if request.path == "/oauth2/authorize":
-            return page("<h1>微博登录</h1>")
+            return page(self._granting(_fields(request)))
         given = _fields(request)
         self.asked.append((request.method, request.path, {k: _text(v) for k, v in given.items()}))
         try:
@@ -153,6 +155,16 @@ class Weibo:
             code = str(refused.code) if self.manners.code_as_text else refused.code
             body = {"request": request.path, "error_code": code, "error": refused.words}
             return reply(body, refused.status)
+
+    def _granting(self, asked: Mapping[str, str]) -> str:
+        """A link for each account back to the one address that is registered."""
+        if asked.get("redirect_uri") != self.callback:
+            return "<h1>访问出错 redirect_uri_mismatch</h1>"
+        given = ({"state": asked.get("state", ""), "code": token} for token in self.users)
+        links = (
+            f'<a href="{escape(f"{self.callback}?{urlencode(q)}")}">{q["code"]}</a>' for q in given
+        )
+        return "<h1>微博登录</h1>" + " ".join(links)
 
     def _answer(self, request: Request, given: Mapping[str, Any]) -> Response:
         if request.path.startswith("/oauth2/"):
@@ -215,7 +227,7 @@ class Weibo:
             }
         if given.get("client_secret") != APP_SECRET or given.get("client_id") != APP_KEY:
             raise Refusal(21324, "invalid_client")
-        if given.get("redirect_uri") != CALLBACK:
+        if given.get("redirect_uri") != self.callback:
             raise Refusal(21322, "redirect_uri_mismatch")
         if given.get("code") not in self.users:
             raise Refusal(21325, "invalid_grant")

@@ -166,7 +166,7 @@ def _snac_token(url: str, login: str, password: str) -> str:
 async def _granted(url: str, login: str, password: str) -> str:
     options, client = MastodonOptions(url=url), Client(trust_env=False)
     try:
-        begun = await Mastodon.connect_begin(options, client)
+        begun = await Mastodon.connect_begin(options, client, "state")
         async with httpx.AsyncClient(trust_env=False) as browser:
             form = (await browser.get(begun.url)).text
             hidden = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))

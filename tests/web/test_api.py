@@ -566,6 +566,11 @@ def test_tokens_are_made_listed_and_revoked_on_the_command_line(
     (row,) = json.loads(cli("list", "--as", "zhou", "--json"))
     assert (row["login"], row["stands"], "digest" in row) == ("zhou", True, False)
     assert json.loads(cli("list", "--as", "lin", "--json")) == []
+    assert json.loads(cli("list", "--everyone", "--as", "lin", "--json")) == []
+    (row,) = json.loads(cli("list", "--everyone", "--as", "gu", "--json"))
+    assert (row["login"], row["state"]) == ("zhou", "active")
+    (seen,) = api("gu").get("/tokens", everyone=True).json()["rows"][1:]
+    assert {name: seen[name] for name in row} == row
     cli("revoke", str(said["id"]), "--as", "lin", code=2)
     cli("revoke", str(said["id"]), "--as", "gu")
     assert api(token=said["token"]).get("/me").status_code == 401

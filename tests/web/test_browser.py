@@ -16,6 +16,7 @@ from bot.model import Role
 from bot.office import Office
 from tests import builders
 from tests.web import scene
+from tests.web.test_connecting import Desk, desk  # noqa: F401
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -56,14 +57,18 @@ def sit(chromium: Any, base: str, staffed: Office) -> Iterator[Open]:
 
         def opened(login: str, size: tuple[int, int] = DESK, **more: Any) -> Any:
             page = stack.enter_context(context(chromium, base, size, **more)).new_page()
-            page.goto("/login")
-            page.fill("#login", login)
-            page.fill("#password", builders.PASSWORD)
-            page.click("button.primary")
-            page.wait_for_url(f"{base}/")
+            enter(page, base, login)
             return page
 
         yield opened
+
+
+def enter(page: Any, base: str, login: str) -> None:
+    page.goto("/login")
+    page.fill("#login", login)
+    page.fill("#password", builders.PASSWORD)
+    page.click("button.primary")
+    page.wait_for_url(f"{base}/")
 
 
 @pytest.fixture
@@ -88,7 +93,7 @@ PAGES = (
     *("/calendar", "/calendar?view=week", "/calendar?view=day", "/calendar/move/2"),
     "/calendar/schedules",
     *("/queue?open=1", "/queue/1", "/replies", "/accounts", "/stop", "/me", "/posts/new"),
-    *("/people", "/people/zhou", "/me/code"),
+    *("/people", "/people/zhou", "/me/code", "/me/tokens", "/accounts/masto"),
     *("/items/1", "/items/new", "/quality", "/sources", "/sources/catalogue"),
 )
 
@@ -277,3 +282,27 @@ def test_m_asks_for_a_time_and_without_scripts_a_form_does(rows: Office, sit: Op
     plain.click("main button.primary")
     assert "已改期，签发继续有效" in plain.inner_text("main")
     assert plain.is_hidden("#move")
+
+
+def test_an_account_is_connected_on_the_platform_s_page_without_scripts(
+    chromium: Any,
+    desk: Desk,  # noqa: F811
+) -> None:
+    """Across two sites, as a browser does it: its cookies and our policy let it come back."""
+    elsewhere = desk.base.replace("127.0.0.1", "localhost")  # to a browser, another site
+    for key, size, base in (("w", DESK, desk.base), ("m", PHONE, elsewhere)):
+        with context(chromium, base, size, java_script_enabled=False) as made:
+            page = made.new_page()
+            said: list[str] = []
+            page.on("console", lambda message, said=said: said.append(message.text))
+            enter(page, base, "gu")
+            page.goto("/accounts")
+            page.click(f"a[href='/accounts/{key}/connect']")
+            page.click("button[value=begin]")
+            page.click("main a.primary")
+            page.click("text=token-1")
+            page.wait_for_url(f"{base}/accounts/{key}/connect")
+            page.click("button[value=keep]")
+            assert "已连接" in page.inner_text("main")
+            assert not [one for one in said if "Policy" in one]
+    assert desk.secret("w") == desk.secret("m") == "token-1"

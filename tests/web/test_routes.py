@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -16,8 +17,8 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import func, select, update
 
-from bot import catalog, db, people
-from bot.model import Right, Role
+from bot import catalog, db, people, tokens
+from bot.model import Right, Role, Scope
 from bot.office import Office
 from bot.web.app import build
 from bot.web.board import store
@@ -89,6 +90,7 @@ OWN = (Asked(ANY, anywhere=True),)
 ROLE = {"unit": "health", "role": "editor"}
 TYPED = {"title": "新稿", "text": "望江路恢复供气。", "keys": "hand", "unit": "{unit}"}
 DAILY = {"key": "daily", "at": "2026-11-25T09:30", "reason": "停办"}
+NEW_TOKEN = {"name": "日报", "scope": "read", "days": "30", "proof": builders.PASSWORD}
 LATER = {"at": "2026-11-25T10:00"}
 # Left out: /login and /language need no session; /login/code is for half a one (test_codes.py).
 OPEN = {"GET /login", "POST /login", "GET /login/code", "POST /login/code", "POST /language"}
@@ -156,6 +158,11 @@ ROUTES: dict[str, tuple[Asked, ...]] = {
     "GET /replies/export.csv": read(WORDS),
     "GET /accounts": read("云澜发布"),
     "POST /accounts/hand": acts(R.ADMIN, act("pause"), act("activate"), act("check")),
+    "GET /accounts/hand": read(""),
+    "GET /accounts/hand/connect": (Asked(R.ADMIN),),
+    "POST /accounts/hand/connect": acts(R.ADMIN, act("begin"), act("code"), act("token"))
+    + acts(R.ADMIN, act("keep"), act("drop")),
+    "GET /account/return": OWN,
     "POST /sources/notices": acts(R.ADMIN, act("pause"), act("activate"))
     + acts(R.WRITE, act("poll")),
     "GET /sources": read("notices"),
@@ -180,6 +187,9 @@ ROUTES: dict[str, tuple[Asked, ...]] = {
     "POST /stop/{hold}/lift": acts(R.STOP, {}),
     "GET /media/{picture}": (Asked(R.READ, anywhere=True),),
     "GET /me": OWN,
+    "GET /me/tokens": OWN,
+    "POST /me/tokens": (Asked(ANY, NEW_TOKEN, anywhere=True),),
+    "POST /me/tokens/{token_of_wei}/end": acts(R.ADMIN, {}),
     "GET /me/code": OWN,
     "POST /me/code": (Asked(ANY, act("begin"), anywhere=True),),
     "POST /me/sessions/end": (Asked(ANY, {"session": "none"}, anywhere=True),),
@@ -288,9 +298,12 @@ def _furnished(office: Office, world: World) -> dict[str, Any]:  # noqa: F811
         names = {name: getattr(world, name) for name in vars(world)}
         typed = catalog.entries_of(office, [{"title": "望江路体检"}])
         handed = catalog.add(conn, now, builders.actor(conn, "editor@health"), "health", typed)
+        wei, ends = builders.actor(conn, "wei"), now + timedelta(days=1)
         ids = {
+            "token_of_wei": tokens.create(conn, now, wei, "望江", [Scope.READ], ends)[0],
             "handed": handed[0],
             "unit": unit,
+            "account": "hand",
             "wei": people.by_login(conn, "wei")["id"],
             "board_reply": reply["id"],
         }

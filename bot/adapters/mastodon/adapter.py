@@ -90,6 +90,7 @@ class Mastodon(Adapter):
     name = "mastodon"
     label = "Mastodon"
     letter = "M"
+    grant = "page"
     options: MastodonOptions
     options_model = MastodonOptions
     capabilities = Capabilities(
@@ -444,22 +445,35 @@ class Mastodon(Adapter):
     # ------------------------------------------------------------ granting access
 
     @classmethod
-    async def connect_begin(cls, options: MastodonOptions, client: Client) -> Connecting:
-        form = {
-            "client_name": "公开 gongkai",
-            "redirect_uris": OUT_OF_BAND,
-            "scopes": SCOPES,
-        }
-        answer = await client.read(f"{options.url}/api/v1/apps", method="POST", data=form)
-        app = answers.granted(answer, "client_id", options.url)
+    async def connect_begin(
+        cls, options: MastodonOptions, client: Client, state: str, back: str = ""
+    ) -> Connecting:
+        """A server that does not take our address shows the person a code instead."""
+        try:
+            app = await cls._registered(options, client, back or OUT_OF_BAND)
+        except Refused:
+            if not back:
+                raise
+            back, app = "", await cls._registered(options, client, OUT_OF_BAND)
         query = {
             "client_id": app["client_id"],
-            "redirect_uri": OUT_OF_BAND,
+            "redirect_uri": app["redirect_uri"],
             "response_type": "code",
             "scope": SCOPES,
         }
-        secret = {k: app.get(k, "") for k in ("client_id", "client_secret")}
-        return Connecting(f"{options.url}/oauth/authorize?{urlencode(query)}", json.dumps(secret))
+        url = (
+            f"{options.url}/oauth/authorize?{urlencode(query | ({'state': state} if back else {}))}"
+        )
+        return Connecting(url, json.dumps(app), returns=bool(back))
+
+    @classmethod
+    async def _registered(cls, options: MastodonOptions, client: Client, back: str) -> Json:
+        """A new application of ours at the server, which sends people to `back`."""
+        form = {"client_name": "公开 gongkai", "redirect_uris": back, "scopes": SCOPES}
+        answer = await client.read(f"{options.url}/api/v1/apps", method="POST", data=form)
+        app = answers.granted(answer, "client_id", options.url)
+        made = {k: app.get(k, "") for k in ("client_id", "client_secret")}
+        return made | {"redirect_uri": back}
 
     @classmethod
     async def connect_finish(
@@ -469,7 +483,6 @@ class Mastodon(Adapter):
             **json.loads(connecting.secret),
             "grant_type": "authorization_code",
             "code": code.strip(),
-            "redirect_uri": OUT_OF_BAND,
             "scope": SCOPES,
         }
         answer = await client.read(f"{options.url}/oauth/token", method="POST", data=form)

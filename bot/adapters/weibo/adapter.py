@@ -10,7 +10,6 @@ replies are asked for the whole account, and only when the unread counter, which
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
@@ -45,7 +44,7 @@ from bot.adapters.weibo.answers import (
     words_of,
 )
 from bot.adapters.weibo.comments import Comments
-from bot.adapters.weibo.options import WeiboOptions, app_secret, brought
+from bot.adapters.weibo.options import WeiboOptions, app_secret
 from bot.adapters.weibo.wire import HOUR, OF_SIGHT
 from bot.errors import AccountBroken, Later, Refused, Uncertain, Unsupported
 from bot.language import Say
@@ -78,6 +77,7 @@ class Weibo(Comments):
     name = "weibo"
     label = "新浪微博"
     letter = "微"
+    grant = "page"
     options_model = WeiboOptions
     capabilities = Capabilities(
         text_limit=140,
@@ -373,10 +373,14 @@ class Weibo(Comments):
     # ------------------------------------------------------------ granting access
 
     @classmethod
-    async def connect_begin(cls, options: WeiboOptions, client: Client) -> Connecting:
-        """`forcelogin`: the browser's own account must not be connected by mistake."""
+    async def connect_begin(
+        cls, options: WeiboOptions, client: Client, state: str, back: str = ""
+    ) -> Connecting:
+        """`forcelogin`: the browser's own account must not be connected by mistake.
+
+        People are sent to the address registered with the application, and to no other.
+        """
         app_secret(options)
-        state = secrets.token_urlsafe(24)
         query = {
             "client_id": options.app_key,
             "redirect_uri": options.redirect_uri,
@@ -385,19 +389,19 @@ class Weibo(Comments):
             "state": state,
             "forcelogin": "true",
         }
-        return Connecting(f"{options.url}/oauth2/authorize?{urlencode(query)}", state)
+        url = f"{options.url}/oauth2/authorize?{urlencode(query)}"
+        return Connecting(url, "", returns=options.redirect_uri == back)
 
     @classmethod
     async def connect_finish(
         cls, options: WeiboOptions, client: Client, connecting: Connecting, code: str
     ) -> str:
-        """`code` may be the whole address the browser was sent to: then its state is checked."""
         secret = app_secret(options)
         form = {
             "client_id": options.app_key,
             "client_secret": secret,
             "grant_type": "authorization_code",
-            "code": brought(code.strip(), connecting.secret),
+            "code": code.strip(),
             "redirect_uri": options.redirect_uri,
         }
         client.secret = secret

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from hmac import compare_digest
 from pathlib import Path
 from typing import Literal
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
@@ -93,15 +92,3 @@ def app_secret(options: WeiboOptions) -> str:
     if not re.fullmatch(r"[!-~]+", secret):
         raise Refused("应用密钥文件 {file} 里不是一个 App Secret", file=options.app_secret_file)
     return secret
-
-
-def brought(said: str, state: str) -> str:
-    """The code in what a person brought back: the code alone, or the address he was sent to."""
-    if "=" not in said:
-        return said
-    query = dict(parse_qsl(urlsplit(said).query or said))
-    if words := query.get("error_description") or query.get("error"):
-        raise Refused("授权页没有给授权：{words}", words=words[:200])
-    if not compare_digest(query.get("state", "").encode(), state.encode()):
-        raise Refused("这个地址不属于刚才打开的授权页，请从头再来")
-    return query.get("code", "")

@@ -374,6 +374,26 @@ def upgrade() -> None:
     )
     op.create_index("ix_tokens_person_id", "tokens", ["person_id"], unique=False)
     op.create_table(
+        "connectings",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("account_id", ID, nullable=False),
+        sa.Column("person_id", ID, nullable=True),
+        sa.Column("session", sa.Text(), server_default="", nullable=False),
+        sa.Column("sealed", sa.Text(), server_default="", nullable=False),
+        sa.Column("found", JSON, nullable=True),
+        sa.Column("ends_at", sa.BigInteger(), nullable=False),
+        sa.Column("spent_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["accounts.id"], name=op.f("fk_connectings_account_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["person_id"], ["people.id"], name=op.f("fk_connectings_person_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_connectings")),
+        sa.UniqueConstraint("state", name=op.f("uq_connectings_state")),
+    )
+    op.create_table(
         "posts",
         sa.Column("id", ID, nullable=False),
         sa.Column("unit_id", ID, nullable=False),

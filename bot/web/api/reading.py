@@ -10,12 +10,13 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Table, select
 from starlette.responses import Response
 
-from bot import catalog, collect, compose, notices, people, review, schedule, shapes
+from bot import catalog, collect, compose, notices, people, review, schedule, shapes, tokens
 from bot.collect import exporting, log
 from bot.db import accounts, sources, units
 from bot.deliver import holds, queue
 from bot.model import DeliveryState, ItemState, PostState, ReplyState
 from bot.web import shell, trail
+from bot.web.account import readable_account
 from bot.web.api.door import Call, Reads, Route
 from bot.web.api.once import Json
 from bot.web.api.paging import Number, Paged, Words, before, page
@@ -54,6 +55,12 @@ class RepliesAsked(Paged):
 
 class NoticesAsked(Paged):
     ended: bool = False
+
+
+class TokensAsked(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    everyone: bool = False
 
 
 class QualityAsked(BaseModel):
@@ -95,6 +102,23 @@ def units_list(call: Reads) -> Response:
 def accounts_list(call: Reads) -> Response:
     """Their accounts: state, identity, what each can do."""
     return _table(call, accounts, accounts.c.unit_id, shapes.ACCOUNT)
+
+
+@router.get("/accounts/{key}")
+def account(call: Reads, key: str) -> Response:
+    """One account whole: credential's life, hours, holds, what is queued, how it was filed."""
+    with call.office.db.read() as conn:
+        row, scope = readable_account(conn, call.actor, key)
+        return Json(shapes.account(call.office, conn, row, scope))
+
+
+@router.get("/tokens")
+def tokens_list(call: Reads, asked: Annotated[TokensAsked, Query()]) -> Response:
+    """One's own tokens, without themselves; `everyone`: also of the people he administers."""
+    with call.office.db.read() as conn:
+        now = call.office.db.now(conn)
+        found = tokens.listing(conn, call.actor, everyone=asked.everyone)
+    return Json({"rows": [shapes.token(row, now) for row in found], "next": None})
 
 
 @router.get("/sources")
