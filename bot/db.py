@@ -372,6 +372,28 @@ renditions = Table(
     _text("identity"),  # the account's remote identity it was rendered for
     UniqueConstraint("revision_id", "account_id", "part"),
 )
+links = Table(  # an address in a post, and whether it opens (bot.links)
+    "links",
+    metadata,
+    _id(),
+    Column("digest", Text, nullable=False, unique=True),  # SHA-256 of the address: it may be long
+    _text("address"),
+    _text("host"),
+    _text("state"),
+    _count("status"),  # HTTP; 0: no answer came
+    _json("words"),  # Say: what was found
+    _at("looked_at"),
+    _count("looks"),  # in a row that did not find it
+    *_work(),
+)
+link_uses = Table(
+    "link_uses",
+    metadata,
+    _to("revisions"),
+    _to("links"),
+    PrimaryKeyConstraint("revision_id", "link_id"),
+    Index("ix_link_uses_link_id", "link_id"),
+)
 signoffs = Table(
     "signoffs",
     metadata,

@@ -572,6 +572,23 @@ class Finding:
         return asdict(self)
 
 
+class LinkState(StrEnum):
+    """What a look at an address said."""
+
+    UNKNOWN = "unknown"  # not looked at yet
+    ALIVE = "alive"
+    DEAD = "dead"  # its page says 404 or 410, or its host's name does not exist
+    UNREACHABLE = "unreachable"  # whether it is there cannot be told from here
+
+
+@dataclass(frozen=True)
+class LinkLook:
+    """An address as it was found; `status` 0: no answer came."""
+
+    state: LinkState
+    status: int = 0
+
+
 # ---------------------------------------------------------------- people
 
 

@@ -30,7 +30,7 @@ from bot.language import Say
 from bot.model import Actor, DeliveryState, NoticeKind, Right
 
 K = NoticeKind
-ALIASES = {"schedules": K.SCHEDULE, "watch": K.COLLECT, "given-back": K.ITEM}
+ALIASES = {"schedules": K.SCHEDULE, "watch": K.COLLECT, "given-back": K.ITEM, "link": K.POST}
 TURNS = (K.REVIEW, K.EMERGENCY)  # somebody's turn: kept only so that he is told; no incident
 BY_HAND = (K.BASELINE, K.POST, K.ITEM, K.FLOOD, K.SCHEDULE, K.DELIVERY)  # may outlive its cause
 

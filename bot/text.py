@@ -90,6 +90,17 @@ def _parametrised(link: str, name: str, value: str) -> str:
     return f"{path}?{'&'.join([*kept, f'{name}={value}'])}{mark}{fragment}"
 
 
+def asked_as(link: str, parameter: str = "") -> str:
+    """The address that opens `link`: without a place in its page, and without the parameter that
+    makes each post's link its own."""
+    address = link.partition("#")[0]
+    path, _, query = address.partition("?")
+    if not parameter or not query:
+        return address
+    kept = [pair for pair in query.split("&") if pair.partition("=")[0] != parameter]
+    return f"{path}?{'&'.join(kept)}" if kept else path
+
+
 def host_within(link: str, domains: tuple[str, ...]) -> bool:
     """Is the host of `link` one of `domains`, or below one? Any host is, where none are given."""
     host = (urlsplit(link).hostname or "").lower()

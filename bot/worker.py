@@ -29,6 +29,7 @@ from bot.db import (
     disk_full,
     insert_missing,
     items,
+    links,
     metadata,
     notices,
     occurrences,
@@ -44,6 +45,7 @@ from bot.deliver import connecting, plan, sweeping
 from bot.deliver.engine import Engine
 from bot.errors import GongkaiError
 from bot.language import Say
+from bot.links import look_up_due
 from bot.model import NoticeKind
 from bot.notices import close_kind, close_notice, open_notice
 from bot.office import Office
@@ -105,7 +107,13 @@ class Worker:
             Stage(lambda: collect.collect_due(self.office, self.engine.adapters, n), {watches}),
             Stage(self._check_accounts, {accounts}),
             Stage(self._tell_people, {notices, tellings}),
+            *self._looking_up(),
         ]
+
+    def _looking_up(self) -> list[Stage]:
+        """Only where the office wants it: a closed network would find every link dead."""
+        wanted = self.office.config.screening.dead_links
+        return [Stage(lambda: look_up_due(self.office), {links})] if wanted else []
 
     async def _loop(self, stop: asyncio.Event, stage: Stage) -> None:
         """Turns while there is work; then asleep until the watch or another stage wakes it."""
@@ -327,6 +335,7 @@ class Worker:
             self._flow,
             self.engine.step,
             lambda: collect.collect_due(self.office, self.engine.adapters, 100),
+            *(stage.act for stage in self._looking_up()),
             lambda: self._tell_people(timedelta(0)),
         ]
         try:

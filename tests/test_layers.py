@@ -15,10 +15,10 @@ ROOT = Path(bot.__file__).parent
 ROOMS = {
     "words": "model errors language text screen workdays",
     "ground": "config db lease audit outside erasures secrets people second roster tokens media office search "
-    "notices migrations templates export wordlists",
+    "notices migrations templates export wordlists linking",
     "edge": "adapters sources courier",
     "voice": "speaking",  # makes an account's adapter for those who may call it
-    "flow": "catalog compose review deliver collect respond report",
+    "flow": "catalog compose review deliver collect respond report links",
     "drivers": "schedule worker backup telling",
     "doors": "cli web demo shapes __main__",
 }
@@ -31,7 +31,7 @@ SEES = {
     "drivers": "words ground voice flow drivers",
     "doors": "words ground voice flow drivers doors",
 }
-ALONE = {"adapters": {"speaking", "deliver", "collect"}, "sources": {"catalog"}}
+ALONE = {"adapters": {"speaking", "deliver", "collect"}, "sources": {"catalog", "links"}}
 ALLOWED = {
     "cli/reading.py imports sources",  # `gongkai read`: a catalogue without an office, nothing kept
     "cli/sources.py imports sources",  # `gongkai source try`: likewise

@@ -15,31 +15,39 @@ if TYPE_CHECKING:
     from datetime import date
 
     from bot.config import Config
-    from bot.model import Capabilities, Finding
+    from bot.model import Capabilities, Finding, LinkLook
 
 
 @click.command()
 @click.argument("file", default="-")
 @click.option("--account", default="", help="按某账号的规则 by an account's rules (key)")
 @click.option("--scheduled", is_flag=True, help="定时发布 it goes out on another day")
+@click.option("--links", is_flag=True, help="查链接是否打得开 ask whether its links open")
 @click.option("--on", "day", default="", help="发布日期 the day it is read: 2026-11-24")
 @as_json
 @click.pass_context
 def screen(
-    context: click.Context, file: str, account: str, scheduled: bool, day: str, json_: bool
+    context: click.Context,
+    file: str,
+    account: str,
+    scheduled: bool,
+    links: bool,
+    day: str,
+    json_: bool,
 ) -> None:
     """审查一段文字，不入库 screen a text: 0 nothing blocks, 1 something does, 2 cannot be read."""
     from bot import screen as screening
     from bot.model import Severity
     from bot.wordlists import rules_of
 
-    config = _config(context)
+    config, text = _config(context), _text(file)
     known = screening.Context(
         on=_day(config, day),
         scheduled=scheduled,
         capabilities=_capabilities(context, account) if account else None,
+        links=_looked_up(config, text) if links else {},
     )
-    found = screening.screen(_text(file), rules=rules_of(config), context=known)
+    found = screening.screen(text, rules=rules_of(config), context=known)
     _show(found, json_)
     context.exit(int(any(f.severity is Severity.BLOCK for f in found)))
 
@@ -70,6 +78,15 @@ def _capabilities(context: click.Context, key: str) -> Capabilities:
     if stored is None:
         raise NotFound("没有账号 {keys}", keys=key)
     return Capabilities.of(stored)
+
+
+def _looked_up(config: Config, text: str) -> dict[str, LinkLook]:
+    import asyncio
+
+    from bot.linking import addresses
+    from bot.links import look_up
+
+    return asyncio.run(look_up(config, addresses([text])))
 
 
 def _day(config: Config, written: str) -> date:

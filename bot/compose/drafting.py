@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
-from bot import audit, people
+from bot import audit, linking, people
 from bot.compose.body import Body, Card, Rendered
 from bot.compose.reading import account_keys, current, locked
 from bot.compose.rendering import preview
@@ -21,6 +21,7 @@ from bot.model import (
     MACHINE,
     Act,
     Actor,
+    Capabilities,
     DeliveryState,
     Finding,
     Outgoing,
@@ -120,6 +121,7 @@ def revise(
     values = {"go_at": go_at, "latest_at": latest_at, "title": body.title, **urgent}
     conn.execute(update(posts).where(posts.c.id == post_id).values(**values))
     _void(conn, now, post_id, Say("稿件改到第 {n} 版", n=number))
+    close_notice(conn, now, f"link:{post_id}")
     made_of = {name: before[name] for name in ("template", *MADE_OF)}
     _revision(office, conn, now, actor, post_id, body, keys, number, **made_of)
     audit.write(conn, now, actor, "post.revise", f"post:{post_id}", number=number)
@@ -207,6 +209,8 @@ def _revision(
     revision_id = insert_id(conn, revisions, row)
     keep_made(office.media, conn, now, [m for part in parts for m in part.outgoing.media])
     conn.execute(insert(renditions), [_rendition(revision_id, part) for part in parts])
+    if office.config.screening.dead_links and post["kind"] != PostKind.WITHDRAWAL:
+        linking.note(conn, now, revision_id, [_linked(part) for part in parts])
     anew = {"revision_id": revision_id, "state": PostState.DRAFT, "step": 0, "changed_at": now}
     to = {"accounts": sorted({p.account["id"] for p in parts}), "version": posts.c.version + 1}
     free = {**FREE, "due_at": now if actor == MACHINE else None}
@@ -252,6 +256,10 @@ def _finding(part: Rendered, finding: Finding) -> dict[str, Any]:
     return finding.json() | {"account": part.account["key"], "part": part.part}
 
 
+def _linked(part: Rendered) -> tuple[Outgoing, str]:
+    return part.outgoing, Capabilities.of(part.account["capabilities"]).link_parameter
+
+
 def _rendition(revision_id: int, part: Rendered) -> dict[str, Any]:
     return {
         "revision_id": revision_id,
@@ -275,7 +283,8 @@ def close(conn: Connection, now: datetime, actor: Actor, post_id: int) -> None:
     values = {"state": PostState.CLOSED, "changed_at": now, "version": posts.c.version + 1}
     conn.execute(update(posts).where(posts.c.id == post_id).values(**values))
     _call_off(conn, now, post_id)
-    close_notice(conn, now, f"returned:{post_id}", f"refer:{post_id}", f"post:{post_id}")
+    keys = (f"{kind}:{post_id}" for kind in ("returned", "refer", "post", "link"))
+    close_notice(conn, now, *keys)
     audit.write(conn, now, actor, "post.close", f"post:{post_id}")
 
 

@@ -8,9 +8,10 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection, RowMapping, select
 
+from bot import linking
 from bot.compose.body import Body
 from bot.db import deliveries, renditions
-from bot.model import Act, Capabilities, DeliveryState, Media
+from bot.model import Act, Capabilities, DeliveryState, LinkLook, Media
 from bot.office import Office
 from bot.screen import Context
 
@@ -23,6 +24,7 @@ class Occasion:
     scheduled: bool  # it goes out on another day than it is written
     earlier: Mapping[int, Sequence[str]]  # account → the texts it has sent
     alt_required: frozenset[int]  # the accounts that let no picture through without words
+    links: Mapping[str, LinkLook]  # of its addresses, those that were looked up
 
     def context(
         self, account: RowMapping, able: Capabilities, media: Sequence[Media], part: bool
@@ -36,6 +38,7 @@ class Occasion:
             earlier=self.earlier.get(account["id"], ()),
             part=part,
             alt_required=account["id"] in self.alt_required,
+            links=self.links,
         )
 
 
@@ -48,14 +51,24 @@ def occasion_of(
     post: RowMapping | None,
 ) -> Occasion:
     """`rows` are the accounts; what `post` itself has sent is left out."""
-    today = office.db.now(conn).astimezone(office.config.tz).date()
+    now = office.db.now(conn)
+    today = now.astimezone(office.config.tz).date()
     on = go_at.astimezone(office.config.tz).date() if go_at else today
     own = [id for id in (post["id"], post["about_id"]) if id] if post else []
     asked = [row for row in rows if row["key"] not in body.in_reply_to]  # answers may be alike
     earlier = {row["id"]: _sent_texts(office, conn, row["id"], own) for row in asked}
     parts = office.config.accounts
     strict = (r["id"] for r in rows if r["key"] in parts and parts[r["key"]].alt_required)
-    return Occasion(on, on != today, earlier, frozenset(strict))
+    looked = _looked(conn, now, body, rows) if office.config.screening.dead_links else {}
+    return Occasion(on, on != today, earlier, frozenset(strict), looked)
+
+
+def _looked(
+    conn: Connection, now: datetime, body: Body, rows: Sequence[RowMapping]
+) -> Mapping[str, LinkLook]:
+    marks = {Capabilities.of(row["capabilities"]).link_parameter for row in rows}
+    texts = (body.text, body.link, *body.variants.values())
+    return linking.known(conn, now, linking.addresses(texts, marks))
 
 
 def _sent_texts(

@@ -28,7 +28,7 @@ from bot.model import (
     Unit,
 )
 from bot.office import Office
-from bot.screen import Context, Rules, screen
+from bot.screen import Context, Rules, about_links, screen
 from bot.wordlists import rules_of
 
 ROOM = 2000  # a platform without titles that takes so many units is given the long form too
@@ -199,6 +199,12 @@ def _screened(
     if outgoing.warning and text.over(outgoing.warning + outgoing.text, able):
         said = Say("内容提示与正文合计超出该平台的字数")  # platforms count both in one limit
         found.append(Finding("over-limit", Severity.BLOCK, 0, 0, "", said.text))
+    found += about_links(
+        "",
+        outgoing.link if outgoing.link not in outgoing.text else "",
+        rules=rules,
+        context=context,
+    )
     around = Context(on=context.on, scheduled=context.scheduled)
     for more in (outgoing.title, outgoing.warning, *(m.alt for m in outgoing.media)):
         found += _without_places(screen(more, rules=rules, context=around))

@@ -303,6 +303,8 @@ class ScreeningPart(Part):
     lists: tuple[str, ...] = ()  # the office's word lists
     leaders: str = ""  # a file of its leaders in order
     earlier: int = Field(200, ge=0, le=2000)  # how many sent posts of an account a text is held to
+    dead_links: bool = False  # are links looked up? Offices on closed networks cannot
+    inner_hosts: tuple[str, ...] = ()  # ours and public, but of a private address as seen from here
 
     @field_validator("severities")
     @classmethod

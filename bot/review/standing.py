@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, select, update
 
-from bot import audit, lease, people, templates
+from bot import audit, lease, linking, people, templates
 from bot.config import SourcePart
 from bot.db import accounts, insert_id, items, posts, sources, standings
 from bot.errors import Invalid, NotFound
@@ -20,6 +20,8 @@ from bot.review.deciding import submit
 from bot.review.signing import Decision, approve, record, revision_of, window_of
 from bot.review.steps import steps_of, units_of
 from bot.workdays import office_day
+
+SOON = timedelta(seconds=5)
 
 
 def grant_standing(
@@ -118,6 +120,9 @@ def take_drafts(office: Office, n: int = 50) -> int:
         rows = lease.claim(conn, posts, now, n, posts.c.state == PostState.DRAFT, machine_made)
 
         def _taken(row: RowMapping) -> None:
+            if office.config.screening.dead_links and _links_wait(office, conn, now, row):
+                lease.settle(conn, posts, row, now + SOON)
+                return
             due = now if _take_draft(office, conn, now, row) else None
             lease.settle(conn, posts, row, due)
 
@@ -125,6 +130,15 @@ def take_drafts(office: Office, n: int = 50) -> int:
             said = Say("送审时内部出错，已停下，请管理员查看日志")
             open_notice(conn, now, f"post:{row['id']}", said, row["unit_id"], f"/posts/{row['id']}")
     return len(rows)
+
+
+def _links_wait(office: Office, conn: Connection, now: datetime, post: RowMapping) -> bool:
+    """Is it too early to judge it: is a link of it being looked up? What is known is a finding then."""
+    revision = revision_of(conn, post)
+    if linking.waits(conn, now, revision["id"], revision["at"]):
+        return True
+    linking.refresh(office, conn, revision["id"])
+    return False
 
 
 def _take_draft(office: Office, conn: Connection, now: datetime, post: RowMapping) -> bool:

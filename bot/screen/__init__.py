@@ -10,13 +10,14 @@ in docs/screening.md; standing sign-offs rely on identity-number, mobile and ove
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bot.model import Finding, Severity
 from bot.screen import dates, earlier, form, links, marks, numbers, private, terms, wording
 from bot.screen.base import Check, Context, Hit, fold
+from bot.screen.links import LOOKED_UP
 
-__all__ = ["CHECKS", "RULES", "Context", "Rules", "screen"]
+__all__ = ["CHECKS", "LOOKED_UP", "RULES", "Context", "Rules", "about_links", "screen"]
 
 # What a check may say, and the check. Most look first for a sign that costs nothing to miss.
 CHECKS: tuple[tuple[tuple[str, ...], Check], ...] = (
@@ -37,6 +38,7 @@ CHECKS: tuple[tuple[tuple[str, ...], Check], ...] = (
     (("typo",), wording.until),
     (("repeated-post",), earlier.repeated),
     (("short-link", "private-link"), links.addresses),
+    (LOOKED_UP, links.dead),
     (("topic",), links.topics),
     (("missing-alt",), links.alts),
     (("map-approval",), links.maps),
@@ -78,6 +80,20 @@ def screen(text: str, *, rules: Rules = _STANDARD, context: Context = _NOTHING) 
     if chosen:
         found = [_as_chosen(f, chosen) for f in found if f.rule not in off]
     return sorted(found, key=lambda f: (f.start, f.end)) if len(found) > 1 else found
+
+
+def about_links(
+    text: str, link: str, *, rules: Rules = _STANDARD, context: Context = _NOTHING
+) -> list[Finding]:
+    """Of a text and a link that stands beside it, only what looking up addresses says.
+
+    A link that the text has too is told once.
+    """
+    found = [_finding(text, hit, None) for hit in links.dead(text, context)]
+    if link not in text:
+        beside = [_finding(link, hit, None) for hit in links.dead(link, context)]
+        found += [replace(one, start=0, end=0) for one in beside]
+    return [_as_chosen(f, rules.severities) for f in found if rules.severities.get(f.rule, f)]
 
 
 def _hits(text: str, rules: Rules, context: Context, off: set[str]) -> Iterator[Hit]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
 
-from bot.model import Capabilities, Media, Severity
+from bot.model import Capabilities, LinkLook, Media, Severity
 
 
 class Hit(NamedTuple):
@@ -33,6 +33,7 @@ class Context:
     earlier: Sequence[str] = ()  # what the account has sent
     alt_required: bool = False  # the account lets no picture through without words
     part: bool = False  # a piece of a longer text: what opens here may close elsewhere
+    links: Mapping[str, LinkLook] = field(default_factory=dict)  # addresses that were looked up
 
 
 Check = Callable[[str, Context], Iterator[Hit]]

@@ -9,9 +9,9 @@ from functools import lru_cache
 from ipaddress import ip_address
 
 from bot.language import Say
-from bot.model import Capabilities, Severity, Topics
+from bot.model import Capabilities, LinkState, Severity, Topics
 from bot.screen.base import Context, Hit
-from bot.text import links, over
+from bot.text import asked_as, links, over
 
 # ---------------------------------------------------------------- short-link, private-link
 
@@ -169,6 +169,36 @@ def _inner(host: str) -> bool:
         return not ip_address(int(host) if host.isdigit() else host.strip("[]")).is_global
     except ValueError:
         return bool(_INNER_NAME.search(host))
+
+
+# ---------------------------------------------------------------- dead-link, unclear-link
+
+LOOKED_UP = (_DEAD, _UNCLEAR) = ("dead-link", "unclear-link")
+_GONE_SAID = Say("链接打不开：对方说没有这一页。请核对网址").text
+_NO_HOST_SAID = Say("链接打不开：没有这个域名。请核对网址").text
+_REFUSED_SAID = Say("链接能否打开，从这里查不清：对方拒绝了或出了错。请自己点开看看").text
+_SILENT_SAID = Say("链接能否打开，从这里查不清：没有连上，或没有应答。请自己点开看看").text
+
+
+def dead(text: str, context: Context) -> Iterator[Hit]:
+    """Links that do not open, as those who looked them up say (bot.links); none is asked here.
+
+    What only our own net opens is told as such, and is not asked for.
+    """
+    if not context.links:
+        return
+    parameter = context.capabilities.link_parameter if context.capabilities else ""
+    for start, end in links(text):
+        looked = context.links.get(asked_as(text[start:end], parameter))
+        host = _HOST.match(text, start, end)
+        if looked is None or not host or _inner(host[1].lower().rstrip(".")):
+            continue
+        if looked.state is LinkState.DEAD:
+            said = _GONE_SAID if looked.status else _NO_HOST_SAID
+            yield Hit(_DEAD, Severity.WARN, start, end, said)
+        elif looked.state is LinkState.UNREACHABLE:
+            said = _REFUSED_SAID if looked.status else _SILENT_SAID
+            yield Hit(_UNCLEAR, Severity.NOTE, start, end, said)
 
 
 # ---------------------------------------------------------------- topic

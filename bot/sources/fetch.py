@@ -54,6 +54,14 @@ class Body:
     unchanged: bool = False
 
 
+class NoHost(SourceError):
+    """Its name does not exist, says the name service."""
+
+
+class NotPublic(SourceError):
+    """An address that nobody named as ours."""
+
+
 def is_remote(url: str) -> bool:
     return url.lower().startswith(("http://", "https://"))
 
@@ -127,15 +135,15 @@ def _file(origin: Origin, limits: Limits) -> Body:
 
 
 async def _hops(origin: Origin, limits: Limits) -> Body:
-    first = url = _address(origin.url)
+    first = url = address_of(origin.url)
     for _ in range(REDIRECTS + 1):
         private = origin.private and url.host == first.host
         proxy = "" if private else origin.proxy
         try:
-            async with _client(limits, url, proxy) as client:
+            async with client_for(limits, url, proxy) as client:
                 found = await _hop(client, url, private, origin, limits)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise SourceError(_why(error, url.host, proxied=bool(proxy))) from error
+            raise SourceError(explained(error, url.host, proxied=bool(proxy))) from error
         if isinstance(found, Body):
             return found
         url = found
@@ -163,7 +171,7 @@ class _Named:
         return ssl_context().wrap_bio(incoming, outgoing, server_side, self._name, session)
 
 
-def _client(limits: Limits, url: httpx.URL, proxy: str) -> httpx.AsyncClient:
+def client_for(limits: Limits, url: httpx.URL, proxy: str) -> httpx.AsyncClient:
     """One hop's client: it speaks to one host."""
     named = _Named(url.raw_host.decode("ascii"))
     return httpx.AsyncClient(
@@ -184,16 +192,16 @@ async def _hop(
     client: httpx.AsyncClient, url: httpx.URL, private: bool, origin: Origin, limits: Limits
 ) -> Body | httpx.URL:
     """The body, or where it is to be asked for next."""
-    answer = await _open(client, url, private, _conditions(origin))
+    answer = await answer_from(client, url, private, _conditions(origin))
     try:
         if not answer.has_redirect_location:
             return await _body(answer, url, limits)
-        return _address(url.join(answer.headers["location"]))
+        return address_of(url.join(answer.headers["location"]))
     finally:
         await answer.aclose()
 
 
-def _address(url: str | httpx.URL) -> httpx.URL:
+def address_of(url: str | httpx.URL) -> httpx.URL:
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL as error:
@@ -208,14 +216,18 @@ def _conditions(origin: Origin) -> Mapping[str, str]:
     return {name: value for name, value in stands.items() if value}
 
 
-async def _open(
-    client: httpx.AsyncClient, url: httpx.URL, private: bool, conditions: Mapping[str, str]
+async def answer_from(
+    client: httpx.AsyncClient,
+    url: httpx.URL,
+    private: bool,
+    conditions: Mapping[str, str],
+    method: str = "GET",
 ) -> httpx.Response:
     """One hop's answer, its body unread: from the first of the host's addresses that connects."""
 
     async def send(address: str) -> httpx.Response:
         request = client.build_request(
-            "GET",
+            method,
             url.copy_with(host=address),
             headers={"Host": url.netloc.decode("ascii"), **conditions},
             extensions={"sni_hostname": url.raw_host.decode("ascii")},
@@ -236,11 +248,13 @@ async def _resolve(url: httpx.URL, private: bool) -> list[str]:
     try:
         found = await loop.getaddrinfo(url.raw_host.decode(), port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise SourceError("找不到主机 {host}", host=url.host) from error
+        nameless = isinstance(error, socket.gaierror) and error.errno == socket.EAI_NONAME
+        kind = NoHost if nameless else SourceError
+        raise kind("找不到主机 {host}", host=url.host) from error
     addresses = [*dict.fromkeys(str(entry[4][0]) for entry in found)]
     for address in addresses:
         if not private and not is_public(address):
-            raise SourceError(
+            raise NotPublic(
                 "{host} 不是公网地址（{address}），不予读取；本单位内网的来源请写明 private = true",
                 host=url.host,
                 address=address,
@@ -277,7 +291,7 @@ async def _body(answer: httpx.Response, url: httpx.URL, limits: Limits) -> Body:
     return Body(body, answer.headers.get("content-type", ""), _shown(url), etag, modified)
 
 
-def _why(error: Exception, host: str, *, proxied: bool) -> Say:
+def explained(error: Exception, host: str, *, proxied: bool) -> Say:
     raw = str(error) or type(error).__name__
     if proxied and isinstance(error, httpx.ProxyError | httpx.ConnectError):
         return Say("经代理连接不上 {host}：{raw}", host=host, raw=raw)

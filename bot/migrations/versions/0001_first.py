@@ -78,6 +78,33 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("host", name=op.f("pk_hosts")),
     )
     op.create_table(
+        "links",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), server_default="", nullable=False),
+        sa.Column("host", sa.Text(), server_default="", nullable=False),
+        sa.Column("state", sa.Text(), server_default="", nullable=False),
+        sa.Column("status", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("words", JSON, nullable=True),
+        sa.Column("looked_at", sa.BigInteger(), nullable=True),
+        sa.Column("looks", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=True),
+        sa.Column("leased_until", sa.BigInteger(), nullable=True),
+        sa.Column("lease", sa.Text(), nullable=True),
+        sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_links")),
+        sa.UniqueConstraint("digest", name=op.f("uq_links_digest")),
+    )
+    op.create_index("ix_links_due_at", "links", ["due_at"], unique=False)
+    op.create_index(
+        "ix_links_leased_until",
+        "links",
+        ["leased_until"],
+        unique=False,
+        sqlite_where=sa.text("leased_until is not null"),
+        postgresql_where=sa.text("leased_until is not null"),
+    )
+    op.create_table(
         "logins",
         sa.Column("id", ID, nullable=False),
         sa.Column("login", sa.Text(), server_default="", nullable=False),
@@ -606,6 +633,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_item_revisions")),
         sa.UniqueConstraint("item_id", "number", name=op.f("uq_item_revisions_item_id_number")),
     )
+    op.create_table(
+        "link_uses",
+        sa.Column("revision_id", ID, nullable=False),
+        sa.Column("link_id", ID, nullable=False),
+        sa.ForeignKeyConstraint(["link_id"], ["links.id"], name=op.f("fk_link_uses_link_id")),
+        sa.ForeignKeyConstraint(
+            ["revision_id"], ["revisions.id"], name=op.f("fk_link_uses_revision_id")
+        ),
+        sa.PrimaryKeyConstraint("revision_id", "link_id", name=op.f("pk_link_uses")),
+    )
+    op.create_index("ix_link_uses_link_id", "link_uses", ["link_id"], unique=False)
     op.create_table(
         "renditions",
         sa.Column("id", ID, nullable=False),
