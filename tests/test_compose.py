@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -618,6 +620,28 @@ def test_it_is_told_when_the_entry_has_moved_on(office: Office, clock: FixedCloc
     with made.db.read() as conn:
         row = conn.execute(select(posts).where(posts.c.id == post)).mappings().one()
         assert compose.source_moved(conn, row) == 2
+
+
+@both
+def test_asked_twice_at_once_one_draft_is_made_of_an_entry(office: Office) -> None:
+    made = sourced(office)
+    item = entered(made, ENTRY)
+    together = threading.Barrier(2)
+
+    def ask(**more: Any) -> int:
+        with made.db.write() as conn:
+            now, zhou = made.db.now(conn), builders.actor(conn, "zhou")
+            return compose.from_item(made, conn, now, zhou, item, keys=["hand"], **more)
+
+    def press() -> int:
+        together.wait()
+        return ask()
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = (pressed.result() for pressed in [pool.submit(press), pool.submit(press)])
+    assert first == second
+    assert len(rows(made, posts)) == 1
+    assert ask(assisted=True) != first, "another text is another draft"
 
 
 def test_a_person_may_choose_another_template_and_other_accounts(office: Office) -> None:

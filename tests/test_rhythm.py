@@ -70,6 +70,23 @@ def test_a_time_of_its_own_stands_and_takes_no_slot(office: Office) -> None:
     assert went(desk, builders.signed(desk, ["hand"], "另一条。")) == "24 09:30"
 
 
+@both
+def test_a_slot_that_somebody_chose_is_left_to_him(office: Office) -> None:
+    """In the composer a draft is given a slot; a post without a time that is signed first is not."""
+    desk = office_with(office, SLOTS)
+    chosen = builders.draft(desk, ["hand"], "选定的。", go_at=at("24T09:30"))
+    signed = builders.draft(desk, ["hand"], "已签的。", go_at=at("24T12:00"))
+    builders.sign(desk, signed)  # and not planned yet
+    loose = builders.draft(desk, ["hand"], "不限时间。")
+    builders.sign(desk, loose)
+    plan.plan_due(desk)
+    assert went(desk, loose) == "24 17:30"
+    assert went(desk, signed) == "24 12:00"
+    builders.sign(desk, chosen)
+    plan.plan_due(desk)
+    assert went(desk, chosen) == "24 09:30"
+
+
 def test_no_more_than_the_most_of_a_day(office: Office) -> None:
     desk = office_with(office, SLOTS + "daily_most = 2\n")
     found = [went(desk, builders.signed(desk, ["hand"], f"第{n}号。")) for n in range(3)]

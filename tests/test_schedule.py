@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import RowMapping, select, update
 
-from bot import catalog, lease, review, schedule, workdays
+from bot import catalog, compose, lease, review, schedule, workdays
 from bot.db import (
+    approvals,
     deliveries,
     holds,
     insert_id,
@@ -24,9 +25,9 @@ from bot.db import (
 )
 from bot.db import offices as offices_table
 from bot.deliver import plan
-from bot.errors import ConfigError, Conflict
+from bot.errors import ConfigError, Conflict, Invalid
 from bot.language import Say
-from bot.model import Entry, HoldScope, ItemState, PostState
+from bot.model import Entry, HoldScope, ItemState, PostState, Window
 from bot.office import Office
 from bot.schedule import DONE, EMPTY, MISSED, PLANNED, SKIPPED, firing
 from bot.workdays import FixedClock, UnknownYear
@@ -678,6 +679,67 @@ def test_an_approved_post_waits_for_its_slot_and_goes_then(desk: Desk) -> None:
     desk.fire()
     plan.plan_due(desk.office)
     assert rows(desk.office, deliveries)[-1]["post_id"] == second
+
+
+@both
+def test_a_slot_is_given_only_to_a_post_that_was_signed_for_that_time(desk: Desk) -> None:
+    """Promise 1: whoever signed until Tuesday evening did not sign for Wednesday's slot."""
+    desk.write("slots", SLOTS)
+    desk.plan()
+    tuesday, thursday, any_day = (
+        builders.draft(desk.office, ["hand"], words, slot="slots")
+        for words in ("甲。", "乙。", "丙。")
+    )
+    builders.sign(desk.office, tuesday, window=Window(ends=office_time("2026-11-24T18:00")))
+    builders.sign(desk.office, thursday, window=Window(office_time("2026-11-26T07:00")))
+    builders.sign(desk.office, any_day)
+    _move(desk, "2026-11-25T08:00")
+    desk.fire()
+    plan.plan_due(desk.office)
+    assert [row["post_id"] for row in rows(desk.office, deliveries)] == [any_day]
+    assert ["稿件“甲。”签发的时段已过" in words for words in told(desk.office)] == [True]
+    with desk.office.db.read() as conn:
+        why = review.why(desk.office, conn, compose.one(conn, tuesday))
+    assert str(why) == "签发的时段已过，没有等到日程 slots 的时段；请改期，重新审签"
+    desk.plan()
+    _move(desk, "2026-11-26T08:00")
+    desk.fire()
+    plan.plan_due(desk.office)
+    assert rows(desk.office, deliveries)[-1]["post_id"] == thursday
+
+
+def test_a_slot_stretches_no_latest_moment(desk: Desk) -> None:
+    desk.write("slots", SLOTS)
+    desk.plan()
+    latest = office_time("2026-11-25T09:00")
+    post = builders.draft(desk.office, ["hand"], slot="slots", latest_at=latest)
+    builders.sign(desk.office, post)
+    _move(desk, "2026-11-25T08:00")
+    desk.fire()
+    plan.plan_due(desk.office)
+    assert rows(desk.office, posts)[0]["latest_at"] == latest
+    assert builders.only(desk.office, post)["latest_at"] == latest
+
+
+@pytest.mark.parametrize(
+    ("signed_for", "ends"),
+    [("any", None), ("day", "2026-11-26T00:00"), ("slot", "2026-11-25T10:00")],
+)
+def test_what_a_sign_off_for_a_slot_binds_to_is_the_office_s_choice(
+    office: Office, signed_for: str, ends: str | None
+) -> None:
+    config = f'[deliver]\nslot_signed_for = "{signed_for}"\n'
+    desk = Desk(offices.declared(office, config + MORE + offices.HAND.format(key="hand")))
+    desk.write("slots", SLOTS)
+    post = builders.draft(desk.office, ["hand"], slot="slots")
+    if ends:
+        with pytest.raises(Invalid, match="请写明“不晚于”"):
+            builders.sign(desk.office, post)
+    desk.plan()
+    builders.sign(desk.office, post)
+    with desk.office.db.read() as conn:
+        approved = conn.execute(select(approvals)).mappings().one()
+    assert approved["ends"] == (office_time(ends) if ends else None)
 
 
 def test_a_slot_nobody_waits_for_is_empty(desk: Desk) -> None:

@@ -25,7 +25,7 @@ from bot.deliver import accounts as stage
 from bot.deliver import plan, queue
 from bot.deliver.engine import Engine
 from bot.language import use
-from bot.model import DeliveryState, Media, Outcome, Outgoing, PostKind
+from bot.model import Act, DeliveryState, Media, Outcome, Outgoing, PostKind
 from bot.office import Office
 from bot.speaking import Adapters
 from bot.web.posts import data_for_post, shown_state
@@ -391,6 +391,21 @@ def test_what_may_be_ours_is_not_adopted(desk: Desk) -> None:
     desk.on(600)
     assert desk.state(post) == S.SENT
     assert len(desk.sent()) == 1
+
+
+def test_what_an_edit_of_ours_made_is_not_adopted(desk: Desk) -> None:
+    """A platform may show what was edited under another id: that is ours, made under a sign-off."""
+    post = desk.sign()
+    builders.work(desk.office)
+    there = desk.fake.post("改后的一条")
+    with desk.office.db.write() as conn:
+        row = conn.execute(select(deliveries).where(deliveries.c.post_id == post)).mappings().one()
+        edit = {k: v for k, v in row.items() if k not in ("id", "key")}
+        edit |= {"act": Act.EDIT, "key": "edit", "target_id": row["id"], "remote_id": there}
+        conn.execute(deliveries.insert().values(**edit))
+    desk.later(60)
+    desk.check()
+    assert [row["kind"] for row in rows(desk.office, posts)] == [PostKind.NOTICE]
 
 
 def test_an_adopted_post_can_be_seen_with_where_it_came_from(desk: Desk) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -11,13 +12,14 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, or_, select, update
 
 from bot import lease
+from bot.compose.body import Body
 from bot.compose.drafting import create
 from bot.compose.filling import body_of, load, of_template, setting
-from bot.compose.reading import item_of
-from bot.db import accounts, items, sources
+from bot.compose.reading import account_keys, current, item_of
+from bot.db import accounts, items, lock, posts, sources
 from bot.errors import ConfigError, Conflict, Invalid, NotFound
 from bot.language import Say
-from bot.model import MACHINE, AccountState, Actor, Entry, ItemState
+from bot.model import MACHINE, AccountState, Actor, Entry, ItemState, PostState
 from bot.notices import close_notice, open_notice
 from bot.office import Office
 
@@ -85,9 +87,11 @@ def from_item(
     """A draft made of a catalogue entry; give the post's id.
 
     Template and accounts are the source's unless given; where it names no accounts, as a catalogue
-    kept by hand does, a person's draft takes the unit's. `said` are fields a person fills in.
+    kept by hand does, a person's draft takes the unit's. `said` are fields a person fills in. Asked
+    twice for the same draft, a person is given the one that stands.
     Raises ConfigError naming the entry too, Invalid, NotFound, NotAllowed.
     """
+    lock(conn, items, [item_id])
     item = item_of(conn, item_id)
     part = office.config.sources.get(item["source_key"])
     part = part and part.of_column(item["column"])
@@ -99,12 +103,36 @@ def from_item(
     entry = Entry.of(item["entry"])
     with _named(item_id, entry.title):
         body = body_of(office, conn, made, entry, chosen, said, more)
+    if actor != MACHINE and (stands := _same(conn, item_id, made.key, chosen, body, links)):
+        return stands
     links |= {"item_id": item_id, "source_id": item["source_id"], "unit_id": item["unit_id"]}
     links |= {"item_revision": item["revision"], **of_template(made, actor)}
     post_id = create(office, conn, now, actor, keys=chosen, body=body, **links)
     if actor != MACHINE:
         _taken(conn, now, item_id, post_id)
     return post_id
+
+
+def _same(
+    conn: Connection,
+    item_id: int,
+    template: str,
+    keys: Sequence[str],
+    body: Body,
+    links: Mapping[str, Any],
+) -> int | None:
+    """The entry's draft that says the same on the same accounts, if one stands."""
+    wanted = replace(body, assisted=links.get("assisted", False) or body.assisted)
+    query = select(posts).where(
+        posts.c.item_id == item_id,
+        posts.c.state == PostState.DRAFT,
+        posts.c.template == template,
+    )
+    for post in conn.execute(query.order_by(posts.c.id)).mappings():
+        alike = Body.of(current(conn, post)["body"]) == wanted
+        if alike and set(account_keys(conn, post)) == set(keys):
+            return int(post["id"])
+    return None
 
 
 def _of_unit(conn: Connection, unit_id: int) -> list[str]:

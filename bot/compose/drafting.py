@@ -121,7 +121,7 @@ def revise(
     values = {"go_at": go_at, "latest_at": latest_at, "title": body.title, **urgent}
     conn.execute(update(posts).where(posts.c.id == post_id).values(**values))
     _void(conn, now, post_id, Say("稿件改到第 {n} 版", n=number))
-    close_notice(conn, now, f"link:{post_id}")
+    close_notice(conn, now, f"link:{post_id}", f"post:{post_id}")
     made_of = {name: before[name] for name in ("template", *MADE_OF)}
     _revision(office, conn, now, actor, post_id, body, keys, number, **made_of)
     audit.write(conn, now, actor, "post.revise", f"post:{post_id}", number=number)

@@ -231,6 +231,9 @@ class DeliverPart(Part):
     lateness: Period = timedelta(hours=2)  # latest moment after the planned time, where none is set
     outage: Span = timedelta(minutes=10)  # no worker for longer: what is overdue waits for a person
     spread: Period = timedelta(days=3)  # a post may wait this long for a slot of its account
+    slot_signed_for: Literal["any", "day", "slot"] = (
+        "any"  # of a schedule's: what a sign-off binds to
+    )
     stage_ahead: Span = timedelta(minutes=5)
     concurrency: int = Field(100, ge=1, le=1000)
     tries: int = Field(5, ge=1)  # handlers that raised, before a person is asked

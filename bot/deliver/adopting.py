@@ -51,8 +51,9 @@ def adopt(
 
 
 def _known(conn: Connection, account_id: int, ids: Sequence[str]) -> set[str]:
-    """Those that are a receipt of ours, or were adopted."""
-    mine = deliveries.c.account_id == account_id, deliveries.c.act.in_((Act.PUBLISH, Act.REPOST))
+    """Those that are a receipt of ours, or were adopted; an edit may have got another id."""
+    acts = (Act.PUBLISH, Act.REPOST, Act.EDIT)
+    mine = deliveries.c.account_id == account_id, deliveries.c.act.in_(acts)
     query = select(deliveries.c.remote_id).where(*mine, deliveries.c.remote_id.in_(ids))
     return {str(one) for one in conn.execute(query).scalars()}
 

@@ -16,7 +16,7 @@ from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, and_, exists, or_, select
 
 from bot.config import AccountPart
 from bot.db import deliveries, posts
@@ -79,6 +79,7 @@ def place(
     if post["kind"] != PostKind.NOTICE or (its_own and (at == go_at or not rhythm.slots)):
         return at
     taken = _taken(conn, rhythm, account_id, post["id"], go_at)
+    taken += _promised(conn, account_id, post["id"], go_at)
     of_day = Counter(office_day(one, rhythm.zone) for one in taken)
     for one in rhythm.times(at):
         full = rhythm.daily_most and of_day[office_day(one, rhythm.zone)] >= rhythm.daily_most
@@ -90,7 +91,7 @@ def place(
 def _taken(
     conn: Connection, rhythm: Rhythm, account_id: int, post_id: int, since: datetime
 ) -> list[datetime]:
-    """The times that other posts have on this account, from that day on."""
+    """The times that other posts' deliveries have on this account, from that day on."""
     day = datetime.combine(office_day(since, rhythm.zone), time(), rhythm.zone)
     query = (
         select(deliveries.c.go_at)
@@ -126,9 +127,15 @@ def next_slots(
 
 
 def _promised(conn: Connection, account_id: int, post_id: int, since: datetime) -> list[datetime]:
-    """The times of posts nobody has signed yet, on this account."""
-    unsigned = posts.c.state.in_((PostState.DRAFT, PostState.IN_REVIEW)), posts.c.id != post_id
-    query = select(posts.c.go_at, posts.c.accounts).where(posts.c.go_at >= since, *unsigned)
+    """The times chosen on this account for posts that nobody has signed, or that are just being planned."""
+    unsigned = posts.c.state.in_((PostState.DRAFT, PostState.IN_REVIEW))
+    unplanned = and_(
+        posts.c.state == PostState.APPROVED,
+        posts.c.due_at.is_not(None),
+        ~exists().where(deliveries.c.post_id == posts.c.id),
+    )
+    mine = or_(unsigned, unplanned), posts.c.id != post_id, posts.c.kind == PostKind.NOTICE
+    query = select(posts.c.go_at, posts.c.accounts).where(posts.c.go_at >= since, *mine)
     return [at for at, ids in conn.execute(query) if account_id in (ids or ())]
 
 

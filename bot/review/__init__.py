@@ -15,7 +15,7 @@ standing  trust in a source, and what the machine composed
 from bot.review.deciding import decide, revoke, submit
 from bot.review.offline import record_offline
 from bot.review.reading import shown, trail, waiting_for, why
-from bot.review.signing import Decision, patience
+from bot.review.signing import Decision, usual_window
 from bot.review.standing import end_standing, grant_standing, take_drafts, wake_standing
 from bot.review.steps import (
     EMERGENCY_STEPS,
@@ -36,7 +36,6 @@ __all__ = [
     "end_standing",
     "grant_standing",
     "may_sign",
-    "patience",
     "record_offline",
     "revoke",
     "shown",
@@ -46,6 +45,7 @@ __all__ = [
     "take_drafts",
     "trail",
     "unfillable",
+    "usual_window",
     "waiting_for",
     "wake_standing",
     "why",

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, RowMapping, func, select
 
-from bot.db import posts, renditions, revisions, signoffs
+from bot.db import approvals, posts, renditions, revisions, signoffs
 from bot.language import Say
 from bot.model import Actor, PostState
 from bot.office import Office
@@ -45,12 +45,23 @@ def why(office: Office, conn: Connection, post: RowMapping) -> Say | None:
         steps = steps_of(office, conn, post)
         return Say("等待审次：{step}", step=steps[min(post["step"], len(steps) - 1)].name)
     if post["state"] == PostState.APPROVED and post["slot"]:
+        if _over(office, conn, post):
+            return Say(
+                "签发的时段已过，没有等到日程 {key} 的时段；请改期，重新审签", key=post["slot"]
+            )
         return Say("已签发，等日程 {key} 的下一个时段", key=post["slot"])
     if post["state"] == PostState.APPROVED:
         return (
             Say("已签发，正在排入队列") if post["due_at"] else Say("没能排入队列，请管理员查看日志")
         )
     return None
+
+
+def _over(office: Office, conn: Connection, post: RowMapping) -> bool:
+    """Is the time over for which it was signed?"""
+    query = select(approvals.c.ends).where(approvals.c.revision_id == post["revision_id"])
+    ends = [at for at in (conn.execute(query).scalar(), post["latest_at"]) if at]
+    return bool(ends) and min(ends) <= office.db.now(conn)
 
 
 def shown(conn: Connection, post: RowMapping) -> Iterable[RowMapping]:

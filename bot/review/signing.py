@@ -4,21 +4,23 @@ stands once the last step is passed: the one thing deliver believes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
 from bot import audit
 from bot.config import Step
-from bot.db import accounts, approvals, lock, posts, revisions, signoffs
+from bot.db import accounts, approvals, lock, occurrences, posts, revisions, signoffs
 from bot.errors import Conflict, Invalid, NotFound
 from bot.language import Say
 from bot.model import Actor, PostState, Severity, SignOffKind, Verdict, Window
 from bot.notices import close_notice
 from bot.office import Office
 from bot.review.steps import passes
+from bot.workdays import office_day
 
 
 @dataclass(frozen=True)
@@ -59,21 +61,56 @@ def window_of(
     *,
     last: bool = True,
 ) -> Window:
-    """The span this sign-off lets it go out in; by default its planned time and its lateness.
+    """The span this sign-off lets it go out in: what its signer asked for, else the usual one.
 
-    Lateness runs from the last sign-off: an earlier one sets no end unless its signer did, and one
-    of a post that waits for a slot of a schedule leaves that to the slot.
+    Raises Invalid for one that is over, and where the office wants an end and none is known.
     """
     begins = asked.begins or post["go_at"]
-    start = max(begins or now, now)
-    lateness = start + patience(office, conn, post) if last and not post["slot"] else None
-    ends = asked.ends or post["latest_at"] or lateness
-    if ends is not None and ends <= start:
+    usual = usual_window(office, conn, now, {**post, "go_at": begins}, last=last)
+    ends = asked.ends or usual.ends
+    if ends is not None and ends <= max(begins or now, now):
         raise Invalid("签发时段已过或没有长度；请改时间后再签")
+    if ends is None and last and post["slot"] and office.config.deliver.slot_signed_for != "any":
+        raise Invalid("日程 {key} 近日没有时段，不知道签到何时；请写明“不晚于”", key=post["slot"])
     return Window(begins, ends)
 
 
-def patience(office: Office, conn: Connection, post: RowMapping) -> timedelta:
+def usual_window(
+    office: Office,
+    conn: Connection,
+    now: datetime,
+    post: RowMapping | Mapping[str, Any],
+    *,
+    last: bool = True,
+) -> Window:
+    """What a sign-off without times of its own lets it go out in: its planned time and its lateness.
+
+    Lateness runs from the last sign-off: an earlier one sets no end. A post that waits for a slot of a
+    schedule may have any, or those of the next one's day, or that alone, as the office chose.
+    """
+    start = max(post["go_at"] or now, now)
+    ends = post["latest_at"]
+    if ends is None and last and post["slot"]:
+        ends = _slot_ends(office, conn, start, post["slot"])
+    elif ends is None and last:
+        ends = start + patience(office, conn, post)
+    return Window(post["go_at"], ends)
+
+
+def _slot_ends(office: Office, conn: Connection, start: datetime, key: str) -> datetime | None:
+    """The last moment of the next slot or of its day; None: any slot, or none is planned yet."""
+    signed_for, zone = office.config.deliver.slot_signed_for, office.config.tz
+    coming = occurrences.c.at >= start, occurrences.c.due_at.is_not(None)
+    query = select(func.min(occurrences.c.at)).where(occurrences.c.schedule == key, *coming)
+    at: datetime | None = conn.execute(query).scalar()
+    if signed_for == "any" or at is None:
+        return None
+    if signed_for == "slot":
+        return at + office.config.deliver.lateness
+    return datetime.combine(office_day(at, zone) + timedelta(days=1), time(), zone).astimezone(UTC)
+
+
+def patience(office: Office, conn: Connection, post: RowMapping | Mapping[str, Any]) -> timedelta:
     """How long after its hour a post may go, by default: longer where an account has its own hours."""
     hours = accounts.c.id.in_(post["accounts"] or []), accounts.c.rhythm.is_not(None)
     waits = conn.execute(select(accounts.c.id).where(*hours).limit(1)).first()

@@ -6,11 +6,22 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    and_,
+    func,
+    not_,
+    or_,
+    select,
+    update,
+)
 
 from bot import compose, lease, templates
 from bot.catalog import NOT_DRAFTED
-from bot.db import items, occurrences, posts, sources, units
+from bot.db import approvals, items, occurrences, posts, sources, units
 from bot.errors import Conflict, GongkaiError
 from bot.language import Say
 from bot.model import MACHINE, Entry, ItemState, PostKind, PostState
@@ -101,19 +112,50 @@ def _unit(conn: Connection, schedule: Schedule) -> int:
 
 
 def _slot(conn: Connection, schedule: Schedule, at: datetime, latest: datetime) -> dict[str, Any]:
-    """Give this slot to the first approved post of the unit that waits for one."""
-    waiting = select(posts.c.id).where(
-        posts.c.unit_id == _unit(conn, schedule),
-        posts.c.state == PostState.APPROVED,
-        posts.c.slot == schedule.key,
+    """Give this slot to an approved post of the unit that waits for one and was signed for that time:
+    the one that may wait the shortest, then the one that has waited longest."""
+    signed = approvals.c.revision_id == posts.c.revision_id, approvals.c.voided_at.is_(None)
+    waiting = (
+        select(posts.c.id, posts.c.title, posts.c.unit_id, posts.c.latest_at, approvals.c.ends)
+        .join(approvals, and_(*signed))
+        .where(
+            posts.c.unit_id == _unit(conn, schedule),
+            posts.c.state == PostState.APPROVED,
+            posts.c.slot == schedule.key,
+        )
     )
-    first = waiting.order_by(posts.c.changed_at, posts.c.id).limit(1)
-    post_id = conn.execute(first.with_for_update(skip_locked=True)).scalar()
-    if post_id is None:
+    _tell_too_late(conn, schedule, at, waiting)
+    until = func.coalesce(approvals.c.ends, posts.c.latest_at)
+    fits = or_(approvals.c.begins.is_(None), approvals.c.begins <= at), *_open(at)
+    order = until.nulls_last(), posts.c.changed_at, posts.c.id
+    first = waiting.where(*fits).order_by(*order).limit(1)
+    post = conn.execute(first.with_for_update(skip_locked=True, of=posts)).mappings().first()
+    if post is None:
         return {"state": EMPTY}
+    latest = min(latest, post["latest_at"] or latest)
     values = {"go_at": at, "latest_at": latest, "due_at": at, "slot": ""}
-    conn.execute(update(posts).where(posts.c.id == post_id).values(**values))
-    return {"state": DONE, "post_id": post_id}
+    conn.execute(update(posts).where(posts.c.id == post["id"]).values(**values))
+    return {"state": DONE, "post_id": post["id"]}
+
+
+def _open(at: datetime) -> list[ColumnElement[bool]]:
+    """Neither the sign-off nor the post's own latest moment is over at `at`."""
+    ends = (approvals.c.ends, posts.c.latest_at)
+    return [or_(end.is_(None), end > at) for end in ends]
+
+
+def _tell_too_late(
+    conn: Connection, schedule: Schedule, at: datetime, waiting: Select[Any]
+) -> None:
+    """Posts whose time went by without a slot are a person's to decide on."""
+    for post in conn.execute(waiting.where(not_(and_(*_open(at))))).mappings():
+        said = Say(
+            "稿件“{title}”签发的时段已过，没有等到日程 {key} 的时段；请改期，重新审签",
+            title=post["title"],
+            key=schedule.key,
+        )
+        key, link = f"post:{post['id']}", f"/posts/{post['id']}"
+        open_notice(conn, at, key, said, post["unit_id"], link)
 
 
 def _composed(

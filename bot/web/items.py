@@ -10,7 +10,7 @@ from sqlalchemy import Connection, RowMapping, func, or_, select
 from starlette.responses import Response
 
 from bot import catalog, compose, people, templates
-from bot.db import accounts, items, sources, units
+from bot.db import accounts, items, lock, sources, units
 from bot.errors import Invalid, NotFound
 from bot.language import Say
 from bot.model import Actor, Entry, ItemState, Right
@@ -226,7 +226,8 @@ ACTS = {
 
 
 def _composed(visit: Visit, conn: Connection, item_id: int) -> int:
-    """The draft made of an item; the one that stands where there is one."""
+    """The draft made of an item; the one that stands where there is one, pressed twice at once too."""
+    lock(conn, items, [item_id])
     row = compose.item_of(conn, item_id)
     if row["unit_id"] not in people.unit_ids(conn, visit.actor):
         raise NotFound("没有编号 {id} 的条目", id=item_id)

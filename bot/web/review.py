@@ -109,6 +109,7 @@ def data_for_signing(
         if before is not None and params.get("diff"):
             content.compared(conn, parts, before)
         steps = review.steps_of(office, conn, post)
+        last = post["step"] >= len(steps) - 1
         return {
             "post": post,
             "revision": revision,
@@ -120,8 +121,8 @@ def data_for_signing(
             "covers": content.covers(parts),
             "steps": steps,
             "step": steps[min(post["step"], len(steps) - 1)],
-            "last": post["step"] >= len(steps) - 1,
-            "window": _window(office, conn, post),
+            "last": last,
+            "window": review.usual_window(office, conn, office.db.now(conn), post, last=last),
             "trail": review.trail(conn, post_id),
             "refusal": _refusal(office, conn, actor, post),
             "may_record": people.may(conn, actor, Right.RECORD, post["unit_id"])
@@ -154,14 +155,6 @@ def _seen_before(conn: Connection, actor: Actor, revision: RowMapping) -> RowMap
     mine = select(signoffs.c.revision_id).where(signoffs.c.person_id == actor.person)
     order = (revisions.c.id.in_(mine).desc(), revisions.c.number.desc())
     return conn.execute(select(revisions).where(*earlier).order_by(*order)).mappings().first()
-
-
-def _window(office: Office, conn: Connection, post: RowMapping) -> Window:
-    """What a sign-off without times of its own lets it go out in (bot.review does the same)."""
-    now = office.db.now()
-    begins = post["go_at"]
-    ends = post["latest_at"] or max(begins or now, now) + review.patience(office, conn, post)
-    return Window(begins, ends)
 
 
 def _refusal(office: Office, conn: Connection, actor: Actor, post: RowMapping) -> str:
