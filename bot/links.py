@@ -27,6 +27,7 @@ from sqlalchemy import (
     or_,
     select,
     type_coerce,
+    union,
     update,
 )
 
@@ -139,22 +140,21 @@ def _due_again(conn: Connection, now: datetime) -> None:
 
     Told from the rows as they stand, so that whatever moves a post need not know of it.
     """
-    of = select(link_uses.c.link_id)
-    unsigned = posts.c.revision_id == link_uses.c.revision_id
-    old = links.c.looked_at < now - linking.FRESH
+    of = select(link_uses.c.link_id).join(links, links.c.id == link_uses.c.link_id)
     writing = and_(posts.c.state == S.DRAFT, posts.c.changed_at > now - linking.FRESH)
-    before_hour = _last_hour(posts.c.go_at, now)
-    mine = of.join(posts, unsigned).where(link_uses.c.link_id == links.c.id)
-    read_now = mine.where(or_(posts.c.state == S.IN_REVIEW, writing))
-    going = (
-        of.join(deliveries, deliveries.c.revision_id == link_uses.c.revision_id)
-        .where(link_uses.c.link_id == links.c.id, deliveries.c.state == DeliveryState.READY)
-        .where(_last_hour(deliveries.c.go_at, now))
+    old = links.c.looked_at < now - linking.FRESH, or_(posts.c.state == S.IN_REVIEW, writing)
+    unsigned = of.join(posts, posts.c.revision_id == link_uses.c.revision_id).where(
+        posts.c.state.in_((S.DRAFT, S.IN_REVIEW)),
+        or_(and_(*old), _last_hour(posts.c.go_at, now)),
     )
-    soon = mine.where(posts.c.state.in_((S.DRAFT, S.IN_REVIEW)), before_hour)
-    again = or_(and_(old, read_now.exists()), soon.exists(), going.exists())
+    going = of.join(deliveries, deliveries.c.revision_id == link_uses.c.revision_id).where(
+        deliveries.c.state == DeliveryState.READY, _last_hour(deliveries.c.go_at, now)
+    )
+    ids = [*conn.execute(union(unsigned, going)).scalars()]
     asleep = or_(links.c.due_at.is_(None), links.c.due_at > now)
-    conn.execute(update(links).where(links.c.lease.is_(None), asleep, again).values(due_at=now))
+    again = links.c.id.in_(ids), links.c.lease.is_(None), asleep
+    if ids:
+        conn.execute(update(links).where(*again).values(due_at=now))
 
 
 def _last_hour(go_at: Any, now: datetime) -> ColumnElement[bool]:

@@ -90,7 +90,7 @@ def desk(office: Office) -> Office:
 
 
 def look(office: Office) -> int:
-    return asyncio.run(links.look_up_due(office, seconds=0.6, pause=0))
+    return asyncio.run(links.look_up_due(office, pause=0))
 
 
 def findings(office: Office, post: int) -> list[tuple[str, str, str]]:
@@ -134,8 +134,8 @@ def test_what_was_looked_up_is_a_finding_where_the_link_stands() -> None:
 # ---------------------------------------------------------------- one address
 
 
-def asked(site: Site, path: str, **more: Any) -> Probed:
-    return asyncio.run(probe(site.url(path), inner=(HOST,), seconds=0.6, **more))
+def asked(site: Site, path: str, seconds: float = 15) -> Probed:
+    return asyncio.run(probe(site.url(path), inner=(HOST,), seconds=seconds))
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_redirects_are_followed_but_not_into_a_network_nobody_named(site: Site) 
 def test_a_host_that_never_answers_and_a_name_that_does_not_exist(site: Site) -> None:
     site.pages = {"/slow": 0}
     began = time.monotonic()
-    found = asked(site, "/slow")
+    found = asked(site, "/slow", 0.6)
     assert (found.state, str(found.words)) == (LinkState.UNREACHABLE, "0.6 秒内没有应答")
     assert time.monotonic() - began < 5
     found = asyncio.run(probe("http://no-such-host.invalid/", seconds=10))

@@ -6,7 +6,7 @@ import asyncio
 import io
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -406,6 +406,29 @@ def test_what_an_edit_of_ours_made_is_not_adopted(desk: Desk) -> None:
     desk.later(60)
     desk.check()
     assert [row["kind"] for row in rows(desk.office, posts)] == [PostKind.NOTICE]
+
+
+def test_an_edit_that_never_began_hides_no_post_made_elsewhere(desk: Desk) -> None:
+    """Weibo has no edit: what fails before any attempt cannot be what stands there."""
+    post = desk.sign()
+    builders.work(desk.office)
+    with desk.office.db.write() as conn:
+        row = compose.locked(conn, post)
+        body = replace(
+            Body.of(compose.current(conn, row)["body"]),
+            title="改了题目",
+            text="改了。https://www.example.gov.cn/b",
+        )
+        zhou, now = builders.actor(conn, "zhou"), desk.clock.now()
+        compose.revise(desk.office, conn, now, zhou, post, row["version"], body, ["w"])
+    builders.sign(desk.office, post)
+    plan.plan_due(desk.office)
+    assert [row["state"] for row in builders.sent_to(desk.office, post)] == [S.SENT, S.FAILED]
+    desk.later(60)
+    desk.fake.post("手机上发的：汛情已解除")
+    desk.later(60)
+    desk.check()
+    assert PostKind.ELSEWHERE in [row["kind"] for row in rows(desk.office, posts)]
 
 
 def test_an_adopted_post_can_be_seen_with_where_it_came_from(desk: Desk) -> None:

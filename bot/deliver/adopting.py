@@ -61,9 +61,14 @@ def _known(conn: Connection, account_id: int, ids: Sequence[str]) -> set[str]:
 def _certain_before(conn: Connection, now: datetime, account_id: int) -> datetime | None:
     """What is older was not made by a delivery whose outcome is not known; None: there is none.
 
-    One that was lately refused may stand all the same, as when Weibo calls it a repetition.
+    One that was lately refused may stand all the same, as when Weibo calls it a repetition; one that
+    was never attempted, such as an edit where there is none, cannot.
     """
-    lately = and_(deliveries.c.state == S.FAILED, deliveries.c.changed_at >= now - RECENT)
+    lately = and_(
+        deliveries.c.state == S.FAILED,
+        deliveries.c.changed_at >= now - RECENT,
+        attempts.c.id.is_not(None),
+    )
     unclear = or_(deliveries.c.state.in_((S.SENDING, S.UNCERTAIN)), lately)
     first: datetime | None = conn.execute(
         select(func.min(func.coalesce(attempts.c.begun_at, deliveries.c.go_at)))

@@ -147,6 +147,23 @@ def test_the_window_the_signer_typed_is_the_one_that_is_signed(
     assert (row["begins"], row["ends"]) == (begins, begins + timedelta(minutes=90))
 
 
+def test_a_post_for_a_slot_is_signed_for_the_slots_the_page_names(
+    staffed: Office, enter: Enter
+) -> None:
+    post = scene.submitted(staffed)
+    with staffed.db.write() as conn:
+        conn.execute(update(db.posts).where(db.posts.c.id == post).values(slot="morning"))
+    page = enter("lin").get(f"/review/{post}")
+    assert "在 日程 morning 的时段（不限时间） 发出" in page.words(
+        "//*[contains(@class, 'covers')]"
+    )
+    shown = {name: page.all(f"//input[@name='{name}']/@value")[0] for name in ("begins", "ends")}
+    enter("lin").post(f"/review/{post}", verdict="pass", digest=current(staffed, post), **shown)
+    with staffed.db.read() as conn:
+        row = conn.execute(select(db.approvals)).mappings().one()
+    assert (row["begins"], row["ends"]) == (None, None)
+
+
 def test_a_post_without_deliveries_says_what_it_waits_for(staffed: Office, enter: Enter) -> None:
     post = scene.submitted(staffed, slot="morning")
     reader = enter("lin")
