@@ -250,15 +250,16 @@ async def _resolve(url: httpx.URL, private: bool) -> list[str]:
     except (OSError, UnicodeError) as error:
         nameless = isinstance(error, socket.gaierror) and error.errno == socket.EAI_NONAME
         kind = NoHost if nameless else SourceError
-        raise kind("找不到主机 {host}", host=url.host) from error
+        raise kind(Say("找不到主机 {host}", host=url.host)) from error
     addresses = [*dict.fromkeys(str(entry[4][0]) for entry in found)]
     for address in addresses:
         if not private and not is_public(address):
-            raise NotPublic(
+            said = Say(
                 "{host} 不是公网地址（{address}），不予读取；本单位内网的来源请写明 private = true",
                 host=url.host,
                 address=address,
             )
+            raise NotPublic(said)
     return addresses
 
 
