@@ -353,6 +353,20 @@ def test_of_one_host_one_at_a_time_and_none_waits_for_another_host(
     assert set(states.values()) == {LinkState.ALIVE}
 
 
+@both
+def test_two_workers_never_ask_one_host_at_once(
+    desk: Office, site: Site, clock: FixedClock
+) -> None:
+    builders.draft(desk, ["hand"], f"{site.url('/1')} {site.url('/2')} http://no-such.invalid/")
+    here = links_table.c.host == f"{HOST}:{site.port}"
+    with desk.db.write() as conn:
+        assert len(lease.claim(conn, links_table, clock.now(), 1, here)) == 1  # another's
+    assert look(desk) == 1, "the other host's alone"
+    assert site.asked == []
+    clock.move(links.HOLD.total_seconds())
+    assert look(desk) == 2
+
+
 def test_an_address_in_two_posts_is_asked_for_once(desk: Office, site: Site) -> None:
     for n in range(2):
         builders.draft(desk, ["hand"], f"第{n}号，详见{site.url('/a')}。")
