@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, RowMapping
 
+    from bot.config import SourcePart
     from bot.language import Say
     from bot.office import Office
+    from bot.schedule import Schedule
 
 OWN = ("lease", "leased_until", "tries")  # the machine's own
 DELIVERY = "id post_id title act part state go_at due_at latest_at sent_at remote_id url visible"
@@ -127,3 +131,109 @@ def notice(of: RowMapping) -> dict[str, Any]:
 
     kept = picked(of, "id key opened_at closed_at told link")
     return {**kept, "kind": kind_of(of["key"]), "say": str(Say.of(of["say"]))}
+
+
+# ---------------------------------------------------------------- what the office writes itself
+
+
+def templates(office: Office, units: set[str]) -> list[dict[str, Any]]:
+    """Every template: what it is, what is wrong with it, and what of these units uses it."""
+    from bot import templates as made
+
+    folder, uses = office.config.place(office.config.templates), template_uses(office, units)
+    return [template(folder, key, uses.get(key, [])) for key in made.keys(folder)]
+
+
+def template(folder: Path, key: str, uses: list[dict[str, Any]]) -> dict[str, Any]:
+    """One, whether it can be read or not."""
+    from bot import templates as made
+    from bot.errors import ConfigError
+
+    try:
+        one = made.load(folder, key)
+    except ConfigError as error:
+        return {"key": key, "name": "", "kind": "", "errors": [str(error)], "uses": uses}
+    wrong = [str(error) for error in one.strangers()]
+    told = {"forms": one.forms, "digest": one.digest, "errors": wrong, "uses": uses}
+    return {"key": key, **one.front.model_dump(mode="json"), **told}
+
+
+BUILT_IN = {"response": "answers", "correction": "corrections", "emergency": "updates"}
+
+
+def template_uses(office: Office, units: set[str]) -> dict[str, list[dict[str, Any]]]:
+    """Template → what makes posts of it: sources with their columns, schedules, the program."""
+    from bot import schedule
+    from bot.errors import ConfigError
+
+    found: dict[str, list[dict[str, Any]]] = {}
+    for key, part in office.config.sources.items():
+        if part.unit in units:
+            for name, columns in _by_template(part):
+                row = {"of": "source", "key": key, "columns": columns}
+                found.setdefault(name, []).append(row)
+    for file in schedule.files(office):
+        with suppress(ConfigError):  # told on the page of schedules
+            one = schedule.load(office, file)
+            if one.unit in units:
+                for name in {step.template for step in one.step if step.template} | _digest(one):
+                    found.setdefault(name, []).append({"of": "schedule", "key": one.key})
+    for name, act in BUILT_IN.items():
+        found.setdefault(name, []).append({"of": "program", "key": act})
+    return found
+
+
+def _by_template(part: SourcePart) -> list[tuple[str, tuple[str, ...]]]:
+    apart = [(rule.template, rule.columns) for rule in part.rules if rule.template]
+    return [(part.template, part.columns), *apart]
+
+
+def _digest(one: Schedule) -> set[str]:
+    """The template of a schedule that makes its posts of items."""
+    return {one.template} if one.items is not None else set()
+
+
+def rules(office: Office) -> list[dict[str, Any]]:
+    """The rules of screening: what each says, its own severities and the office's choice."""
+    from bot.screen.about import ABOUT
+
+    chosen = office.config.screening.severities
+    return [
+        {
+            "rule": rule,
+            "says": str(about.says),
+            "severities": about.severities,
+            "chosen": chosen.get(rule),
+            "source": str(about.source),
+        }
+        for rule, about in ABOUT.items()
+    ]
+
+
+def columns(office: Office, conn: Connection, units: set[str]) -> list[dict[str, Any]]:
+    """What is done with the entries of each source and column, and who signs: as config.toml says,
+    with its line; and the standing sign-offs that hold."""
+    from bot import review
+    from bot.config import stands_at
+    from bot.files import read_or_say
+
+    file, _ = read_or_say(office.config.path)
+    standing = review.bound_to(conn, office.db.now(conn))
+    found = []
+    for source, part in office.config.sources.items():
+        for n, rule in enumerate((None, *part.rules)) if part.unit in units else ():
+            key = ["sources", source] if rule is None else ["sources", source, "rules", f"{n - 1}"]
+            names = part.columns if rule is None else rule.columns
+            of = part if rule is None else part.of_column(rule.columns[0])
+            mine = [row for row in standing if row["source"] == source and _covers(row, names)]
+            where = {"key": ".".join(key[:3]), "line": stands_at(file.text if file else "", key)}
+            steps = [step.name for step in office.config.units[part.unit].steps]
+            signed = {"steps": steps, "standing": [row["id"] for row in mine] if of.trust else []}
+            done = picked(vars(of), "template accounts draft submit trust")
+            found.append({"source": source, "columns": names, **done, **signed, **where})
+    return found
+
+
+def _covers(row: Mapping[str, Any], names: tuple[str, ...]) -> bool:
+    """Does a standing sign-off hold for any of these columns? Empty is all."""
+    return not row["columns"] or not names or bool({*row["columns"]} & {*names})

@@ -14,6 +14,7 @@ drafting   making a post, revising it, putting it away
 catalogue  new items become drafts when their turn comes, or at a person's word
 series     written by a template at a person's word: updates of an emergency, corrections too
 answering  answers to the public, withdrawals
+templating a template tried on real entries, and kept when it renders
 """
 
 from bot.compose.answering import answer, withdrawal
@@ -32,6 +33,13 @@ from bot.compose.reading import (
 )
 from bot.compose.rendering import preview
 from bot.compose.series import correction, follow_up, from_template
+from bot.compose.templating import (
+    line_in,
+    rehearse,
+    save_template,
+    subject_of,
+    template_file,
+)
 
 __all__ = [
     "Body",
@@ -53,12 +61,17 @@ __all__ = [
     "from_template",
     "item_of",
     "kept",
+    "line_in",
     "listing",
     "locked",
     "one",
     "preview",
+    "rehearse",
     "revise",
+    "save_template",
     "source_moved",
+    "subject_of",
+    "template_file",
     "tried",
     "withdrawal",
 ]

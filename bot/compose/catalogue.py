@@ -101,7 +101,7 @@ def from_item(
         chosen = _of_unit(conn, item["unit_id"])
     more = setting(office, conn, now, item["unit_id"])
     entry = Entry.of(item["entry"])
-    with _named(item_id, entry.title):
+    with named(item_id, entry.title):
         body = body_of(office, conn, made, entry, chosen, said, more)
     if actor != MACHINE and (stands := _same(conn, item_id, made.key, chosen, body, links)):
         return stands
@@ -147,7 +147,7 @@ def _of_unit(conn: Connection, unit_id: int) -> list[str]:
 
 
 @contextmanager
-def _named(item_id: int, title: str) -> Iterator[None]:
+def named(item_id: int, title: str) -> Iterator[None]:
     """What is wrong inside is told of this entry."""
     try:
         yield

@@ -23,8 +23,9 @@ from bot.config.parts import (
     UnitPart,
     WebPart,
     duration,
+    read_text,
 )
-from bot.config.reading import check, line_of, load, unknown
+from bot.config.reading import check, line_of, load, stands_at, unknown
 
 __all__ = [
     "AccountPart",
@@ -44,5 +45,7 @@ __all__ = [
     "duration",
     "line_of",
     "load",
+    "read_text",
+    "stands_at",
     "unknown",
 ]

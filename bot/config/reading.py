@@ -131,6 +131,11 @@ def line_of(source: str, keys: Sequence[str]) -> int:
     return line
 
 
+def stands_at(source: str, keys: Sequence[str]) -> int:
+    """The line on which exactly this key or table is written; 0 where it is not."""
+    return next((n for n, place in _places(source) if place == [*keys]), 0)
+
+
 def _places(source: str) -> Iterator[tuple[int, list[str]]]:
     """Every line that opens a table or gives a key: its number and its path."""
     table: list[str] = []

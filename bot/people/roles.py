@@ -115,6 +115,22 @@ def require_anywhere(conn: Connection, actor: Actor, right: Right) -> None:
         require(conn, actor, right, 0)
 
 
+def everywhere(conn: Connection, actor: Actor, right: Right) -> bool:
+    """Has `actor` the right at every unit there is?"""
+    return set(parents_of(conn)) <= unit_ids(conn, actor, right)
+
+
+def require_everywhere(conn: Connection, actor: Actor, right: Right) -> None:
+    """For what all units share, as templates are. Raises NotAllowed."""
+    if not everywhere(conn, actor, right):
+        raise NotAllowed(
+            "这是各单位共用的；{who}须在每个单位都有“{what}”的权限，请由最上级单位的{roles}办理",
+            who=actor.name,
+            what=WORDS[right],
+            roles="、".join(str(ROLE_WORDS[r]) for r in Role if right in RIGHTS[r]),
+        )
+
+
 ROLE_WORDS: dict[Role, Say] = {
     Role.CONTRIBUTOR: Say("信息员"),
     Role.EDITOR: Say("编辑"),

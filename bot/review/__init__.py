@@ -16,7 +16,13 @@ from bot.review.deciding import decide, revoke, submit
 from bot.review.offline import record_offline
 from bot.review.reading import shown, trail, waiting_for, why
 from bot.review.signing import Decision, usual_window
-from bot.review.standing import end_standing, grant_standing, take_drafts, wake_standing
+from bot.review.standing import (
+    bound_to,
+    end_standing,
+    grant_standing,
+    take_drafts,
+    wake_standing,
+)
 from bot.review.steps import (
     EMERGENCY_STEPS,
     Staffed,
@@ -32,6 +38,7 @@ __all__ = [
     "Decision",
     "Staffed",
     "authors_of",
+    "bound_to",
     "decide",
     "end_standing",
     "grant_standing",

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, RowMapping, select, update
 from bot import audit, lease, linking, people, templates
 from bot.config import SourcePart
 from bot.db import accounts, insert_id, items, posts, sources, standings
+from bot.db import people as persons
 from bot.errors import Invalid, NotFound
 from bot.language import Say
 from bot.model import MACHINE, Actor, PostState, Right, Severity, SignOffKind, Verdict, Window
@@ -99,6 +100,20 @@ def wake_standing(conn: Connection, now: datetime, actor: Actor, standing_id: in
     people.require(conn, actor, Right.SIGN, row["unit_id"])
     conn.execute(update(standings).where(standings.c.id == standing_id).values(asleep=False))
     audit.write(conn, now, actor, "standing.wake", f"standing:{standing_id}")
+
+
+def bound_to(conn: Connection, now: datetime, template: str = "") -> list[RowMapping]:
+    """The standing sign-offs in force, all or those bound to a template: a post made of other words
+    than they are bound to is not covered. Each with its source and its signer's name."""
+    query = (
+        select(standings, sources.c.key.label("source"), persons.c.name.label("signer"))
+        .join(sources, sources.c.id == standings.c.source_id)
+        .join(persons, persons.c.id == standings.c.signer_id)
+        .where(standings.c.ended_at.is_(None), standings.c.ends > now)
+    )
+    if template:
+        query = query.where(standings.c.template == template)
+    return list(conn.execute(query.order_by(standings.c.id)).mappings())
 
 
 def _standing(conn: Connection, standing_id: int) -> RowMapping:

@@ -19,6 +19,26 @@ reading   the file: front matter, declared fields, what is wrong where
 filters   what a template may do with a value
 """
 
-from bot.templates.reading import Template, fields_of_day, keys, load
+from bot.templates.reading import (
+    ADDED,
+    ENTRY,
+    Template,
+    Withheld,
+    fields_of_day,
+    keys,
+    load,
+    parse,
+    path_of,
+)
 
-__all__ = ["Template", "fields_of_day", "keys", "load"]
+__all__ = [
+    "ADDED",
+    "ENTRY",
+    "Template",
+    "Withheld",
+    "fields_of_day",
+    "keys",
+    "load",
+    "parse",
+    "path_of",
+]

@@ -130,9 +130,13 @@ def signal(title: str) -> str:
     return found[0] if found and "解除" not in title else ""
 
 
+class Lacking(ValueError):
+    """What a template's own fail("…") raises."""
+
+
 def fail(words: str) -> str:
     """Nothing can be made as long as this is so: `words` say what is missing."""
-    raise ValueError(words)
+    raise Lacking(words)
 
 
 FILTERS: Mapping[str, Callable[..., Any]] = {

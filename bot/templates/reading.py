@@ -24,7 +24,7 @@ from bot.config import Part, check, line_of
 from bot.errors import ConfigError, Invalid
 from bot.language import Say
 from bot.model import OverLimit, PostKind
-from bot.templates.filters import FILTERS, fail
+from bot.templates.filters import FILTERS, Lacking, fail
 
 
 class Field(Part):
@@ -67,6 +67,10 @@ ADDED = frozenset(
     {"account", "attachments", "language", "key", "unit", "day", "update", "earlier", "document"}
     | {"entries", "text", "author", "mention", "name", "number", "of"}
 )
+
+
+class Withheld(ConfigError):
+    """The template is right and makes nothing of this: its own fail("…") says what is missing."""
 
 
 class Front(Part):
@@ -173,7 +177,9 @@ class Template:
         except Exception as error:  # whatever an office writes into a template is its mistake
             frames = traceback.extract_tb(error.__traceback__)
             lines = [f.lineno or 1 for f in frames if f.filename == "<template>"]
-            raise self._wrong(before + (lines[-1] if lines else 1), _why(error, fields)) from None
+            kind = Withheld if isinstance(error, Lacking) else ConfigError
+            line = before + (lines[-1] if lines else 1)
+            raise self._wrong(line, _why(error, fields), kind) from None
 
     def parsed(self) -> Template:
         """Itself, when it can be read at all. Raises ConfigError."""
@@ -187,10 +193,16 @@ class Template:
         except TemplateSyntaxError as error:
             raise self._wrong(before + error.lineno, Say("{why}", why=error.message)) from None
 
-    def _wrong(self, line: int, why: Say) -> ConfigError:
-        return ConfigError(
-            "模板 {file} 第 {line} 行：{why}", file=self.file.name, line=line, why=why
-        )
+    def _wrong(self, line: int, why: Say, kind: type[ConfigError] = ConfigError) -> ConfigError:
+        return kind("模板 {file} 第 {line} 行：{why}", file=self.file.name, line=line, why=why)
+
+    @cached_property
+    def forms(self) -> tuple[str, ...]:
+        """The shapes it gives: "long" and "short" where it asks `account.long`, a "card"."""
+        trees = [_environment().parse(self.source)]
+        asked = (n for t in trees for n in t.find_all(nodes.Getattr) if n.attr == "long")
+        two = any(isinstance(n.node, nodes.Name) and n.node.name == "account" for n in asked)
+        return (*(("long", "short") if two else ("one",)), *(["card"] if self.front.card else []))
 
 
 _UNDEFINED = re.compile(r"'(\w+)' is undefined|has no attribute '(\w+)'")
@@ -222,15 +234,27 @@ def _tidy(text: str) -> str:
 
 def load(folder: Path, key: str) -> Template:
     """Read `folder/key.txt`. Raises ConfigError."""
-    file = folder / f"{Path(key).name}.txt"
-    if Path(key).name != key:  # a name, no way out of the folder
-        raise ConfigError("没有模板 {file}", file=f"{folder.name}/{file.name}")
+    file = path_of(folder, key)
     try:
         whole = file.read_text("utf-8-sig")  # Windows's editors begin with a mark
     except OSError:
         raise ConfigError("没有模板 {file}", file=f"{folder.name}/{file.name}") from None
     except UnicodeDecodeError:
         raise ConfigError("模板 {file} 不是 UTF-8 编码", file=file.name) from None
+    return parse(folder, key, whole)
+
+
+def path_of(folder: Path, key: str) -> Path:
+    """Where a template stands, or would. Raises ConfigError for a name that leads elsewhere."""
+    file = folder / f"{Path(key).name}.txt"
+    if Path(key).name != key or key.startswith(".") or "\0" in key:
+        raise ConfigError("没有模板 {file}", file=f"{folder.name}/{file.name}")
+    return file
+
+
+def parse(folder: Path, key: str, whole: str) -> Template:
+    """The template that `whole` would be as `folder/key.txt`. Raises ConfigError."""
+    file = path_of(folder, key)
     head, source, offset = _split(whole, file)
     try:
         values = tomllib.loads(head)

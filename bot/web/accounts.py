@@ -9,15 +9,14 @@ from fastapi import APIRouter
 from sqlalchemy import Connection, func, select
 from starlette.responses import Response
 
-from bot import people, shapes
-from bot.db import accounts, deliveries, posts, units, workers
+from bot import people, settings, shapes
+from bot.db import accounts, deliveries, posts, units
 from bot.deliver import accounts as stage
 from bot.deliver import connecting
 from bot.errors import GongkaiError, Invalid
 from bot.language import Say
 from bot.model import Actor, DeliveryState, Right
 from bot.office import Office
-from bot.web import shell
 from bot.web.faults import status_of
 from bot.web.lists import account
 from bot.web.sources import sources_of
@@ -39,7 +38,7 @@ def data_for_accounts(office: Office, actor: Actor) -> dict[str, Any]:
         return {
             "accounts": _accounts(office, conn, now, scope),
             "sources": sources_of(office, conn, scope),
-            "workers": _workers(conn, now),
+            "workers": settings.beats(conn, now),
             "admin": people.unit_ids(conn, actor, Right.ADMIN),
             "write": people.unit_ids(conn, actor, Right.WRITE),
         }
@@ -71,14 +70,6 @@ def _accounts(
             "token_days": shapes.days_left(row["token_ends"], now),
         }
         for row in rows
-    ]
-
-
-def _workers(conn: Connection, now: Any) -> list[dict[str, Any]]:
-    query = select(workers).order_by(workers.c.beat_at.desc()).limit(10)
-    return [
-        {**row, "alive": row["stopped_at"] is None and row["beat_at"] > now - shell.STALE}
-        for row in conn.execute(query).mappings()
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, select
@@ -15,10 +15,9 @@ from bot.deliver.holds import stands
 from bot.language import Say
 from bot.model import Actor, HoldScope, Right, Role
 from bot.office import Office
+from bot.settings import STALE
 from bot.web import counts
 from bot.workdays import UnknownYear
-
-STALE = timedelta(seconds=30)  # a worker that has not beaten for this long is not running
 
 
 @dataclass(frozen=True)
