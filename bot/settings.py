@@ -20,7 +20,7 @@ from sqlalchemy import Connection, func, select
 
 from bot import audit
 from bot.config import Config, stands_at
-from bot.db import audit_heads, audits, workers
+from bot.db import audit_heads, audits, units, workers
 from bot.language import Say
 from bot.office import Office
 from bot.workdays import Hours
@@ -52,15 +52,20 @@ class Section:
     line: int
     settings: tuple[Setting, ...]
 
+    @property
+    def written(self) -> int:
+        """How many of its keys stand in the file."""
+        return sum(bool(one.line) for one in self.settings)
+
     def json(self) -> dict[str, Any]:
         rows = {one.key: {"value": one.value, "line": one.line or None} for one in self.settings}
         return {"section": self.name, "line": self.line or None, "settings": rows}
 
 
-def sections(config: Config, units: Iterable[str]) -> list[Section]:
+def sections(config: Config, of_units: Iterable[str]) -> list[Section]:
     """Every table, those of units, sources and accounts only for these units."""
     source = _source(config.path)
-    mine, found = set(units), [_section(source, [], config)]
+    mine, found = set(of_units), [_section(source, [], config)]
     for name in (one for one in type(config).model_fields if one != "path"):
         value = getattr(config, name)
         if isinstance(value, BaseModel):
@@ -173,6 +178,17 @@ def state(office: Office, conn: Connection) -> dict[str, Any]:
         "trail": _trail(office, conn),
         "workers": beats(conn, now),
     }
+
+
+def units_of(conn: Connection, ids: Iterable[int]) -> set[str]:
+    """The keys of some units."""
+    return set(conn.execute(select(units.c.key).where(units.c.id.in_(set(ids)))).scalars())
+
+
+def documents() -> Path:
+    """Where the documents that come with the program stand."""
+    wheel = Path(__file__).parent / "office" / "docs"
+    return wheel if wheel.exists() else Path(__file__).parent.parent / "docs"
 
 
 def program() -> str:

@@ -165,6 +165,7 @@ def template_uses(office: Office, units: set[str]) -> dict[str, list[dict[str, A
     """Template → what makes posts of it: sources with their columns, schedules, the program."""
     from bot import schedule
     from bot.errors import ConfigError
+    from bot.schedule.files import files
 
     found: dict[str, list[dict[str, Any]]] = {}
     for key, part in office.config.sources.items():
@@ -172,7 +173,7 @@ def template_uses(office: Office, units: set[str]) -> dict[str, list[dict[str, A
             for name, columns in _by_template(part):
                 row = {"of": "source", "key": key, "columns": columns}
                 found.setdefault(name, []).append(row)
-    for file in schedule.files(office):
+    for file in files(office):
         with suppress(ConfigError):  # told on the page of schedules
             one = schedule.load(office, file)
             if one.unit in units:

@@ -21,13 +21,17 @@ from bot.web import (
     replies,
     reply,
     review,
+    rules,
     schedules,
+    settings,
     sources,
     staff,
     stop,
+    templating,
     today,
     tokens,
     trail,
+    vocabulary,
     writing,
 )
 
@@ -56,4 +60,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     trail.router,
     stop.router,
     media.router,
+    settings.router,
+    templating.router,
+    rules.router,
+    vocabulary.router,
 )

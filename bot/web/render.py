@@ -72,7 +72,9 @@ def size(count: int) -> str:
     """Bytes for people: 1.2 MB."""
     if count < 1024 * 100:
         return f"{max(count / 1024, 0.1):.1f} KB"
-    return f"{count / 1024 / 1024:.1f} MB"
+    if count < 1024**3:
+        return f"{count / 1024**2:.1f} MB"
+    return f"{count / 1024**3:.1f} GB"
 
 
 def query(params: Mapping[str, Any], **changes: Any) -> str:

@@ -7,6 +7,7 @@ Icons are names in static/vendor/tabler-icons/sprite.svg.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from bot.language import Say
 
@@ -219,6 +220,9 @@ VERBS: dict[str, Say] = {
     "board.show": Say("公开留言"),
     "board.hide": Say("不公开留言"),
     "board.keep": Say("留言保留原文"),
+    "template.save": Say("改模板"),
+    "words.save": Say("改词表"),
+    "leaders.save": Say("改领导名单"),
 }
 _PLACES = {
     "item": "/items/{id}",
@@ -231,10 +235,18 @@ _PLACES = {
     "person": "/people/by-id/{id}",
 }
 
+_FILES = {  # what is known by its name
+    "template": "/settings/templates/{id}",
+    "words": "/settings/words?list={id}",
+    "leaders": "/settings/words#leaders",
+}
+
 
 def place(subject: str) -> str:
     """The page of what a trail entry is about (“post:12”); empty where it has none."""
     kind, _, number = subject.partition(":")
+    if kind in _FILES:
+        return _FILES[kind].format(id=quote(number, safe=""))
     return _PLACES[kind].format(id=number) if kind in _PLACES and number.isdigit() else ""
 
 

@@ -1,0 +1,93 @@
+"""设置: what config.toml rules, what is changed here, how the office stands; the documents at hand."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from fastapi import APIRouter
+from markupsafe import Markup
+from starlette.responses import Response
+
+from bot import people, settings
+from bot.errors import NotFound
+from bot.language import Say
+from bot.model import Right
+from bot.web.templating import readable_units
+from bot.web.visit import Signed
+
+router = APIRouter()
+DOCS = {
+    "operating": Say("运行、配置、备份与排障"),
+    "templates": Say("模板"),
+    "screening": Say("审查规则与词表"),
+    "sources": Say("来源"),
+    "adapters": Say("平台"),
+    "flow": Say("一篇稿件的全程"),
+    "api": Say("接口"),
+    "glossary": Say("用语"),
+    "decisions": Say("为什么这样做"),
+}
+
+
+@router.get("/settings")
+def settings_page(visit: Signed) -> Response:
+    """How it stands for every reader; config.toml for administrators, of their units."""
+    office = visit.office
+    with office.db.read() as conn:
+        readable_units(conn, visit.actor)
+        found = settings.state(office, conn)
+        may = bool(people.unit_ids(conn, visit.actor, Right.ADMIN))
+        mine = settings.units_of(conn, people.unit_ids(conn, visit.actor, Right.ADMIN))
+    tables = settings.sections(office.config, mine) if may else []
+    return visit.page(
+        "settings.html", state=found, tables=tables, may=may, here=settings.CHANGED_HERE, docs=DOCS,
+        file=office.config.path.name,
+    )  # fmt: skip
+
+
+@router.get("/settings/docs/{name}")
+def document(visit: Signed, name: str) -> Response:
+    """One of the documents that come with the program, as it is written. Raises NotFound."""
+    with visit.office.db.read() as conn:
+        readable_units(conn, visit.actor)
+    file = settings.documents() / f"{name}.md"
+    if name not in DOCS or not file.is_file():
+        raise NotFound("没有文档 {name}", name=name[:40])
+    return visit.page(
+        "settings_doc.html", name=name, word=DOCS[name], parts=_parts(file.read_text("utf-8"))
+    )
+
+
+_HEADING = re.compile(r"^(#{1,4}) +(.+)$", re.M)
+
+
+def _parts(text: str) -> list[dict[str, Any]]:
+    """The text under each of its headings; headings keep the names that links to them use."""
+    found, at = [{"level": 0, "title": "", "id": ""}], 0
+    bodies = []
+    for heading in _HEADING.finditer(text):
+        bodies.append(text[at : heading.start()])
+        title = heading[2].replace("`", "")
+        found.append({"level": len(heading[1]), "title": title, "id": _slug(title)})
+        at = heading.end()
+    bodies.append(text[at:])
+    return [{**one, "text": _linked(body.strip())} for one, body in zip(found, bodies, strict=True)]
+
+
+def _slug(title: str) -> str:
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+
+
+_LINK = re.compile(r"\[([^\]]+)\]\((?:([a-z]+)\.md)?(#[\w-]+)?\)")
+
+
+def _linked(text: str) -> Markup:
+    """Links between the documents work; everything else stands as it is written."""
+    out, at = Markup(""), 0
+    for link in _LINK.finditer(text):
+        out += text[at : link.start()]
+        place = (f"/settings/docs/{link[2]}" if link[2] in DOCS else "") + (link[3] or "")
+        out += Markup('<a href="{}">{}</a>').format(place, link[1]) if place else link[0]
+        at = link.end()
+    return out + text[at:]
