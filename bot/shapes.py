@@ -152,10 +152,32 @@ def template(folder: Path, key: str, uses: list[dict[str, Any]]) -> dict[str, An
     try:
         one = made.load(folder, key)
     except ConfigError as error:
-        return {"key": key, "name": "", "kind": "", "errors": [str(error)], "uses": uses}
+        bare = {"kind": "", "over_limit": None, "fields": {}, "forms": (), "digest": ""}
+        return {"key": key, "name": "", **bare, "errors": [str(error)], "uses": uses}
     wrong = [str(error) for error in one.strangers()]
     told = {"forms": one.forms, "digest": one.digest, "errors": wrong, "uses": uses}
     return {"key": key, **one.front.model_dump(mode="json"), **told}
+
+
+def template_whole(office: Office, conn: Connection, key: str, units: set[str]) -> dict[str, Any]:
+    """One with its text, its trail, and the standing sign-offs bound to it. Raises ConfigError."""
+    from bot import compose, files, review
+    from bot.errors import NotFound
+
+    file = compose.template_file(office, key)
+    if not file.digest:
+        raise NotFound("没有模板 {file}", file=f"{office.config.templates}/{key}.txt")
+    folder, uses = file.path.parent, template_uses(office, units).get(key, [])
+    bound = review.bound_to(conn, office.db.now(conn), key)
+    trail = files.history(conn, compose.subject_of(key))
+    return {
+        **template(folder, key, uses),
+        "text": file.text,
+        "digest": file.digest,
+        "locked": str(file.locked) if file.locked else None,
+        "standing": [picked(row, "id source signer columns ends template_digest") for row in bound],
+        "trail": [dict(row) for row in trail],
+    }
 
 
 BUILT_IN = {"response": "answers", "correction": "corrections", "emergency": "updates"}
@@ -203,7 +225,7 @@ def rules(office: Office) -> list[dict[str, Any]]:
         {
             "rule": rule,
             "says": str(about.says),
-            "severities": about.severities,
+            "severities": [str(one) for one in about.severities],
             "chosen": chosen.get(rule),
             "source": str(about.source),
         }

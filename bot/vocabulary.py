@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from bot import files
+from bot import files, people
 from bot.config import Config
 from bot.errors import ConfigError, Conflict, Invalid, NotFound
 from bot.language import Say
-from bot.model import Actor, Severity
+from bot.model import Actor, Right, Severity
 from bot.office import Office
 from bot.screen.terms import read
 from bot.screen.wording import Leaders, read_leaders
@@ -126,7 +126,7 @@ def put(
 ) -> str:
     """Write a term where its line stands, or at the end (line 0). Raises as files.change, Conflict
     for words that the list has already, NotFound for a line that is none."""
-    there = _as_read(office, name, digest)
+    there = _as_read(office, conn, actor, name, digest)
     text = line.written
     if any(_key(one) == _key(line) for one in there.lines if one.number != line.number):
         raise Conflict("“{words}”已在词表里", words=line.words)
@@ -148,18 +148,24 @@ def drop(
     number: int,
 ) -> str:
     """Take a line out. Raises as `put`."""
-    there = _as_read(office, name, digest)
+    there = _as_read(office, conn, actor, name, digest)
     rows = _text(there).splitlines()
     del rows[_at(there, number)]
     return rewrite(office, conn, now, actor, name, digest, "\n".join(rows))
 
 
-def _as_read(office: Office, name: str, digest: str) -> WordList:
-    """The list, as whoever changes it had it in front of him. Raises files.Changed."""
+def _as_read(office: Office, conn: Connection, actor: Actor, name: str, digest: str) -> WordList:
+    """The list, as whoever changes it had it in front of him. Raises NotAllowed, files.Changed."""
+    people.require_everywhere(conn, actor, Right.ADMIN)
     there = word_list(office.config, name)
     if there.file:
         there.file.expect(digest)
     return there
+
+
+def number_of(there: WordList, line: Line) -> int:
+    """The line on which these words stand already; 0: nowhere."""
+    return next((one.number for one in there.lines if _key(one) == _key(line)), 0)
 
 
 def _at(there: WordList, number: int) -> int:
@@ -198,7 +204,7 @@ def take_in(
 
     All or none; words that are there already are left. Raises as `put`, and Invalid naming the line.
     """
-    there = _as_read(office, name, digest)
+    there = _as_read(office, conn, actor, name, digest)
     rows = _text(there).splitlines()
     known = {_key(one) for one in there.lines}
     lines = _pasted(pasted)
@@ -229,6 +235,7 @@ def rewrite(
     text: str,
 ) -> str:
     """The whole of a list anew. Raises ConfigError naming the line, and as files.change."""
+    people.require_everywhere(conn, actor, Right.ADMIN)
     path = office.config.place(word_list(office.config, name).name)
     read(files.tidied(text), path.name)
     return files.change(office, conn, now, actor, f"words:{name}", path, text, digest)
@@ -254,6 +261,7 @@ def save_leaders(
     office: Office, conn: Connection, now: datetime, actor: Actor, digest: str, text: str
 ) -> str:
     """The leaders anew, in order. Raises ConfigError naming the line, NotFound, as files.change."""
+    people.require_everywhere(conn, actor, Right.ADMIN)
     name = office.config.screening.leaders
     if not name:
         raise NotFound("还没有领导名单：请在 config.toml 的 [screening] leaders 里声明一个文件")

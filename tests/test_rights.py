@@ -46,6 +46,9 @@ steps = [{ name = "初审", right = "review" }, { name = "签发", right = "sign
 name = "消防"
 """
 MORE = """
+[screening]
+lists = ["words.txt"]
+leaders = "leaders.txt"
 [sources.notices]
 unit = "health"
 url = "feed.xml"
@@ -183,6 +186,8 @@ ACTS: dict[str, tuple[Right, Callable[[World], Any]]] = {
 
 @pytest.fixture
 def world(office: Office) -> World:
+    for name in ("words.txt", "leaders.txt"):
+        (office.config.path.parent / name).write_text("旧称\n", "utf-8")
     made = offices.declared(office, MORE, UNITS)
     with made.db.write() as conn:
         now, unit = made.db.now(conn), people.unit_of(conn, "health")["id"]

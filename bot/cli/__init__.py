@@ -27,6 +27,7 @@ from bot.cli import (
     sources,
     templated,
     tokens,
+    wording,
 )
 from bot.errors import GongkaiError
 
@@ -85,6 +86,7 @@ MODULES = (
     notices,
     persons,
     tokens,
+    wording,
 )
 
 for module in MODULES:

@@ -1,4 +1,4 @@
-"""init, check, run, worker, web, backup, restore: the office as a whole."""
+"""init, check, run, worker, web, backup, restore, settings: the office as a whole."""
 
 from __future__ import annotations
 
@@ -124,4 +124,27 @@ def restore(office: Office, actor: Actor, source: str, replace: bool, json_: boo
     say(made.json(), json_, str(made))
 
 
-COMMANDS = [init, check, run, worker, web, backup, restore]
+@click.command()
+@click.option("--state", is_flag=True, help="只看现在怎么样 only how it stands")
+@as_json
+@with_office
+def settings(office: Office, state: bool, json_: bool) -> None:
+    """设置与现状：config.toml 各节、数据库、磁盘、备份、存证 what is set, and how it stands."""
+    from bot.settings import sections
+    from bot.settings import state as standing
+
+    with office.db.read() as conn:
+        found: dict[str, Any] = {"state": standing(office, conn)}
+    tables = [] if state else sections(office.config, office.config.units)
+    if json_:
+        say(found | ({} if state else {"config": [one.json() for one in tables]}), True, "")
+        return
+    for name, value in found["state"].items():
+        click.echo(f"{name}: {value}")
+    for table in tables:
+        click.echo(f"\n[{table.name}]" if table.name else "")
+        for one in table.settings:
+            click.echo(f"{one.key} = {one.value}{f'  # {one.line}' if one.line else ''}")
+
+
+COMMANDS = [init, check, run, worker, web, backup, restore, settings]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from bot.compose import Rendered
     from bot.model import Actor
     from bot.office import Office
-    from bot.templates import Template
 
 
 @click.group()
@@ -31,6 +31,7 @@ LIST_COLUMNS = {
     "kind": "类别",
     "over_limit": "超长时",
     "fields": "字段",
+    "uses": "用在哪里",
 }
 
 
@@ -38,20 +39,56 @@ LIST_COLUMNS = {
 @as_json
 @with_office
 def template_list(office: Office, json_: bool) -> None:
-    """列出模板和要人填写的字段 the templates and the fields people fill in."""
-    from bot import templates
+    """列出模板：要填的字段、用在哪里、有什么错 templates, their fields, uses and mistakes."""
+    from bot import shapes
 
-    folder = office.config.place(office.config.templates)
-    made = [templates.load(folder, key) for key in templates.keys(folder)]
-    show([_listed(one, json_) for one in made], json_, LIST_COLUMNS)
+    found = shapes.templates(office, set(office.config.units))
+    show(found if json_ else map(_listed, found), json_, LIST_COLUMNS)
+    for wrong in (error for one in found for error in one["errors"] if not json_):
+        click.echo(f"! {wrong}")
 
 
-def _listed(made: Template, json_: bool) -> dict[str, Any]:
-    front = made.front.model_dump(mode="json")
-    named = "、".join(
-        f"{key}*" if field.required else key for key, field in made.front.fields.items()
-    )
-    return {"key": made.key, **front, "fields": front["fields"] if json_ else named}
+def _listed(made: dict[str, Any]) -> dict[str, Any]:
+    named = (f"{k}*" if f["required"] else k for k, f in made.get("fields", {}).items())
+    uses = (f"{use['of']}:{use['key']}" for use in made["uses"])
+    return {**made, "fields": "、".join(named), "uses": "、".join(uses)}
+
+
+@template.command("show")
+@click.argument("name")
+@as_json
+@with_office
+def template_show(office: Office, name: str, json_: bool) -> None:
+    """一个模板：全文、摘要、改动记录、认它的常设签发 its text, digest, trail, and sign-offs."""
+    from bot import shapes
+
+    with office.db.read() as conn:
+        found = shapes.template_whole(office, conn, name, set(office.config.units))
+    say(found, json_, f"{found['text']}\n# {found['digest']}")
+
+
+@template.command("save")
+@click.argument("name")
+@click.argument("file", default="-")
+@click.option("--digest", default=None, help="改之前的摘要；不写就以现在的为准 of what was read")
+@as_json
+@acting
+def template_save(
+    office: Office, actor: Actor, name: str, file: str, digest: str | None, json_: bool
+) -> None:
+    """用最近的条目试过再存；有误不存 keep a template if it renders, on record."""
+    from bot import compose, review
+    from bot.config import read_text
+    from bot.language import Say
+
+    text = sys.stdin.read() if file == "-" else read_text(Path(file))
+    with writing(office) as (conn, now):
+        read = compose.template_file(office, name).digest if digest is None else digest
+        made = compose.save_template(office, conn, now, actor, name, text, read)
+        voided = [r for r in review.bound_to(conn, now, name) if r["template_digest"] != made]
+    found = {"template": name, "digest": made, "voided": [row["id"] for row in voided]}
+    told = Say("已存 {name}，不再适用的常设签发 {n} 份", name=name, n=len(voided))
+    say(found, json_, str(told))
 
 
 timing = [

@@ -133,7 +133,8 @@ class Template:
         ]
 
     def _line_of(self, name: str) -> int:
-        whole = (self.head + "\n" + self.source).split("\n")
+        before = f"{self.head}\n" if self.offset else ""
+        whole = (before + self.source).split("\n")
         found = (n for n, line in enumerate(whole) if re.search(rf"\b{name}\b", line))
         return next(found, 0) + 1
 

@@ -37,11 +37,11 @@ def settings_page(visit: Signed) -> Response:
     with office.db.read() as conn:
         readable_units(conn, visit.actor)
         found = settings.state(office, conn)
-        may = bool(people.unit_ids(conn, visit.actor, Right.ADMIN))
-        mine = settings.units_of(conn, people.unit_ids(conn, visit.actor, Right.ADMIN))
-    tables = settings.sections(office.config, mine) if may else []
+        ids = people.unit_ids(conn, visit.actor, Right.ADMIN)
+        mine = settings.units_of(conn, ids)
+    tables = settings.sections(office.config, mine) if ids else []
     return visit.page(
-        "settings.html", state=found, tables=tables, may=may, here=settings.CHANGED_HERE, docs=DOCS,
+        "settings.html", state=found, tables=tables, may=bool(ids), here=settings.CHANGED_HERE, docs=DOCS,
         file=office.config.path.name,
     )  # fmt: skip
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from os import geteuid
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from bot import db
 from bot.model import Role
 from bot.office import Office
-from tests import builders
+from tests import builders, offices
 from tests.web import scene
 from tests.web.test_connecting import Desk, desk  # noqa: F401
 
@@ -28,6 +29,7 @@ pytestmark = [
 ]
 Open = Callable[..., Any]
 DESK, PHONE = (1280, 800), (390, 844)
+WORDS = '[screening]\nlists = ["words.txt"]\nleaders = "leaders.txt"\n'
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +74,14 @@ def enter(page: Any, base: str, login: str) -> None:
 
 
 @pytest.fixture
+def office(office: Office, tmp_path: Path) -> Office:
+    """With templates, and words of its own."""
+    (tmp_path / "words.txt").write_text("云澜老县\tblock\t云澜县\n", "utf-8")
+    (tmp_path / "leaders.txt").write_text("张三\t县委书记\n", "utf-8")
+    return offices.declared(office, WORDS)
+
+
+@pytest.fixture
 def rows(staffed: Office) -> Office:
     """Something on every page."""
     scene.worker(staffed)
@@ -95,6 +105,8 @@ PAGES = (
     *("/queue?open=1", "/queue/1", "/replies", "/accounts", "/stop", "/me", "/posts/new"),
     *("/people", "/people/zhou", "/me/code", "/me/tokens", "/accounts/masto"),
     *("/items/1", "/items/new", "/quality", "/sources", "/sources/catalogue"),
+    *("/settings", "/settings/templates", "/settings/templates/policy", "/settings/rules"),
+    *("/settings/words", "/settings/docs/screening"),
 )
 
 
@@ -306,3 +318,42 @@ def test_an_account_is_connected_on_the_platform_s_page_without_scripts(
             assert "已连接" in page.inner_text("main")
             assert not [one for one in said if "Policy" in one]
     assert desk.secret("w") == desk.secret("m") == "token-1"
+
+
+def test_a_template_is_seen_on_an_entry_while_it_is_typed_and_saved_without_scripts(
+    rows: Office, sit: Open
+) -> None:
+    page = sit("gu")
+    page.goto("/settings/templates/policy")
+    page.fill("#text", "【试排】{{ title }}")
+    page.wait_for_selector("#preview .text:has-text('【试排】关于放假的通知')")
+    page.fill("#text", "{{ titel }}")
+    page.wait_for_selector("#preview .note:has-text('是不是 title')")
+    assert page.input_value("#text") == "{{ titel }}"
+    assert page.evaluate("document.activeElement.id") == "text", "typing goes on"
+    plain = sit("gu", java_script_enabled=False)
+    plain.goto("/settings/templates/policy")
+    plain.fill("#text", "【改】{{ title }}")
+    plain.click("button[value=preview]")
+    assert "【改】关于放假的通知" in plain.inner_text("#preview")
+    plain.click("button[value=save]")
+    assert "已保存" in plain.inner_text("main")
+    file = rows.config.place("templates") / "policy.txt"
+    assert file.read_text("utf-8") == "【改】{{ title }}\n"
+
+
+def test_a_word_is_added_and_found_in_a_text_as_it_is_typed(rows: Office, sit: Open) -> None:
+    page = sit("gu")
+    page.goto("/settings/words")
+    page.fill("#words", "旧称")
+    page.select_option("#severity", "block")
+    page.click("#add button")
+    page.wait_for_selector("tr#line-2")
+    page.goto("/settings/rules")
+    page.type("#text", "旧称不用。")
+    page.wait_for_selector("#tried mark.block:has-text('旧称')")
+    page.goto("/settings/words")
+    page.click("tr#line-2 summary")
+    page.click("tr#line-2 button[value=drop]")
+    page.wait_for_selector("[role=status]:has-text('已删去')")
+    assert rows.config.place("words.txt").read_text("utf-8") == "云澜老县\tblock\t云澜县\n"

@@ -50,6 +50,7 @@ minute = "30"
 """
 
 ANY = frozenset(Role)
+NOBODY = frozenset[Role]()  # of one unit alone: what all units share
 ERASES = frozenset(r for r in Role if {R.REPLY, R.ADMIN} & people.RIGHTS[r])
 TRAIL = frozenset({Role.SUPERVISOR, Role.ADMINISTRATOR, Role.SIGNER})
 
@@ -186,6 +187,25 @@ ROUTES: dict[str, tuple[Asked, ...]] = {
     "POST /stop": acts(R.STOP, {"scope": "unit", "unit": "{unit}", "reason": "核实"}),
     "POST /stop/{hold}/lift": acts(R.STOP, {}),
     "GET /media/{picture}": (Asked(R.READ, anywhere=True),),
+    "GET /settings": (
+        Asked(R.READ, anywhere=True),
+        Asked(R.ADMIN, hides="[sources.notices]"),
+    ),
+    "GET /settings/docs/operating": (Asked(R.READ, anywhere=True),),
+    "GET /settings/templates": (*read("/sources/notices"), Asked(R.READ, anywhere=True)),
+    "GET /settings/templates/notice": (*read("望江路条目"), Asked(R.READ, anywhere=True)),
+    "POST /settings/templates/notice": (
+        Asked(NOBODY, act("save", text="{{{{ title }}}}", digest="")),
+        Asked(NOBODY, act("preview", text="{{{{ body }}}}", keys="hand")),
+    ),
+    "GET /settings/rules": (*read("[sources.notices]"), Asked(R.READ, anywhere=True)),
+    "POST /settings/rules": (Asked(R.READ, {"text": "望江路"}, anywhere=True),),
+    "GET /settings/words": (Asked(R.READ, anywhere=True),),
+    "POST /settings/words": (
+        *acts(NOBODY, act("put", words="旧称", line="0"), act("drop", line="1")),
+        *acts(NOBODY, act("import", pasted="旧称"), act("whole", text="旧称")),
+        *acts(NOBODY, act("leaders", text="张三")),
+    ),
     "GET /me": OWN,
     "GET /me/tokens": OWN,
     "POST /me/tokens": (Asked(ANY, NEW_TOKEN, anywhere=True),),

@@ -1,0 +1,136 @@
+"""rules, words, leaders: what screening looks for, and the office's own lists."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bot.cli.base import acting, as_json, say, show, with_office, writing
+
+if TYPE_CHECKING:
+    from bot.model import Actor
+    from bot.office import Office
+
+of_list = click.option("--list", "name", default="", help="哪个词表；不写用第一个 which list")
+
+
+@click.command()
+@as_json
+@with_office
+def rules(office: Office, json_: bool) -> None:
+    """审查规则：查什么，级别，依据 the rules of screening as they are set here."""
+    from bot import shapes
+
+    columns = {"rule": "规则", "severities": "本来的级别", "chosen": "本单位", "says": "查什么"}
+    found = shapes.rules(office)
+    told = [row | {"severities": "、".join(row["severities"])} for row in found]
+    show(found if json_ else told, json_, columns)
+
+
+@click.group()
+def words() -> None:
+    """词表 the office's own words."""
+
+
+@words.command("list")
+@of_list
+@click.option("--search", "asked", default="", help="词语或建议里的字")
+@as_json
+@with_office
+def words_list(office: Office, name: str, asked: str, json_: bool) -> None:
+    """列出词语、级别、建议、例外 terms with severity and suggestion, exceptions."""
+    from bot import vocabulary
+
+    there = vocabulary.word_list(office.config, name)
+    found = vocabulary.shown(there, vocabulary.found(there.lines, asked))
+    if json_:
+        say(found, True, "")
+        return
+    if found["wrong"]:
+        click.echo(f"! {found['wrong']}")
+    columns = {"line": "行", "words": "词语", "severity": "级别", "suggestion": "建议"}
+    show([row | {"severity": row["severity"] or "!"} for row in found["terms"]], False, columns)
+
+
+@words.command("add")
+@click.argument("term")
+@click.option("--severity", type=click.Choice(["block", "warn", "note"]), default="warn")
+@click.option("--suggestion", default="", help="建议写作 what to write instead")
+@click.option("--exception", is_flag=True, help="例外：含它的不算")
+@of_list
+@as_json
+@acting
+def words_add(office: Office, actor: Actor, term: str, **asked: Any) -> None:
+    """加一个词语；已有的改级别和建议 add a term, or change it."""
+    from bot import vocabulary
+    from bot.model import Severity
+
+    there = vocabulary.word_list(office.config, asked["name"])
+    known = vocabulary.Line(0, term, Severity(asked["severity"]), asked["suggestion"])
+    known = known._replace(exception=asked["exception"])
+    known = known._replace(number=vocabulary.number_of(there, known))
+    with writing(office) as (conn, now):
+        made = vocabulary.put(office, conn, now, actor, there.name, there.digest, known)
+    say({"list": there.name, "digest": made}, asked["json_"], f"{there.name} {made[:8]}")
+
+
+@words.command("remove")
+@click.argument("term")
+@click.option("--exception", is_flag=True, help="例外")
+@of_list
+@as_json
+@acting
+def words_remove(office: Office, actor: Actor, term: str, **asked: Any) -> None:
+    """删去一个词语 take a term out."""
+    from bot import vocabulary
+    from bot.errors import NotFound
+
+    there = vocabulary.word_list(office.config, asked["name"])
+    line = vocabulary.Line(0, term, exception=asked["exception"])
+    number = vocabulary.number_of(there, line)
+    if not number:
+        raise NotFound("{list} 里没有“{words}”", list=there.name, words=term)
+    with writing(office) as (conn, now):
+        made = vocabulary.drop(office, conn, now, actor, there.name, there.digest, number)
+    say({"list": there.name, "digest": made}, asked["json_"], f"{there.name} {made[:8]}")
+
+
+@words.command("import")
+@click.argument("file", default="-")
+@of_list
+@as_json
+@acting
+def words_import(office: Office, actor: Actor, file: str, name: str, json_: bool) -> None:
+    """导入一份词语，一行一个 add the lines of a file: all or none."""
+    from bot import vocabulary
+    from bot.config import read_text
+    from bot.language import Say
+
+    pasted = sys.stdin.read() if file == "-" else read_text(Path(file))
+    there = vocabulary.word_list(office.config, name)
+    with writing(office) as (conn, now):
+        words_ = (there.name, there.digest, pasted)
+        made = vocabulary.take_in(office, conn, now, actor, *words_)
+    told = Say("新加 {n} 个，已有 {k} 个", n=made.added, k=made.known)
+    say({"list": there.name, **made._asdict()}, json_, str(told))
+
+
+@click.command()
+@as_json
+@with_office
+def leaders(office: Office, json_: bool) -> None:
+    """领导名单，按次序 the office's leaders, in order."""
+    from bot import vocabulary
+    from bot.errors import ConfigError
+
+    _, order, wrong = vocabulary.leaders_file(office.config)
+    if wrong:
+        raise ConfigError(wrong)
+    rows = [{"name": n, "titles": "、".join(t)} for n, t in (order.titles if order else {}).items()]
+    show(rows, json_, {"name": "姓名", "titles": "职务"})
+
+
+COMMANDS = [rules, words, leaders]
