@@ -152,7 +152,13 @@ def template(folder: Path, key: str, uses: list[dict[str, Any]]) -> dict[str, An
     try:
         one = made.load(folder, key)
     except ConfigError as error:
-        bare = {"kind": "", "over_limit": None, "fields": {}, "forms": (), "digest": ""}
+        bare: dict[str, Any] = {
+            "kind": "",
+            "over_limit": None,
+            "fields": {},
+            "forms": (),
+            "digest": "",
+        }
         return {"key": key, "name": "", **bare, "errors": [str(error)], "uses": uses}
     wrong = [str(error) for error in one.strangers()]
     told = {"forms": one.forms, "digest": one.digest, "errors": wrong, "uses": uses}
@@ -257,6 +263,6 @@ def columns(office: Office, conn: Connection, units: set[str]) -> list[dict[str,
     return found
 
 
-def _covers(row: Mapping[str, Any], names: tuple[str, ...]) -> bool:
+def _covers(row: RowMapping, names: tuple[str, ...]) -> bool:
     """Does a standing sign-off hold for any of these columns? Empty is all."""
     return not row["columns"] or not names or bool({*row["columns"]} & {*names})

@@ -46,7 +46,7 @@ def _shown(visit: Visit, text: str = "", account: str = "", scheduled: bool = Fa
         own = list(squares(conn, people.unit_ids(conn, visit.actor)).values())
         key = account if account in {a.key for a in own} else ""
         tried = _tried(office, conn, text, key, scheduled) if text.strip() else None
-        values = {
+        values: dict[str, Any] = {
             "columns": shapes.columns(office, conn, mine),
             "names": dict(conn.execute(select(units.c.key, units.c.name)).all()),
             "accounts": own,

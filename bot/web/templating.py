@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter
 from sqlalchemy import Connection, RowMapping, select
@@ -56,14 +57,14 @@ def readable_units(conn: Connection, actor: Actor) -> set[str]:
 def templates_page(visit: Signed) -> Response:
     with visit.office.db.read() as conn:
         mine = readable_units(conn, visit.actor)
-        found = {
+        found: dict[str, Any] = {
             "rows": shapes.templates(visit.office, mine),
             "may": people.everywhere(conn, visit.actor, Right.ADMIN),
         }
     folder = visit.office.config.templates
-    words = {"forms": FORMS, "over": OVER, "uses": USES, "folder": folder}
+    words: dict[str, Any] = {"forms": FORMS, "over": OVER, "uses": USES, "folder": folder}
     if key := visit.params.get("key", ""):
-        return go(f"{PLACE}/{_new_key(key)}?from={visit.params.get('from', '')}")
+        return go(f"{PLACE}/{_new_key(key)}?{urlencode({'from': visit.params.get('from', '')})}")
     return visit.page("settings_templates.html", **found, **words)
 
 
@@ -203,7 +204,8 @@ def _line(text: str, error: GongkaiError) -> str:
 
 def _tried(visit: Visit, conn: Connection, form: Form) -> dict[str, Any]:
     """What it would give: parts and findings; or why it gives none."""
-    office, found = visit.office, {"parts": [], "findings": [], "refused": None, "why": ""}
+    office = visit.office
+    found: dict[str, Any] = {"parts": [], "findings": [], "refused": None, "why": ""}
     if form.item is not None:
         item_for(conn, visit.actor, form.item)
     try:

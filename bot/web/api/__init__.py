@@ -8,6 +8,7 @@ once      a write and its Idempotency-Key: done once, the same answer again
 paging    lists by cursor
 bodies    what is sent in, with examples
 reading   what can be read
+house     what the office writes itself and is set to
 content   entries and posts
 deciding  review, the queue, the stop switch, taking replies out
 opening   the description (OpenAPI)
@@ -17,14 +18,14 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from bot.web.api import content, deciding, opening, reading
+from bot.web.api import content, deciding, house, opening, reading
 from bot.web.api.door import BEARER, Route
 
 
 def router() -> APIRouter:
     """Everything under /api/v1, behind tokens."""
     behind = APIRouter(prefix="/api/v1", dependencies=[BEARER])
-    for part in (reading.router, content.router, content.uploads, deciding.router):
+    for part in (reading.router, house.router, content.router, content.uploads, deciding.router):
         assert issubclass(part.route_class, Route)  # what stands behind no token stands nowhere
         behind.include_router(part)
     made = APIRouter()
