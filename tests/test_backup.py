@@ -29,6 +29,7 @@ from sqlalchemy import insert, select, text, update
 from bot import audit, catalog, collect, media, migrations, people, search
 from bot.backup import backup, restore, verify_backup
 from bot.config import load
+from bot.config.parts import ScreeningPart
 from bot.db import (
     Database,
     accounts,
@@ -1052,6 +1053,29 @@ def test_files_of_the_office_are_put_back_and_never_written_over(
     assert (aside / "config.toml").read_text("utf-8") == builders.CONFIG
     assert not (aside / "schedules").exists()
     assert "templates/通知.txt" in said
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_word_lists_and_leaders_come_back_where_they_are_declared(
+    office: Office, another: Make, tmp_path: Path
+) -> None:
+    part = ScreeningPart(lists=("words/own.txt",), leaders="leaders.txt")
+
+    def worded(of: Office) -> Office:
+        return Office(of.config.model_copy(update={"screening": part}), of.db)
+
+    (tmp_path / "words").mkdir()
+    (tmp_path / "words" / "own.txt").write_text("旧称\n", "utf-8")
+    (tmp_path / "leaders.txt").write_text("张三\n", "utf-8")
+    file = backup(worded(office), tmp_path / "a.tar.gz").path
+    other = worded(another())
+    root = other.config.root
+    (root / "leaders.txt").write_text("李四\n", "utf-8")
+    restore(other, file)
+    assert (root / "words" / "own.txt").read_text("utf-8") == "旧称\n"
+    assert (root / "leaders.txt").read_text("utf-8") == "李四\n", "what stands is left"
+    (aside,) = root.glob("restored-*/words/*")
+    assert aside.read_text("utf-8") == "张三\n"
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)

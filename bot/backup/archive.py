@@ -2,7 +2,7 @@
 
     media/<sha256>        pictures and signed sheets that the media table names
     tables/<name>.jsonl   a row a line, canonical JSON, by primary key; instants as UTC microseconds
-    config.toml, templates/<file>, schedules/<file>
+    config.toml, templates/<file>, schedules/<file>, words/<file>
     manifest.json         when and of what it was taken, and the digest of every other member
 
 The manifest stands last: a torn file has none. One format for both databases.
@@ -30,6 +30,7 @@ from typing import IO, Any, BinaryIO, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from bot.config import Config
 from bot.errors import Invalid
 from bot.language import Say
 
@@ -39,7 +40,7 @@ MANIFEST, CONFIG = "manifest.json", "config.toml"
 MANIFEST_BYTES = 256 * 1024 * 1024
 _NAMES = re.compile(
     r"manifest\.json|config\.toml|tables/[a-z_]+\.jsonl|media/[0-9a-f]{64}"
-    r"|(templates|schedules)/(?!\.)[^/\\\x00-\x1f\ud800-\udfff]+"
+    r"|(templates|schedules|words)/(?!\.)[^/\\\x00-\x1f\ud800-\udfff]+"
 )
 _CHUNK = 1 << 18
 
@@ -47,6 +48,13 @@ _CHUNK = 1 << 18
 def nameable(name: str) -> bool:
     """May a member be called this? No folders but ours, no way out of them, no broken coding."""
     return _NAMES.fullmatch(name) is not None
+
+
+def word_files(config: Config) -> dict[str, Path]:
+    """The word lists and the leaders, by their names as members."""
+    declared = (*config.screening.lists, config.screening.leaders)
+    named = ((n, config.place(name)) for n, name in enumerate(declared) if name)
+    return {f"words/{n}-{file.name}": file for n, file in named}
 
 
 class Part(BaseModel):

@@ -21,7 +21,17 @@ from sqlalchemy.exc import CompileError, DBAPIError
 
 from bot import audit, erasures, people
 from bot.backup import aftermath
-from bot.backup.archive import CONFIG, MANIFEST, Manifest, Summary, checked, damaged, read, table_of
+from bot.backup.archive import (
+    CONFIG,
+    MANIFEST,
+    Manifest,
+    Summary,
+    checked,
+    damaged,
+    read,
+    table_of,
+    word_files,
+)
 from bot.collect import replay_erasures
 from bot.db import audit_heads, board_posts, disk_full, items, posts, replies, units
 from bot.deliver.queue import workers_alive
@@ -166,12 +176,14 @@ class _Loading:
         """Put where nothing stands; what stands and differs is left, the other laid beside."""
         config = self.office.config
         folders = {"templates": config.templates, "schedules": config.schedules}
-        place = config.path if name == CONFIG else config.place(folders[kind]) / rest
+        aside = config.root / f"restored-{self.manifest.taken:%Y%m%d-%H%M%S}" / name
+        place = config.path if name == CONFIG else word_files(config).get(name, aside)
+        if kind in folders:
+            place = config.place(folders[kind]) / rest
         if not place.exists():
             _put(place, content)
             self.said.append(Say("已放回 {name}", name=name))
         elif place.read_bytes() != content:
-            aside = config.root / f"restored-{self.manifest.taken:%Y%m%d-%H%M%S}" / name
             _put(aside, content)
             beside = str(aside.relative_to(config.root))
             kept = Say(

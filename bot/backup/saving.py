@@ -23,6 +23,7 @@ from bot.backup.archive import (
     Summary,
     Writer,
     nameable,
+    word_files,
     writing,
 )
 from bot.db import Instant, audit_heads, disk_full, media, metadata
@@ -118,8 +119,9 @@ def _save_files(office: Office, out: Writer) -> None:
 
 
 def _files(office: Office) -> Iterator[tuple[str, Path]]:
-    """The templates and schedules that the office edits by hand, under their names as members."""
+    """The templates, schedules and words that the office edits, under their names as members."""
     config = office.config
+    yield from ((n, file) for n, file in word_files(config).items() if file.is_file())
     for name, folder in (("templates", config.templates), ("schedules", config.schedules)):
         for file in sorted(config.place(folder).glob("[!.]*")):
             if file.is_file():
