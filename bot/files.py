@@ -45,7 +45,10 @@ class File:
         """Raises Changed where it is another than was read as `digest`."""
         if self.digest != digest:
             raise Changed(
-                "{file} 刚被别人改过；您的改动没有存，也没有丢，请比较后再存", file=self.path.name
+                Say(
+                    "{file} 刚被别人改过；您的改动没有存，也没有丢，请比较后再存",
+                    file=self.path.name,
+                )
             )
 
 

@@ -195,7 +195,7 @@ class Template:
             raise self._wrong(before + error.lineno, Say("{why}", why=error.message)) from None
 
     def _wrong(self, line: int, why: Say, kind: type[ConfigError] = ConfigError) -> ConfigError:
-        return kind("模板 {file} 第 {line} 行：{why}", file=self.file.name, line=line, why=why)
+        return kind(Say("模板 {file} 第 {line} 行：{why}", file=self.file.name, line=line, why=why))
 
     @cached_property
     def forms(self) -> tuple[str, ...]:
