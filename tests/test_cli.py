@@ -78,6 +78,10 @@ def test_help_and_version_need_no_office(tmp_path: Path) -> None:
         "item",
         "post",
         "template",
+        "words",
+        "rules",
+        "leaders",
+        "settings",
         "sign",
         "queue",
         "hold",
@@ -277,6 +281,59 @@ def test_templates_are_listed_and_tried_out_before_anything_is_written(run: Run)
     assert (part["account"], part["limit"], part["findings"]) == ("hand", 140, [])
     assert "第1报" in run(*words, *SAID).stdout
     assert said(run("post", "list", "--json")) == []
+
+
+def test_a_template_is_shown_and_saved_by_who_may_with_what_was_read(
+    run: Run, desk: Office
+) -> None:
+    known = said(run("template", "show", "notice", "--json"))
+    file = desk.config.place("templates") / "notice.txt"
+    assert known["text"] == file.read_text("utf-8")
+    gu = ("--as", "gu", "--json")
+    refused = run("template", "save", "notice", "-", *gu, code=2, given="甲\n{{ titel }}")
+    assert "notice.txt 第 2 行：没有字段 titel" in refused.stderr
+    late = ("--digest", "0" * 64)
+    assert (
+        "刚被别人改过" in run("template", "save", "notice", *late, *gu, code=2, given="一").stderr
+    )
+    made = said(run("template", "save", "notice", *gu, given="{{ title }}"))
+    (entry,) = said(run("template", "show", "notice", "--json"))["trail"]
+    assert entry["data"] == {"before": known["digest"], "digest": made["digest"]}
+    run("template", "save", "notice", "--as", "zhou", code=2, given="{{ title }}")
+    run("template", "save", "notice", code=2, given="{{ title }}")
+    assert "notice" in run("template", "list").stdout
+
+
+def test_words_are_added_found_and_taken_out(run: Run, desk: Office) -> None:
+    assert "[screening] lists" in run("words", "list", code=2).stderr
+    with desk.config.path.open("a", encoding="utf-8") as out:
+        out.write('[screening]\nlists = ["words.txt"]\nleaders = "leaders.txt"\n')
+    for name, text in (("words.txt", ""), ("leaders.txt", "张三\t县长、县委副书记\n")):
+        desk.config.place(name).write_text(text, "utf-8")
+    gu = ("--as", "gu", "--json")
+    run("words", "add", "老县名", "--severity", "block", "--suggestion", "新县名", *gu)
+    run("words", "add", "老县名", "--severity", "note", *gu)
+    made = said(run("words", "import", "-", *gu, given="老县名\n旧称\t阻止\n!旧称呼"))
+    assert (made["added"], made["known"]) == (2, 1)
+    rows = said(run("words", "list", "--search", "称", "--json"))["terms"]
+    assert [(r["words"], r["severity"]) for r in rows] == [("旧称", "block"), ("旧称呼", None)]
+    run("words", "remove", "老县名", *gu)
+    assert "没有“老县名”" in run("words", "remove", "老县名", *gu, code=2).stderr
+    assert desk.config.place("words.txt").read_text("utf-8") == "旧称\tblock\n!旧称呼\n"
+    run("words", "add", "甲", "--as", "zhou", code=2)
+    assert said(run("leaders", "--json")) == [{"name": "张三", "titles": "县长、县委副书记"}]
+    assert "老县名" not in run("words", "list").stdout
+
+
+def test_what_is_set_and_how_it_stands_are_had_as_json(run: Run) -> None:
+    found = said(run("settings", "--json"))
+    assert found["state"]["database"]["schema"]
+    (units,) = [t for t in found["config"] if t["section"] == "units.county"]
+    assert units["line"] == 2
+    assert set(said(run("settings", "--state", "--json"))) == {"state"}
+    rules = {row["rule"]: row for row in said(run("rules", "--json"))}
+    assert rules["mobile"]["severities"] == ["warn"]
+    assert "secrecy-mark" in run("rules").stdout
 
 
 def test_a_field_that_is_not_said_well_is_told_with_what_to_write(run: Run) -> None:
