@@ -73,7 +73,7 @@ def sections(config: Config, of_units: Iterable[str]) -> list[Section]:
         elif name in TABLES:
             for key, part in value.items():
                 if _unit_of(name, key, part) in (*mine, None):
-                    found.append(_section(source, [name, key], part))
+                    found += _nested(source, [name, key], part)
         elif name == "workdays" and value:
             found.append(_days(source, name, value))
     return found
@@ -256,6 +256,8 @@ CHANGED_HERE: tuple[tuple[Say, str, Say], ...] = (
     (Say("模板"), "/settings/templates", Say("templates 目录里的文件")),
     (Say("词表和领导名单"), "/settings/words", Say("[screening] 里声明的文件")),
     (Say("停发与解除"), "/stop", Say("全部、单位、账号、来源、条目、稿件")),
-    (Say("账号和来源的暂停、恢复"), "/accounts", Say("声明在 config.toml")),
-    (Say("日程的加办、跳过、暂停"), "/calendar/schedules", Say("文件在 schedules 目录")),
+    (Say("账号"), "/accounts", Say("连接、检查、暂停；声明在 config.toml")),
+    (Say("来源"), "/sources", Say("暂停、恢复、马上读；声明在 config.toml")),
+    (Say("日程"), "/calendar/schedules", Say("加办、跳过、暂停；文件在 schedules 目录")),
+    (Say("令牌"), "/me/tokens", Say("给程序用的，新建和撤销")),
 )
