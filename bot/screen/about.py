@@ -97,6 +97,16 @@ ABOUT: Mapping[str, About] = {
         Say("短网址：审的人和看的人都不知道通到哪里"), (WARN,), Say("网址去向须看得见")
     ),
     "private-link": About(Say("只有内网打得开的网址"), (WARN,), Say("公众须能打开")),
+    "dead-link": About(
+        Say("打不开的链接：404、410 或没有这个域名；[screening] dead_links = true 才查"),
+        (WARN,),
+        Say("《政府网站发展指引》（国办发〔2017〕47号）"),
+    ),
+    "unclear-link": About(
+        Say("从这里断不定打不打得开的链接；[screening] dead_links = true 才查"),
+        (NOTE,),
+        Say("《政府网站发展指引》（国办发〔2017〕47号）"),
+    ),
     "topic": About(
         Say("话题的写法不合账号的平台；平台会删去话题的阻止"),
         (WARN, BLOCK),
