@@ -55,9 +55,9 @@ def save(
     office: Office, text: str, read: str | None = None, key: str = "notice", who: str = "gu"
 ) -> str:
     known = digest(office, key) if read is None else read
-    with office.db.write() as conn:
+    with office.db.read() as conn:
         actor = builders.actor(conn, who)
-        return compose.save_template(office, conn, office.db.now(conn), actor, key, text, known)
+    return compose.save_template(office, actor, key, text, known)
 
 
 def test_what_is_saved_is_used_next_and_what_stood_there_before_is_kept(desk: Office) -> None:

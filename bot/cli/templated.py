@@ -82,10 +82,11 @@ def template_save(
     from bot.language import Say
 
     text = sys.stdin.read() if file == "-" else read_text(Path(file))
-    with writing(office) as (conn, now):
-        read = compose.template_file(office, name).digest if digest is None else digest
-        made = compose.save_template(office, conn, now, actor, name, text, read)
-        voided = [r for r in review.bound_to(conn, now, name) if r["template_digest"] != made]
+    read = compose.template_file(office, name).digest if digest is None else digest
+    made = compose.save_template(office, actor, name, text, read)
+    with office.db.read() as conn:
+        bound = review.bound_to(conn, office.db.now(conn), name)
+    voided = [row for row in bound if row["template_digest"] != made]
     found = {"template": name, "digest": made, "voided": [row["id"] for row in voided]}
     told = Say("已存 {name}，不再适用的常设签发 {n} 份", name=name, n=len(voided))
     say(found, json_, str(told))

@@ -75,25 +75,21 @@ def rehearse(
     return body_of(office, conn, made, entry, keys, spoken, more)
 
 
-def save_template(
-    office: Office,
-    conn: Connection,
-    now: datetime,
-    actor: Actor,
-    key: str,
-    text: str,
-    digest: str,
-) -> str:
+def save_template(office: Office, actor: Actor, key: str, text: str, digest: str) -> str:
     """Keep a template in its file, if it renders; give its digest.
 
-    `digest`: of what its writer read, "" where there was none. Raises NotAllowed, ConfigError naming
-    file, line, field and entry, files.Changed, Conflict, Invalid.
+    `digest`: of what its writer read, "" where there was none. It is tried before anything is locked:
+    one that takes its time keeps nobody waiting. Raises NotAllowed, ConfigError naming file, line,
+    field and entry, files.Changed, Conflict, Invalid.
     """
-    people.require_everywhere(conn, actor, Right.ADMIN)
     text = files.tidied(text)
-    made = templates.parse(office.config.place(office.config.templates), key, text)
-    _prove(office, conn, now, made)
-    return files.change(office, conn, now, actor, subject_of(key), made.file, text, digest)
+    with office.db.read() as conn:
+        people.require_everywhere(conn, actor, Right.ADMIN)
+        made = templates.parse(office.config.place(office.config.templates), key, text)
+        _prove(office, conn, office.db.now(conn), made)
+    with office.db.write() as conn:
+        told = office.db.now(conn), actor, subject_of(key)
+        return files.change(office, conn, *told, made.file, text, digest)
 
 
 def _prove(office: Office, conn: Connection, now: datetime, made: templates.Template) -> None:

@@ -116,12 +116,8 @@ def edit_template(visit: Signed, key: str) -> Response:
     form = _typed(visit, key)
     if visit.field("act") != "save":
         return _shown(visit, form)
-    office = visit.office
     try:
-        with office.db.write() as conn:
-            now = office.db.now(conn)
-            words = (key, form.text, form.digest)
-            compose.save_template(office, conn, now, visit.actor, *words)
+        compose.save_template(visit.office, visit.actor, key, form.text, form.digest)
     except (ConfigError, Invalid, Conflict) as error:
         return _shown(visit, form, status_of(error), error=error)
     return go(f"{PLACE}/{key}?done=saved{f'&item={form.item}' if form.item else ''}")

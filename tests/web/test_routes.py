@@ -78,7 +78,9 @@ def read(hides: str = TITLE, query: str = "") -> tuple[Asked, ...]:
     return (Asked(R.READ, hides=hides, query=query),)
 
 
-def acts(who: Right | frozenset[Role], *forms: dict[str, Any], refuses: str = "") -> tuple[Asked, ...]:
+def acts(
+    who: Right | frozenset[Role], *forms: dict[str, Any], refuses: str = ""
+) -> tuple[Asked, ...]:
     return tuple(Asked(who, form, refuses=refuses) for form in forms)
 
 
