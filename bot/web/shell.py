@@ -43,7 +43,7 @@ RAIL = (
     Entry("/accounts", Say("账号"), "plug", Right.READ, "broken", "a"),
     Entry("/people", Say("人员"), "users", Right.READ),
     Entry("/trail", Say("留痕"), "fingerprint", Right.READ, key="l"),
-    Entry("/settings", Say("设置"), "settings", Right.READ, key="s"),
+    Entry("/settings", Say("设置"), "settings", Right.READ),
 )
 
 
