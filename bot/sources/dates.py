@@ -16,13 +16,16 @@ _ENGLISH = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct"
 _CHINESE = [
     f"{n}月" for n in ("一", "二", "三", "四", "五", "六", "七", "八", "九", "十", "十一", "十二")
 ]
-_MONTHS = {name: n for names in (_ENGLISH, _CHINESE) for n, name in enumerate(names, 1)}
+_FIGURED = [f"{n}月" for n in range(1, 13)]  # as Java writes "MMM" for China: 06 5月 2024
+_MONTHS = {
+    name: n for names in (_ENGLISH, _CHINESE, _FIGURED) for n, name in enumerate(names, 1)
+}
 # RFC 822 §5.1, and those that are seen beside it. Hours east of Greenwich.
 _ZONES = dict.fromkeys(("", "z", "ut", "utc", "gmt", "wet"), 0) | dict(
     est=-5, edt=-4, cst=-6, cdt=-5, mst=-7, mdt=-6, pst=-8, pdt=-7,
     bst=1, cet=1, cest=2, eet=2, eest=3, msk=3, hkt=8, sgt=8, bjt=8, cct=8, jst=9, kst=9,
 )  # fmt: skip
-_NAME = rf"(?P<month>(?i:{'|'.join(_ENGLISH)})[a-z]*|十[一二]月|[一二三四五六七八九十]月)\.?"
+_NAME = rf"(?P<month>(?i:{'|'.join(_ENGLISH)})[a-z]*|十[一二]月|[一二三四五六七八九十]月|1[0-2]月|[1-9]月)\.?"
 _CLOCK = r"(?P<hour>\d{1,2})[:：时点](?P<minute>\d{1,2})(?:[:：分](?P<second>\d{1,2})(?:[.,]\d+)?)?"
 _AREA = r"(?P<area>(?:GMT|UTC)?[+−-]\d{1,2}(?::?\d{2})?|[A-Za-z]{1,5}\b)?"
 _TIME = re.compile(

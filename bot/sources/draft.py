@@ -22,7 +22,7 @@ from bot.sources.base import Origin
 from bot.sources.dates import read_date
 from bot.sources.decode import ITEMS
 from bot.sources.identity import Claim, keys
-from bot.sources.plain import is_address, is_chinese, plain, words
+from bot.sources.plain import is_address, is_chinese, joined, plain, words
 
 TOLD = 20  # problems told one by one; of the rest only the number
 
@@ -70,6 +70,7 @@ class Channel:
     drafts: tuple[Draft, ...]
     title: str = ""
     link: str = ""
+    own: str = ""  # where it says that it stands itself
     publisher: str = ""
     language: str = ""
     problems: tuple[Problem, ...] = ()
@@ -152,7 +153,7 @@ def _entry(draft: Draft, setting: _Setting, said: list[Say]) -> dict[str, Any]:
     if not draft.says_anything():
         said.append(Say("条目是空的，已略去"))
         return {}
-    base = urljoin(setting.start, draft.base) if draft.base else setting.start
+    base = joined(setting.start, draft.base) if draft.base else setting.start
     body = plain(draft.body) if draft.body else ""
     summary = plain(draft.summary) or body
     labelled = _labelled(summary)
@@ -213,7 +214,8 @@ _DOCUMENT = re.compile(
 def _start(channel: Channel, origin: Origin) -> str:
     """Where relative links start, unless xml:base says otherwise: at the channel's page, else at
     the feed's own address."""
-    return urljoin(origin.url if _ABSOLUTE.match(origin.url) else "", channel.link)
+    own = origin.url if _ABSOLUTE.match(origin.url) else channel.own
+    return joined(own, channel.link)
 
 
 def _link(links: Sequence[str], base: str, said: list[Say]) -> str:

@@ -78,6 +78,7 @@ def _json_feed(feed: Mapping[str, Any]) -> Channel:
         tuple(_draft(item) for item in items),
         title=words(_string(feed, "title")),
         link=_string(feed, "home_page_url"),
+        own=_string(feed, "feed_url"),
         publisher=_author(feed),
         language=_string(feed, "language"),
         problems=(Problem("items", str(strays)),) if strays.values["n"] else (),

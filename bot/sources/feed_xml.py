@@ -7,14 +7,13 @@ from base64 import b64decode
 from collections import Counter
 from collections.abc import Mapping
 from html import escape
-from urllib.parse import urljoin
 
 from lxml import etree
 
 from bot.language import Say
 from bot.model import Attachment
 from bot.sources.draft import Channel, Draft, first
-from bot.sources.plain import is_address, line, looks_marked_up, words
+from bot.sources.plain import is_address, joined, line, looks_marked_up, words
 from bot.sources.tree import Element, Tree, local
 
 NAMESPACE = "https://gongkai.example/ns/1"
@@ -85,7 +84,7 @@ _RSS = {
     ),
     "body": (
         *("content:encoded", "xhtml:body", "xhtml:div", "yandex:full-text", "atom:content"),
-        *("content", "fulltext"),
+        *("content", "fulltext", "fullitem", "body"),
     ),
     "enclosure": ("enclosure",),
 }
@@ -197,6 +196,7 @@ def rss(tree: Tree) -> Channel:
         tuple(_rss_draft(Fields(item, roles), tree.scoped) for item in tree.items),
         title=line(head.markup("title")),
         link=first((*head.texts("address"), *_hrefs(head))),
+        own=_own_address(head),
         publisher=_publisher(head),
         language=head.text("language") or _language(tree.head),
         problems=tree.problems,
@@ -258,7 +258,8 @@ def atom(tree: Tree) -> Channel:
     return Channel(
         tuple(_atom_draft(Fields(entry, roles), tree.scoped) for entry in tree.items),
         title=line(_construct(head.all("title"))),
-        link=urljoin(tree.head.base or "", hrefs[0]) if hrefs else "",
+        link=joined(tree.head.base or "", hrefs[0]) if hrefs else "",
+        own=_own_address(head),
         publisher=head.text("publisher") or _author(head),
         language=head.text("language") or _language(tree.head),
         problems=tree.problems,
@@ -395,6 +396,11 @@ def _hrefs(fields: Fields) -> list[str]:
     found = [e for e in fields.all("link") if e.get("rel", "alternate") == "alternate"]
     found.sort(key=lambda e: not re.match(r"text/|application/xhtml|$", e.get("type", "")))
     return [href for e in found if (href := e.get("href"))]
+
+
+def _own_address(head: Fields) -> str:
+    """The feed's own, as it says."""
+    return first(e.get("href", "") for e in head.all("link") if e.get("rel") == "self")
 
 
 def _attachments(fields: Fields) -> tuple[Attachment, ...]:

@@ -3,9 +3,11 @@
 An entry's own identifier (guid, atom:id, else its link) is its key only while it is its own. Real
 catalogues give the address of a column page to ten notices at once, so:
 
-- An identifier that two different entries of a reading bear (by title or date) is nobody's key, nor is the address of the catalogue or a bare site. The next candidate is the link; where that
-  is shared too, the key is a digest of identifier, title and date. Title alone would not do (the same
-  title comes again months later), nor would the date (ten notices of one day).
+- An identifier that two different entries of a reading bear (by title or date; by what they say where
+  they have no title) is nobody's key, nor is the address of the catalogue or a bare site. The next
+  candidate is the link; where that is shared too, the key is a digest of identifier, title and date.
+  Title alone would not do (the same title comes again months later), nor would the date (ten notices
+  of one day).
 - A key must not change when *other* entries come or go: an entry whose guid is its own today and
   shared tomorrow would be posted twice. So a reading leaves a `memo` (which identifiers are shared,
   who bore one alone), the next reading gets it back: what was once shared stays shared, even when one
@@ -118,9 +120,9 @@ def _ids(claim: Claim) -> tuple[str, ...]:
 
 
 def _face(claim: Claim) -> str:
-    """What an entry is recognised by beside its identifiers."""
+    """What an entry is recognised by beside its identifiers; without a title, by what it says."""
     at = claim.published.timestamp() if claim.published else ""
-    return _short(f"{claim.title}\n{at}")
+    return _short(f"{claim.title or claim.content}\n{at}")
 
 
 def _bare(name: str) -> str:

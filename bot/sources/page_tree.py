@@ -14,7 +14,7 @@ from urllib.parse import urljoin
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from bot.errors import SourceError
-from bot.sources.plain import line, words
+from bot.sources.plain import joined, line, words
 
 Node = LexborNode
 
@@ -79,7 +79,7 @@ def open_page(text: str, url: str) -> Page:
     _hide(tree)
     url = url or _own_address(text, tree)
     base = tree.css_first("base[href]")
-    start = urljoin(url, attribute(base, "href")) if base else url
+    start = joined(url, attribute(base, "href")) if base else url
     return Page(markup, tree, url, start, bool(_END.search(markup)))
 
 

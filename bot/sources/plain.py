@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from html import unescape
 from itertools import pairwise
+from urllib.parse import urljoin
 
 # Elements that begin and end a line, the usual ones first; and those that do not.
 _BLOCK_NAMES = (
@@ -95,6 +96,14 @@ def looks_marked_up(text: str) -> bool:
 
 def is_address(text: str) -> bool:
     return text[:4] in ("http", "HTTP", "Http") and "://" in text[4:8]
+
+
+def joined(base: str, link: str) -> str:
+    """`link` from `base` on; `base` where it is no address at all (http://[)."""
+    try:
+        return urljoin(base, link)
+    except ValueError:
+        return base
 
 
 def is_chinese(text: str) -> bool:

@@ -47,6 +47,8 @@ _TEXT_FIELD = re.compile(
     r"category|source|link))(?P<rest>\s[^<>]*)?(?<!/)>(?P<inner>(?:(?!<(?P=name)[\s>]).)*?)</(?P=name)\s*>",
     re.S | re.I,
 )
+_TAG = re.compile(r"<[A-Za-z][^<>=]*+=[^<>]*+>")
+_VALUE = re.compile(r"""("[^"]*"|'[^']*')|=\s*([^\s"'<>/][^\s"'<>]*)""")
 _XML_ENTITIES = ("lt", "gt", "amp", "quot", "apos")
 
 
@@ -270,7 +272,12 @@ def _mended(piece: str, scope: str) -> str:
 
 
 def _references(text: str) -> str:
-    return _outside_cdata(text, lambda part: _REFERENCE.sub(_reference, part))
+    """With every ampersand one that XML knows, and every attribute's value in quotation marks."""
+    return _outside_cdata(text, lambda part: _REFERENCE.sub(_reference, _TAG.sub(_quoted, part)))
+
+
+def _quoted(tag: re.Match[str]) -> str:
+    return _VALUE.sub(lambda value: value[1] or f'="{value[2]}"', tag[0])
 
 
 def _outside_cdata(text: str, change: Any) -> str:
