@@ -1,7 +1,8 @@
 """Bytes as text: unpacking, and which encoding they are in.
 
 The rule, measured against hostile feeds: a byte-order mark; strict UTF-8; what HTTP says; what the
-document declares; GB18030; at last the one of these that spoils least, which is then a problem.
+document declares; GB18030, or Big5 where that gives characters of private use; at last the one of
+these that spoils least, which is then a problem.
 GB2312 and GBK are read as GB18030, whose subsets they are and whose characters they hold in fact.
 """
 
@@ -51,6 +52,7 @@ _PAIR, _LONE = (
     re.compile(rb"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])"),
 )
 _NOT_ASCII = re.compile("[^\x00-\x7f\ufffd]")
+_PRIVATE = re.compile("[\ue000-\uf8ff]")
 _LONG = re.compile("[\u0800-\uffff]")
 _CONTROLS = bytes([*range(9), 11, 12, *range(14, 32), 127])
 _UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
@@ -164,10 +166,21 @@ def _spoiled(body: bytes, named: list[str]) -> Text:
         return utf8
     usual = "gb18030" if len(_PAIR.findall(body)) >= len(_LONE.findall(body)) else "cp1252"
     text = _strictly(body, usual)
+    if text is not None and (big5 := _as_big5(body, text)):
+        text, usual = big5, "cp950"
     if text is not None:
         return Text(_clean(text), usual, _undeclared(usual, named))
     others = (_settled(body, name) for name in dict.fromkeys([*named, usual]))
     return min(utf8, *others, key=lambda t: t.text.count("\ufffd"))
+
+
+def _as_big5(body: bytes, text: str) -> str | None:
+    """Big5, of which `text` is the reading as GB18030: that knows every pair of bytes, but one in
+    fifty or more as a character of private use. None where it is no Big5."""
+    if len(_PRIVATE.findall(text)) * 50 < len(_NOT_ASCII.findall(text)):
+        return None
+    other = _strictly(body, "cp950")
+    return None if other is None or _PRIVATE.search(other) else other
 
 
 def _utf8_or(body: bytes, text: str, named: list[str]) -> Text:

@@ -33,6 +33,7 @@ from bot.sources.page_list import Listing, read_list
 from bot.sources.page_meta import ARTICLE, COLUMN, SITE, Tags, read_tags
 from bot.sources.page_row import Wanted
 from bot.sources.page_tree import Page, looks_like_html, open_page, text_of
+from bot.sources.tree import declared_feed
 
 ENOUGH = 50  # characters outside links that make an article where no tag says so
 BESIDE_A_LIST = 200  # the same where the page has a list, too, and names no source
@@ -150,6 +151,10 @@ class WebPage(Source):
             raise SourceError(
                 "列表里一条也找不到了：网站可能改版，请用 gongkai source try 重新识别"
             )
+        if address := declared_feed(text):
+            raise SourceError(
+                "网页里没有找到带日期的列表，也没有文章；页面声明的订阅地址是 {url}", url=address
+            )
         raise SourceError("网页里没有找到带日期的列表，也没有文章；列表的行可用 rows 选项指明")
 
     def _article(self, body: bytes, content_type: str, origin: Origin) -> Entry | None:
@@ -171,9 +176,7 @@ class WebPage(Source):
     def recognises(cls, body: bytes, content_type: str) -> bool:
         try:
             text = decode(unpack(body), content_type).text
-            if not looks_like_html(text):
-                return False
-            return bool(cls(PageOptions())._look(text, Origin("", UTC)))
+            return looks_like_html(text) and bool(cls(PageOptions())._look(text, Origin("", UTC)))
         except SourceError:
             return False
 

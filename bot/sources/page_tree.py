@@ -18,6 +18,7 @@ from bot.sources.plain import joined, line, words
 
 Node = LexborNode
 
+_TOP = 20_000  # characters in which a document shows what it is
 DEEPEST = 100  # elements in one another
 
 _UNSEEN = re.compile(
@@ -25,12 +26,15 @@ _UNSEEN = re.compile(
     r"|<(script|style|noscript|template|textarea)\b[^<>]*(?<!/)>.*?(?:</\1\s*>|\Z)",
     re.S | re.I,
 )
-# 大汉's sites keep a list's rows as XML in a script.
-_DATASTORE = re.compile(r"<script\b[^<>]*text/xml[^<>]*>(.*?)</script\s*>", re.S | re.I)
+# 大汉's sites keep a list's rows as XML in a script, and answer with that alone when asked for more.
+_DATASTORE = re.compile(
+    r"(?:<script\b[^<>]*text/xml[^<>]*>|<datastore>)(.*?)</(?:script|datastore)\s*>", re.S | re.I
+)
 _RECORD = re.compile(r"<record>\s*<!\[CDATA\[(.*?)\]\]>\s*</record>", re.S | re.I)
 _DROPPED = ["script", "style", "select", "iframe", "object", "svg", "canvas", "button", "input"]
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.I)
-_HTML = re.compile(r"<(?:!DOCTYPE\s+html|html|head|body|div|table|ul|p|meta)\b", re.I)
+_HTML = re.compile(r"<(?:!DOCTYPE\s+html|html|head|body|div|table|ul|p|meta|datastore)\b", re.I)
+_ROOT = re.compile(r"<(?:html|head|body|(?:[\w.-]+:)?(rss|rdf|feed))\b", re.I)
 _DOCUMENT = re.compile(r"<(?:html|head|body)\b", re.I)
 _END = re.compile(r"</(?:html|body)\s*>\s*", re.I)
 _NESTED = re.compile(r"<(/?)(?:div|table|ul|ol|dl|section|tbody)\b", re.I)
@@ -61,7 +65,9 @@ class Page:
 
 
 def looks_like_html(text: str) -> bool:
-    return bool(_HTML.search(text, 0, 20_000))
+    """Markup of a page, and not that inside a feed."""
+    root = _ROOT.search(text, 0, _TOP)
+    return bool(_HTML.search(text, 0, _TOP)) and not (root and root[1])
 
 
 def open_page(text: str, url: str) -> Page:

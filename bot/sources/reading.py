@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime, tzinfo
@@ -11,7 +12,10 @@ from typing import Any
 from bot.errors import Invalid, SourceError
 from bot.model import Entry, Reading
 from bot.sources.base import Origin, Source, kinds, source_class
+from bot.sources.decode import decode, unpack
 from bot.sources.fetch import fetch, is_remote
+from bot.sources.packed import is_old, is_zip
+from bot.sources.page_tree import looks_like_html
 
 FIELDS = (
     *("key", "title", "link", "published", "formed", "index_number", "document_number"),
@@ -38,12 +42,24 @@ async def recognised(target: str, zone: tzinfo, *, private: bool = False) -> tup
         return "folder", await reader("folder").read(origin)
     body = await fetch(origin)
     told = (reader(name) for name in kinds())
-    able = [s for s in told if s.recognises(body.data, body.content_type)] or [reader("feed")]
+    able = [s for s in told if s.recognises(body.data, body.content_type)]
+    able = able or [reader(_nearest(body.data, body.content_type))]
     at = Origin(body.url, zone, private=private)
     for source in able[:-1]:
         with suppress(SourceError):
             return source.kind, source.parse(body.data, body.content_type, at)
     return able[-1].kind, able[-1].parse(body.data, body.content_type, at)
+
+
+def _nearest(body: bytes, content_type: str) -> str:
+    """Whose reason is told where nobody can read it: the kind that it looks most like."""
+    body = unpack(body)
+    if is_zip(body) or is_old(body):
+        return "table"
+    text = decode(body, content_type).text.lstrip()
+    if looks_like_html(text):
+        return "page"
+    return "table" if re.match(r"[{\[]|[^<\n]*[,\t，]", text) else "feed"
 
 
 async def attempt(

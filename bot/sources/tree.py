@@ -120,12 +120,18 @@ def _junk(prologue: str) -> tuple[Problem, ...]:
 
 
 def _page(text: str) -> Say:
-    """A web page often names the feed that was meant."""
-    for tag in re.findall(r"<link\b[^<>]*>", text, re.I):
+    if address := declared_feed(text):
+        return Say("这是网页，不是订阅源；页面声明的订阅地址是 {url}", url=address)
+    return Say("这是网页，不是订阅源；请填订阅源（RSS、Atom、JSON Feed）的地址")
+
+
+def declared_feed(page: str) -> str:
+    """The address of the feed that a web page names, if it names one."""
+    for tag in re.findall(r"<link\b[^<>]*>", page, re.I):
         href = re.search(r"""href\s*=\s*["']?([^"'\s>]+)""", tag, re.I)
         if href and re.search(r"application/(?:rss|atom|feed)\+", tag, re.I):
-            return Say("这是网页，不是订阅源；页面声明的订阅地址是 {url}", url=unescape(href[1]))
-    return Say("这是网页，不是订阅源；请填订阅源（RSS、Atom、JSON Feed）的地址")
+            return unescape(href[1])
+    return ""
 
 
 def _expand(prologue: str, body: str) -> str:
