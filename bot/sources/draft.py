@@ -112,10 +112,12 @@ def _overall(made: int, entries: Collection[Entry]) -> Iterator[Problem]:
     undated = sum(entry.published is None for entry in entries)
     untitled = sum(not entry.title for entry in entries)
     twins = made - len(entries)
+    relative = sum(bool(entry.link) and not is_address(entry.link) for entry in entries)
     for n, say in (
         (undated, Say("有 {n} 条没有发布日期", n=undated)),
         (untitled, Say("有 {n} 条没有标题", n=untitled)),
         (twins, Say("有 {n} 条重复，已略去", n=twins)),
+        (relative, Say("有 {n} 条的链接是相对地址，不知道网站在哪里，照原样列出", n=relative)),
         (not made, Say("目录里没有条目")),
     ):
         if n:
@@ -138,13 +140,14 @@ class _Setting:
 
     zone: tzinfo
     start: str  # where relative links start
+    as_they_stand: bool
     fill: Mapping[str, str]  # for fields that an item lacks: config's word, then the catalogue's
 
     @classmethod
     def of(cls, channel: Channel, origin: Origin) -> _Setting:
         publisher = channel.publisher or channel.title
         fill = {"publisher": publisher, "language": channel.language, **dict(origin.fill)}
-        return cls(origin.zone, _start(channel, origin), fill)
+        return cls(origin.zone, _start(channel, origin), origin.as_they_stand, fill)
 
 
 def _entry(draft: Draft, setting: _Setting, said: list[Say]) -> dict[str, Any]:
@@ -161,7 +164,7 @@ def _entry(draft: Draft, setting: _Setting, said: list[Say]) -> dict[str, Any]:
     formed = (*draft.formed, labelled["formed"]) if "formed" in labelled else draft.formed
     values: dict[str, Any] = {
         "title": draft.title,
-        "link": _link(draft.links, base, said),
+        "link": _link(draft.links, base, said, setting.as_they_stand and not base),
         "published": _date(draft.published, setting.zone, chinese, said),
         "formed": _date(formed, setting.zone, chinese, said),
         "index_number": draft.index_number,
@@ -172,7 +175,7 @@ def _entry(draft: Draft, setting: _Setting, said: list[Say]) -> dict[str, Any]:
         "language": draft.language,
         "summary": summary,
         "body": body,
-        "attachments": _attachments(draft, base),
+        "attachments": _attachments(draft, base, setting.as_they_stand and not base),
         "raw_digest": hashlib.sha256(draft.raw).hexdigest(),
     }
     for name in _FILLED:
@@ -203,6 +206,7 @@ def _date(texts: Sequence[str], zone: tzinfo, chinese: bool, said: list[Say]) ->
 
 _ABSOLUTE = re.compile(r"https?://[^/\s?#]", re.I)
 _SITE = re.compile(r"https?://[^/\s?#]+", re.I)
+_RELATIVE = re.compile(r"(?![A-Za-z][\w+.-]*:|#)[^\s<>]+")
 _RELAY = re.compile(r"https?://(?:www\.)?google\.[a-z.]{2,6}/url\?(.*)", re.I)
 _DOCUMENT = re.compile(
     r"""<a\s[^<>]*?href\s*=\s*["']?([^"'<>\s]+\.(?:pdf|docx?|xlsx?|pptx?|wps|et|ofd|zip|rar))"""
@@ -218,11 +222,13 @@ def _start(channel: Channel, origin: Origin) -> str:
     return joined(own, channel.link)
 
 
-def _link(links: Sequence[str], base: str, said: list[Say]) -> str:
+def _link(links: Sequence[str], base: str, said: list[Say], as_it_stands: bool) -> str:
     """The first that is an address of the web, whole, and past a search engine's relay."""
     for link in links:
         if address := _address(link, base):
             return _target(address) if "/url?" in address else address
+    if as_it_stands and (relative := first(link for link in links if _RELATIVE.fullmatch(link))):
+        return relative
     if wrong := first(links):
         said.append(Say("链接“{link}”不是完整的网址，已略去", link=wrong.strip()[:100]))
     return ""
@@ -251,7 +257,7 @@ def _address(link: str, base: str) -> str:
     return whole if link and _ABSOLUTE.match(whole) else ""
 
 
-def _attachments(draft: Draft, base: str) -> tuple[Attachment, ...]:
+def _attachments(draft: Draft, base: str, as_it_stands: bool) -> tuple[Attachment, ...]:
     """Those the item names, then documents that its text links to; each address once.
 
     One that is named and has no address is kept by its name: it lies beside a file, say.
@@ -264,6 +270,8 @@ def _attachments(draft: Draft, base: str) -> tuple[Attachment, ...]:
     whole: dict[str, Attachment] = {}
     for url, name, kind, size in named:
         address = _address(url, base)
+        if as_it_stands and not address and _RELATIVE.fullmatch(url):
+            address = url
         if address or (name and not url):
             whole.setdefault(address or name, Attachment(address, name, kind, size))
     return tuple(whole.values())

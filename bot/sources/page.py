@@ -32,10 +32,11 @@ from bot.sources.page_follow import Walk
 from bot.sources.page_list import Listing, read_list
 from bot.sources.page_meta import ARTICLE, COLUMN, SITE, Tags, read_tags
 from bot.sources.page_row import Wanted
-from bot.sources.page_tree import Page, looks_like_html, open_page, text_of
+from bot.sources.page_tree import Node, Page, ancestors, looks_like_html, on_site, open_page, text_of
 from bot.sources.tree import declared_feed
 
 ENOUGH = 50  # characters outside links that make an article where no tag says so
+A_LIST = 3  # rows in a text that are a list and not its references
 BESIDE_A_LIST = 200  # the same where the page has a list, too, and names no source
 
 
@@ -135,6 +136,7 @@ class WebPage(Source):
         """Raises SourceError where the page is neither list nor article."""
         page = open_page(text, origin.url if is_remote(origin.url) else "")
         tags = read_tags(page.markup)
+        page = page if page.start else replace(page, site=tags.site())
         options = self.options
         wanted = Wanted(options.rows, options.link, options.title, options.date)
         listing = Listing()
@@ -182,19 +184,26 @@ class WebPage(Source):
 
 
 def _is_article(article: Article, tags: Tags, listing: Listing) -> bool:
-    if tags.of_article() or article.table:
+    numbered = sum(bool(draft.index_number) for draft in listing.drafts)
+    if tags.of_article() or (article.table and numbered < 2):
         return True
     body = article.body
     if body is None or not article.draft.title:
         return False
     linked = sum(len(text_of(a)) for a in body.node.css("a[href]"))
-    own = len(body.text) - linked
+    own = len(body.text) - max(linked, _listed(body.node, listing))
     if own < linked:
         return False
     if tags.of_column() and listing.drafts:
         return False
     alone = not listing.drafts or article.meta["source"]
     return own >= (ENOUGH if alone else BESIDE_A_LIST)
+
+
+def _listed(text: Node, listing: Listing) -> int:
+    """How much of a text is a list's rows; a few dated links do not make it a list."""
+    within = [n for n in listing.nodes if any(u.mem_id == text.mem_id for u in ancestors(n))]
+    return sum(len(text_of(node)) for node in within) if len(within) >= A_LIST else 0
 
 
 def _of_article(found: _Found, article: Article, origin: Origin) -> Reading:
@@ -209,6 +218,7 @@ def _of_list(found: _Found, listing: Listing, origin: Origin) -> Reading:
     tags, page = found.tags, found.page
     for draft in listing.drafts:
         draft.base = page.start
+        draft.links = tuple(on_site(page, link) for link in draft.links)
         draft.column = draft.column or tags.get("column_name")
     channel = Channel(listing.drafts, link=page.url, publisher=tags.get("site_name"))
     reading = reading_of(channel, origin)

@@ -17,7 +17,7 @@ from bot.sources.dates import read_date
 from bot.sources.draft import Draft, own_number
 from bot.sources.page_body import Body, attachments, find_body
 from bot.sources.page_meta import ARTICLE, COLUMN, OPTIONAL, SITE, Tags
-from bot.sources.page_tree import Page, absolute, text_of, title_of
+from bot.sources.page_tree import Page, absolute, on_site, text_of, title_of
 from bot.sources.plain import plain, words
 
 Fields = dict[str, str]
@@ -112,7 +112,7 @@ def _meta(page: Page, tags: Tags, said: Fields) -> dict[str, str]:
 def _links(page: Page, tags: Tags) -> tuple[str, ...]:
     named = tags.get("url") or tags.others.get("og:url", "")
     here = page.url if page.url.rstrip("/").count("/") > 2 else ""  # a bare site is no article
-    return tuple(filter(None, (absolute(page, named) if named else "", here)))
+    return tuple(filter(None, (on_site(page, absolute(page, named)), here)))
 
 
 def _number(title: str, body: Body | None) -> str:

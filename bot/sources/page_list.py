@@ -36,6 +36,7 @@ class Listing:
     drafts: tuple[Draft, ...] = ()
     rows: str = ""  # a selector by which exactly these rows are found; empty where none does
     others: int = 0  # further lists on the page that were not taken
+    nodes: tuple[Node, ...] = ()  # the rows' elements, of those that have one each
 
 
 def read_list(page: Page, wanted: Wanted | None = None) -> Listing:
@@ -49,7 +50,8 @@ def read_list(page: Page, wanted: Wanted | None = None) -> Listing:
         return Listing()
     rows = _with_undated(groups[0])
     several = sum(len(group) > 1 for group in groups[1:])
-    return Listing(drafts_of(page, rows, wanted), _selector(page, rows), several)
+    nodes = tuple(row.node for row in rows if not row.flat)
+    return Listing(drafts_of(page, rows, wanted), _selector(page, rows), several, nodes)
 
 
 def _weight(rows: Sequence[Row]) -> int:
@@ -103,7 +105,7 @@ def _row_of(node: Node, holds: Mapping[int, int]) -> Node | None:
 
 def _as_rows(node: Node, dates: list[str]) -> Iterator[Row]:
     """One row; or as many as it has dates, where links and dates follow one another in it."""
-    links = [link for link in ([node] if node.tag == "a" else node.css("a[href]")) if is_link(link)]
+    links = [link for link in ([node] if node.tag == "a" else node.css("a")) if is_link(link)]
     few = len(dates) < 3 and node.tag in ROWS - {"dl"}  # formed and published, say
     if few or len(dates) == 1 or len(links) < len(dates):
         yield Row(node, main_first(links), dates)
@@ -161,7 +163,7 @@ def _with_undated(rows: list[Row]) -> list[Row]:
 
 
 def _undated(node: Node) -> Row | None:
-    links = [a for a in node.css("a[href]") if is_link(a) and len(label_of(a)) > LONG_ENOUGH]
+    links = [a for a in node.css("a") if is_link(a) and len(label_of(a)) > LONG_ENOUGH]
     return Row(node, links) if len(links) == 1 else None
 
 
@@ -192,7 +194,7 @@ def _finds(page: Page, path: str, wanted: set[int]) -> bool:
     """Whether these are found, and besides only elements without a link."""
     found = page.tree.css(path)
     others = [node for node in found if node.mem_id not in wanted]
-    linked = any(is_link(link) for node in others for link in node.css("a[href]"))
+    linked = any(is_link(link) for node in others for link in node.css("a"))
     return len(found) - len(others) == len(wanted) and not linked
 
 

@@ -44,6 +44,7 @@ _NAME = re.compile(
 _CONTENT = re.compile(
     r"""\bcontent\s*=\s*(?:"([^"]*)"|'([^']*)'|["']?([^"'>]*))""", re.I
 )  # the last: marks that do not match
+_DOMAIN = re.compile(r"\s*(?:https?://)?((?:[\w-]+\.)+[a-z]{2,}(?::\d+)?)(?![\w.])", re.I)
 _PREFIX = re.compile(r"^(?:meta|page)[-_.:](?=\w)", re.I)
 
 
@@ -61,6 +62,11 @@ class Tags:
 
     def get(self, ours: str) -> str:
         return next(filter(None, self.said.get(ours, ())), "")
+
+    def site(self) -> str:
+        """The site's own address by its SiteDomain, the first of several; empty where it is none."""
+        found = _DOMAIN.match(self.get("site_domain"))
+        return f"http://{found[1].lower()}" if found else ""
 
     def of_article(self) -> bool:
         return bool(self.get("title") or self.get("published"))

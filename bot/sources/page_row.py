@@ -16,10 +16,16 @@ A_TITLE = 8  # characters of a link that could be a title
 LONGEST = 100  # characters of a text in which a row's date is looked for
 
 _NO_LINK = re.compile(r"\s*(?:javascript:|#|mailto:|tel:|void|\Z)", re.I)
+_OPENED = re.compile(
+    r"""["'](https?://[^"'\s]+|[\w./-]+\.(?:s?html?|jspx?|aspx?|php|do|action)(?:\?[^"'\s]*)?)["']""", re.I
+)
+_MORE = r"(?:查看|阅读|点击|了解)?(?:详情|详细|全文|更多)(?:内容|信息)?"
 _PAGING = re.compile(
-    r"\W*(?:\d+|[上下前后]一?页|首页|末页|尾页|最后一?页|第一页|更多|more|查看更多|返回.*|GO|跳转)\W*\Z",
+    r"\W*(?:\d+|[上下前后]一?页|首页|末页|尾页|最后一?页|第一页|更多|more|返回.*|GO|跳转|"
+    rf"{_MORE})\W*\Z",
     re.I,
 )
+_MORE_BELOW = re.compile(rf"[\[【(（<]*{_MORE}[\]】)）>»\s]*\Z")
 _YEAR = r"(?:19|20)\d\d"
 _HOUR = r"(?:(?:T|\s+)\d{1,2}:\d{2}(?::\d{2})?(?:Z|[+-]\d{2}:?\d{2})?)?"
 _FULL = rf"{_YEAR}\s?[-/.年]\s?\d{{1,2}}\s?[-/.月]\s?\d{{1,2}}\s?日?{_HOUR}"
@@ -29,7 +35,8 @@ _LABEL = r"(?:(?:发布|更新|发表|公开|添加|成文)?(?:日期|时间)\s*
 _ALONE = re.compile(rf"[\W_]*{_LABEL}[\W_]*(?:({_FULL})|({_MONTH})|({_DAY}))[\W_]*\Z")
 _INSIDE = re.compile(rf"(?<!\d)({_FULL})(?!\d)")
 _NEXT_DAY = re.compile(rf"\A\W*(\d{{1,2}})\W+({_MONTH})\W*\Z|\A\W*({_MONTH})\W+(\d{{1,2}})\W*\Z")
-_IN_LINK = re.compile(rf"({_YEAR})[-/]?(0[1-9]|1[0-2])")
+_IN_LINK = re.compile(rf"({_YEAR})(?:[-/]?(0[1-9]|1[0-2])|[-/]([1-9])(?!\d))")
+_YEAR_ALONE = re.compile(rf"\W*({_YEAR})\s?年?\W*")
 
 
 @dataclass(frozen=True)
@@ -90,10 +97,19 @@ def in_link(node: Node) -> bool:
 
 
 def is_link(node: Node) -> bool:
-    if _NO_LINK.match(node.attributes.get("href") or ""):
+    if not address_of(node):
         return False
     label = label_of(node)
     return len(label) > 1 and not _PAGING.match(label)
+
+
+def address_of(node: Node) -> str:
+    """Where a link leads; of one that only runs a script, the page that the script names."""
+    href = attribute(node, "href")
+    if not _NO_LINK.match(href):
+        return href
+    opened = _OPENED.search(href) or _OPENED.search(attribute(node, "onclick"))
+    return opened[1] if opened else ""
 
 
 def main_first(links: Sequence[Node]) -> list[Node]:
@@ -123,7 +139,7 @@ def _is_cut(text: str) -> bool:
 def chosen(node: Node, wanted: Wanted) -> Row:
     """A row that config's selector found."""
     found = (
-        node.css(wanted.link) if wanted.link else [node] if node.tag == "a" else node.css("a[href]")
+        node.css(wanted.link) if wanted.link else [node] if node.tag == "a" else node.css("a")
     )
     links = [a for a in found if wanted.link or is_link(a)]
     if wanted.date:
@@ -146,6 +162,7 @@ def drafts_of(page: Page, rows: Iterable[Row], wanted: Wanted) -> tuple[Draft, .
 
 def _draft(row: Row, wanted: Wanted, heads: Sequence[str]) -> Draft:
     link = row.links[0]
+    address = address_of(link)
     title, said = _title(link, row, wanted)
     others = [text_of(a) for a in row.links[1:]]
     rest = [] if row.flat else [*_rest(row, title, said)]
@@ -154,15 +171,15 @@ def _draft(row: Row, wanted: Wanted, heads: Sequence[str]) -> Draft:
     summary = "\n".join(filter(_is_said, (words(_TOLD.sub("", text)) for text in rest)))
     return Draft(
         title=title,
-        links=(attribute(link, "href"),),
-        published=_published(row, attribute(link, "href"), told),
+        links=(address,),
+        published=_published(row, address, told),
         formed=tuple(filter(None, (told.get("formed", ""),))),
         publisher=told.get("publisher", ""),
         column=told.get("column", "") or (column if column != title else ""),
         topic=told.get("topic", ""),
         index_number=told.get("index_number", ""),
         document_number=told.get("document_number", ""),
-        summary=summary if not is_document(attribute(link, "href")) else "",
+        summary=summary if not is_document(address) else "",
         raw=((link if row.flat else row.node).html or "").encode("utf-8", "replace"),
     )
 
@@ -213,7 +230,7 @@ def _rest(row: Row, title: str, said: Sequence[str]) -> Iterator[str]:
         left = text
         for whole in (text_of(row.links[0]), title, *row.dates):
             left = left.replace(whole, " ") if whole else left
-        left = words(left).strip("[]()（）【】|｜ 　·•-")
+        left = _MORE_BELOW.sub("", words(left)).strip("[]()（）【】|｜ 　·•-")
         if left and not _ALONE.match(left) and not re.fullmatch(rf"[\W_]*{_LABEL}[\W_]*", left):
             yield left
     yield from (one for one in said if one not in title and one not in plain(row.node.html or ""))
@@ -276,7 +293,8 @@ def _columns(row: Node, heads: Sequence[str]) -> dict[str, str]:
 
 
 def _published(row: Row, link: str, told: Mapping[str, str]) -> tuple[str, ...]:
-    """The row's date as text; a day without its year takes the link's, where that has its month."""
+    """The row's date as text; a day without its year takes the year that stands alone in the row, or
+    the link's where that has its month."""
     named = told.get("published", "")
     texts = [words(text) for text in (named, *row.dates) if text and text != told.get("formed")]
     whole = next((text for text in texts if _INSIDE.search(text)), "")
@@ -286,22 +304,30 @@ def _published(row: Row, link: str, told: Mapping[str, str]) -> tuple[str, ...]:
         return (apart,)
     for text in texts:
         day = re.fullmatch(r"\W*(\d{1,2})\s?[-/.月]\s?(\d{1,2})\s?日?\W*", text)
-        year = next((m for m in _IN_LINK.finditer(link) if day and int(m[2]) == int(day[1])), None)
-        if day and year:
-            return (f"{year[1]}-{day[1]}-{day[2]}",)
+        if day and (year := _year(row, link, int(day[1]))):
+            return (f"{year}-{day[1]}-{day[2]}",)
     return tuple(texts[:1])
+
+
+def _year(row: Row, link: str, month: int) -> str:
+    alone = {m[1] for text in _small(row) if (m := _YEAR_ALONE.fullmatch(text))}
+    if len(alone) == 1:
+        return alone.pop()
+    return next((m[1] for m in _IN_LINK.finditer(link) if int(m[2] or m[3]) == month), "")
+
+
+def _small(row: Row) -> list[str]:
+    """The row's runs of text that are short enough to be part of a date."""
+    parts = () if row.flat else row.node.traverse(include_text=True)
+    runs = (words(part.text_content or "") for part in parts if part.is_text_node)
+    return [text for text in runs if 0 < len(text) <= 10]
 
 
 def _apart(row: Row, texts: Sequence[str]) -> str:
     """Day and month that stand in elements of their own, in either order."""
     if row.flat or not any(re.fullmatch(rf"\W*{_MONTH}\W*", text) for text in texts):
         return ""
-    runs = [
-        part.text_content or ""
-        for part in row.node.traverse(include_text=True)
-        if part.is_text_node
-    ]
-    small = [words(text) for text in runs if 0 < len(text.strip()) <= 10]
+    small = _small(row)
     pairs = [*small, *(f"{a} {b}" for a, b in pairwise(small))]
     for text in pairs:
         if found := _NEXT_DAY.match(text):

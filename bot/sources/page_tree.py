@@ -31,6 +31,11 @@ _DATASTORE = re.compile(
     r"(?:<script\b[^<>]*text/xml[^<>]*>|<datastore>)(.*?)</(?:script|datastore)\s*>", re.S | re.I
 )
 _RECORD = re.compile(r"<record>\s*<!\[CDATA\[(.*?)\]\]>\s*</record>", re.S | re.I)
+# What a script merely writes out stands there as if no script were; what it first makes up does not.
+_SCRIPT = re.compile(r"<script\b[^<>]*(?<!/)>([^<]*document\.write.*?)</script\s*>", re.S | re.I)
+_WRITE = re.compile(
+    r"""document\.write(?:ln)?\(\s*(?:"((?:[^"\\\n]|\\.)*)"|'((?:[^'\\\n]|\\.)*)')\s*\)\s*;?"""
+)
 _DROPPED = ["script", "style", "select", "iframe", "object", "svg", "canvas", "button", "input"]
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.I)
 _HTML = re.compile(r"<(?:!DOCTYPE\s+html|html|head|body|div|table|ul|p|meta|datastore)\b", re.I)
@@ -56,6 +61,7 @@ class Page:
     url: str = ""
     start: str = ""
     ended: bool = True
+    site: str = ""  # http://host of a page that tells its site and not where it came from itself
 
     @property
     def body(self) -> Node:
@@ -77,7 +83,7 @@ def open_page(text: str, url: str) -> Page:
     """
     if not looks_like_html(text):
         raise SourceError("不是网页：开头是“{head}”", head=text.strip()[:40])
-    markup = _UNSEEN.sub("", _DATASTORE.sub(_records, text))
+    markup = _UNSEEN.sub("", _SCRIPT.sub(_written, _DATASTORE.sub(_records, text)))
     if _is_cut(markup):
         raise SourceError("网页不完整：没有结尾，末尾是“{tail}”", tail=_tail(text))
     tree = LexborHTMLParser(markup)
@@ -92,6 +98,13 @@ def open_page(text: str, url: str) -> Page:
 def _records(script: re.Match[str]) -> str:
     rows = "".join(_RECORD.findall(script[1]))
     return f'<div class="datastore">{rows}</div>' if rows else ""
+
+
+def _written(script: re.Match[str]) -> str:
+    if _WRITE.sub("", script[1]).strip():
+        return script[0]
+    parts = (double or single for double, single in _WRITE.findall(script[1]))
+    return re.sub(r"\\(.)", r"\1", "".join(parts))
 
 
 def is_web(url: str) -> bool:
@@ -128,6 +141,12 @@ def absolute(page: Page, link: str) -> str:
         return urljoin(page.start, link.strip()) if page.start else link.strip()
     except ValueError:
         return ""
+
+
+def on_site(page: Page, link: str) -> str:
+    """`link` with the page's site before it, where the site is all that is known of it."""
+    rooted = link[:1] == "/" and link[1:2] != "/"
+    return page.site + link if page.site and rooted else link
 
 
 def _is_cut(markup: str) -> bool:

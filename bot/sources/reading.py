@@ -15,7 +15,6 @@ from bot.sources.base import Origin, Source, kinds, source_class
 from bot.sources.decode import decode, unpack
 from bot.sources.fetch import fetch, is_remote
 from bot.sources.packed import is_old, is_zip
-from bot.sources.page_tree import looks_like_html
 
 FIELDS = (
     *("key", "title", "link", "published", "formed", "index_number", "document_number"),
@@ -31,7 +30,8 @@ async def read(target: str, zone: tzinfo, *, kind: str = "", private: bool = Fal
     for an unknown kind.
     """
     if kind:
-        return await reader(kind).read(Origin(target, zone, private=private))
+        loose = not is_remote(target)
+        return await reader(kind).read(Origin(target, zone, private=private, as_they_stand=loose))
     return (await recognised(target, zone, private=private))[1]
 
 
@@ -44,7 +44,7 @@ async def recognised(target: str, zone: tzinfo, *, private: bool = False) -> tup
     told = (reader(name) for name in kinds())
     able = [s for s in told if s.recognises(body.data, body.content_type)]
     able = able or [reader(_nearest(body.data, body.content_type))]
-    at = Origin(body.url, zone, private=private)
+    at = Origin(body.url, zone, private=private, as_they_stand=not is_remote(target))
     for source in able[:-1]:
         with suppress(SourceError):
             return source.kind, source.parse(body.data, body.content_type, at)
@@ -53,6 +53,8 @@ async def recognised(target: str, zone: tzinfo, *, private: bool = False) -> tup
 
 def _nearest(body: bytes, content_type: str) -> str:
     """Whose reason is told where nobody can read it: the kind that it looks most like."""
+    from bot.sources.page_tree import looks_like_html
+
     body = unpack(body)
     if is_zip(body) or is_old(body):
         return "table"
