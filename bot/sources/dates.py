@@ -17,9 +17,7 @@ _CHINESE = [
     f"{n}月" for n in ("一", "二", "三", "四", "五", "六", "七", "八", "九", "十", "十一", "十二")
 ]
 _FIGURED = [f"{n}月" for n in range(1, 13)]  # as Java writes "MMM" for China: 06 5月 2024
-_MONTHS = {
-    name: n for names in (_ENGLISH, _CHINESE, _FIGURED) for n, name in enumerate(names, 1)
-}
+_MONTHS = {name: n for names in (_ENGLISH, _CHINESE, _FIGURED) for n, name in enumerate(names, 1)}
 # RFC 822 §5.1, and those that are seen beside it. Hours east of Greenwich.
 _ZONES = dict.fromkeys(("", "z", "ut", "utc", "gmt", "wet"), 0) | dict(
     est=-5, edt=-4, cst=-6, cdt=-5, mst=-7, mdt=-6, pst=-8, pdt=-7,

@@ -32,7 +32,15 @@ from bot.sources.page_follow import Walk
 from bot.sources.page_list import Listing, read_list
 from bot.sources.page_meta import ARTICLE, COLUMN, SITE, Tags, read_tags
 from bot.sources.page_row import Wanted
-from bot.sources.page_tree import Node, Page, ancestors, looks_like_html, on_site, open_page, text_of
+from bot.sources.page_tree import (
+    Node,
+    Page,
+    ancestors,
+    looks_like_html,
+    on_site,
+    open_page,
+    text_of,
+)
 from bot.sources.tree import declared_feed
 
 ENOUGH = 50  # characters outside links that make an article where no tag says so

@@ -16,47 +16,13 @@ from typing import Any
 from bot.sources.dates import read_date
 from bot.sources.draft import Draft, own_number
 from bot.sources.page_body import Body, attachments, find_body
+from bot.sources.page_label import bare, labelled
 from bot.sources.page_meta import ARTICLE, COLUMN, OPTIONAL, SITE, Tags
 from bot.sources.page_tree import Page, absolute, on_site, text_of, title_of
 from bot.sources.plain import plain, words
 
 Fields = dict[str, str]
 
-_LABELS = {
-    **dict.fromkeys(("索引号", "索引编号", "索取号", "信息索引号"), "index_number"),
-    **dict.fromkeys(("主题分类", "信息分类", "主题类别"), "topic"),
-    **dict.fromkeys(
-        ("发文机关", "发布机构", "发文单位", "发布单位", "制发机关", "发布机关", "公开主体"),
-        "publisher",
-    ),
-    **dict.fromkeys(
-        ("成文日期", "成文时间", "生成日期", "制发日期", "发文日期", "印发日期"), "formed"
-    ),
-    **dict.fromkeys(("发文字号", "文号", "文件编号", "发文文号"), "document_number"),
-    **dict.fromkeys(("发布日期", "公开日期", "发布时间", "公开时间"), "published"),
-    **dict.fromkeys(("标题", "名称", "信息名称", "文件名称", "信息标题"), "title"),
-    **dict.fromkeys(("内容概述", "内容摘要", "摘要"), "summary"),
-    **dict.fromkeys(("主题词", "关键词", "关键字"), "keywords"),
-    **dict.fromkeys(
-        ("有效性", "是否有效", "公开方式", "公开形式", "公开范围", "公开时限", "体裁分类", "体裁",
-         "组配分类", "服务对象分类", "信息来源", "生效日期", "实施日期", "废止日期", "失效日期",
-         "语种", "载体类型", "信息类别", "来源", "作者", "效力状态"),
-        "",
-    ),
-}  # fmt: skip
-_SPACED = {label: r"\s*".join(label) for label in sorted(_LABELS, key=len, reverse=True)}
-_ANY = "|".join(_SPACED.values())
-_LABELLED = re.compile(
-    rf"(?<![\w、])(?P<label>{_ANY})\s*[:：]\s*(?P<value>.*?)\s*(?=(?<![\w、])(?:{_ANY})\s*[:：]|\Z)"
-)
-_NOT_EMPTY = {  # what a value on the line after its label must look like
-    "index_number": re.compile(r"[\w/.-]*\d[\w/.-]*\Z"),
-    "document_number": re.compile(r".{2,30}号\Z"),
-    "formed": re.compile(r"\d{4}\D.{3,20}\Z"),
-    "published": re.compile(r"\d{4}\D.{3,20}\Z"),
-    "publisher": re.compile(r"[^，。；]{2,40}\Z"),
-    "topic": re.compile(r"[^，。；]{2,40}\Z"),
-}
 _TABLE = {"index_number", "document_number", "formed", "topic"}  # a list of labels that is a table
 _TOP = 12  # lines of the text in which a table may stand
 
@@ -75,9 +41,9 @@ def read_article(page: Page, tags: Tags, zone: tzinfo, selector: str = "") -> Ar
     seen = _Seen.of(page, body)
     fields = _fields(page, seen)
     title = _title(page, tags, fields, seen, body)
-    told = seen.after(title)
+    told, between = seen.after(title), seen.between(title)
     source = _source(tags, told)
-    dates = _dates(tags, fields, told, zone)
+    dates = _dates(tags, fields, told, between, zone)
     own = {name: _own(tags, name, body) for name in ("keywords", "description", "author")}
     draft = Draft(
         title=title,
@@ -89,8 +55,8 @@ def read_article(page: Page, tags: Tags, zone: tzinfo, selector: str = "") -> Ar
         column=tags.get("column_name") or _column(seen, tags),
         topic=fields.get("topic", ""),
         index_number=fields.get("index_number", ""),
-        document_number=fields.get("document_number", "") or _number(title, body),
-        summary=fields.get("summary", "") or own["description"],
+        document_number=fields.get("document_number", "") or _number(title, between, body),
+        summary=fields.get("summary", "") or _more_than(title_of(page), own["description"]),
         body=body.markup if body else "",
         attachments=attachments(page, body) if body else (),
         raw=page.markup.encode("utf-8", "replace"),
@@ -115,8 +81,9 @@ def _links(page: Page, tags: Tags) -> tuple[str, ...]:
     return tuple(filter(None, (on_site(page, absolute(page, named)), here)))
 
 
-def _number(title: str, body: Body | None) -> str:
-    return own_number(title, body.text if body else "")
+def _number(title: str, between: Sequence[str], body: Body | None) -> str:
+    """Of the document itself: beneath the title, or at the top of the text."""
+    return own_number(title, "\n".join([*between[:_TOP], body.text if body else ""]))
 
 
 # ---------------------------------------------------------------- what a reader sees
@@ -138,10 +105,17 @@ class _Seen:
 
     def after(self, title: str) -> list[str]:
         """The lines that may tell date and source: from the last that is the title on."""
-        bare = _bare(title)
-        last = [n for n, text in enumerate(self.before) if bare and _bare(text) == bare]
-        lines = [*self.before[last[-1] :]] if last else [*self.before]
+        lines = self.between(title) or self.before
         return [text for text in (*lines, *self.behind) if not _TODAY.search(text)]
+
+    def between(self, title: str) -> Sequence[str]:
+        """From the last line that is the title, or ends it, to the text; none where no line is."""
+        lines, named = [bare(text) for text in self.before], bare(title)
+        for size in (1, 2, 3) if named else ():
+            for end in range(len(lines), size - 1, -1):
+                if named.endswith(lines[end - 1]) and "".join(lines[end - size : end]) == named:
+                    return self.before[end - 1 :]
+        return ()
 
     def above_date(self) -> str:
         """The line over the first that tells date or source, where it could be a title."""
@@ -154,38 +128,10 @@ class _Seen:
 _TODAY = re.compile(r"位置[:：]|今天是|现在时间|星期[一二三四五六日]|版权所有|ICP备")
 
 
-def _bare(text: str) -> str:
-    return "".join(text.split())
-
-
 def _fields(page: Page, seen: _Seen) -> Fields:
-    """What the page's labels name; cells of a table first, then lines. The first of each counts."""
-    found: Fields = {}
-    for label, value in (*_cells(page), *_lines([*seen.before, *seen.top])):
-        name = _LABELS[_bare(label)]
-        if name and value and (name != "title" or len(value) > 3):
-            found.setdefault(name, words(value))
+    """What the page's labels name, where they are a document's."""
+    found = labelled(page, [*seen.before, *seen.top])
     return found if _TABLE & found.keys() else {}
-
-
-def _cells(page: Page) -> Iterator[tuple[str, str]]:
-    for row in page.tree.css("tr,dl"):
-        cells = [cell for cell in row.iter() if cell.tag in ("td", "th", "dt", "dd")]
-        texts = [text_of(cell) if cell.css_first("table") is None else "" for cell in cells]
-        labels = [_bare(text).rstrip(":：") in _LABELS for text in texts]
-        for n in range(len(cells) - 1):
-            if labels[n] and not labels[n + 1]:
-                yield texts[n].rstrip(":：　 "), texts[n + 1]
-
-
-def _lines(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
-    for n, text in enumerate(lines):
-        for found in _LABELLED.finditer(text) if len(text) < 1000 else ():
-            value = found["value"].strip(" 　|｜")
-            if not value and found.end() == len(text) and n + 1 < len(lines):
-                form = _NOT_EMPTY.get(_LABELS[_bare(found["label"])])
-                value = lines[n + 1] if form and form.match(lines[n + 1]) else ""
-            yield found["label"], value
 
 
 # ---------------------------------------------------------------- the title
@@ -208,15 +154,15 @@ def _title(page: Page, tags: Tags, fields: Fields, seen: _Seen, body: Body | Non
         whole = [h for h in headings if h.startswith(start)] if named != start else []
         return whole[0] if whole else named
     parts = [part for part in _PARTS.split(title_of(page)) if part]
-    site = _bare(tags.get("site_name"))
-    own = [part for part in parts if _bare(part) != site] or parts
-    shown = {_bare(text) for text in (*headings, *seen.before)}
-    best = next((part for part in own if _bare(part) in shown), "")
+    site = bare(tags.get("site_name"))
+    own = [part for part in parts if bare(part) != site] or parts
+    shown = {bare(text) for text in (*headings, *seen.before)}
+    best = next((part for part in own if bare(part) in shown), "")
     if best:
         return _as_shown(best, page, body)
     guess = _without_site(own[0], shown) if own else ""
     above = "" if fields else seen.above_date()
-    if above and (_bare(above) not in _bare(guess) or _bare(guess).startswith(_bare(above))):
+    if above and (bare(above) not in bare(guess) or bare(guess).startswith(bare(above))):
         return above
     return _as_shown(guess, page, body) if guess else next(iter(headings), "")
 
@@ -224,11 +170,13 @@ def _title(page: Page, tags: Tags, fields: Fields, seen: _Seen, body: Body | Non
 def _without_site(title: str, shown: Collection[str]) -> str:
     """The longest line of the page that begins the title and is followed by a mark: what comes
     after it is the site's name or the column's."""
-    bare = _bare(title)
+    whole = bare(title)
     heads = [
         text
         for text in shown
-        if len(text) >= 3 and bare.startswith(text) and bare[len(text) :][:1] in tuple("-_–—－|｜")
+        if len(text) >= 3
+        and whole.startswith(text)
+        and whole[len(text) :][:1] in tuple("-_–—－|｜")
     ]
     return max(heads, key=len, default=title)
 
@@ -237,7 +185,7 @@ def _as_shown(title: str, page: Page, body: Body | None) -> str:
     """`title` with the spaces it has where the page shows it: in <title> it may be broken up."""
     if not re.search(r"\s", title):
         return title
-    shown = re.compile(r"\s*".join(re.escape(c) for c in _bare(title)[:200]))
+    shown = re.compile(r"\s*".join(re.escape(c) for c in bare(title)[:200]))
     text = body.text[:1000] if body else ""
     found = shown.search(text) or shown.search(plain(page.body.html or ""))
     if found is None:
@@ -254,6 +202,7 @@ _DATED = re.compile(
     rf"|(?<!\w)时\s*间|(?<!\w)日\s*期)\s*[:：]?\s*[\[【(（]?\s*({_WHEN})"
 )
 _BARE_DATE = re.compile(rf"\A\W*({_WHEN})\W*\Z")
+_AMONG_OTHERS = re.compile(rf"\A[^，。；]*?(?<!\d)({_WHEN})[^，。；]*\Z")
 _BESIDE_SOURCE = re.compile(rf"({_WHEN}).*来\s*源|来\s*源.*?({_WHEN})")
 _CLOCK = re.compile(r"\d[:：]\d\d")
 _SOURCE = re.compile(r"来\s*源\s*于?\s*[:：]\s*([^\s【\[（(|｜]+)?")
@@ -266,12 +215,15 @@ _META_DATES = (
 )
 
 
-def _dates(tags: Tags, fields: Fields, lines: Sequence[str], zone: tzinfo) -> tuple[str, ...]:
+def _dates(
+    tags: Tags, fields: Fields, lines: Sequence[str], between: Sequence[str], zone: tzinfo
+) -> tuple[str, ...]:
     """Every date of publication the page tells, the best first: one with its hour goes before
     the same day without."""
     shown = [text for text in _shown(lines) if text != fields.get("formed")]
     said = [*tags.said.get("published", ()), fields.get("published", ""), *shown]
     said += [tags.others.get(name, "") for name in _META_DATES]
+    said += [m[1] for text in between[1:_TOP] if (m := _AMONG_OTHERS.search(text[:80]))]
     dates = [(text, at) for text in said if text and (at := read_date(text, zone, chinese=True))]
     if not dates:
         return tuple(dict.fromkeys(filter(None, said)))
@@ -348,7 +300,12 @@ def _own(tags: Tags, name: str, body: Body | None) -> str:
     return ""
 
 
+def _more_than(title: str, description: str) -> str:
+    """A description, unless it only says the page's title or site again."""
+    return "" if bare(description) in bare(title) else description
+
+
 def _is_site_wide(value: str, site: str, body: Body | None) -> bool:
-    if body and _bare(value)[:10] in _bare(body.text):
+    if body and bare(value)[:10] in bare(body.text):
         return False
     return bool(_SITE_WIDE.search(value) or (len(site) >= 4 and site in value))

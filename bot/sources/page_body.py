@@ -49,6 +49,7 @@ WIDE = (".article", "#article", "article", ".content", "#content", "main")
 _SEVERAL = 20  # elements of one name that are looked at
 LEAST = 20  # characters of a text; less is none, unless it shows a picture or a document
 _LEAST_RUN = 8  # characters in a row, outside links, that count when no name tells
+_SENTENCE = re.compile("[，。；！？]|[,.;!?](?:\\s|$)")
 _BLOCKS = {
     "p",
     "div",
@@ -97,14 +98,16 @@ def _body(node: Node, name: str) -> Body | None:
 
 def _densest(root: Node) -> Node | None:
     """Where most of the running words are: each run counts for its block's parent, and half for
-    the one above, so that a text in two columns is found whole."""
+    the one above, so that a text in two columns is found whole. What is no sentence, as labels and
+    navigation are none, counts a third."""
     weights: dict[int, float] = {}
     nodes: dict[int, Node] = {}
     for node in root.traverse(include_text=True):
         if not node.is_text_node:
             continue
-        run = len((node.text_content or "").strip())
-        holder = _holder(node) if run >= _LEAST_RUN else None
+        text = (node.text_content or "").strip()
+        holder = _holder(node) if len(text) >= _LEAST_RUN else None
+        run = len(text) if _SENTENCE.search(text) else len(text) / 3
         for share in (1.0, 0.5):
             if holder is None or holder.tag == "html":
                 break
@@ -135,7 +138,7 @@ def attachments(page: Page, body: Body) -> tuple[Attachment, ...]:
     for link in (link for node in near for link in _documents(node)):
         url = absolute(page, attribute(link, "href"))
         name = attribute(link, "title") or text_of(link)
-        found.setdefault(url, Attachment(url, name, _kind(url)))
+        found.setdefault(url, Attachment(url, name, _kind(url) or _kind(name)))
     for image in body.node.css("img[src]"):
         url = absolute(page, attribute(image, "src"))
         if url and not _ICON.search(url):
@@ -153,7 +156,9 @@ def _kind(url: str) -> str:
 
 
 def _documents(node: Node) -> list[Node]:
-    return [a for a in node.css("a[href]") if _FILE.search(attribute(a, "href"))]
+    """Links to files, by their address or their name: a system may hand them out by number."""
+    links = node.css("a[href]")
+    return [a for a in links if _FILE.search(attribute(a, "href")) or _FILE.search(text_of(a))]
 
 
 def _around(node: Node) -> list[Node]:

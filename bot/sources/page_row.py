@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from bot.sources.draft import Draft
 from bot.sources.page_body import is_document
+from bot.sources.page_label import LABELS, bare
 from bot.sources.page_tree import Node, Page, ancestors, attribute, text_of
 from bot.sources.plain import plain, words
 
@@ -17,7 +18,8 @@ LONGEST = 100  # characters of a text in which a row's date is looked for
 
 _NO_LINK = re.compile(r"\s*(?:javascript:|#|mailto:|tel:|void|\Z)", re.I)
 _OPENED = re.compile(
-    r"""["'](https?://[^"'\s]+|[\w./-]+\.(?:s?html?|jspx?|aspx?|php|do|action)(?:\?[^"'\s]*)?)["']""", re.I
+    r"""["'](https?://[^"'\s]+|[\w./-]+\.(?:s?html?|jspx?|aspx?|php|do|action)(?:\?[^"'\s]*)?)["']""",
+    re.I,
 )
 _MORE = r"(?:查看|阅读|点击|了解)?(?:详情|详细|全文|更多)(?:内容|信息)?"
 _PAGING = re.compile(
@@ -138,9 +140,7 @@ def _is_cut(text: str) -> bool:
 
 def chosen(node: Node, wanted: Wanted) -> Row:
     """A row that config's selector found."""
-    found = (
-        node.css(wanted.link) if wanted.link else [node] if node.tag == "a" else node.css("a")
-    )
+    found = node.css(wanted.link) if wanted.link else [node] if node.tag == "a" else node.css("a")
     links = [a for a in found if wanted.link or is_link(a)]
     if wanted.date:
         dates = [text_of(one) for one in node.css(wanted.date)]
@@ -166,7 +166,7 @@ def _draft(row: Row, wanted: Wanted, heads: Sequence[str]) -> Draft:
     title, said = _title(link, row, wanted)
     others = [text_of(a) for a in row.links[1:]]
     rest = [] if row.flat else [*_rest(row, title, said)]
-    told = _told(rest) | _columns(row.node, heads)
+    told = _told(rest) | _told(_runs(row)) | _columns(row.node, heads)
     column = next((text.strip("[]【】［］ ") for text in others if 1 < len(text) <= 12), "")
     summary = "\n".join(filter(_is_said, (words(_TOLD.sub("", text)) for text in rest)))
     return Draft(
@@ -236,33 +236,20 @@ def _rest(row: Row, title: str, said: Sequence[str]) -> Iterator[str]:
     yield from (one for one in said if one not in title and one not in plain(row.node.html or ""))
 
 
+_FIELDS = {"index_number", "document_number", "publisher", "formed", "published", "topic"}
 _NAMES = {
-    "来源": "publisher",
-    "发布机构": "publisher",
-    "发文机关": "publisher",
-    "发文单位": "publisher",
-    "发布单位": "publisher",
-    "单位": "publisher",
-    "索引号": "index_number",
-    "文号": "document_number",
-    "发文字号": "document_number",
-    "主题分类": "topic",
-    "栏目": "column",
-    "类别": "column",
-    "成文日期": "formed",
-    "生成日期": "formed",
-    "发布日期": "published",
-    "公开日期": "published",
-    "发布时间": "published",
-    "日期": "published",
-    "时间": "published",
+    **{label: name for label, name in LABELS.items() if name in _FIELDS},
+    **dict.fromkeys(("来源", "单位"), "publisher"),
+    **dict.fromkeys(("栏目", "类别"), "column"),
+    **dict.fromkeys(("日期", "时间"), "published"),
 }
-_TOLD = re.compile(rf"(?<!\w)({'|'.join(_NAMES)})\s*[:：]\s*([^\s|｜]+)")
+_ANY = "|".join(r"\s*".join(label) for label in sorted(_NAMES, key=len, reverse=True))
+_TOLD = re.compile(rf"(?<!\w)({_ANY})\s*[:：]\s*([^\s|｜]+)")
 
 
 def _told(lines: Sequence[str]) -> dict[str, str]:
     found = [(m[1], m[2]) for text in lines for m in _TOLD.finditer(text)]
-    return {_NAMES[label]: value for label, value in reversed(found)}
+    return {_NAMES[bare(label)]: value for label, value in reversed(found)}
 
 
 def _table(node: Node) -> int:
@@ -318,9 +305,13 @@ def _year(row: Row, link: str, month: int) -> str:
 
 def _small(row: Row) -> list[str]:
     """The row's runs of text that are short enough to be part of a date."""
+    return [text for text in _runs(row) if 0 < len(text) <= 10]
+
+
+def _runs(row: Row) -> list[str]:
+    """A row's texts, each by itself: labels may stand side by side without a space between them."""
     parts = () if row.flat else row.node.traverse(include_text=True)
-    runs = (words(part.text_content or "") for part in parts if part.is_text_node)
-    return [text for text in runs if 0 < len(text) <= 10]
+    return [words(part.text_content or "") for part in parts if part.is_text_node]
 
 
 def _apart(row: Row, texts: Sequence[str]) -> str:
