@@ -22,27 +22,28 @@ NAMES: Mapping[str, str] = {
     "公开内容标题 题名 事项名称 title articletitle name headline subject",
     "index_number": "索引号 信息索引号 索引 索引码 indexnumber indexno idxid syh",
     "document_number": "发文字号 文号 文件编号 公文字号 文书号 发文文号 文件字号 决定书文号 "
-    "决定文书号 documentnumber docnumber docno filenumber fileno wh fwzh",
+    "决定文书号 documentnumber docnumber docno filenumber filenum fileno pcode wh fwzh",
     "publisher": "发布机构 发文机关 发布单位 发文单位 公开单位 公开主体 制发机关 发布部门 责任单位 "
     "信息来源 来源 制作单位 主办单位 单位 部门 机构 publisher source contentsource orgname "
-    "organization department unit author fbjg",
+    "organization department unit author puborg deptname sourcename fbjg",
     "formed": "成文日期 生成日期 成文时间 生成时间 形成日期 形成时间 制作日期 印发日期 发文日期 "
     "印发时间 发文时间 决定日期 作出日期 签发日期 formed formeddate writtendate writetime "
     "writtentime createdate cwrq scrq",
     "published": "发布日期 公开日期 发布时间 公开时间 公布日期 公布时间 上网日期 上网时间 挂网时间 "
     "日期 时间 published publisheddate publishdate publishtime publishedat pubdate pubtime "
-    "releasedate releasetime datepublished date time fbrq fbsj",
+    "releasedate releasetime reltime relpubtime publishedtime datepublished date time fbrq fbsj",
     "topic": "主题分类 主题类别 主题 信息分类 组配分类 分类 类别 topic theme subjectname category",
     "column": "栏目 栏目名称 所属栏目 信息栏目 公开栏目 频道 column columnname channel channelname "
     "catalog section",
     "summary": "内容概述 摘要 概述 内容摘要 内容简介 主要内容 简介 信息概述 summary abstract description intro",
     "body": "正文 内容 信息内容 全文 公开内容 正文内容 body content text articlebody fulltext",
-    "link": "链接 网址 信息链接 链接地址 原文链接 页面地址 网页地址 url link href weburl",
+    "link": "链接 网址 信息链接 链接地址 原文链接 页面地址 网页地址 url link href weburl puburl",
     "language": "语言 语种 language lang",
     "attachments": "附件 附件链接 附件地址 相关附件 attachments attachment files",
 }
 _KNOWN = {name: field for field, names in NAMES.items() for name in names.split()}
 _RANK = {name: n for names in NAMES.values() for n, name in enumerate(names.split())}
+_OF_WHAT = re.compile(r"^(?:info|doc|article|news|content|policy|file)(?=[a-z]{3})")
 _ENDINGS = sorted((n for n in _KNOWN if not n.isascii() and len(n) > 1), key=len, reverse=True)
 _OTHER = re.compile("附件名|联系|电话|序号|备注|期限|公开方式|时限|有效|施行|生效|废止|截止")
 _ASIDE = re.compile(r"[(（\[【〔].*?[)）\]】〕]|[\s_\-.*:：、，。“”\"'/]+")
@@ -163,7 +164,7 @@ def _field(name: str, told: Mapping[str, str]) -> str:
     for field, wanted in told.items():
         if normal(wanted) == bare:
             return field
-    found = _KNOWN.get(bare, "")
+    found = _KNOWN.get(bare, "") or _KNOWN.get(_OF_WHAT.sub("", bare).removesuffix("str"), "")
     if not found and not _OTHER.search(bare):
         found = next((_KNOWN[end] for end in _ENDINGS if bare.endswith(end)), "")
     return "" if found in told else found

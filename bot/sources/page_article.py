@@ -56,7 +56,8 @@ def read_article(page: Page, tags: Tags, zone: tzinfo, selector: str = "") -> Ar
         topic=fields.get("topic", ""),
         index_number=fields.get("index_number", ""),
         document_number=fields.get("document_number", "") or _number(title, between, body),
-        summary=fields.get("summary", "") or _more_than(title_of(page), own["description"]),
+        summary=fields.get("summary", "")
+        or _more_than(f"{title_of(page)}{own['keywords']}", own["description"]),
         body=body.markup if body else "",
         attachments=attachments(page, body) if body else (),
         raw=page.markup.encode("utf-8", "replace"),
@@ -276,8 +277,9 @@ _NO_COLUMN = {"正文", "内容", "详情", "首页", "文章", "信息内容", 
 
 def _column(seen: _Seen, tags: Tags) -> str:
     """The last step of “当前位置：首页 > 政务公开 > 通知公告 > 正文”."""
-    for text in seen.before:
-        if found := _PLACE.search(text):
+    for n, text in enumerate(seen.before):
+        more = (seen.before[n + 1 : n + 2] or [""])[0]
+        if found := _PLACE.search(f"{text} {more}" if more[:1] in tuple(">»›＞→") else text):
             steps = [step for step in _STEP.split(found[1]) if step.strip() not in _NO_COLUMN]
             return steps[-1].strip()[:30] if steps else ""
     return tags.others.get("lanmu", "")
@@ -300,9 +302,9 @@ def _own(tags: Tags, name: str, body: Body | None) -> str:
     return ""
 
 
-def _more_than(title: str, description: str) -> str:
-    """A description, unless it only says the page's title or site again."""
-    return "" if bare(description) in bare(title) else description
+def _more_than(said: str, description: str) -> str:
+    """A description, unless it only says again what title, site and keywords say."""
+    return "" if bare(description) in bare(said) else description
 
 
 def _is_site_wide(value: str, site: str, body: Body | None) -> bool:

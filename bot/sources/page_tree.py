@@ -19,6 +19,7 @@ from bot.sources.plain import joined, line, words
 Node = LexborNode
 
 _TOP = 20_000  # characters in which a document shows what it is
+_BEFORE = 200  # of them that may stand before the first tag
 DEEPEST = 100  # elements in one another
 
 _UNSEEN = re.compile(
@@ -71,7 +72,9 @@ class Page:
 
 
 def looks_like_html(text: str) -> bool:
-    """Markup of a page, and not that inside a feed."""
+    """Markup of a page, and not that inside a feed or in a value of something else."""
+    if not text.lstrip()[:_BEFORE].find("<") >= 0:
+        return False
     root = _ROOT.search(text, 0, _TOP)
     return bool(_HTML.search(text, 0, _TOP)) and not (root and root[1])
 

@@ -61,7 +61,7 @@ def _nearest(body: bytes, content_type: str) -> str:
     text = decode(body, content_type).text.lstrip()
     if looks_like_html(text):
         return "page"
-    return "table" if re.match(r"[{\[]|[^<\n]*[,\t，]", text) else "feed"
+    return "table" if re.match(r"[{\[]|--|/\*|[^<\n]*[,\t，]", text) else "feed"
 
 
 async def attempt(

@@ -12,7 +12,7 @@ import json
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from itertools import islice
 from typing import Any
@@ -22,6 +22,7 @@ from bot.language import Say
 from bot.model import Problem
 from bot.sources.decode import ITEMS, LIMIT, decode
 from bot.sources.headings import LOOKED_AT, NAMES, normal
+from bot.sources.hyperlinks import hyperlinks
 from bot.sources.packed import WORKBOOK, checked, is_old, is_zip
 from bot.sources.plain import words
 
@@ -30,6 +31,11 @@ SHEET_ROWS = 1_048_576  # of XLSX; a row numbered higher is no spreadsheet progr
 _MOST = ITEMS + LOOKED_AT + 1
 _ERRORS = frozenset(("#N/A", "#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#NULL!", "#NUM!", "######"))
 _SEPARATOR = re.compile(r"sep=(.)\r?\n", re.I)
+_SQL = re.compile(
+    r"(?:\s|--[^\n]*\n|/\*.*?\*/;?)*(?:INSERT\s+INTO|CREATE\s+(?:TABLE|DATABASE)|DROP\s+TABLE|LOCK\s+TABLES"
+    r"|SET\s+(?:NAMES|FOREIGN|SQL|@)|USE\s+`)",
+    re.S | re.I,
+)
 csv.field_size_limit(LIMIT)
 
 
@@ -45,6 +51,7 @@ class Rows:
     sheet: str = ""
     whole: bool = True
     problems: tuple[Problem, ...] = ()
+    links: Mapping[tuple[int, int], str] = field(default_factory=dict)  # of cells, by place
 
 
 def tables(body: bytes, content_type: str, sheet: str = "", at: str = "") -> list[Rows]:
@@ -60,6 +67,8 @@ def tables(body: bytes, content_type: str, sheet: str = "", at: str = "") -> lis
         problems = ()  # a CSV has no way to declare it
     if not text.strip():
         raise SourceError("目录是空的，没有任何内容")
+    if _SQL.match(text):
+        raise SourceError("是 SQL 导出，不是表格；请导出为 CSV 或 XLSX")
     if text.lstrip()[0] in "{[":
         return [_records(found, problems) for found in _lists(_json(text), at)]
     if text.lstrip()[0] == "<":
@@ -143,10 +152,12 @@ def _sheets(body: bytes, wanted: str) -> Iterator[Rows]:
     if wanted and wanted not in names:
         there = "、".join(names)
         raise SourceError("工作簿里没有工作表“{name}”，有：{there}", name=wanted, there=there)
+    links = hyperlinks(body)
     for one in book.worksheets:
         if one.title == wanted or (not wanted and one.sheet_state == "visible"):
             one.reset_dimensions()  # which may be wrong, or a lie
-            yield _sheet(one.title, one.iter_rows(max_col=COLUMNS, values_only=True))
+            rows = _sheet(one.title, one.iter_rows(max_col=COLUMNS, values_only=True))
+            yield replace(rows, links=links.get(one.title, {}))
 
 
 def _sheet(title: str, values: Iterable[Sequence[Any]]) -> Rows:

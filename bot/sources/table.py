@@ -136,24 +136,32 @@ def _drafts(table: _Table) -> Iterator[Draft]:
     for n, row in enumerate(table.rows.rows[columns.first :], columns.first):
         if any(row) and [cell for cell in row if cell] != heads:  # headings come again on each page
             places = table.rows.places
-            yield _draft(row, columns, Say("第 {n} 行", n=places[n]) if places else None)
+            place = places[n] if places else 0
+            yield _draft(row, columns, place, _borne(table, place))
 
 
-def _draft(row: Sequence[str], columns: Columns, place: Say | None) -> Draft:
+def _borne(table: _Table, place: int) -> tuple[str, ...]:
+    """The addresses that a row's cells bear as links, those of link and title."""
+    of, links = table.columns.of, table.rows.links
+    cells = (*of.get("link", ()), *of.get("title", ())) if links else ()
+    return tuple(links[place, n] for n in cells if (place, n) in links)
+
+
+def _draft(row: Sequence[str], columns: Columns, place: int, borne: tuple[str, ...]) -> Draft:
     said = {field: _cells(row, where) for field, where in columns.of.items()}
     short: dict[str, Any] = {name: words(_first(said, name)) for name in _SHORT}
     numbers = (short["index_number"], bracketed(short["document_number"]))
     return Draft(
         title=line(_first(said, "title")),
         ids=tuple(filter(None, (_first(said, "id"), *numbers))),
-        links=tuple(said.get("link", ())),
+        links=(*filter(is_address, said.get("link", ())), *borne, *said.get("link", ())),
         published=tuple(map(_date, said.get("published", ()))),
         formed=tuple(map(_date, said.get("formed", ()))),
         summary=_marked(_first(said, "summary")),
         body=_marked(_first(said, "body")),
         attachments=tuple(_attachments(said.get("attachments", ()))),
         raw=canonical(list(row)).encode(),
-        place=place,
+        place=Say("第 {n} 行", n=place) if place else None,
         **short,
     )
 
