@@ -55,6 +55,8 @@ def _loaded(text: str) -> Any:
         ) from error
     except RecursionError as error:
         raise SourceError("JSON 嵌套过深，不予读取") from error
+    except ValueError as error:  # Python converts no number of more than 4300 digits
+        raise SourceError("JSON 里有过长的数字，不予读取") from error
 
 
 def _printable(value: Any) -> Any:

@@ -129,7 +129,8 @@ def _under_heads(rows: Sequence[Sequence[str]]) -> Iterator[tuple[str, str]]:
     for n, (heads, values) in enumerate(pairwise(rows)):
         more = len(rows[n + 2]) if n + 2 < len(rows) else 0
         fits = len(heads) > 1 and len(values) == len(heads) != more
-        if fits and all(field_of(head) is not None for head in heads):
+        known = [field_of(cell) is not None for cell in (*heads, *values)]
+        if fits and all(known[: len(heads)]) and not any(known[len(heads) :]):
             yield from zip(heads, values, strict=True)
 
 

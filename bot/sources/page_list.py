@@ -13,6 +13,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from selectolax.lexbor import SelectolaxError
+
+from bot.errors import SourceError
+from bot.sources.decode import ITEMS
 from bot.sources.draft import Draft
 from bot.sources.page_row import (
     Row,
@@ -70,6 +74,8 @@ def _is_list(rows: Sequence[Row]) -> bool:
 def _groups(page: Page) -> dict[tuple[object, ...], list[Row]]:
     """Rows by what they are and whose they are: tag, parent's kind, and the element above."""
     links, dates = tokens(page.body)
+    if len(dates) > 2 * ITEMS:
+        raise SourceError("目录超过 {n} 条，不予读取", n=ITEMS)
     holds: dict[int, int] = {}
     for link in links:
         for up in (link, *ancestors(link)):
@@ -192,7 +198,10 @@ def _selector(page: Page, rows: Sequence[Row]) -> str:
 
 def _finds(page: Page, path: str, wanted: set[int]) -> bool:
     """Whether these are found, and besides only elements without a link."""
-    found = page.tree.css(path)
+    try:
+        found = page.tree.css(path)
+    except SelectolaxError:  # an element whose name no selector can say
+        return False
     others = [node for node in found if node.mem_id not in wanted]
     linked = any(is_link(link) for node in others for link in node.css("a"))
     return len(found) - len(others) == len(wanted) and not linked

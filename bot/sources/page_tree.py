@@ -33,7 +33,7 @@ _DATASTORE = re.compile(
 )
 _RECORD = re.compile(r"<record>\s*<!\[CDATA\[(.*?)\]\]>\s*</record>", re.S | re.I)
 # What a script merely writes out stands there as if no script were; what it first makes up does not.
-_SCRIPT = re.compile(r"<script\b[^<>]*(?<!/)>([^<]*document\.write.*?)</script\s*>", re.S | re.I)
+_SCRIPT = re.compile(r"<script\b[^<>]*(?<!/)>([^<]*document\.write.*?)(?:</script\s*>|\Z)", re.S | re.I)
 _WRITE = re.compile(
     r"""document\.write(?:ln)?\(\s*(?:"((?:[^"\\\n]|\\.)*)"|'((?:[^'\\\n]|\\.)*)')\s*\)\s*;?"""
 )
@@ -44,6 +44,11 @@ _ROOT = re.compile(r"<(?:html|head|body|(?:[\w.-]+:)?(rss|rdf|feed))\b", re.I)
 _DOCUMENT = re.compile(r"<(?:html|head|body)\b", re.I)
 _END = re.compile(r"</(?:html|body)\s*>\s*", re.I)
 _NESTED = re.compile(r"<(/?)(?:div|table|ul|ol|dl|section|tbody)\b", re.I)
+_DEEP = 3_000  # elements in one another
+_OPEN_OR_CLOSE = re.compile(
+    r"<(/?)(?!(?:br|img|input|hr|meta|link|p|li|t[drh]|d[td]|option|col|area|base|wbr|embed|param)\b)[A-Za-z]",
+    re.I,
+)
 _CUT_TAG = re.compile(r"<[A-Za-z/][^<>]*\Z")
 _SAVED = re.compile(r"<!--[^<>]{0,60}?(https?://[^\s<>]+?)\s*-->", re.I)  # as browsers save pages
 _NAMED = (
@@ -89,6 +94,8 @@ def open_page(text: str, url: str) -> Page:
     markup = _UNSEEN.sub("", _SCRIPT.sub(_written, _DATASTORE.sub(_records, text)))
     if _is_cut(markup):
         raise SourceError("网页不完整：没有结尾，末尾是“{tail}”", tail=_tail(text))
+    if _is_deep(markup):
+        raise SourceError("网页嵌套过深，不予读取")
     tree = LexborHTMLParser(markup)
     tree.strip_tags(_DROPPED)
     _hide(tree)
@@ -165,6 +172,18 @@ def _is_cut(markup: str) -> bool:
     if sum(1 if opens else -1 for opens in nested) > 0:
         return True
     return not ends and bool(_DOCUMENT.search(rest)) and not nested
+
+
+def _is_deep(markup: str) -> bool:
+    """Nested deeper than any page; what is open and may be so without an end counts, too."""
+    if markup.count("<") < _DEEP:
+        return False
+    depth = 0
+    for closes in _OPEN_OR_CLOSE.findall(markup):
+        depth = depth + 1 if not closes else max(depth - 1, 0)
+        if depth > _DEEP:
+            return True
+    return False
 
 
 def _tail(text: str) -> str:

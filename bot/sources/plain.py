@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from html import unescape
 from itertools import pairwise
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 # Elements that begin and end a line, the usual ones first; and those that do not.
 _BLOCK_NAMES = (
@@ -101,9 +101,11 @@ def is_address(text: str) -> bool:
 def joined(base: str, link: str) -> str:
     """`link` from `base` on; `base` where it is no address at all (http://[)."""
     try:
-        return urljoin(base, link)
+        whole = urljoin(base, link)
+        urlsplit(whole)
     except ValueError:
         return base
+    return whole
 
 
 def is_chinese(text: str) -> bool:

@@ -26,7 +26,7 @@ from bot.sources.hyperlinks import hyperlinks
 from bot.sources.packed import WORKBOOK, checked, is_old, is_zip
 from bot.sources.plain import words
 
-COLUMNS = 100  # of a sheet
+COLUMNS = 100  # of a sheet or text
 SHEET_ROWS = 1_048_576  # of XLSX; a row numbered higher is no spreadsheet program's
 _MOST = ITEMS + LOOKED_AT + 1
 _ERRORS = frozenset(("#N/A", "#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#NULL!", "#NUM!", "######"))
@@ -112,7 +112,7 @@ def _split(text: str, mark: str, *, strict: bool) -> tuple[list[list[str]], list
     rows: list[list[str]] = []
     places: list[int] = []
     for row in islice(reader, _MOST):
-        rows.append([cell.strip() for cell in row])
+        rows.append([cell.strip() for cell in row[:COLUMNS]])
         places.append(reader.line_num)
     if next(reader, None) is not None:
         raise SourceError("目录超过 {n} 条，不予读取", n=ITEMS)
@@ -203,6 +203,8 @@ def _json(text: str) -> Any:
             raise _broken(error, error.lineno) from error
     except RecursionError as error:
         raise SourceError("JSON 嵌套过深，不予读取") from error
+    except ValueError as error:  # Python converts no number of more than 4300 digits
+        raise SourceError("JSON 里有过长的数字，不予读取") from error
     lines = [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
     if len(lines) > ITEMS:
         raise SourceError("目录超过 {n} 条，不予读取", n=ITEMS)
@@ -216,6 +218,8 @@ def _line(n: int, line: str) -> Any:
         raise _broken(error, n) from error
     except RecursionError as error:
         raise SourceError("JSON 嵌套过深，不予读取") from error
+    except ValueError as error:  # Python converts no number of more than 4300 digits
+        raise SourceError("JSON 里有过长的数字，不予读取") from error
 
 
 def _broken(error: json.JSONDecodeError, line: int) -> SourceError:
