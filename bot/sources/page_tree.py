@@ -33,7 +33,9 @@ _DATASTORE = re.compile(
 )
 _RECORD = re.compile(r"<record>\s*<!\[CDATA\[(.*?)\]\]>\s*</record>", re.S | re.I)
 # What a script merely writes out stands there as if no script were; what it first makes up does not.
-_SCRIPT = re.compile(r"<script\b[^<>]*(?<!/)>([^<]*document\.write.*?)(?:</script\s*>|\Z)", re.S | re.I)
+_SCRIPT = re.compile(
+    r"<script\b[^<>]*(?<!/)>([^<]*document\.write.*?)(?:</script\s*>|\Z)", re.S | re.I
+)
 _WRITE = re.compile(
     r"""document\.write(?:ln)?\(\s*(?:"((?:[^"\\\n]|\\.)*)"|'((?:[^'\\\n]|\\.)*)')\s*\)\s*;?"""
 )

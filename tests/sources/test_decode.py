@@ -85,6 +85,16 @@ def test_undeclared_chinese_is_gb18030_and_that_is_told() -> None:
     assert found.problems
 
 
+@pytest.mark.parametrize("mark", [",", "<p>通告</p>"])
+def test_undeclared_traditional_chinese_is_big5_and_that_is_told(mark: str) -> None:
+    text = f"<a>雲瀾縣政府關於做好汛期值班工作的通知，請各鄉鎮認真執行。{mark}</a>".replace(
+        "告", "知"
+    )
+    found = decode(text.encode("cp950", "replace"))
+    assert "雲瀾縣政府關於做好汛期值班工作的通知，請各鄉鎮" in found.text
+    assert (found.encoding, bool(found.problems)) == ("cp950", True)
+
+
 def test_undeclared_accents_are_western() -> None:
     assert decode("<a>Réunion à l’hôtel</a>".encode("cp1252")).text == "<a>Réunion à l’hôtel</a>"
 

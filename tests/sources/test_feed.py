@@ -287,6 +287,33 @@ def test_xml_base_goes_before_the_channels_page() -> None:
     assert (entry.link, entry.language) == ("http://a.example/x/1.html", "de")
 
 
+def test_a_saved_feeds_links_begin_where_it_says_that_it_stands() -> None:
+    own = '<link rel="self" href="http://www.yunlan.example/rss/a.xml"/>'
+    atom = f'<feed xmlns="http://www.w3.org/2005/Atom">{own}<entry><title>甲</title><link href="../1.html"/></entry></feed>'
+    assert parse(atom, url="a.xml").entries[0].link == "http://www.yunlan.example/1.html"
+    assert parse(atom, url="http://b.example/x/").entries[0].link == "http://b.example/1.html"
+    member = {
+        "feed_url": "http://www.yunlan.example/f/",
+        "items": [{"title": "甲", "url": "1.html"}],
+    }
+    link = parse(json.dumps(member), url="a.json").entries[0].link
+    assert link == "http://www.yunlan.example/f/1.html"
+
+
+@pytest.mark.parametrize("base", ["http://[", "http://]["])
+def test_a_base_that_is_no_address_does_no_harm(base: str) -> None:
+    entry = f'<entry xml:base="{base}"><title>甲</title><link href="/1.html"/></entry>'
+    atom = f'<feed xmlns="http://www.w3.org/2005/Atom"><link href="{base}"/>{entry}</feed>'
+    assert parse(atom, url="http://b.example/x/").entries[0].link == "http://b.example/1.html"
+
+
+def test_entries_without_a_title_are_told_apart_by_what_they_say() -> None:
+    item = "<item><link>http://www.yunlan.example/day/</link><description>{}</description></item>"
+    said = parse(rss("".join(map(item.format, ("停水", "停电", "停水"))))).entries
+    assert [entry.summary for entry in said] == ["停水", "停电"]
+    assert len({entry.key for entry in said}) == 2
+
+
 def test_the_guid_is_the_link_where_none_is_given_unless_it_says_it_is_none() -> None:
     item = "<item><title>t</title><guid {}>http://a.example/1</guid></item>"
     assert one(item.format("")).link == "http://a.example/1"
@@ -349,6 +376,11 @@ def test_markup_alone_is_no_change() -> None:
     again = one(item.format('<div style="a">第一<b>段</b></div><!-- x --><div>第二段</div>'))
     assert first.raw_digest != again.raw_digest
     assert first.digest == again.digest
+
+
+def test_a_number_longer_than_any_is_refused_in_words() -> None:
+    with pytest.raises(SourceError, match="过长的数字"):
+        parse('{"items": [{"id": %s, "title": "甲"}]}' % ("9" * 5000))
 
 
 def test_odd_members_of_a_json_feed_do_no_harm() -> None:

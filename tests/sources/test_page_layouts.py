@@ -77,14 +77,19 @@ def test_a_dash_for_a_value_is_none() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["2026-05-10 09:12县政府办", "云澜发布　2026年05月10日 09:12", "2026-05-10 09:12　点击 33"]
+    "line",
+    ["2026-05-10 09:12县政府办", "云澜发布　2026年05月10日 09:12", "2026-05-10 09:12　点击 33"],
 )
 def test_a_date_among_other_words_between_title_and_text_is_read(line: str) -> None:
-    assert day(article("", heading=f"<h1>{TITLE}</h1><p>{line}</p>").published) == "2026-05-10 09:12"
+    assert (
+        day(article("", heading=f"<h1>{TITLE}</h1><p>{line}</p>").published) == "2026-05-10 09:12"
+    )
 
 
 def test_a_number_beneath_a_title_of_two_lines_is_the_documents_own() -> None:
-    heading = f"<h1>云澜县人民政府<br>关于做好汛期值班工作的通知</h1><h2>{NUMBER}</h2><p>2026-05-10</p>"
+    heading = (
+        f"<h1>云澜县人民政府<br>关于做好汛期值班工作的通知</h1><h2>{NUMBER}</h2><p>2026-05-10</p>"
+    )
     entry = article("", heading=heading)
     assert (entry.document_number, day(entry.published)) == (NUMBER, "2026-05-10")
 
@@ -115,7 +120,9 @@ DAYS = ["2026-06-18", "2026-06-12", "2026-05-31"]
 
 def listed(row: str, around: str = "<ul>{}</ul>", **more: Any) -> Reading:
     rows = [
-        row.format(n=n, title=title, day=at, y=at[:4], m=at[5:7], d=at[8:], ym=at[:7], im=int(at[5:7]))
+        row.format(
+            n=n, title=title, day=at, y=at[:4], m=at[5:7], d=at[8:], ym=at[:7], im=int(at[5:7])
+        )
         for n, (title, at) in enumerate(zip(NOTICES, DAYS, strict=True))
     ]
     return parse(html(around.format("".join(rows))), **more)
@@ -124,7 +131,7 @@ def listed(row: str, around: str = "<ul>{}</ul>", **more: Any) -> Reading:
 ROWS = {
     "the year in the link": '<li><span>({m}-{d})</span><a href="/art/{y}/{im}/1/{n}.html">{title}</a></li>',
     "day and year apart": '<li><b>{m}-{d}</b><i>{y}</i><p><a href="/a/{n}.html">{title}</a></p></li>',
-    "opened by a script": "<li><a href=\"javascript:void(0)\" onclick=\"open('/a/{n}.html')\">{title}</a>"
+    "opened by a script": '<li><a href="javascript:void(0)" onclick="open(\'/a/{n}.html\')">{title}</a>'
     "<i>{day}</i></li>",
     "without an address": "<li><a onclick=\"location.href='/a/{n}.html'\">{title}</a><i>{day}</i></li>",
     "written by a script": '<script>document.write("<li><a href=\\"/a/{n}.html\\">{title}<\\/a>'
@@ -141,7 +148,9 @@ ROWS = {
 
 @pytest.mark.parametrize("name", ROWS)
 def test_a_list_is_read_in_every_layout(name: str) -> None:
-    reading = listed(ROWS[name], "<div>{}</div>" if name.startswith(("pict", "field")) else "<ul>{}</ul>")
+    reading = listed(
+        ROWS[name], "<div>{}</div>" if name.startswith(("pict", "field")) else "<ul>{}</ul>"
+    )
     assert [entry.title for entry in reading.entries] == NOTICES
     assert [day(entry.published) for entry in reading.entries] == DAYS
     assert all(entry.link.endswith(f"/{n}.html") for n, entry in enumerate(reading.entries))
@@ -179,7 +188,9 @@ def saved(folder: Path, body: bytes) -> Reading:
     return asyncio.run(read(str(file), ZONE))
 
 
-LIST = "".join(f'<li><a href="./{n}.html">{t}</a>{d}</li>' for n, (t, d) in enumerate(zip(NOTICES, DAYS)))
+LIST = "".join(
+    f'<li><a href="./{n}.html">{t}</a>{d}</li>' for n, (t, d) in enumerate(zip(NOTICES, DAYS))
+)
 
 
 def test_a_saved_page_keeps_its_relative_links_and_says_so(tmp_path: Path) -> None:

@@ -34,6 +34,30 @@ def test_problems_stand_beside_the_items(tmp_path: Path) -> None:
     assert all(problem["where"] and problem["what"] for problem in printed["problems"])
 
 
+@pytest.mark.parametrize(
+    ("name", "body", "why"),
+    [
+        ("a.csv", '标题,日期\n"甲,2026-09-22\n', "引号没有合上"),
+        ("a.jsonl", '{"title":"甲"}\n{"title":"乙', "第 2 行"),
+        ("a.html", "<html><body><ul><li><a href=/1>甲甲甲甲甲</a>2026-09-22</li>", "网页不完整"),
+        ("a.xml", "<rss><channel><item><description>&lt;p&gt;<p>甲</p>", "目录不完整"),
+        ("a.xlsx", "PK\x03\x04甲", "不完整或已损坏"),
+        (
+            "a.sql",
+            "INSERT INTO a (b, c) VALUES (1, '<table><tr><td>索引号</td></tr></table>')",
+            "SQL",
+        ),
+    ],
+)
+def test_what_is_not_whole_is_told_by_the_kind_it_is(
+    tmp_path: Path, name: str, body: str, why: str
+) -> None:
+    file = tmp_path / name
+    file.write_text(body)
+    with pytest.raises(SourceError, match=why):
+        asyncio.run(read(str(file), ZONE))
+
+
 def test_an_address_on_our_own_network_must_be_named_as_such() -> None:
     with serving(lambda *_: Answer(write_rss(FIVE))) as served:
         with pytest.raises(SourceError, match="公网"):

@@ -230,6 +230,57 @@ def test_json_under_a_key_or_one_level_down_and_where_the_options_say() -> None:
         parse("{}", list="data.rows")
 
 
+def test_the_names_that_systems_export_are_guessed_and_told() -> None:
+    row = {
+        "DOCTITLE": "甲",
+        "DOCPUBURL": "http://a.example/1",
+        "DOCRELTIME": "2026-09-22",
+        "FILENUM": "云政〔2026〕1号",
+    }
+    reading = parse(json.dumps({"page": {"content": [row]}}, ensure_ascii=False))
+    (entry,) = reading.entries
+    assert (entry.title, entry.link, entry.published) == ("甲", row["DOCPUBURL"], day(2026, 9, 22))
+    assert (entry.document_number, "DOCTITLE=title" in told(reading)) == ("云政〔2026〕1号", True)
+
+
+def test_a_titles_own_link_in_a_workbook_is_the_entrys() -> None:
+    book = Workbook()
+    for row in (
+        ["目录"],
+        ["标题", "网址"],
+        ["甲", "查看"],
+        ["乙", "http://a.example/own"],
+        ["丙", ""],
+    ):
+        book.active.append(row)
+    for place, link in (
+        ("B3", "http://a.example/1?a=1&b=2"),
+        ("A4", "http://a.example/2"),
+        ("A5", "#目录!A1"),
+    ):
+        book.active[place].hyperlink = link
+    out = io.BytesIO()
+    book.save(out)
+    links = [entry.link for entry in parse(out.getvalue()).entries]
+    assert links == ["http://a.example/1?a=1&b=2", "http://a.example/own", ""]
+    damaged = rezipped(out.getvalue(), "xl/worksheets/_rels/sheet1.xml.rels", b"<x")
+    assert [entry.title for entry in parse(damaged).entries] == ["甲", "乙", "丙"]
+
+
+@pytest.mark.parametrize("start", ["", "-- MySQL dump\n", "/* 导出 */\nSET NAMES utf8;\n"])
+def test_a_database_dump_is_no_table_and_is_told_so(start: str) -> None:
+    dump = f"{start}INSERT INTO a (title, html) VALUES ('甲', '<table><tr><td>索引号</td></tr></table>');\n"
+    with pytest.raises(SourceError, match="SQL"):
+        parse(dump)
+
+
+def test_columns_without_end_cost_nothing() -> None:
+    began = time.process_time()
+    wide = ",".join(["标题", *(f"列{n}" for n in range(30_000))])
+    assert parse(f"{wide}\n甲{',x' * 30_000}\n").entries[0].title == "甲"
+    assert time.process_time() - began < 3
+
+
 def test_markup_in_a_cell_is_read_and_other_brackets_stay() -> None:
     entry = one("标题,正文\n关于<某某办法>的说明,<p>一段</p><p>二段 &amp; 三</p>\n")
     assert (entry.title, entry.body) == ("关于<某某办法>的说明", "一段\n二段 & 三")
