@@ -19,7 +19,6 @@ from bot.sources.plain import joined, line, words
 Node = LexborNode
 
 _TOP = 20_000  # characters in which a document shows what it is
-_BEFORE = 200  # of them that may stand before the first tag
 DEEPEST = 100  # elements in one another
 
 _UNSEEN = re.compile(
@@ -42,6 +41,7 @@ _WRITE = re.compile(
 _DROPPED = ["script", "style", "select", "iframe", "object", "svg", "canvas", "button", "input"]
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.I)
 _HTML = re.compile(r"<(?:!DOCTYPE\s+html|html|head|body|div|table|ul|p|meta|datastore)\b", re.I)
+_LEAD = re.compile(r"[^\w<]*<")  # nothing but marks and blanks stands before the first tag
 _ROOT = re.compile(r"<(?:html|head|body|(?:[\w.-]+:)?(rss|rdf|feed))\b", re.I)
 _DOCUMENT = re.compile(r"<(?:html|head|body)\b", re.I)
 _END = re.compile(r"</(?:html|body)\s*>\s*", re.I)
@@ -80,7 +80,7 @@ class Page:
 
 def looks_like_html(text: str) -> bool:
     """Markup of a page, and not that inside a feed or in a value of something else."""
-    if not text.lstrip()[:_BEFORE].find("<") >= 0:
+    if not _LEAD.match(text):
         return False
     root = _ROOT.search(text, 0, _TOP)
     return bool(_HTML.search(text, 0, _TOP)) and not (root and root[1])

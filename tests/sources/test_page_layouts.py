@@ -189,7 +189,8 @@ def saved(folder: Path, body: bytes) -> Reading:
 
 
 LIST = "".join(
-    f'<li><a href="./{n}.html">{t}</a>{d}</li>' for n, (t, d) in enumerate(zip(NOTICES, DAYS))
+    f'<li><a href="./{n}.html">{t}</a>{d}</li>'
+    for n, (t, d) in enumerate(zip(NOTICES, DAYS, strict=True))
 )
 
 
