@@ -245,6 +245,7 @@ def test_the_names_that_systems_export_are_guessed_and_told() -> None:
 
 def test_a_titles_own_link_in_a_workbook_is_the_entrys() -> None:
     book = Workbook()
+    page = book.worksheets[0]
     for row in (
         ["目录"],
         ["标题", "网址"],
