@@ -56,8 +56,7 @@ def read_article(page: Page, tags: Tags, zone: tzinfo, selector: str = "") -> Ar
         topic=fields.get("topic", ""),
         index_number=fields.get("index_number", ""),
         document_number=fields.get("document_number", "") or _number(title, between, body),
-        summary=fields.get("summary", "")
-        or _more_than(f"{title_of(page)}{own['keywords']}", own["description"]),
+        summary=fields.get("summary", "") or _summary(page, own),
         body=body.markup if body else "",
         attachments=attachments(page, body) if body else (),
         raw=page.markup.encode("utf-8", "replace"),
@@ -302,9 +301,10 @@ def _own(tags: Tags, name: str, body: Body | None) -> str:
     return ""
 
 
-def _more_than(said: str, description: str) -> str:
-    """A description, unless it only says again what title, site and keywords say."""
-    return "" if bare(description) in bare(said) else description
+def _summary(page: Page, own: Fields) -> str:
+    """The description, unless it only says again what title, site and keywords say."""
+    said = bare(f"{title_of(page)}{own['keywords']}")
+    return "" if bare(own["description"]) in said else own["description"]
 
 
 def _is_site_wide(value: str, site: str, body: Body | None) -> bool:
