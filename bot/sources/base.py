@@ -38,9 +38,9 @@ class Origin:
     last_modified: str = ""
     private: bool = False  # config names this private address: it may be fetched
     proxy: str = ""  # by way of this, but for a private host
-    as_they_stand: bool = False  # nothing is stored: relative links of no known site are listed
     fill: tuple[tuple[str, str], ...] = ()  # defaults for fields the catalogue lacks
     memo: Mapping[str, Any] = field(default_factory=dict)  # what the last reading left
+    as_they_stand: bool = False  # nothing is stored: relative links of no known site are listed
 
 
 class Source(ABC):
