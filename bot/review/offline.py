@@ -20,7 +20,8 @@ from bot.review.signing import (
     revision_of,
     window_of,
 )
-from bot.review.steps import authors_of, steps_of, units_of
+from bot.review.steps import steps_of, units_of
+from bot.review.turns import authors
 
 
 def record_offline(
@@ -45,7 +46,7 @@ def record_offline(
         people.require(conn, actor, Right.RECORD, unit)
     if post["state"] != PostState.IN_REVIEW or revision["digest"] != digest:
         raise Conflict("签批单对应的不是当前送审的版本")
-    if actor.person in authors_of(conn, revision["id"]):
+    if actor.person in authors(conn, [revision["id"]]).get(revision["id"], ()):
         raise NotAllowed("拟稿人不能登记自己稿件的线下签批")
     _refuse(revision, signed_by)
     stored = media.take_sheet(office.media, conn, now, sheet, sheet_name)

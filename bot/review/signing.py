@@ -20,17 +20,22 @@ from bot.model import Actor, PostState, Severity, SignOffKind, Verdict, Window
 from bot.notices import close_notice
 from bot.office import Office
 from bot.review.steps import passes
+from bot.review.turns import Behalf
 from bot.workdays import office_day
 
 
 @dataclass(frozen=True)
 class Decision:
-    """One person's word. `digest` is of the revision he had in front of him."""
+    """One person's word. `digest` is of the revision he had in front of him.
+
+    `behalf`: the login of who named him to act in his place; empty: it is his own.
+    """
 
     verdict: Verdict
     digest: str
     note: str = ""
     window: Window = field(default_factory=Window)
+    behalf: str = ""
 
 
 def locked(conn: Connection, post_id: int) -> RowMapping:
@@ -127,6 +132,7 @@ def record(
     word: Decision,
     kind: SignOffKind,
     window: Window,
+    behalf: Behalf | None = None,
     **more: Any,
 ) -> None:
     """One sign-off of one step, and its entry in the trail. `more`: what its kind adds."""
@@ -135,8 +141,13 @@ def record(
     which = {"step": number, "step_name": stated.name, "kind": kind}
     said = {"person_id": actor.person, "verdict": word.verdict, "note": word.note.strip()}
     when = {"begins": window.begins, "ends": window.ends, "at": now}
-    conn.execute(insert(signoffs).values(**what, **which, **said, **when, **more))
     data = {"revision": revision["id"], "digest": revision["digest"], "step": stated.name}
+    if behalf is not None:
+        more |= {"behalf_id": behalf.giver, "delegation_id": behalf.delegation}
+        used = {"post": post["id"], "verdict": word.verdict, "giver": behalf.giver, **data}
+        audit.write(conn, now, actor, "delegation.use", f"delegation:{behalf.delegation}", **used)
+        data |= {"behalf": behalf.giver, "delegation": behalf.delegation}
+    conn.execute(insert(signoffs).values(**what, **which, **said, **when, **more))
     audit.write(conn, now, actor, f"post.{word.verdict}", f"post:{post['id']}", kind=kind, **data)
 
 

@@ -10,13 +10,13 @@ from sqlalchemy import Connection, RowMapping, func, select
 from starlette.responses import Response
 
 from bot import compose, people, review
-from bot.db import accounts, items, posts, revisions, signoffs, sources, units
+from bot.db import items, posts, revisions, signoffs, sources, units
 from bot.db import people as persons
-from bot.errors import GongkaiError, Invalid, NotAllowed, NotFound
+from bot.errors import GongkaiError, Invalid, NotFound
 from bot.language import Say
 from bot.model import Actor, PostKind, PostState, Right, Verdict, Window
 from bot.office import Office
-from bot.web import content, counts
+from bot.web import content
 from bot.web.lists import SIZE, Account, page_of, squares
 from bot.web.visit import Id, Signed, Visit, go
 from bot.workdays import instant
@@ -39,8 +39,8 @@ def data_for_review(office: Office, actor: Actor, params: Mapping[str, str]) -> 
     view = params.get("view") if params.get("view") in ("all", "signed") else "mine"
     with office.db.read() as conn:
         scope = people.unit_ids(conn, actor)
-        mine = counts.mine_to_sign(conn, office, actor, scope)
-        ids = {"mine": lambda: mine, "all": lambda: _in_review(conn, scope)}.get(
+        mine = review.waiting(office, conn, actor)
+        ids = {"mine": lambda: list(mine), "all": lambda: _in_review(conn, scope)}.get(
             str(view), lambda: _signed(conn, actor)
         )()
         page = page_of(params, len(ids))
@@ -126,7 +126,7 @@ def data_for_signing(
             "trail": review.trail(conn, post_id),
             "refusal": _refusal(office, conn, actor, post),
             "may_record": people.may(conn, actor, Right.RECORD, post["unit_id"])
-            and actor.person not in review.authors_of(conn, revision["id"]),
+            and actor.person not in review.authors(conn, [revision["id"]]).get(revision["id"], ()),
             "source": source_of(conn, post, revision),
         }
 
@@ -161,17 +161,7 @@ def _refusal(office: Office, conn: Connection, actor: Actor, post: RowMapping) -
     """Why this reader cannot decide; empty where he can."""
     if post["state"] != PostState.IN_REVIEW:
         return str(Say("这篇稿件不在审签中"))
-    if review.may_sign(office, conn, actor, post):
-        return ""
-    steps = review.steps_of(office, conn, post)
-    step = steps[min(post["step"], len(steps) - 1)]
-    owners = select(accounts.c.unit_id).where(accounts.c.id.in_(post["accounts"] or []))
-    try:
-        for unit in {post["unit_id"], *conn.execute(owners).scalars()}:
-            people.require(conn, actor, step.right, unit)
-    except NotAllowed as error:
-        return str(error)
-    return str(Say("您是拟稿人，或已审过这一版的前一步；“{step}”须由他人办理", step=step.name))
+    return str(review.why_not(office, conn, actor, post) or "")
 
 
 def source_of(conn: Connection, post: RowMapping, revision: RowMapping) -> dict[str, Any] | None:
