@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -42,10 +42,10 @@ def delegate_make(
     """委托他人代签，须 --as 本人 name somebody to act in your place."""
     from bot import review
 
+    more: dict[str, Any] = {"unit": unit, "steps": steps, "reason": reason}
     span = {"begins": instant(office, begins), "ends": instant(office, ends)}
     with writing(office) as (conn, now):
-        what = {"unit": unit, "steps": steps, "reason": reason}
-        made = review.delegate(office, conn, now, actor, taker, **what, **span)
+        made = review.delegate(office, conn, now, actor, taker, **more, **span)
     say({"delegation": made}, json_, f"#{made}")
 
 

@@ -40,7 +40,16 @@ from bot.review.steps import (
     steps_of,
     unfillable,
 )
-from bot.review.turns import Behalf, authors, in_name, may_sign, names_for, waiting, why_not
+from bot.review.turns import (
+    Behalf,
+    authors,
+    behalves,
+    in_name,
+    may_sign,
+    names_for,
+    waiting,
+    why_not,
+)
 
 __all__ = [
     "EMERGENCY_STEPS",
@@ -48,6 +57,7 @@ __all__ = [
     "Decision",
     "Staffed",
     "authors",
+    "behalves",
     "bound_to",
     "decide",
     "delegable",

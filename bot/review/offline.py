@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, RowMapping
 
@@ -52,7 +53,7 @@ def record_offline(
     stored = media.take_sheet(office.media, conn, now, sheet, sheet_name)
     window = window_of(office, conn, now, post, Window())
     word = Decision(Verdict.PASS, digest, str(Say("线下签批，{who}登记", who=actor.name)))
-    more = {"signed_by": signed_by.strip(), "sheet": stored}
+    more: dict[str, Any] = {"signed_by": signed_by.strip(), "sheet": stored}
     for at in list(enumerate(steps_of(office, conn, post)))[post["step"] :]:
         record(conn, now, actor, post, revision, at, word, SignOffKind.OFFLINE, window, **more)
     return approve(conn, now, post, revision)

@@ -49,6 +49,7 @@ class Behalf:
     steps: frozenset[str]
     units: frozenset[int]
     ends: datetime
+    reason: str
 
 
 Names = tuple[Behalf | None, ...]  # None: one's own
@@ -134,7 +135,7 @@ class Signer:
     def __init__(self, office: Office, conn: Connection, now: datetime, actor: Actor) -> None:
         self.actor = actor
         self.able = people.everyone(conn)
-        self.behalves = _behalves(conn, now, actor)
+        self.behalves = behalves(conn, now, actor)
         self.bare = office.config.people.totp == "signers" and _without_code(conn, actor)
 
     def names(self, turn: Turn) -> Names:
@@ -175,7 +176,7 @@ class Signer:
         return all(person in self.able(turn.step.right, unit) for unit in turn.units)
 
 
-def _behalves(conn: Connection, now: datetime, actor: Actor) -> list[Behalf]:
+def behalves(conn: Connection, now: datetime, actor: Actor) -> list[Behalf]:
     """Who named this person to act in his place, now."""
     query = select(delegations, persons.c.login, persons.c.name).join(
         persons, persons.c.id == delegations.c.giver_id
@@ -190,6 +191,7 @@ def _behalves(conn: Connection, now: datetime, actor: Actor) -> list[Behalf]:
             frozenset(row["steps"]),
             frozenset(people.below(conn, row["unit_id"])),
             row["ends"],
+            row["reason"],
         )
         for row in conn.execute(mine.order_by(delegations.c.id)).mappings()
     ]

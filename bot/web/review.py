@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping, func, or_, select
 from starlette.responses import Response
 
 from bot import compose, people, review
@@ -50,6 +50,8 @@ def data_for_review(office: Office, actor: Actor, params: Mapping[str, str]) -> 
             "page": page,
             "counts": {"mine": len(mine), "all": len(_in_review(conn, scope))},
             "posts": lines(office, conn, shown),
+            "names": mine,
+            "lent": review.behalves(conn, office.db.now(conn), actor),
         }
 
 
@@ -61,7 +63,9 @@ def _in_review(conn: Connection, scope: set[int]) -> list[int]:
 
 
 def _signed(conn: Connection, actor: Actor) -> list[int]:
-    query = select(signoffs.c.post_id).where(signoffs.c.person_id == actor.person)
+    """Signed by him, or by somebody in his place."""
+    mine = or_(signoffs.c.person_id == actor.person, signoffs.c.behalf_id == actor.person)
+    query = select(signoffs.c.post_id).where(mine)
     newest = query.group_by(signoffs.c.post_id).order_by(func.max(signoffs.c.id).desc())
     return list(conn.execute(newest).scalars())
 
@@ -125,6 +129,7 @@ def data_for_signing(
             "window": review.usual_window(office, conn, office.db.now(conn), post, last=last),
             "trail": review.trail(conn, post_id),
             "refusal": _refusal(office, conn, actor, post),
+            "names": review.names_for(office, conn, actor, post),
             "may_record": people.may(conn, actor, Right.RECORD, post["unit_id"])
             and actor.person not in review.authors(conn, [revision["id"]]).get(revision["id"], ()),
             "source": source_of(conn, post, revision),
@@ -203,7 +208,7 @@ def _page(
     done = visit.done(DONE)
     return visit.page(
         "review.html", status, **listed, one=one, alone=alone, done=done, error=error,
-        note=visit.field("note"),
+        note=visit.field("note"), behalf=visit.field("behalf"),
     )  # fmt: skip
 
 
@@ -236,7 +241,8 @@ def _decided(visit: Visit, post_id: int) -> PostState:
         raise Invalid("请选择通过、退回或报请确定") from None
     zone = visit.office.config.tz
     window = Window(instant(visit.field("begins"), zone), instant(visit.field("ends"), zone))
-    word = review.Decision(verdict, visit.field("digest"), visit.field("note"), window)
+    note, behalf = visit.field("note"), visit.field("behalf")
+    word = review.Decision(verdict, visit.field("digest"), note, window, behalf)
     with visit.office.db.write() as conn:
         now = visit.office.db.now(conn)
         return review.decide(visit.office, conn, now, visit.actor, post_id, word)

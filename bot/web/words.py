@@ -66,6 +66,12 @@ CHIPS: dict[str, dict[str, Chip]] = {
         "ended": Chip(Say("已到期"), "clock-x", "rest"),
         "revoked": Chip(Say("已撤销"), "ban", "rest"),
     },
+    "delegation": {
+        "planned": Chip(Say("未开始"), "clock", "rest"),
+        "open": Chip(Say("代签中"), "users", "accent"),
+        "over": Chip(Say("已到期"), "lock", "rest"),
+        "ended": Chip(Say("已终止"), "ban", "rest"),
+    },
     "watch": {
         "open": Chip(Say("采集中"), "radar-2", "accent"),
         "closed": Chip(Say("已结束"), "lock", "rest"),

@@ -103,7 +103,7 @@ PAGES = (
     *("/calendar", "/calendar?view=week", "/calendar?view=day", "/calendar/move/2"),
     "/calendar/schedules",
     *("/queue?open=1", "/queue/1", "/replies", "/accounts", "/stop", "/me", "/posts/new"),
-    *("/people", "/people/zhou", "/me/code", "/me/tokens", "/accounts/masto"),
+    *("/people", "/people/zhou", "/me/code", "/me/tokens", "/me/delegation", "/accounts/masto"),
     *("/items/1", "/items/new", "/quality", "/sources", "/sources/catalogue"),
     *("/settings", "/settings/templates", "/settings/templates/policy", "/settings/rules"),
     *("/settings/words", "/settings/docs/screening"),

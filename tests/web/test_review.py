@@ -302,3 +302,53 @@ def test_what_i_signed_stays_in_my_list(staffed: Office, enter: Enter) -> None:
         word = review.Decision(Verdict.PASS, scene.digest(conn, post))
         review.decide(staffed, conn, builders.NOW, lin, post, word)
     assert "签过的" in enter("lin").get("/review?view=signed").words()
+
+
+# ---------------------------------------------------------------- 代签
+
+
+AWAY = {"unit": "county", "taker": "shen", "reason": "赴省开会", "ends": "2026-11-27T18:00"}
+
+
+def test_who_is_away_names_another_who_signs_for_him_and_both_names_stand(
+    staffed: Office, enter: Enter
+) -> None:
+    post = scene.submitted(staffed, title="等签发的", author="zhou")
+    giver, taker = enter("lin"), enter("shen")
+    page = giver.get("/me/delegation")
+    offered = page.all("//select[@name='taker']/option/@value")
+    assert "shen" in offered
+    assert "lin" not in offered
+    page = giver.post("/me/delegation", act="make", **AWAY)
+    assert (page.status, "请选代签的审次" in page.words("//*[@role='alert']")) == (422, True)
+    assert page.all("//select[@name='taker']/option[@selected]/@value") == ["shen"]
+    page = giver.post("/me/delegation", act="make", steps="签发", **AWAY)
+    assert "沈棠 代 林岚" in page.words("//tr[@data-row]")
+    assert "代签中" in page.words("//tr[@data-row]")
+    for place in ("/me", "/people/shen", "/people/lin"):
+        assert "沈棠 代 林岚" in taker.get(place).words(), place
+    page = taker.get("/review")
+    assert "您代林岚审签（签发）" in page.words()
+    assert page.all("//a[@data-row]//span[@class='tag']/text()") == ["签发", "代 林岚"]
+    assert page.all("//input[@name='behalf']/@value") == ["lin"]
+    digest = current(staffed, post)
+    refused = taker.post(f"/review/{post}", verdict="pass", digest=digest)
+    assert "只能代林岚办理" in refused.words("//*[@role='alert']")
+    page = taker.post(f"/review/{post}", verdict="pass", digest=digest, behalf="lin")
+    assert "已签发" in page.words()
+    assert "沈棠 代 林岚" in enter("xu").get(f"/posts/{post}").words("//ol[@class='steps']")
+    assert "沈棠 代 林岚" in taker.get(f"/review/{post}/sheet").words()
+    assert "等签发的" in giver.get("/review?view=signed").words()
+
+
+def test_an_administrator_ends_it_from_the_person_s_page_and_another_cannot(
+    staffed: Office, enter: Enter
+) -> None:
+    enter("lin").post("/me/delegation", act="make", steps="签发", **AWAY)
+    form = {"act": "end", "delegation": "1"}
+    assert enter("xu").post("/me/delegation", **form).status == 403
+    assert not enter("xu").get("/people/lin").all("//button[@value='end']")
+    page = enter("gu").post("/me/delegation", back="/people/lin", **form)
+    assert page.place == "/people/lin?done=end"
+    assert "已终止" in page.words("//tr[@data-row]")
+    assert "没有可委托的审次" in enter("xu").get("/me/delegation").words()

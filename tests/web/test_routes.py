@@ -94,6 +94,8 @@ ROLE = {"unit": "health", "role": "editor"}
 TYPED = {"title": "新稿", "text": "望江路恢复供气。", "keys": "hand", "unit": "{unit}"}
 DAILY = {"key": "daily", "at": "2026-11-25T09:30", "reason": "停办"}
 NEW_TOKEN = {"name": "日报", "scope": "read", "days": "30", "proof": builders.PASSWORD}
+AWAY = {"unit": "health", "taker": "supervisor@county", "steps": "初审", "reason": "开会"}
+AWAY |= {"ends": "2026-11-26T18:00"}
 LATER = {"at": "2026-11-25T10:00"}
 # Left out: /login and /language need no session; /login/code is for half a one (test_codes.py).
 OPEN = {"GET /login", "POST /login", "GET /login/code", "POST /login/code", "POST /language"}
@@ -212,6 +214,9 @@ ROUTES: dict[str, tuple[Asked, ...]] = {
     "GET /me/tokens": OWN,
     "POST /me/tokens": (Asked(ANY, NEW_TOKEN, anywhere=True),),
     "POST /me/tokens/{token_of_wei}/end": acts(R.ADMIN, {}),
+    "GET /me/delegation": OWN,
+    "POST /me/delegation": acts(R.REVIEW, act("make", **AWAY), refuses=LACKS)
+    + (Asked(frozenset({Role.ADMINISTRATOR}), act("end", delegation="{lent}")),),
     "GET /me/code": OWN,
     "POST /me/code": (Asked(ANY, act("begin"), anywhere=True),),
     "POST /me/sessions/end": (Asked(ANY, {"session": "none"}, anywhere=True),),
@@ -321,8 +326,13 @@ def _furnished(office: Office, world: World) -> dict[str, Any]:  # noqa: F811
         typed = catalog.entries_of(office, [{"title": "望江路体检"}])
         handed = catalog.add(conn, now, builders.actor(conn, "editor@health"), "health", typed)
         wei, ends = builders.actor(conn, "wei"), now + timedelta(days=1)
+        lent = {"giver_id": world.who.person, "taker_id": people.by_login(conn, "lin")["id"]}
+        span = {"begins": now, "ends": now + timedelta(9), "created_at": now}
         ids = {
             "token_of_wei": tokens.create(conn, now, wei, "望江", [Scope.READ], ends)[0],
+            "lent": db.insert_id(
+                conn, db.delegations, {**lent, **span, "unit_id": unit, "steps": ["签发"]}
+            ),
             "handed": handed[0],
             "unit": unit,
             "account": "hand",
