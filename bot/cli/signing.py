@@ -101,6 +101,37 @@ def sign_refer(
     _decide(office, actor, post_id, "refer", note, digest, behalf)
 
 
+@sign.command("together")
+@click.argument("posts", nargs=-1, required=True)
+@click.option("--behalf", default="", help="代何人审签（登录名）in whose place")
+@as_json
+@acting
+def sign_together(
+    office: Office, actor: Actor, posts: tuple[str, ...], behalf: str, json_: bool
+) -> None:
+    """一并通过几篇无疑点的，写 编号 或 编号:摘要 several without findings: ID or ID:DIGEST."""
+    from bot import compose, review
+    from bot.errors import Invalid
+    from bot.model import PostState
+
+    several = []
+    for each in posts:
+        number, _, digest = each.partition(":")
+        if not number.isascii() or not number.isdigit():
+            raise Invalid("“{value}”不是编号", value=each[:20])
+        with office.db.read() as conn:
+            seen = digest or compose.current(conn, compose.one(conn, int(number)))["digest"]
+        several.append(review.Ticked(int(number), seen, behalf))
+    found = review.sign_together(office, actor, several).items()
+    rows = [
+        {"id": post, "state": got, "why": ""}
+        if isinstance(got, PostState)
+        else {"id": post, "state": "", "why": str(got)}
+        for post, got in found
+    ]
+    show(rows, json_, {"id": "编号", "state": "状态", "why": "没有办的原因"})
+
+
 @sign.command("offline")
 @click.argument("post_id", type=int)
 @click.option("--signed-by", required=True, help="签批单上签字的人")

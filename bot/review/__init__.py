@@ -10,6 +10,7 @@ delegating  代签: acting in the place of who is away
 reading   what the pages ask
 signing   what a sign-off is made of: revision, window, row, approval
 deciding  handed in; passed, returned, referred; taken back
+together  several at once
 offline   what was signed on paper
 standing  trust in a source, and what the machine composed
 """
@@ -40,8 +41,10 @@ from bot.review.steps import (
     steps_of,
     unfillable,
 )
+from bot.review.together import Ticked, refusal, sign_together
 from bot.review.turns import (
     Behalf,
+    Names,
     authors,
     behalves,
     in_name,
@@ -55,7 +58,9 @@ __all__ = [
     "EMERGENCY_STEPS",
     "Behalf",
     "Decision",
+    "Names",
     "Staffed",
+    "Ticked",
     "authors",
     "behalves",
     "bound_to",
@@ -71,8 +76,10 @@ __all__ = [
     "may_sign",
     "names_for",
     "record_offline",
+    "refusal",
     "revoke",
     "shown",
+    "sign_together",
     "staffing",
     "steps_of",
     "submit",

@@ -40,6 +40,10 @@ class Decision:
 
 def locked(conn: Connection, post_id: int) -> RowMapping:
     lock(conn, posts, [post_id])
+    return post_of(conn, post_id)
+
+
+def post_of(conn: Connection, post_id: int) -> RowMapping:
     row = conn.execute(select(posts).where(posts.c.id == post_id)).mappings().first()
     if row is None:
         raise NotFound("没有编号 {id} 的稿件", id=post_id)
@@ -55,6 +59,11 @@ def refuse_blocked(revision: RowMapping) -> None:
     blocks = [f for f in revision["findings"] or () if f["severity"] == Severity.BLOCK]
     if blocks:
         raise Conflict("有 {n} 处须先改：{first}", n=len(blocks), first=Say(blocks[0]["message"]))
+
+
+def doubtful(revision: RowMapping) -> bool:
+    """Has screening found more than a note in it?"""
+    return any(f["severity"] != Severity.NOTE for f in revision["findings"] or ())
 
 
 def window_of(

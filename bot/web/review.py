@@ -45,14 +45,27 @@ def data_for_review(office: Office, actor: Actor, params: Mapping[str, str]) -> 
         )()
         page = page_of(params, len(ids))
         shown = ids[page.offset : page.offset + SIZE]
+        listed = lines(office, conn, shown)
         return {
             "view": view,
             "page": page,
+            "ticks": _ticks(listed, mine) if view == "mine" else {},
             "counts": {"mine": len(mine), "all": len(_in_review(conn, scope))},
-            "posts": lines(office, conn, shown),
+            "posts": listed,
             "names": mine,
             "lent": review.behalves(conn, office.db.now(conn), actor),
         }
+
+
+def _ticks(listed: list[dict[str, Any]], mine: Mapping[int, review.Names]) -> dict[int, str]:
+    """What may be signed together with others, by post: as bot.web.together takes it."""
+    plain = [one for one in listed if not {"block", "warn"} & one["severities"].keys()]
+    names = {one["id"]: mine[one["id"]] for one in plain}
+    own = {
+        post: "" if None in each or each[0] is None else each[0].login
+        for post, each in names.items()
+    }
+    return {one["id"]: f"{one['id']}:{one['digest']}:{own[one['id']]}" for one in plain}
 
 
 def _in_review(conn: Connection, scope: set[int]) -> list[int]:
@@ -72,7 +85,7 @@ def _signed(conn: Connection, actor: Actor) -> list[int]:
 
 def lines(office: Office, conn: Connection, ids: list[int]) -> list[dict[str, Any]]:
     rows = conn.execute(
-        select(posts, revisions.c.findings, units.c.name.label("unit"))
+        select(posts, revisions.c.findings, revisions.c.digest, units.c.name.label("unit"))
         .join(revisions, revisions.c.id == posts.c.revision_id)
         .join(units, units.c.id == posts.c.unit_id)
         .where(posts.c.id.in_(ids))

@@ -304,6 +304,33 @@ def test_what_i_signed_stays_in_my_list(staffed: Office, enter: Enter) -> None:
     assert "签过的" in enter("lin").get("/review?view=signed").words()
 
 
+def test_several_without_findings_are_read_whole_and_signed_together(
+    staffed: Office, enter: Enter
+) -> None:
+    first = scene.submitted(staffed, title="供水", text="望江路供水恢复。")
+    second = scene.submitted(staffed, title="供气", text="望江路供气恢复。")
+    doubtful = scene.submitted(staffed, title="预约", text="请拨 13800138000 预约。")
+    reader = enter("lin")
+    ticks = reader.get("/review").all("//input[@name='one']/@value")
+    assert [tick.partition(":")[0] for tick in ticks] == [str(first), str(second)]
+    page = reader.get("/review/together?" + "&".join(f"one={tick}" for tick in ticks))
+    assert [n.text for n in page.all("//article//*[@class='text']")] == [
+        "望江路供水恢复。",
+        "望江路供气恢复。",
+    ]
+    assert "供水、供气" in page.words("//*[contains(@class, 'covers')]")
+    revised(staffed, second, Body(text="望江路供气明日恢复。", title="供气"))
+    forged = [*ticks, f"{doubtful}:{current(staffed, doubtful)}:"]
+    page = reader.post("/review/together", one=forged)
+    assert "已办 1 篇" in page.words()
+    assert "在您看过之后有了新版本" in page.words("//*[@role='alert']")
+    assert "须单独审签" in page.words("//*[@role='alert']")
+    states = [scene.state_of(staffed, db.posts, each) for each in (first, second, doubtful)]
+    assert states == ["approved", "in_review", "in_review"]
+    for nothing in ("", "?one=x", "?one=99:ab:"):
+        assert reader.get(f"/review/together{nothing}").status in (404, 422)
+
+
 # ---------------------------------------------------------------- 代签
 
 

@@ -124,6 +124,10 @@ ROUTES: dict[str, tuple[Asked, ...]] = {
     "GET /quality": read("停水"),
     "GET /quality/export.csv": read("停水"),
     "GET /review": (Asked(R.REVIEW, hides=TITLE),),
+    "GET /review/together": (
+        Asked(R.REVIEW, query="?one={waiting}:{digest}:", hides="审签以上 1 篇"),
+    ),
+    "POST /review/together": acts(R.REVIEW, {"one": "{waiting}:{digest}:"}, refuses="1 篇没有办"),
     "GET /review/{waiting}": read(""),
     "GET /review/{waiting}/sheet": read(""),
     "POST /review/{waiting}": acts(
@@ -215,8 +219,10 @@ ROUTES: dict[str, tuple[Asked, ...]] = {
     "POST /me/tokens": (Asked(ANY, NEW_TOKEN, anywhere=True),),
     "POST /me/tokens/{token_of_wei}/end": acts(R.ADMIN, {}),
     "GET /me/delegation": OWN,
-    "POST /me/delegation": acts(R.REVIEW, act("make", **AWAY), refuses=LACKS)
-    + (Asked(frozenset({Role.ADMINISTRATOR}), act("end", delegation="{lent}")),),
+    "POST /me/delegation": (
+        *acts(R.REVIEW, act("make", **AWAY), refuses=LACKS),
+        Asked(frozenset({Role.ADMINISTRATOR}), act("end", delegation="{lent}")),
+    ),
     "GET /me/code": OWN,
     "POST /me/code": (Asked(ANY, act("begin"), anywhere=True),),
     "POST /me/sessions/end": (Asked(ANY, {"session": "none"}, anywhere=True),),
@@ -276,7 +282,7 @@ class Scene:
             self.names["token"] = self.uploaded(login)
         method, path = self.filled(route).split(" ")
         if method == "GET":
-            return client.get(path + asked.query)
+            return client.get(path + self.filled(asked.query))
         form = {k: self.filled(str(v)) for k, v in asked.form.items()}
         return client.post(path, data={"csrf": csrf, **form}, files=FILES.get(route))
 
