@@ -12,7 +12,7 @@ from starlette.responses import Response
 from bot import compose, people, review
 from bot.db import items, posts, revisions, signoffs, sources, units
 from bot.db import people as persons
-from bot.errors import GongkaiError, Invalid, NotFound
+from bot.errors import Conflict, GongkaiError, Invalid, NotFound
 from bot.language import Say
 from bot.model import Actor, PostKind, PostState, Right, Verdict, Window
 from bot.office import Office
@@ -215,21 +215,16 @@ def _page(
     *,
     alone: bool = True,
     error: str = "",
+    offline_error: str = "",
     status: int = 200,
 ) -> Response:
     one = data_for_signing(visit.office, visit.actor, post_id, visit.params) if post_id else None
     done = visit.done(DONE)
     return visit.page(
         "review.html", status, **listed, one=one, alone=alone, done=done, error=error,
+        offline_error=offline_error, signed_by=visit.field("signed_by"),
         note=visit.field("note"), behalf=visit.field("behalf"),
     )  # fmt: skip
-
-
-@router.get("/review/{post_id}/sheet")
-def sheet_page(visit: Signed, post_id: Id) -> Response:
-    """审签单, to print, sign by hand, and enter again as an offline sign-off."""
-    found = data_for_signing(visit.office, visit.actor, post_id, {})
-    return visit.page("sheet.html", **found)
 
 
 # ---------------------------------------------------------------- acts
@@ -267,10 +262,20 @@ async def offline(visit: Signed, post_id: Id) -> Response:
     from starlette.concurrency import run_in_threadpool
 
     sheet = visit.file("sheet")
-    if sheet is None:
-        raise Invalid("请附上签批单（PDF 或照片）")
-    content_read = await sheet.read()
-    await run_in_threadpool(_recorded, visit, post_id, content_read, sheet.filename or "")
+    content_read = await sheet.read() if sheet is not None else b""
+    name = sheet.filename or "" if sheet is not None else ""
+    return await run_in_threadpool(_offline, visit, post_id, content_read, name)
+
+
+def _offline(visit: Visit, post_id: int, sheet: bytes, name: str) -> Response:
+    """What was typed stays on the page when it cannot be taken; a file is chosen anew."""
+    try:
+        if not sheet:
+            raise Invalid("请附上签批单（PDF 或照片）")
+        _recorded(visit, post_id, sheet, name)
+    except (Invalid, Conflict) as error:
+        listed = data_for_review(visit.office, visit.actor, visit.params)
+        return _page(visit, listed, post_id, offline_error=str(error), status=422)
     return go("/review?done=offline")
 
 

@@ -247,6 +247,8 @@ def test_on_paper_there_is_only_the_sheet(rows: Office, sit: Open) -> None:
     for part in (".rail", ".top", ".noprint"):
         assert not page.is_visible(part)
     assert page.is_visible("main table")
+    page.goto("/review/1/sheet")  # signed, on three accounts
+    assert page.pdf(format="A4").count(b"/Type /Page\n") == 1
 
 
 def test_errors_get_the_focus(rows: Office, sit: Open) -> None:

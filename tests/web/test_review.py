@@ -260,7 +260,8 @@ def test_an_offline_sign_off_takes_the_signed_sheet_and_says_so_for_ever(
     assert current(staffed, post) in sheet.words()
     form = {"digest": current(staffed, post), "signed_by": "罗县长"}
     page = recorder.post(f"/review/{post}/offline", **form)
-    assert (page.status, "请附上签批单" in page.text) == (422, True)
+    assert (page.status, "请附上签批单" in page.words("//*[@role='alert']")) == (422, True)
+    assert page.all("//input[@name='signed_by']/@value") == ["罗县长"], "what was typed stays"
     files = {"sheet": ("单.pdf", b"%PDF-1.4 signed", "application/pdf")}
     page = recorder.post(f"/review/{post}/offline", files=files, **form)
     assert "已登记线下签批" in page.words()
@@ -269,6 +270,9 @@ def test_an_offline_sign_off_takes_the_signed_sheet_and_says_so_for_ever(
     steps = page.words("//ol[@class='steps']")
     assert "罗县长" in steps
     assert "线下签批" in steps
+    sheet = enter("xu").get(f"/review/{post}/sheet").words("//table[@class='signs']")
+    assert "罗县长" in sheet
+    assert "纸上签字，顾明登记" in sheet
     kept = enter("xu").get(page.all("//ol[@class='steps']//a/@href")[0]).answer
     assert kept.content == b"%PDF-1.4 signed"
     assert kept.headers["content-disposition"].startswith("attachment")
@@ -364,7 +368,8 @@ def test_who_is_away_names_another_who_signs_for_him_and_both_names_stand(
     page = taker.post(f"/review/{post}", verdict="pass", digest=digest, behalf="lin")
     assert "已签发" in page.words()
     assert "沈棠 代 林岚" in enter("xu").get(f"/posts/{post}").words("//ol[@class='steps']")
-    assert "沈棠 代 林岚" in taker.get(f"/review/{post}/sheet").words()
+    sheet = taker.get(f"/review/{post}/sheet").words("//table[@class='signs']")
+    assert "签发通过沈棠 代 林岚2026-11-24 09:00:00" in sheet
     assert "等签发的" in giver.get("/review?view=signed").words()
 
 
