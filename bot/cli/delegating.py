@@ -43,9 +43,9 @@ def delegate_make(
     from bot import review
 
     more: dict[str, Any] = {"unit": unit, "steps": steps, "reason": reason}
-    span = {"begins": instant(office, begins), "ends": instant(office, ends)}
+    more |= {"begins": instant(office, begins), "ends": instant(office, ends)}
     with writing(office) as (conn, now):
-        made = review.delegate(office, conn, now, actor, taker, **more, **span)
+        made = review.delegate(office, conn, now, actor, taker, **more)
     say({"delegation": made}, json_, f"#{made}")
 
 

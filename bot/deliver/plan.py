@@ -77,6 +77,8 @@ def _plan(office: Office, conn: Connection, now: datetime, post: RowMapping) -> 
     )
     if post["kind"] == PostKind.WITHDRAWAL:
         return _plan_withdrawal(office, conn, now, post, wanted, times)
+    if post["kind"] == PostKind.REPOST:
+        return _plan_repost(office, conn, now, post, wanted, times)
     return _plan_publish(office, conn, now, post, wanted, times)
 
 
@@ -325,8 +327,50 @@ def _plan_withdrawal(
             _insert(conn, Act.WITHDRAW, values | due)
     rows = [*published.values(), *edits]
     _drop(conn, now, rows, Say("已决定撤回，不再发"))
+    _drop(conn, now, _reposts_of(conn, post["about_id"]), Say("原文已决定撤回，不再转发"))
     # Closed, it is neither planned again nor sent when an unclear one turns out not to have gone.
     over = {"state": PostState.CLOSED, "due_at": None, "changed_at": now}
     conn.execute(update(posts).where(posts.c.id == post["about_id"]).values(**over))
+    unclear = any(row["state"] in UNCLEAR for row in rows)
+    return now + office.config.deliver.looks[0] if unclear else None
+
+
+def _reposts_of(conn: Connection, post_id: int) -> list[RowMapping]:
+    """What other units' accounts were to repost of a post."""
+    query = select(deliveries).join(posts, posts.c.id == deliveries.c.post_id)
+    mine = posts.c.about_id == post_id, deliveries.c.act == Act.REPOST
+    return list(conn.execute(query.where(*mine)).mappings())
+
+
+def _plan_repost(
+    office: Office,
+    conn: Connection,
+    now: datetime,
+    post: RowMapping,
+    wanted: Sequence[RowMapping],
+    times: dict[str, Any],
+) -> datetime | None:
+    """Repost what stands; nothing of what is taken down, or about to be."""
+    lock(conn, posts, [post["about_id"]])
+    mine = deliveries.c.post_id == post["id"], deliveries.c.act == Act.REPOST
+    rows = conn.execute(select(deliveries).where(*mine)).mappings().all()
+    gone = select(posts.c.id).where(
+        posts.c.id == post["about_id"], posts.c.state == PostState.CLOSED,
+        posts.c.kind != PostKind.ELSEWHERE,
+    )  # fmt: skip
+    if conn.execute(gone).first():
+        said = Say("原文已撤下或已结束，不再转发")
+        _drop(conn, now, rows, said)
+        over = {"state": PostState.CLOSED, "returned": said.json(), "changed_at": now}
+        conn.execute(update(posts).where(posts.c.id == post["id"]).values(**over))
+        return None
+    there = {row["account_id"]: row for row in rows}
+    for rendition in wanted:
+        row = there.get(rendition["account_id"])
+        values = _pointed(now, post, rendition, times, None) | {"due_at": times["go_at"]}
+        if row is None:
+            _insert(conn, Act.REPOST, values)
+        elif row["state"] in UNSENT and row["revision_id"] != rendition["revision_id"]:
+            conn.execute(update(deliveries).where(deliveries.c.id == row["id"]).values(**values))
     unclear = any(row["state"] in UNCLEAR for row in rows)
     return now + office.config.deliver.looks[0] if unclear else None

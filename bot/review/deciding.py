@@ -11,7 +11,17 @@ from bot.config import Step
 from bot.db import approvals, posts, signoffs
 from bot.errors import Conflict, Invalid
 from bot.language import Say
-from bot.model import MACHINE, Actor, PostState, Right, SignOffKind, Verdict, Window, digest_of
+from bot.model import (
+    MACHINE,
+    Actor,
+    PostKind,
+    PostState,
+    Right,
+    SignOffKind,
+    Verdict,
+    Window,
+    digest_of,
+)
 from bot.notices import close_notice, open_notice
 from bot.office import Office
 from bot.review.signing import (
@@ -34,7 +44,7 @@ def submit(office: Office, conn: Connection, now: datetime, actor: Actor, post_i
     """
     post = locked(conn, post_id)
     if actor != MACHINE:
-        people.require(conn, actor, Right.WRITE, post["unit_id"])
+        people.require(conn, actor, Right.WRITE, _asking(conn, post))
     if post["state"] != PostState.DRAFT:
         raise Conflict("只有草稿可以送审")
     refuse_blocked(revision_of(conn, post))
@@ -45,6 +55,12 @@ def submit(office: Office, conn: Connection, now: datetime, actor: Actor, post_i
     conn.execute(update(posts).where(posts.c.id == post_id).values(**values))
     close_notice(conn, now, f"returned:{post_id}")
     audit.write(conn, now, actor, "post.submit", f"post:{post_id}")
+
+
+def _asking(conn: Connection, post: RowMapping) -> int:
+    """The unit whose word hands a post in: of a repost the one that asks for it."""
+    of = post["about_id"] if post["kind"] == PostKind.REPOST else post["id"]
+    return int(conn.execute(select(posts.c.unit_id).where(posts.c.id == of)).scalar_one())
 
 
 def decide(

@@ -114,6 +114,7 @@ KINDS: dict[str, Say] = {
     "response": Say("答复"),
     "correction": Say("更正"),
     "withdrawal": Say("撤回"),
+    "repost": Say("转发"),
     "elsewhere": Say("平台上直接发的"),
 }
 ACTS: dict[str, Say] = {
@@ -175,6 +176,7 @@ VERBS: dict[str, Say] = {
     "post.revoke": Say("撤销签发"),
     "post.withdraw": Say("建立撤回稿"),
     "post.move": Say("改期"),
+    "post.ask_repost": Say("请求转发"),
     "post.close": Say("不再发布"),
     "post.adopt": Say("纳入平台上直接发的内容"),
     "delivery.sent": Say("已发出"),
