@@ -110,7 +110,16 @@ def reposts_of(conn: Connection, post_id: int) -> list[dict[str, Any]]:
 
     `over`: put away, nothing comes of it.
     """
-    shown = ("id", "state", "returned", "accounts", "created_at", "latest_at", "revision_id")
+    shown = (
+        "id",
+        "state",
+        "returned",
+        "accounts",
+        "unit_id",
+        "created_at",
+        "latest_at",
+        "revision_id",
+    )
     sent = ("state", "sent_at", "url")
     query = (
         select(*(posts.c[name] for name in shown), units.c.name.label("unit"))

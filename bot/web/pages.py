@@ -21,6 +21,7 @@ from bot.web import (
     queue,
     replies,
     reply,
+    reposts,
     review,
     rules,
     schedules,
@@ -41,6 +42,7 @@ from bot.web import (
 ROUTERS: tuple[APIRouter, ...] = (
     today.router,
     posts.router,
+    reposts.router,
     writing.router,
     entry.router,
     items.router,

@@ -111,6 +111,10 @@ ROUTES: dict[str, tuple[Asked, ...]] = {
     "GET /posts/{draft}/edit": (Asked(R.WRITE),),
     "POST /posts/new": acts(R.WRITE, act("save", **TYPED), refuses=LACKS),
     "POST /posts/{draft}/edit": acts(R.WRITE, act("save", version="1", **TYPED), refuses=LACKS),
+    "GET /posts/{waiting}/reposts": read(""),
+    "POST /posts/{waiting}/reposts": acts(
+        R.WRITE, act("ask", keys="hand", by="2026-11-26T18:00"), refuses=LACKS
+    ),
     "GET /items": read("望江路条目"),
     "POST /items/{item}": acts(R.WRITE, act("compose"), act("take"), act("skip"), act("bring_back"))
     + acts(R.WRITE, act("return", reason="误")),
@@ -332,13 +336,8 @@ def _furnished(office: Office, world: World) -> dict[str, Any]:  # noqa: F811
         typed = catalog.entries_of(office, [{"title": "望江路体检"}])
         handed = catalog.add(conn, now, builders.actor(conn, "editor@health"), "health", typed)
         wei, ends = builders.actor(conn, "wei"), now + timedelta(days=1)
-        lent = {"giver_id": world.who.person, "taker_id": people.by_login(conn, "lin")["id"]}
-        span = {"begins": now, "ends": now + timedelta(9), "created_at": now}
         ids = {
             "token_of_wei": tokens.create(conn, now, wei, "望江", [Scope.READ], ends)[0],
-            "lent": db.insert_id(
-                conn, db.delegations, {**lent, **span, "unit_id": unit, "steps": ["签发"]}
-            ),
             "handed": handed[0],
             "unit": unit,
             "account": "hand",
