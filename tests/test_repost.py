@@ -141,6 +141,15 @@ def test_what_cannot_be_asked_makes_nothing(
     assert asked(desk, post) == []
 
 
+def test_words_of_another_unit_are_screened_as_they_stand(desk: Office) -> None:
+    post = builders.signed(desk, ["main"], "请拨 13800138000 预约。")
+    builders.work(desk)
+    repost = ask(desk, post, "clinic")
+    with desk.db.read() as conn:
+        findings = compose.current(conn, compose.one(conn, repost))["findings"]
+    assert [(f["account"], f["text"]) for f in findings] == [("clinic", "13800138000")]
+
+
 def test_an_account_is_asked_once_until_it_came_to_nothing(desk: Office, post: int) -> None:
     first = ask(desk, post, "clinic")
     with pytest.raises(Conflict, match="没有了结"):

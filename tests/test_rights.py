@@ -237,7 +237,12 @@ def world(office: Office) -> World:
         w.standing = review.grant_standing(
             made, *w.first, "notices", ends=now + timedelta(1), daily_max=1, note="已审"
         )
-        away = {"unit": "health", "steps": ["签发"], "begins": None, "ends": now + timedelta(9)}
+        away: dict[str, Any] = {
+            "unit": "health",
+            "steps": ["签发"],
+            "begins": None,
+            "ends": now + timedelta(9),
+        }
         w.lent = review.delegate(made, *w.first, "administrator@county", reason="开会", **away)
         w.hold = holds.hold(*w.first, HoldScope.POST, w.draft, "核实")
         w.item = _item(w)

@@ -33,7 +33,9 @@ from bot.model import (
 )
 from bot.notices import close_notice
 from bot.office import Office
+from bot.screen import screen
 from bot.text import chinese_date
+from bot.wordlists import rules_of
 
 MADE_OF = ("template_digest", "item_revision")  # what a revision remembers beside its template
 NO_CARD = Card("", "")  # said on purpose
@@ -228,7 +230,7 @@ def _revision(
     """
     post = locked(conn, post_id)
     at = {"go_at": post["go_at"], "post": post}
-    parts = _of_another(conn, post, keys) or preview(office, conn, body, keys, **at)
+    parts = _of_another(office, conn, post, keys) or preview(office, conn, body, keys, **at)
     by = {"number": number, "author_id": actor.person, "at": now, "body": body.json()}
     row = {"post_id": post_id, **by, **_bound(post, parts), **made_of}
     revision_id = insert_id(conn, revisions, row)
@@ -248,13 +250,19 @@ def _bound(post: RowMapping, parts: Sequence[Rendered]) -> dict[str, Any]:
     return {"manifest": manifest, "digest": digest_of(manifest), "findings": findings}
 
 
-def _of_another(conn: Connection, post: RowMapping, keys: Sequence[str]) -> list[Rendered]:
-    """What is not written here but stands already: to be taken down, or to be reposted."""
-    if post["kind"] == PostKind.REPOST:
-        sent, rows = sent_parts(conn, post["about_id"]), accounts_of(conn, keys)
-        found = [(row, source_for(sent, row)) for row in rows]
-        return [Rendered(row, 0, reposting(of, row), (), 0, 0) for row, of in found if of]
-    return _taken_down(conn, post)
+def _of_another(
+    office: Office, conn: Connection, post: RowMapping, keys: Sequence[str]
+) -> list[Rendered]:
+    """What is not written here but stands already: to be taken down, or to be reposted.
+
+    Words of another unit are screened as they stand, by the rules of today.
+    """
+    if post["kind"] != PostKind.REPOST:
+        return _taken_down(conn, post)
+    rules, sent = rules_of(office.config), sent_parts(conn, post["about_id"])
+    found = [(row, of) for row in accounts_of(conn, keys) if (of := source_for(sent, row))]
+    shown = [(row, reposting(of, row)) for row, of in found]
+    return [Rendered(row, 0, out, tuple(screen(out.text, rules=rules)), 0, 0) for row, out in shown]
 
 
 def _taken_down(conn: Connection, post: RowMapping) -> list[Rendered]:

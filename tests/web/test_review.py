@@ -270,9 +270,9 @@ def test_an_offline_sign_off_takes_the_signed_sheet_and_says_so_for_ever(
     steps = page.words("//ol[@class='steps']")
     assert "罗县长" in steps
     assert "线下签批" in steps
-    sheet = enter("xu").get(f"/review/{post}/sheet").words("//table[@class='signs']")
-    assert "罗县长" in sheet
-    assert "纸上签字，顾明登记" in sheet
+    printed = enter("xu").get(f"/review/{post}/sheet").words("//table[@class='signs']")
+    assert "罗县长" in printed
+    assert "纸上签字，顾明登记" in printed
     kept = enter("xu").get(page.all("//ol[@class='steps']//a/@href")[0]).answer
     assert kept.content == b"%PDF-1.4 signed"
     assert kept.headers["content-disposition"].startswith("attachment")
