@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -167,6 +168,21 @@ def test_it_is_ended_early_by_either_or_an_administrator_and_by_nobody_else(desk
         decide(desk, post, "fu", "lin")
     with desk.db.write() as conn, pytest.raises(NotFound):
         review.end_delegation(conn, desk.db.now(conn), builders.actor(conn, "gu"), 99)
+
+
+@both
+def test_an_end_that_was_first_is_waited_for(desk: Office) -> None:
+    """Ended and not yet committed: who signs meanwhile finds it ended."""
+    one, post = named(desk), submitted(desk)
+    decide(desk, post, "shen")
+    with ThreadPoolExecutor(1) as other:
+        with desk.db.write() as conn:
+            review.end_delegation(conn, desk.db.now(conn), builders.actor(conn, "lin"), one)
+            signing = other.submit(decide, desk, post, "fu", "lin")
+            with pytest.raises(TimeoutError):
+                signing.result(0.3)
+        with pytest.raises(NotAllowed, match="已终止"):
+            signing.result(10)
 
 
 def test_emergencies_are_passed_by_it_where_it_names_their_steps(desk: Office) -> None:

@@ -10,9 +10,9 @@ from sqlalchemy import select, update
 
 from bot import compose, people, review
 from bot.db import accounts, posts
-from bot.deliver import plan, queue
+from bot.deliver import holds, plan, queue
 from bot.errors import Conflict, Invalid, NotAllowed
-from bot.model import DeliveryState, PostState, Role, Verdict
+from bot.model import DeliveryState, HoldScope, PostState, Role, Verdict
 from bot.office import Office
 from bot.review import Decision
 from bot.workdays import FixedClock
@@ -199,6 +199,21 @@ def test_what_is_taken_down_meanwhile_is_not_reposted(desk: Office, post: int) -
         assert conn.execute(state).scalar_one() == PostState.CLOSED
     with pytest.raises(Invalid, match="转不了"):
         ask(desk, post, "clinic")
+
+
+@both
+def test_a_stop_on_the_original_stops_its_reposts(desk: Office, post: int) -> None:
+    repost = ask(desk, post, "clinic")
+    sign(desk, repost)
+    plan.plan_due(desk)
+    with desk.db.write() as conn:
+        now, lin = desk.db.now(conn), builders.actor(conn, "lin")
+        hold = holds.hold(conn, now, lin, HoldScope.POST, post, "核实")
+    builders.work(desk)
+    assert builders.only(desk, repost)["state"] == S.READY
+    with desk.db.write() as conn:
+        holds.resume(conn, desk.db.now(conn), builders.actor(conn, "lin"), hold)
+    assert builders.only(desk, repost)["was_held"], "and a person decides"
 
 
 def test_by_hand_a_person_is_given_the_address_and_his_receipt_ends_it(office: Office) -> None:

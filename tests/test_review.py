@@ -718,6 +718,22 @@ def test_those_above_fill_the_steps_of_those_below(office: Office) -> None:
         assert review.unfillable(conn, made.config) == []
 
 
+def test_who_saw_another_step_waiting_passes_none(two_steps: Office) -> None:
+    """lin may pass either: what he read as 初审 does not become his 签发."""
+    post = submitted(two_steps)
+    decide(two_steps, post, "shen")
+    with two_steps.db.write() as conn:
+        digest = compose.current(conn, compose.locked(conn, post))["digest"]
+        word, lin = Decision(Verdict.PASS, digest, step=0), builders.actor(conn, "lin")
+        with pytest.raises(Conflict, match="另一步"):
+            review.decide(two_steps, conn, two_steps.db.now(conn), lin, post, word)
+    once = review.Ticked(post, digest, step=0)
+    again = review.Ticked(post, digest, step=1)
+    (why,) = review.sign_together(two_steps, lin, [once, again]).values()
+    assert "另一步" in str(why), "what is said first of a post counts"
+    assert review.sign_together(two_steps, lin, [again, once]) == {post: PostState.APPROVED}
+
+
 # ---------------------------------------------------------------- several at once
 
 

@@ -74,6 +74,7 @@ def _made(
 ) -> int:
     body = Body(text="", title=str(Say("转发：{title}", title=post["title"])))
     links = {"kind": PostKind.REPOST, "about_id": post["id"], "latest_at": by}
+    links |= {name: post[name] for name in ("item_id", "source_id")}  # a hold on these holds it
     where = {"unit_id": account["unit_id"], "keys": [account["key"]]}
     return made_by(office, conn, now, actor, body=body, **where, **links)
 

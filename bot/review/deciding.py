@@ -77,6 +77,8 @@ def decide(
         raise Conflict("这篇稿件不在审签中")
     if revision["digest"] != word.digest or digest_of(revision["manifest"]) != word.digest:
         raise Conflict("稿件已有新版本，您看到的不是当前这一版，请重新打开")
+    if word.step is not None and word.step != post["step"]:
+        raise Conflict("这一步已由他人办理，现在等的是另一步；请重新打开再办")
     turn, behalf = require_signer(office, conn, actor, post, word.behalf)
     step = (turn.number, turn.step)
     if word.verdict is not Verdict.PASS:

@@ -28,7 +28,8 @@ from bot.workdays import office_day
 class Decision:
     """One person's word. `digest` is of the revision he had in front of him.
 
-    `behalf`: the login of who named him to act in his place; empty: it is his own.
+    `behalf`: the login of who named him to act in his place; empty: it is his own. `step`: the one
+    he saw waiting; None: whichever waits.
     """
 
     verdict: Verdict
@@ -36,6 +37,7 @@ class Decision:
     note: str = ""
     window: Window = field(default_factory=Window)
     behalf: str = ""
+    step: int | None = None
 
 
 def locked(conn: Connection, post_id: int) -> RowMapping:

@@ -22,11 +22,12 @@ from bot.review.turns import names_for, why_not
 
 @dataclass(frozen=True)
 class Ticked:
-    """One of several: the post, the digest that was seen, and whose place it is signed in."""
+    """One of several: the post, the digest and the step that were seen, whose place it is signed in."""
 
     post: int
     digest: str
     behalf: str = ""
+    step: int | None = None  # None: whichever waits
 
 
 def refusal(office: Office, conn: Connection, actor: Actor, one: Ticked) -> Say | None:
@@ -46,6 +47,8 @@ def _refuse(office: Office, conn: Connection, actor: Actor, one: Ticked) -> None
     post = post_of(conn, one.post)
     if post["state"] != PostState.IN_REVIEW:
         raise Conflict("这篇稿件不在审签中")
+    if one.step is not None and one.step != post["step"]:
+        raise Conflict("这一步已由他人办理，现在等的是另一步；请重新打开再办")
     if not names_for(office, conn, actor, post):
         raise NotAllowed(why_not(office, conn, actor, post) or Say("没有可办理的审次"))
     revision = revision_of(conn, post)
@@ -59,11 +62,12 @@ def sign_together(
     office: Office, actor: Actor, several: Sequence[Ticked]
 ) -> Mapping[int, PostState | Say]:
     """Pass the waiting step of each; give the state each is in then, or why it was left out."""
-    return {one.post: _signed(office, actor, one) for one in several}
+    each = {one.post: one for one in reversed(several)}  # twice is once, as it was first said
+    return {one.post: _signed(office, actor, one) for one in reversed(each.values())}
 
 
 def _signed(office: Office, actor: Actor, one: Ticked) -> PostState | Say:
-    word = Decision(Verdict.PASS, one.digest, behalf=one.behalf)
+    word = Decision(Verdict.PASS, one.digest, behalf=one.behalf, step=one.step)
     try:
         with office.db.write() as conn:
             now = office.db.now(conn)

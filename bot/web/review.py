@@ -18,7 +18,7 @@ from bot.model import Actor, PostKind, PostState, Right, Verdict, Window
 from bot.office import Office
 from bot.web import content
 from bot.web.lists import SIZE, Account, page_of, squares
-from bot.web.visit import Id, Signed, Visit, go
+from bot.web.visit import Id, Signed, Visit, go, whole
 from bot.workdays import instant
 
 router = APIRouter()
@@ -65,7 +65,9 @@ def _ticks(listed: list[dict[str, Any]], mine: Mapping[int, review.Names]) -> di
         post: "" if None in each or each[0] is None else each[0].login
         for post, each in names.items()
     }
-    return {one["id"]: f"{one['id']}:{one['digest']}:{own[one['id']]}" for one in plain}
+    return {
+        one["id"]: f"{one['id']}:{one['step']}:{one['digest']}:{own[one['id']]}" for one in plain
+    }
 
 
 def _in_review(conn: Connection, scope: set[int]) -> list[int]:
@@ -250,7 +252,8 @@ def _decided(visit: Visit, post_id: int) -> PostState:
     zone = visit.office.config.tz
     window = Window(instant(visit.field("begins"), zone), instant(visit.field("ends"), zone))
     note, behalf = visit.field("note"), visit.field("behalf")
-    word = review.Decision(verdict, visit.field("digest"), note, window, behalf)
+    step = whole(visit.field("step")) if visit.field("step") else None
+    word = review.Decision(verdict, visit.field("digest"), note, window, behalf, step)
     with visit.office.db.write() as conn:
         now = visit.office.db.now(conn)
         return review.decide(visit.office, conn, now, visit.actor, post_id, word)

@@ -24,7 +24,7 @@ MOST = 20  # read whole before they are signed
 
 
 def data_for_together(office: Office, actor: Actor, asked: Sequence[str]) -> dict[str, Any]:
-    """What was ticked ("12:digest:login"): `posts` to be signed, each whole; `left` and why."""
+    """What was ticked ("12:step:digest:login"): `posts` to be signed, each whole; `left` and why."""
     found: dict[str, Any] = {"posts": [], "left": []}
     with office.db.read() as conn:
         for one in map(ticked, asked[:MOST]):
@@ -39,9 +39,8 @@ def data_for_together(office: Office, actor: Actor, asked: Sequence[str]) -> dic
 
 def ticked(value: str) -> Ticked:
     """Raises Invalid."""
-    post, _, rest = value.partition(":")
-    digest, _, behalf = rest.partition(":")
-    return Ticked(whole(post), digest, behalf)
+    post, step, digest, behalf = [*value.split(":"), "", "", ""][:4]
+    return Ticked(whole(post), digest, behalf, whole(step))
 
 
 def _whole(
@@ -54,7 +53,7 @@ def _whole(
     last = post["step"] >= len(steps) - 1
     return {
         **post,
-        "ticked": f"{one.post}:{one.digest}:{one.behalf}",
+        "ticked": f"{one.post}:{one.step}:{one.digest}:{one.behalf}",
         "revision": revision,
         "parts": parts,
         "author": author_name(conn, revision["author_id"], post["kind"]),

@@ -324,14 +324,14 @@ def test_several_without_findings_are_read_whole_and_signed_together(
     ]
     assert "供水、供气" in page.words("//*[contains(@class, 'covers')]")
     revised(staffed, second, Body(text="望江路供气明日恢复。", title="供气"))
-    forged = [*ticks, f"{doubtful}:{current(staffed, doubtful)}:"]
+    forged = [*ticks, f"{doubtful}:0:{current(staffed, doubtful)}:"]
     page = reader.post("/review/together", one=forged)
     assert "已办 1 篇" in page.words()
     assert "在您看过之后有了新版本" in page.words("//*[@role='alert']")
     assert "须单独审签" in page.words("//*[@role='alert']")
     states = [scene.state_of(staffed, db.posts, each) for each in (first, second, doubtful)]
     assert states == ["approved", "in_review", "in_review"]
-    for nothing in ("", "?one=x", "?one=99:ab:"):
+    for nothing in ("", "?one=x", "?one=99:0:ab:", "?one=1"):
         assert reader.get(f"/review/together{nothing}").status in (404, 422)
 
 

@@ -129,9 +129,9 @@ ROUTES: dict[str, tuple[Asked, ...]] = {
     "GET /quality/export.csv": read("停水"),
     "GET /review": (Asked(R.REVIEW, hides=TITLE),),
     "GET /review/together": (
-        Asked(R.REVIEW, query="?one={waiting}:{digest}:", hides="审签以上 1 篇"),
+        Asked(R.REVIEW, query="?one={waiting}:0:{digest}:", hides="审签以上 1 篇"),
     ),
-    "POST /review/together": acts(R.REVIEW, {"one": "{waiting}:{digest}:"}, refuses="1 篇没有办"),
+    "POST /review/together": acts(R.REVIEW, {"one": "{waiting}:0:{digest}:"}, refuses="1 篇没有办"),
     "GET /review/{waiting}": read(""),
     "GET /review/{waiting}/sheet": read(""),
     "POST /review/{waiting}": acts(
