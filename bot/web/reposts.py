@@ -31,19 +31,18 @@ def data_for_reposts(office: Office, actor: Actor, post_id: int) -> dict[str, An
     """
     with office.db.read() as conn:
         post, now = post_for(conn, actor, post_id), office.db.now(conn)
-        scope = people.unit_ids(conn, actor)
         rows = compose.reposts_of(conn, post_id)
         may = people.may(conn, actor, Right.WRITE, post["unit_id"])
         return {
             "post": post,
-            "reposts": [_row(row, now, row["unit_id"] in scope) for row in rows],
+            "reposts": [_row(row, now) for row in rows],
             "sent": sum(row["delivery_state"] == DeliveryState.SENT for row in rows),
             "may": may,
             "candidates": compose.candidates(conn, post_id) if may else [],
         }
 
 
-def _row(row: dict[str, Any], now: datetime, readable: bool) -> dict[str, Any]:
+def _row(row: dict[str, Any], now: datetime) -> dict[str, Any]:
     """`shown`: kind and name of its chip; `late`: its time has passed and it is not out."""
     returned = row["state"] == PostState.DRAFT and row["returned"]
     shown = ("post", "returned" if returned else row["state"])
@@ -52,7 +51,7 @@ def _row(row: dict[str, Any], now: datetime, readable: bool) -> dict[str, Any]:
     out = row["delivery_state"] == DeliveryState.SENT
     late = bool(row["latest_at"] and row["latest_at"] < now and not out and not row["over"])
     open_ = row["state"] in (PostState.DRAFT, PostState.IN_REVIEW)
-    return {**row, "shown": shown, "late": late, "open": open_, "readable": readable}
+    return {**row, "shown": shown, "late": late, "open": open_}
 
 
 @router.get("/posts/{post_id:int}/reposts")

@@ -152,12 +152,19 @@ def data_for_signing(
 
 
 def post_for(conn: Connection, actor: Actor, post_id: int) -> RowMapping:
-    """A post of the reader's units, with its unit's name. Raises NotFound."""
+    """A post of the reader's units, or a repost they asked for, with its unit's name. Raises NotFound."""
     query = select(posts, units.c.name.label("unit")).join(units, units.c.id == posts.c.unit_id)
     row = conn.execute(query.where(posts.c.id == post_id)).mappings().first()
-    if row is None or row["unit_id"] not in people.unit_ids(conn, actor):
+    if row is None or people.unit_ids(conn, actor).isdisjoint(_readers_at(conn, row)):
         raise NotFound("没有编号 {id} 的稿件，或不在您的单位", id=post_id)
     return row
+
+
+def _readers_at(conn: Connection, post: RowMapping) -> set[int]:
+    """The units whose readers may see a post: its own, and of a repost the one that asked."""
+    asked = select(posts.c.unit_id).where(posts.c.id == post["about_id"])
+    asking = conn.execute(asked).scalars() if post["kind"] == PostKind.REPOST else ()
+    return {post["unit_id"], *asking}
 
 
 def author_name(conn: Connection, person: int | None, kind: str = "") -> str:

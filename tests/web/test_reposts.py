@@ -64,3 +64,23 @@ def test_asked_signed_reposted_and_seen(staffed: Office, enter: Enter) -> None:
     assert "请求已收回" in page.words()
     assert asker.post(f"/posts/{post}/reposts", act="off", repost=str(post)).status == 404
     assert enter("jian").get(f"/posts/{post}/reposts").status == 404, "another unit's post"
+
+
+def test_who_asked_another_unit_sees_what_became_of_it(staffed: Office, enter: Enter) -> None:
+    """Fire asks health, neither above the other: the repost is read there, and nothing done to it."""
+    post = matrix(staffed)
+    with staffed.db.write() as conn:
+        builders.person(conn, "huo", "霍安", Role.EDITOR, "fire")
+        fire = people.unit_of(conn, "fire")["id"]
+        conn.execute(update(db.posts).values(unit_id=fire))
+    asker, signer = enter("huo"), enter("jian")
+    asker.post(f"/posts/{post}/reposts", act="ask", by="2026-11-25T18:00", keys=["hand0"])
+    repost = int(signer.get("/review").all("//a[@data-row]/@href")[0].rpartition("/")[2])
+    with staffed.db.read() as conn:
+        digest = scene.digest(conn, repost)
+    signer.post(f"/review/{repost}", verdict="return", digest=digest, note="与我局口径不同")
+    assert "简医退回：与我局口径不同" in asker.get(f"/posts/{post}/reposts").words()
+    page = asker.get(f"/posts/{repost}")
+    assert "与我局口径不同" in page.words()
+    assert not page.all("//main//button")
+    assert asker.post(f"/posts/{repost}", act="close").status == 403
