@@ -194,6 +194,23 @@ grants = Table(
     Column("role", Text, nullable=False),
     PrimaryKeyConstraint("person_id", "unit_id", "role"),
 )
+delegations = Table(  # 代签: who acts in whose place, for which steps, from when until when
+    "delegations",
+    metadata,
+    _id(),
+    _to("people", "giver_id"),
+    _to("people", "taker_id"),
+    _to("units"),  # and those below
+    _json("steps"),  # their names
+    _at("begins", null=False),
+    _at("ends", null=False),
+    _text("reason"),
+    _at("created_at", null=False),
+    _at("ended_at"),  # before its time
+    _to("people", "ended_by", null=True),
+    Index("ix_delegations_taker_id", "taker_id"),
+    Index("ix_delegations_giver_id", "giver_id"),
+)
 recoveries = Table(
     "recoveries",
     metadata,
@@ -403,6 +420,8 @@ signoffs = Table(
     Column("step", Integer, nullable=False),
     _text("step_name"),
     _to("people", "person_id", null=True),
+    _to("people", "behalf_id", null=True),  # in whose place, by the delegation
+    _to("delegations", null=True),
     _text("verdict"),
     _text("kind"),
     _text("note"),

@@ -32,6 +32,7 @@ class PostKind(StrEnum):
     RESPONSE = "response"
     CORRECTION = "correction"
     WITHDRAWAL = "withdrawal"
+    REPOST = "repost"  # asked for by another unit
     ELSEWHERE = "elsewhere"  # made on the platform itself, and adopted
 
 

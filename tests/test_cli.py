@@ -216,6 +216,31 @@ def test_a_post_is_written_shown_handed_in_and_signed(run: Run) -> None:
     assert "正在排入队列" in text
 
 
+def test_who_is_away_is_signed_for_by_who_he_named(run: Run) -> None:
+    first, second_ = drafted(run), drafted(run)
+    for post in (first, second_):
+        run("post", "submit", post, *AS)
+    away = ("--unit", "county", "--step", "签发", "--until", "2099-11-28 18:00", "--reason", "开会")
+    make = ("user", "delegate", "make", "gu", *away, "--as", "lin")
+    assert "最长" in run(*make, code=2).stderr
+    until = ["2026-12-28 18:00" if word.startswith("2099") else word for word in make]
+    one = said(run(*until, "--json"))["delegation"]
+    (row,) = said(run("user", "delegate", "list", "gu", "--json"))
+    assert (row["giver"], row["taker"], row["steps"]) == ("lin", "gu", ["签发"])
+    listed = said(run("sign", "list", "--json", "--as", "gu"))
+    assert [(row["id"], row["behalf"]) for row in listed] == [(first, ["lin"]), (second_, ["lin"])]
+    assert "写明代谁" in run("sign", "pass", first, "--as", "gu", code=2).stderr
+    assert run("sign", "pass", first, "--behalf", "lin", "--as", "gu").stdout == "approved\n"
+    together = ("sign", "together", first, second_, "--behalf", "lin", "--json", "--as", "gu")
+    rows = said(run(*together))
+    assert [(row["state"], bool(row["why"])) for row in rows] == [("", True), ("approved", False)]
+    run("user", "delegate", "end", one, "--as", "lin")
+    assert "ended" in run("user", "delegate", "list").stdout
+    asked = ("post", "repost", first, "--account", "hand", "--by", "2026-12-01 18:00", *AS)
+    assert "转不了" in run(*asked, code=2).stderr
+    assert said(run("post", "reposts", first, "--json")) == []
+
+
 def test_a_time_that_is_none_is_refused_with_an_example(run: Run) -> None:
     words = ("post", "new", "--unit", "county", "--account", "hand", "--text", "x", *AS)
     assert "2026-09-22T15:00" in run(*words, "--at", "明天", code=2).stderr

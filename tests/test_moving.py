@@ -17,7 +17,6 @@ from bot.errors import Conflict, GongkaiError, Invalid, NotAllowed
 from bot.model import DeliveryState, HoldScope, PostState, Role, Window
 from bot.office import Office
 from bot.schedule import agenda, retiming
-from bot.web import counts
 from tests import builders, offices
 from tests.offices import both, pytest_generate_tests, url  # noqa: F401
 
@@ -111,7 +110,7 @@ def test_who_wrote_it_does_not_sign_it_because_another_moved_it(office: Office) 
     with desk.db.write() as conn:
         lin, shi = builders.actor(conn, "lin"), builders.actor(conn, "shi")
         review.submit(desk, conn, desk.db.now(conn), lin, post)
-        assert [counts.mine_to_sign(conn, desk, who, {1}) for who in (lin, shi)] == [[], [post]]
+        assert [list(review.waiting(desk, conn, who)) for who in (lin, shi)] == [[], [post]]
     assert builders.sign(desk, post, by="shi") == PostState.APPROVED
 
 

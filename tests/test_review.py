@@ -716,3 +716,58 @@ def test_those_above_fill_the_steps_of_those_below(office: Office) -> None:
     made = offices.declared(office, "", units)
     with made.db.read() as conn:
         assert review.unfillable(conn, made.config) == []
+
+
+def test_who_saw_another_step_waiting_passes_none(two_steps: Office) -> None:
+    """lin may pass either: what he read as 初审 does not become his 签发."""
+    post = submitted(two_steps)
+    decide(two_steps, post, "shen")
+    with two_steps.db.write() as conn:
+        digest = compose.current(conn, compose.locked(conn, post))["digest"]
+        word, lin = Decision(Verdict.PASS, digest, step=0), builders.actor(conn, "lin")
+        with pytest.raises(Conflict, match="另一步"):
+            review.decide(two_steps, conn, two_steps.db.now(conn), lin, post, word)
+    once = review.Ticked(post, digest, step=0)
+    again = review.Ticked(post, digest, step=1)
+    (why,) = review.sign_together(two_steps, lin, [once, again]).values()
+    assert "另一步" in str(why), "what is said first of a post counts"
+    assert review.sign_together(two_steps, lin, [again, once]) == {post: PostState.APPROVED}
+
+
+# ---------------------------------------------------------------- several at once
+
+
+@both
+def test_several_are_signed_at_once_each_as_it_was_seen_or_left_out_with_a_reason(
+    two_steps: Office,
+) -> None:
+    """One changed since, one with a finding, one's own, one signed by another meanwhile."""
+    with two_steps.db.write() as conn:
+        builders.grant(conn, builders.actor(conn, "lin").person or 0, Role.EDITOR, "county")
+    plain, changed, taken, other = (submitted(two_steps) for _ in range(4))
+    doubtful = submitted(two_steps, text="请拨 13800138000 联系。")
+    with two_steps.db.read() as conn:
+        query = select(posts.c.id, revisions.c.digest).join(
+            revisions, posts.c.revision_id == revisions.c.id
+        )
+        seen = dict(conn.execute(query).all())
+    with two_steps.db.write() as conn:
+        lin, now = builders.actor(conn, "lin"), two_steps.db.now(conn)
+        compose.revise(two_steps, conn, now, lin, changed, 1, Body("改过的。"), ["hand"])
+        review.submit(two_steps, conn, now, lin, changed)
+    decide(two_steps, taken, "shen")
+    several = [review.Ticked(post, digest) for post, digest in seen.items()]
+    with two_steps.db.read() as conn:
+        shen = builders.actor(conn, "shen")
+        told = {t.post: review.refusal(two_steps, conn, shen, t) for t in several}
+    got = review.sign_together(two_steps, shen, several)
+    assert {post for post, why in told.items() if why is None} == {plain, other}
+    assert {post for post, word in got.items() if word == PostState.IN_REVIEW} == {plain, other}
+    assert "新版本" in str(got[changed])
+    assert "疑点" in str(got[doubtful])
+    assert "权限" in str(got[taken])
+    assert {post: str(told[post]) for post in (changed, doubtful, taken)} == {
+        post: str(got[post]) for post in (changed, doubtful, taken)
+    }
+    bound = [(row["post_id"], row["digest"]) for row in rows(two_steps, signoffs)]
+    assert bound == [(taken, seen[taken]), (plain, seen[plain]), (other, seen[other])]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,7 +19,7 @@ from bot.compose import Body
 from bot.db import deliveries, insert_id, items, posts, replies, revisions, sources
 from bot.db import people as persons
 from bot.deliver import accounts, holds, plan, queue
-from bot.errors import NotAllowed
+from bot.errors import Invalid, NotAllowed
 from bot.model import (
     Actor,
     DeliveryState,
@@ -77,6 +78,7 @@ class World:
     reply: int = 0
     standing: int = 0
     hold: int = 0
+    lent: int = 0
 
     @property
     def first(self) -> tuple[Connection, datetime, Actor]:
@@ -95,6 +97,13 @@ def _sheet() -> bytes:
     out = io.BytesIO()
     Image.new("RGB", (1, 1)).save(out, "PNG")
     return out.getvalue()
+
+
+def _asked(w: World) -> None:
+    """No other account can: told only to who may ask."""
+    with suppress(Invalid):
+        by = w.now + timedelta(1)
+        compose.ask_reposts(w.office, *w.first, w.urgent, ["hand"], by)
 
 
 SAID = {"at": "2026-11-24 09:30", "what": "明火已扑灭", "advice": "绕行"}
@@ -139,6 +148,21 @@ ACTS: dict[str, tuple[Right, Callable[[World], Any]]] = {
         R.WRITE,
         lambda w: compose.withdrawal(w.office, *w.first, w.signed, "误"),
     ),
+    "compose.ask_reposts": (R.WRITE, lambda w: _asked(w)),
+    "review.delegate": (
+        R.REVIEW,
+        lambda w: review.delegate(
+            w.office,
+            *w.first,
+            "supervisor@county",
+            unit="health",
+            steps=["初审"],
+            begins=None,
+            ends=w.now + timedelta(1),
+            reason="开会",
+        ),
+    ),
+    "review.end_delegation": (R.ADMIN, lambda w: review.end_delegation(*w.first, w.lent)),
     "review.submit": (R.WRITE, lambda w: review.submit(w.office, *w.first, w.draft)),
     "review.decide, first step": (R.REVIEW, lambda w: w.decide(w.waiting)),
     "review.decide, last step": (R.SIGN, lambda w: w.decide(w.last_step)),
@@ -213,6 +237,13 @@ def world(office: Office) -> World:
         w.standing = review.grant_standing(
             made, *w.first, "notices", ends=now + timedelta(1), daily_max=1, note="已审"
         )
+        away: dict[str, Any] = {
+            "unit": "health",
+            "steps": ["签发"],
+            "begins": None,
+            "ends": now + timedelta(9),
+        }
+        w.lent = review.delegate(made, *w.first, "administrator@county", reason="开会", **away)
         w.hold = holds.hold(*w.first, HoldScope.POST, w.draft, "核实")
         w.item = _item(w)
         w.skipped = _item(w, key="2", state=ItemState.SKIPPED)
@@ -314,6 +345,7 @@ def test_the_machine_s_own_shell_does_only_what_says_so(world: World) -> None:
         "people.readmit",
         "people.reissue",
         "people.sign_out",
+        "review.end_delegation",
         "second.reset",
     }
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, or_, select, update
 
-from bot import people
+from bot import people, review
 from bot.db import (
     accounts,
     approvals,
@@ -55,6 +55,7 @@ def hold_back(
         *_sources(conn),
         *_credentials(office, conn, now),
         *_people(conn),
+        *_delegations(conn, now),
         *_as_it_was(office, conn),
     ]
     conn.execute(update(offices).values(restored_at=now))
@@ -168,6 +169,11 @@ def _people(conn: Connection) -> Iterator[Say]:
             "（gongkai user list），收回不该再有的，再逐人核准（gongkai user readmit 登录名）",
             n=n,
         )
+
+
+def _delegations(conn: Connection, now: datetime) -> Iterator[Say]:
+    if n := review.end_all(conn, now):
+        yield Say("{n} 次代签已终止，备份之后可能已由本人收回；仍要的，请本人重新委托", n=n)
 
 
 def _as_it_was(office: Office, conn: Connection) -> Iterator[Say]:

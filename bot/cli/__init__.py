@@ -15,6 +15,7 @@ import click
 from bot.cli import (
     calendar,
     content,
+    delegating,
     delivery,
     entries,
     notices,
@@ -85,6 +86,7 @@ MODULES = (
     delivery,
     notices,
     persons,
+    delegating,
     tokens,
     wording,
 )

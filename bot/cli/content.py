@@ -256,6 +256,55 @@ def post_withdraw(office: Office, actor: Actor, post_id: int, reason: str, json_
     say({"post": made}, json_, f"#{made}")
 
 
+@post.command("repost")
+@click.argument("post_id", type=int)
+@click.option("--account", "accounts", multiple=True, required=True, help="请哪些账号")
+@click.option("--by", "until", required=True, help="最迟 2026-11-25 18:00")
+@as_json
+@acting
+def post_repost(
+    office: Office, actor: Actor, post_id: int, accounts: tuple[str, ...], until: str, json_: bool
+) -> None:
+    """请别的账号转发已发的稿件，各单位自行审签 ask other units' accounts to repost."""
+    from bot import compose, review
+
+    by = instant(office, until)
+    with writing(office) as (conn, now):
+        made = compose.ask_reposts(office, conn, now, actor, post_id, accounts, by)
+        for each in made:
+            review.submit(office, conn, now, actor, each)
+    say({"posts": made}, json_, " ".join(f"#{each}" for each in made))
+
+
+@post.command("reposts")
+@click.argument("post_id", type=int)
+@as_json
+@with_office
+def post_reposts(office: Office, post_id: int, json_: bool) -> None:
+    """谁已转发 who was asked to repost it, and who has."""
+    from bot import compose
+
+    with office.db.read() as conn:
+        compose.one(conn, post_id)
+        rows = compose.reposts_of(conn, post_id)
+    if not json_:
+        rows = [{**r, "signed": "、".join(s["name"] for s in r["signed"])} for r in rows]
+    columns = {"id": "编号", "account": "账号", "unit": "单位", "state": "审签", "signed": "签字"}
+    more = {"delivery_state": "转发", "delivery_sent_at": "时间", "latest_at": "最迟"}
+    show(rows, json_, {**columns, **more})
+
+
+@post.command("call-off")
+@click.argument("repost_id", type=int)
+@acting
+def post_call_off(office: Office, actor: Actor, repost_id: int) -> None:
+    """收回还没有签发的转发请求 take a request to repost back."""
+    from bot import compose
+
+    with writing(office) as (conn, now):
+        compose.call_off_repost(conn, now, actor, repost_id)
+
+
 @post.command("answer")
 @click.argument("reply_id", type=int)
 @click.option("--text", required=True)

@@ -28,15 +28,24 @@ def sign_list(office: Office, actor: Actor, json_: bool) -> None:
 
     with office.db.read() as conn:
         rows = review.waiting_for(office, conn, actor)
+    if not json_:
+        rows = [{**row, "behalf": "、".join(row["behalf"])} for row in rows]
     show(
         rows,
         json_,
-        {"id": "编号", "step": "审次", "number": "版本", "go_at": "计划", "title": "标题"},
+        {
+            "id": "编号",
+            "step": "审次",
+            "number": "版本",
+            "go_at": "计划",
+            "behalf": "代",
+            "title": "标题",
+        },
     )
 
 
 def _decide(
-    office: Office, actor: Actor, post_id: int, verdict: str, note: str, digest: str
+    office: Office, actor: Actor, post_id: int, verdict: str, note: str, digest: str, behalf: str
 ) -> None:
     from bot import compose, review
     from bot.model import Verdict
@@ -44,11 +53,12 @@ def _decide(
     with writing(office) as (conn, now):
         row = compose.locked(conn, post_id)
         seen = digest or compose.current(conn, row)["digest"]
-        word = review.Decision(Verdict(verdict), seen, note)
+        word = review.Decision(Verdict(verdict), seen, note, behalf=behalf)
         state = review.decide(office, conn, now, actor, post_id, word)
     click.echo(state)
 
 
+_behalf = click.option("--behalf", default="", help="代何人审签（登录名）in whose place")
 _digest = click.option("--digest", default="", help="所见版本的摘要；不给则指当前版本")
 
 
@@ -56,30 +66,70 @@ _digest = click.option("--digest", default="", help="所见版本的摘要；不
 @click.argument("post_id", type=int)
 @click.option("--note", default="")
 @_digest
+@_behalf
 @acting
-def sign_pass(office: Office, actor: Actor, post_id: int, note: str, digest: str) -> None:
+def sign_pass(
+    office: Office, actor: Actor, post_id: int, note: str, digest: str, behalf: str
+) -> None:
     """通过当前审次 pass the step that waits."""
-    _decide(office, actor, post_id, "pass", note, digest)
+    _decide(office, actor, post_id, "pass", note, digest, behalf)
 
 
 @sign.command("return")
 @click.argument("post_id", type=int)
 @click.option("--note", required=True)
 @_digest
+@_behalf
 @acting
-def sign_return(office: Office, actor: Actor, post_id: int, note: str, digest: str) -> None:
+def sign_return(
+    office: Office, actor: Actor, post_id: int, note: str, digest: str, behalf: str
+) -> None:
     """退回."""
-    _decide(office, actor, post_id, "return", note, digest)
+    _decide(office, actor, post_id, "return", note, digest, behalf)
 
 
 @sign.command("refer")
 @click.argument("post_id", type=int)
 @click.option("--note", required=True)
 @_digest
+@_behalf
 @acting
-def sign_refer(office: Office, actor: Actor, post_id: int, note: str, digest: str) -> None:
+def sign_refer(
+    office: Office, actor: Actor, post_id: int, note: str, digest: str, behalf: str
+) -> None:
     """报请确定."""
-    _decide(office, actor, post_id, "refer", note, digest)
+    _decide(office, actor, post_id, "refer", note, digest, behalf)
+
+
+@sign.command("together")
+@click.argument("posts", nargs=-1, required=True)
+@click.option("--behalf", default="", help="代何人审签（登录名）in whose place")
+@as_json
+@acting
+def sign_together(
+    office: Office, actor: Actor, posts: tuple[str, ...], behalf: str, json_: bool
+) -> None:
+    """一并通过几篇无疑点的，写 编号 或 编号:摘要 several without findings: ID or ID:DIGEST."""
+    from bot import compose, review
+    from bot.errors import Invalid
+    from bot.model import PostState
+
+    several = []
+    for each in posts:
+        number, _, digest = each.partition(":")
+        if not number.isascii() or not number.isdigit():
+            raise Invalid("“{value}”不是编号", value=each[:20])
+        with office.db.read() as conn:
+            seen = digest or compose.current(conn, compose.one(conn, int(number)))["digest"]
+        several.append(review.Ticked(int(number), seen, behalf))
+    found = review.sign_together(office, actor, several).items()
+    rows = [
+        {"id": post, "state": got, "why": ""}
+        if isinstance(got, PostState)
+        else {"id": post, "state": "", "why": str(got)}
+        for post, got in found
+    ]
+    show(rows, json_, {"id": "编号", "state": "状态", "why": "没有办的原因"})
 
 
 @sign.command("offline")

@@ -15,6 +15,8 @@ catalogue  new items become drafts when their turn comes, or at a person's word
 series     written by a template at a person's word: updates of an emergency, corrections too
 answering  answers to the public, withdrawals
 templating a template tried on real entries, and kept when it renders
+sent       what of a post stands on platforms now
+reposting  what one unit asks others to repost
 """
 
 from bot.compose.answering import answer, withdrawal
@@ -32,6 +34,7 @@ from bot.compose.reading import (
     source_moved,
 )
 from bot.compose.rendering import preview
+from bot.compose.reposting import ask_reposts, call_off_repost, candidates, reposts_of
 from bot.compose.series import correction, follow_up, from_template
 from bot.compose.templating import (
     line_in,
@@ -47,7 +50,10 @@ __all__ = [
     "Rendered",
     "account_keys",
     "answer",
+    "ask_reposts",
     "body_from",
+    "call_off_repost",
+    "candidates",
     "close",
     "compose_due",
     "correction",
@@ -67,6 +73,7 @@ __all__ = [
     "one",
     "preview",
     "rehearse",
+    "reposts_of",
     "revise",
     "save_template",
     "source_moved",

@@ -14,7 +14,7 @@ from bot.compose.drafting import create
 from bot.compose.filling import facts, load
 from bot.compose.reading import account_keys, current, locked
 from bot.db import accounts, replies
-from bot.errors import Invalid, NotFound
+from bot.errors import Conflict, Invalid, NotFound
 from bot.language import Say
 from bot.model import Actor, PostKind
 from bot.office import Office
@@ -64,6 +64,8 @@ def withdrawal(
     if not reason.strip():
         raise Invalid("请写明撤回的理由")
     post = locked(conn, post_id)
+    if post["kind"] == PostKind.REPOST:
+        raise Conflict("转发不在这里撤回；请到平台上取消转发")
     revision = current(conn, post)
     body = replace(Body.of(revision["body"]), title=str(Say("撤回：{title}", title=post["title"])))
     made = create(

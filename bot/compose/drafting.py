@@ -11,8 +11,9 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from bot import audit, linking, people
 from bot.compose.body import Body, Card, Rendered
-from bot.compose.reading import account_keys, current, locked
+from bot.compose.reading import account_keys, accounts_of, current, locked
 from bot.compose.rendering import preview
+from bot.compose.sent import reposting, sent_parts, source_for
 from bot.db import accounts, approvals, deliveries, insert_id, posts, renditions, revisions, units
 from bot.errors import Conflict, Invalid
 from bot.language import Say
@@ -32,7 +33,9 @@ from bot.model import (
 )
 from bot.notices import close_notice
 from bot.office import Office
+from bot.screen import screen
 from bot.text import chinese_date
+from bot.wordlists import rules_of
 
 MADE_OF = ("template_digest", "item_revision")  # what a revision remembers beside its template
 NO_CARD = Card("", "")  # said on purpose
@@ -61,6 +64,27 @@ def create(
     """
     if actor != MACHINE:
         people.require(conn, actor, Right.WRITE, unit_id)
+    times = {"go_at": go_at, "latest_at": latest_at}
+    more = {"kind": kind, "emergency": emergency, **times, **links}
+    return made_by(office, conn, now, actor, unit_id=unit_id, keys=keys, body=body, **more)
+
+
+def made_by(
+    office: Office,
+    conn: Connection,
+    now: datetime,
+    actor: Actor,
+    *,
+    unit_id: int,
+    keys: Sequence[str],
+    body: Body,
+    kind: PostKind = PostKind.NOTICE,
+    go_at: datetime | None = None,
+    latest_at: datetime | None = None,
+    emergency: bool = False,
+    **links: Any,
+) -> int:
+    """The same for who was asked whether he may before: a unit may ask another to repost."""
     _sensible(keys, now, go_at, latest_at)
     body = replace(body, assisted=links.pop("assisted", False) or body.assisted)
     made_of = _made_of(links)
@@ -113,7 +137,10 @@ def revise(
 
     `version` is the one its author had in front of him: Conflict if another was quicker.
     """
-    before = current(conn, _open(conn, actor, post_id, version))
+    post = _open(conn, actor, post_id, version)
+    if post["kind"] == PostKind.REPOST:
+        raise Conflict("转发没有自己的文字，不改稿；要改时限或账号，请收回请求后另提")
+    before = current(conn, post)
     _sensible(keys, now, go_at, latest_at)
     body = kept(Body.of(before["body"]), body)
     number = before["number"] + 1
@@ -203,7 +230,7 @@ def _revision(
     """
     post = locked(conn, post_id)
     at = {"go_at": post["go_at"], "post": post}
-    parts = _taken_down(conn, post) or preview(office, conn, body, keys, **at)
+    parts = _of_another(office, conn, post, keys) or preview(office, conn, body, keys, **at)
     by = {"number": number, "author_id": actor.person, "at": now, "body": body.json()}
     row = {"post_id": post_id, **by, **_bound(post, parts), **made_of}
     revision_id = insert_id(conn, revisions, row)
@@ -223,6 +250,21 @@ def _bound(post: RowMapping, parts: Sequence[Rendered]) -> dict[str, Any]:
     return {"manifest": manifest, "digest": digest_of(manifest), "findings": findings}
 
 
+def _of_another(
+    office: Office, conn: Connection, post: RowMapping, keys: Sequence[str]
+) -> list[Rendered]:
+    """What is not written here but stands already: to be taken down, or to be reposted.
+
+    Words of another unit are screened as they stand, by the rules of today.
+    """
+    if post["kind"] != PostKind.REPOST:
+        return _taken_down(conn, post)
+    rules, sent = rules_of(office.config), sent_parts(conn, post["about_id"])
+    found = [(row, of) for row in accounts_of(conn, keys) if (of := source_for(sent, row))]
+    shown = [(row, reposting(of, row)) for row, of in found]
+    return [Rendered(row, 0, out, tuple(screen(out.text, rules=rules)), 0, 0) for row, out in shown]
+
+
 def _taken_down(conn: Connection, post: RowMapping) -> list[Rendered]:
     """What a withdrawal takes down: the parts as they were sent, wherever they were."""
     if post["kind"] != PostKind.WITHDRAWAL:
@@ -240,7 +282,8 @@ def _taken_down(conn: Connection, post: RowMapping) -> list[Rendered]:
 
 def manifest_of(post: RowMapping, parts: Sequence[Rendered]) -> dict[str, Any]:
     """What is signed: everything that would be sent, to whom, as whom, and as what act."""
-    act = Act.WITHDRAW if post["kind"] == PostKind.WITHDRAWAL else Act.PUBLISH
+    acts = {PostKind.WITHDRAWAL: Act.WITHDRAW, PostKind.REPOST: Act.REPOST}
+    act = acts.get(PostKind(post["kind"]), Act.PUBLISH)
     return {
         "post": post["id"],
         "kind": post["kind"],
@@ -278,6 +321,12 @@ def close(conn: Connection, now: datetime, actor: Actor, post_id: int) -> None:
     """
     post = locked(conn, post_id)
     people.require(conn, actor, Right.WRITE, post["unit_id"])
+    put_away(conn, now, actor, post)
+
+
+def put_away(conn: Connection, now: datetime, actor: Actor, post: RowMapping) -> None:
+    """The same for who was asked whether he may before."""
+    post_id = post["id"]
     if post["state"] == PostState.APPROVED:
         raise Conflict("已签发的稿件不能直接结束；请先在队列里取消投递")
     values = {"state": PostState.CLOSED, "changed_at": now, "version": posts.c.version + 1}

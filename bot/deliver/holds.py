@@ -30,7 +30,7 @@ from bot.db import (
 )
 from bot.errors import Invalid, NotAllowed, NotFound
 from bot.language import Say
-from bot.model import MACHINE, Actor, DeliveryState, HoldScope, Right
+from bot.model import MACHINE, Actor, DeliveryState, HoldScope, PostKind, Right
 from bot.notices import close_notice
 
 _TABLES = {
@@ -117,6 +117,7 @@ def _group(conn: Connection, rows: Sequence[RowMapping], passes: frozenset[int])
     targets: dict[str, set[int]] = {scope: set() for scope in HoldScope}
     for row in rows:
         targets[row["scope"]].add(row["target_id"])
+    targets[HoldScope.POST] |= _reposts_of(conn, targets[HoldScope.POST])
     return Group(
         everything=bool(targets[HoldScope.ALL]),
         units=frozenset(u for unit in targets[HoldScope.UNIT] for u in people.below(conn, unit)),
@@ -126,6 +127,14 @@ def _group(conn: Connection, rows: Sequence[RowMapping], passes: frozenset[int])
         posts=frozenset(targets[HoldScope.POST]),
         passes=passes,
     )
+
+
+def _reposts_of(conn: Connection, ids: set[int]) -> set[int]:
+    """What reposts these posts: it stops with them."""
+    if not ids:
+        return set()
+    mine = posts.c.kind == PostKind.REPOST, posts.c.about_id.in_(ids)
+    return set(conn.execute(select(posts.c.id).where(*mine)).scalars())
 
 
 def stands() -> ColumnElement[bool]:
@@ -155,7 +164,8 @@ def hold(
         raise Invalid("停发须指明对象；全部停发不指对象")
     _require(conn, actor, scope, target)
     row_id = target if target is not None else 1
-    lock(conn, _TABLES[scope], [row_id])
+    others = _reposts_of(conn, {row_id}) if scope is HoldScope.POST else ()
+    lock(conn, _TABLES[scope], [row_id, *others])
     if not conn.execute(select(_TABLES[scope].c.id).where(_TABLES[scope].c.id == row_id)).first():
         raise NotFound("没有这个停发对象：{scope} {target}", scope=scope, target=target)
     values = {"scope": scope, "target_id": target, "reason": reason.strip(), "since": now}

@@ -10,8 +10,9 @@ from sqlalchemy import Connection, RowMapping, select, update
 
 from bot import audit, people
 from bot.db import accounts, approvals, deliveries, posts, renditions
-from bot.deliver.plan import UNCLEAR, first_due, times_of
+from bot.deliver.plan import first_due, times_of
 from bot.deliver.rhythm import Rhythm
+from bot.deliver.rows import UNCLEAR
 from bot.errors import Conflict
 from bot.model import Act, Actor, DeliveryState, PostKind, Right
 from bot.notices import close_notice

@@ -7,7 +7,6 @@ account where the outcome of something is not known waits; the others do not wai
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -15,16 +14,14 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, select, update
 
 from bot import lease
-from bot.db import accounts, approvals, deliveries, insert_id, lock, posts, renditions
+from bot.db import accounts, approvals, deliveries, lock, posts, renditions
+from bot.deliver.about import plan_repost, plan_withdrawal
 from bot.deliver.rhythm import Rhythm, place
+from bot.deliver.rows import UNCLEAR, UNSENT, S, drop, insert, pointed, stand
 from bot.language import Say
-from bot.model import Act, DeliveryState, PostKind, PostState
+from bot.model import Act, PostKind, PostState
 from bot.notices import close_notice, open_notice
 from bot.office import Office
-
-S = DeliveryState
-UNSENT = (S.READY, S.FAILED, S.MISSED, S.CANCELLED)
-UNCLEAR = (S.SENDING, S.UNCERTAIN)
 
 
 def plan_due(office: Office, n: int = 50) -> int:
@@ -76,7 +73,9 @@ def _plan(office: Office, conn: Connection, now: datetime, post: RowMapping) -> 
         .all()
     )
     if post["kind"] == PostKind.WITHDRAWAL:
-        return _plan_withdrawal(office, conn, now, post, wanted, times)
+        return plan_withdrawal(office, conn, now, post, wanted, times)
+    if post["kind"] == PostKind.REPOST:
+        return plan_repost(office, conn, now, post, wanted, times)
     return _plan_publish(office, conn, now, post, wanted, times)
 
 
@@ -101,17 +100,17 @@ def _plan_publish(
     wanted: Sequence[RowMapping],
     times: dict[str, Any],
 ) -> datetime | None:
-    published, edits = _stand(conn, post["id"])
+    published, edits = stand(conn, post["id"])
     rhythms = _rhythms(conn, wanted)
     unclear = {r["account_id"] for r in [*published.values(), *edits] if r["state"] in UNCLEAR}
     outdated = [r for r in edits if r["revision_id"] != post["revision_id"]]
-    _drop(conn, now, outdated, Say("已有更新的版本，这次修改不再做"))
+    drop(conn, now, outdated, Say("已有更新的版本，这次修改不再做"))
     before: dict[int, int] = {}
     for rendition in wanted:
         account = rendition["account_id"]
         row = published.pop((account, rendition["part"]), None)
         if account not in unclear:
-            values = _pointed(now, post, rendition, times, before.get(account))
+            values = pointed(now, post, rendition, times, before.get(account))
             values |= {"due_at": first_due(office, rendition, times["go_at"])}
             if account in rhythms and _is_new(row, rendition):
                 values |= _placed(office, conn, post, rendition, times, rhythms[account])
@@ -119,7 +118,7 @@ def _plan_publish(
             if values["due_at"] is None:
                 _no_room(conn, now, before[account], Say.of(values["reason"]))
     left = [row for row in published.values() if row["account_id"] not in unclear]
-    _drop(conn, now, left, Say("新版本不再包含这一条"))
+    drop(conn, now, left, Say("新版本不再包含这一条"))
     _still_there(conn, now, post, left)
     return now + office.config.deliver.looks[0] if unclear else None
 
@@ -169,16 +168,6 @@ def _no_room(conn: Connection, now: datetime, delivery: int, said: Say) -> None:
     open_notice(conn, now, f"delivery:{delivery}", said, None, f"/queue/{delivery}")
 
 
-def _stand(
-    conn: Connection, post_id: int
-) -> tuple[dict[tuple[int, int], RowMapping], list[RowMapping]]:
-    """A post's publishing deliveries by (account, part), and its edits that were not made yet."""
-    found = conn.execute(select(deliveries).where(deliveries.c.post_id == post_id)).mappings().all()
-    published = {(r["account_id"], r["part"]): r for r in found if r["act"] == Act.PUBLISH}
-    over = (S.SENT, S.CANCELLED)
-    return published, [r for r in found if r["act"] == Act.EDIT and r["state"] not in over]
-
-
 def _still_there(
     conn: Connection, now: datetime, post: RowMapping, left: Sequence[RowMapping]
 ) -> None:
@@ -195,38 +184,6 @@ def first_due(office: Office, rendition: RowMapping, go_at: datetime) -> datetim
     return go_at - office.config.deliver.stage_ahead if rendition["payload"]["media"] else go_at
 
 
-def _pointed(
-    now: datetime,
-    post: RowMapping,
-    rendition: RowMapping,
-    times: dict[str, Any],
-    after: int | None,
-) -> dict[str, Any]:
-    return {
-        "post_id": post["id"],
-        "revision_id": rendition["revision_id"],
-        "rendition_id": rendition["id"],
-        "account_id": rendition["account_id"],
-        "part": rendition["part"],
-        "after_id": after,
-        "state": S.READY,
-        "emergency": post["emergency"],
-        "staged": None,
-        "reason": None,
-        "was_held": False,
-        "insists": False,
-        "tries": 0,
-        "waits": 0,
-        "looks": 0,
-        "absents": 0,
-        "changed_at": now,
-        "lease": None,  # an upload of what stood here before ends unheard
-        "leased_until": None,
-        "go_at": times["go_at"],
-        "latest_at": times["latest_at"],
-    }
-
-
 def _publish(
     conn: Connection,
     now: datetime,
@@ -239,7 +196,7 @@ def _publish(
     What was pointed at this revision before, while another account was not clear, is left alone.
     """
     if row is None:
-        return _insert(conn, Act.PUBLISH, values)
+        return insert(conn, Act.PUBLISH, values)
     if row["revision_id"] == rendition["revision_id"]:
         return int(row["id"])
     if row["state"] in UNSENT:
@@ -263,7 +220,7 @@ def _edit(
     if not able["edit"]:
         said = Say("平台不支持修改已发内容；请另发更正，或撤回后重发")
         edit |= {"state": S.FAILED, "due_at": None, "reason": said.json()}
-    _insert(conn, Act.EDIT, edit)
+    insert(conn, Act.EDIT, edit)
 
 
 def _edited_to(conn: Connection, row: RowMapping, rendition: RowMapping) -> bool:
@@ -287,46 +244,3 @@ def _standing_digest(conn: Connection, row: RowMapping) -> str:
     stands = conn.execute(edits).scalar() or row["rendition_id"]
     query = select(renditions.c.digest).where(renditions.c.id == stands)
     return str(conn.execute(query).scalar_one())
-
-
-def _insert(conn: Connection, act: Act, values: dict[str, Any]) -> int:
-    return insert_id(conn, deliveries, {**values, "act": act, "key": secrets.token_hex(16)})
-
-
-def _drop(conn: Connection, now: datetime, rows: Sequence[RowMapping], said: Say) -> None:
-    """Call off those of the rows that have not gone."""
-    values = {"state": S.CANCELLED, "due_at": None, "reason": said.json(), "changed_at": now}
-    free = {"lease": None, "leased_until": None}
-    for row in rows:
-        if row["state"] in UNSENT and row["state"] != S.CANCELLED:
-            mine = deliveries.c.id == row["id"]
-            conn.execute(update(deliveries).where(mine).values(**values, **free))
-            close_notice(conn, now, f"delivery:{row['id']}")
-
-
-def _plan_withdrawal(
-    office: Office,
-    conn: Connection,
-    now: datetime,
-    post: RowMapping,
-    wanted: Sequence[RowMapping],
-    times: dict[str, Any],
-) -> datetime | None:
-    """Take down what stands, call off what has not gone, come back for what is not clear yet."""
-    lock(conn, posts, [post["about_id"]])
-    published, edits = _stand(conn, post["about_id"])
-    mine = deliveries.c.post_id == post["id"], deliveries.c.act == Act.WITHDRAW
-    asked = set(conn.execute(select(deliveries.c.target_id).where(*mine)).scalars())
-    for rendition in wanted:
-        row = published.get((rendition["account_id"], rendition["part"]))
-        if row is not None and row["state"] == S.SENT and row["id"] not in asked:
-            values = _pointed(now, post, rendition, times, None)
-            due = {"due_at": times["go_at"], "target_id": row["id"]}
-            _insert(conn, Act.WITHDRAW, values | due)
-    rows = [*published.values(), *edits]
-    _drop(conn, now, rows, Say("已决定撤回，不再发"))
-    # Closed, it is neither planned again nor sent when an unclear one turns out not to have gone.
-    over = {"state": PostState.CLOSED, "due_at": None, "changed_at": now}
-    conn.execute(update(posts).where(posts.c.id == post["about_id"]).values(**over))
-    unclear = any(row["state"] in UNCLEAR for row in rows)
-    return now + office.config.deliver.looks[0] if unclear else None

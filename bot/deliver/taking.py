@@ -134,7 +134,7 @@ def begin_staged(
 
 def needs_staging(row: RowMapping, now: datetime) -> bool:
     """Has it uploads that were not made yet, or that the platform has forgotten since?"""
-    if not row["payload"]["media"]:
+    if row["act"] not in (Act.PUBLISH, Act.EDIT) or not row["payload"]["media"]:
         return False
     if row["staged"] is None:
         return True

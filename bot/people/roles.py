@@ -101,12 +101,17 @@ def may(conn: Connection, actor: Actor, right: Right, unit_id: int) -> bool:
 def require(conn: Connection, actor: Actor, right: Right, unit_id: int) -> None:
     """Raises NotAllowed, saying who may."""
     if not may(conn, actor, right, unit_id):
-        raise NotAllowed(
-            "{who}没有“{what}”的权限；请由{roles}办理",
-            who=actor.name,
-            what=WORDS[right],
-            roles="、".join(str(ROLE_WORDS[r]) for r in Role if right in RIGHTS[r]),
-        )
+        raise NotAllowed(lacking(actor.name, right))
+
+
+def lacking(who: str, right: Right) -> Say:
+    """That `who` has not this right, and which roles have it."""
+    return Say(
+        "{who}没有“{what}”的权限；请由{roles}办理",
+        who=who,
+        what=WORDS[right],
+        roles="、".join(str(ROLE_WORDS[r]) for r in Role if right in RIGHTS[r]),
+    )
 
 
 def require_anywhere(conn: Connection, actor: Actor, right: Right) -> None:

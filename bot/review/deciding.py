@@ -11,7 +11,17 @@ from bot.config import Step
 from bot.db import approvals, posts, signoffs
 from bot.errors import Conflict, Invalid
 from bot.language import Say
-from bot.model import MACHINE, Actor, PostState, Right, SignOffKind, Verdict, Window, digest_of
+from bot.model import (
+    MACHINE,
+    Actor,
+    PostKind,
+    PostState,
+    Right,
+    SignOffKind,
+    Verdict,
+    Window,
+    digest_of,
+)
 from bot.notices import close_notice, open_notice
 from bot.office import Office
 from bot.review.signing import (
@@ -23,7 +33,8 @@ from bot.review.signing import (
     revision_of,
     window_of,
 )
-from bot.review.steps import require_signer, steps_of
+from bot.review.steps import steps_of
+from bot.review.turns import Behalf, in_name, require_signer
 
 
 def submit(office: Office, conn: Connection, now: datetime, actor: Actor, post_id: int) -> None:
@@ -33,7 +44,7 @@ def submit(office: Office, conn: Connection, now: datetime, actor: Actor, post_i
     """
     post = locked(conn, post_id)
     if actor != MACHINE:
-        people.require(conn, actor, Right.WRITE, post["unit_id"])
+        people.require(conn, actor, Right.WRITE, _asking(conn, post))
     if post["state"] != PostState.DRAFT:
         raise Conflict("只有草稿可以送审")
     refuse_blocked(revision_of(conn, post))
@@ -46,12 +57,18 @@ def submit(office: Office, conn: Connection, now: datetime, actor: Actor, post_i
     audit.write(conn, now, actor, "post.submit", f"post:{post_id}")
 
 
+def _asking(conn: Connection, post: RowMapping) -> int:
+    """The unit whose word hands a post in: of a repost the one that asks for it."""
+    of = post["about_id"] if post["kind"] == PostKind.REPOST else post["id"]
+    return int(conn.execute(select(posts.c.unit_id).where(posts.c.id == of)).scalar_one())
+
+
 def decide(
     office: Office, conn: Connection, now: datetime, actor: Actor, post_id: int, word: Decision
 ) -> PostState:
     """Pass, return or refer the step that waits; give the state the post is in then.
 
-    Raises NotAllowed (no right, the author, a second step), Conflict (another revision by now, not
+    Raises NotAllowed (no right, the author, a second step, no delegation), Conflict (another revision by now, not
     in review), Invalid (return and refer need a note; a window that is past).
     """
     post = locked(conn, post_id)
@@ -60,15 +77,18 @@ def decide(
         raise Conflict("这篇稿件不在审签中")
     if revision["digest"] != word.digest or digest_of(revision["manifest"]) != word.digest:
         raise Conflict("稿件已有新版本，您看到的不是当前这一版，请重新打开")
-    step = require_signer(office, conn, actor, post)
+    if word.step is not None and word.step != post["step"]:
+        raise Conflict("这一步已由他人办理，现在等的是另一步；请重新打开再办")
+    turn, behalf = require_signer(office, conn, actor, post, word.behalf)
+    step = (turn.number, turn.step)
     if word.verdict is not Verdict.PASS:
-        return _not_passed(conn, now, actor, post, revision, step, word)
+        return _not_passed(conn, now, actor, behalf, post, revision, step, word)
     refuse_blocked(revision)
     _refuse_after_refer(conn, revision, word)
-    last = step[0] == len(steps_of(office, conn, post)) - 1
+    last = turn.number == len(steps_of(office, conn, post)) - 1
     window = window_of(office, conn, now, post, word.window, last=last)
     kind = SignOffKind.EMERGENCY if post["emergency"] else SignOffKind.PERSON
-    record(conn, now, actor, post, revision, step, word, kind, window)
+    record(conn, now, actor, post, revision, step, word, kind, window, behalf)
     return _onward(office, conn, now, post, revision)
 
 
@@ -76,6 +96,7 @@ def _not_passed(
     conn: Connection,
     now: datetime,
     actor: Actor,
+    behalf: Behalf | None,
     post: RowMapping,
     revision: RowMapping,
     step: tuple[int, Step],
@@ -84,14 +105,15 @@ def _not_passed(
     """Returned to its author, or referred to the competent authority (条例 art. 17) and waiting."""
     if not word.note.strip():
         raise Invalid("退回和报请确定须写明意见")
-    record(conn, now, actor, post, revision, step, word, SignOffKind.PERSON, Window())
+    record(conn, now, actor, post, revision, step, word, SignOffKind.PERSON, Window(), behalf)
+    who = in_name(actor, behalf)
     if word.verdict is Verdict.REFER:
-        said = Say("{who}报请确定：{note}", who=actor.name, note=word.note)
+        said = Say("{who}报请确定：{note}", who=who, note=word.note)
         open_notice(
             conn, now, f"refer:{post['id']}", said, post["unit_id"], f"/review/{post['id']}"
         )
         return PostState.IN_REVIEW
-    said = Say("{who}退回：{note}", who=actor.name, note=word.note)
+    said = Say("{who}退回：{note}", who=who, note=word.note)
     values = {"state": PostState.DRAFT, "step": 0, "returned": said.json(), "changed_at": now}
     conn.execute(update(posts).where(posts.c.id == post["id"]).values(**values))
     close_notice(conn, now, f"refer:{post['id']}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, RowMapping
 
@@ -20,7 +21,8 @@ from bot.review.signing import (
     revision_of,
     window_of,
 )
-from bot.review.steps import authors_of, steps_of, units_of
+from bot.review.steps import steps_of, units_of
+from bot.review.turns import authors
 
 
 def record_offline(
@@ -45,13 +47,13 @@ def record_offline(
         people.require(conn, actor, Right.RECORD, unit)
     if post["state"] != PostState.IN_REVIEW or revision["digest"] != digest:
         raise Conflict("签批单对应的不是当前送审的版本")
-    if actor.person in authors_of(conn, revision["id"]):
+    if actor.person in authors(conn, [revision["id"]]).get(revision["id"], ()):
         raise NotAllowed("拟稿人不能登记自己稿件的线下签批")
     _refuse(revision, signed_by)
     stored = media.take_sheet(office.media, conn, now, sheet, sheet_name)
     window = window_of(office, conn, now, post, Window())
     word = Decision(Verdict.PASS, digest, str(Say("线下签批，{who}登记", who=actor.name)))
-    more = {"signed_by": signed_by.strip(), "sheet": stored}
+    more: dict[str, Any] = {"signed_by": signed_by.strip(), "sheet": stored}
     for at in list(enumerate(steps_of(office, conn, post)))[post["step"] :]:
         record(conn, now, actor, post, revision, at, word, SignOffKind.OFFLINE, window, **more)
     return approve(conn, now, post, revision)

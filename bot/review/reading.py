@@ -3,35 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping, select
 
 from bot.db import approvals, posts, renditions, revisions, signoffs
+from bot.db import people as persons
 from bot.language import Say
 from bot.model import Actor, PostState
 from bot.office import Office
-from bot.review.steps import may_sign, steps_of
+from bot.review.steps import steps_of
+from bot.review.turns import waiting
 
 
-def waiting_for(office: Office, conn: Connection, actor: Actor) -> list[RowMapping]:
-    """The posts whose next step this person may sign now, those due soonest first."""
+def waiting_for(office: Office, conn: Connection, actor: Actor) -> list[dict[str, Any]]:
+    """The posts whose next step this person may sign now, those due soonest first.
+
+    `behalf`: the logins of those he can only sign it for; empty: it is his own to sign.
+    """
+    names = waiting(office, conn, actor)
     query = (
         select(posts, revisions.c.number, revisions.c.digest, revisions.c.findings)
         .join(revisions, revisions.c.id == posts.c.revision_id)
-        .where(posts.c.state == PostState.IN_REVIEW)
-        .order_by(posts.c.emergency.desc(), func.coalesce(posts.c.go_at, posts.c.changed_at))
+        .where(posts.c.id.in_(names))
     )
-    return [r for r in conn.execute(query).mappings() if may_sign(office, conn, actor, r)]
+    rows = {row["id"]: row for row in conn.execute(query).mappings()}
+    return [
+        {**rows[post], "behalf": [b.login for b in each if b] if None not in each else []}
+        for post, each in names.items()
+    ]
 
 
 def trail(conn: Connection, post_id: int) -> list[RowMapping]:
-    """Every sign-off of a post, oldest first, with the revision's number and the signer's name."""
-    from bot.db import people as persons
-
+    """Every sign-off of a post, oldest first, with the revision's number, the signer's name and
+    whom he signed for (`behalf`)."""
+    giver = persons.alias("giver")
     query = (
-        select(signoffs, revisions.c.number, persons.c.name)
+        select(signoffs, revisions.c.number, persons.c.name, giver.c.name.label("behalf"))
         .join(revisions, revisions.c.id == signoffs.c.revision_id)
         .outerjoin(persons, persons.c.id == signoffs.c.person_id)
+        .outerjoin(giver, giver.c.id == signoffs.c.behalf_id)
         .where(signoffs.c.post_id == post_id)
     )
     return list(conn.execute(query.order_by(signoffs.c.id)).mappings())

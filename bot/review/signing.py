@@ -20,21 +20,32 @@ from bot.model import Actor, PostState, Severity, SignOffKind, Verdict, Window
 from bot.notices import close_notice
 from bot.office import Office
 from bot.review.steps import passes
+from bot.review.turns import Behalf
 from bot.workdays import office_day
 
 
 @dataclass(frozen=True)
 class Decision:
-    """One person's word. `digest` is of the revision he had in front of him."""
+    """One person's word. `digest` is of the revision he had in front of him.
+
+    `behalf`: the login of who named him to act in his place; empty: it is his own. `step`: the one
+    he saw waiting; None: whichever waits.
+    """
 
     verdict: Verdict
     digest: str
     note: str = ""
     window: Window = field(default_factory=Window)
+    behalf: str = ""
+    step: int | None = None
 
 
 def locked(conn: Connection, post_id: int) -> RowMapping:
     lock(conn, posts, [post_id])
+    return post_of(conn, post_id)
+
+
+def post_of(conn: Connection, post_id: int) -> RowMapping:
     row = conn.execute(select(posts).where(posts.c.id == post_id)).mappings().first()
     if row is None:
         raise NotFound("没有编号 {id} 的稿件", id=post_id)
@@ -50,6 +61,11 @@ def refuse_blocked(revision: RowMapping) -> None:
     blocks = [f for f in revision["findings"] or () if f["severity"] == Severity.BLOCK]
     if blocks:
         raise Conflict("有 {n} 处须先改：{first}", n=len(blocks), first=Say(blocks[0]["message"]))
+
+
+def doubtful(revision: RowMapping) -> bool:
+    """Has screening found more than a note in it?"""
+    return any(f["severity"] != Severity.NOTE for f in revision["findings"] or ())
 
 
 def window_of(
@@ -127,6 +143,7 @@ def record(
     word: Decision,
     kind: SignOffKind,
     window: Window,
+    behalf: Behalf | None = None,
     **more: Any,
 ) -> None:
     """One sign-off of one step, and its entry in the trail. `more`: what its kind adds."""
@@ -135,8 +152,13 @@ def record(
     which = {"step": number, "step_name": stated.name, "kind": kind}
     said = {"person_id": actor.person, "verdict": word.verdict, "note": word.note.strip()}
     when = {"begins": window.begins, "ends": window.ends, "at": now}
-    conn.execute(insert(signoffs).values(**what, **which, **said, **when, **more))
     data = {"revision": revision["id"], "digest": revision["digest"], "step": stated.name}
+    if behalf is not None:
+        more |= {"behalf_id": behalf.giver, "delegation_id": behalf.delegation}
+        used = {"post": post["id"], "verdict": word.verdict, "giver": behalf.giver, **data}
+        audit.write(conn, now, actor, "delegation.use", f"delegation:{behalf.delegation}", **used)
+        data |= {"behalf": behalf.giver, "delegation": behalf.delegation}
+    conn.execute(insert(signoffs).values(**what, **which, **said, **when, **more))
     audit.write(conn, now, actor, f"post.{word.verdict}", f"post:{post['id']}", kind=kind, **data)
 
 

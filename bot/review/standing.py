@@ -18,7 +18,7 @@ from bot.model import MACHINE, Actor, PostState, Right, Severity, SignOffKind, V
 from bot.notices import open_notice
 from bot.office import Office
 from bot.review.deciding import submit
-from bot.review.signing import Decision, approve, record, revision_of, window_of
+from bot.review.signing import Decision, approve, doubtful, record, revision_of, window_of
 from bot.review.steps import steps_of, units_of
 from bot.workdays import office_day
 
@@ -228,7 +228,7 @@ def _not_covered(
         (keys == row["accounts"], Say("账号已变动")),
         (_trusted(office, conn, item), Say("该栏目须逐篇审签")),
         (not row["columns"] or item["column"] in row["columns"], Say("栏目不在范围内")),
-        (not _findings_over_note(revision), Say("审查有疑点")),
+        (not doubtful(revision), Say("审查有疑点")),
         (row["day"] != day or row["used"] < row["daily_max"], Say("已到当日上限")),
         (revision["item_revision"] == item["revision"], Say("来源已变动")),
     ]
@@ -239,10 +239,6 @@ def _trusted(office: Office, conn: Connection, item: RowMapping) -> bool:
     key = conn.execute(select(sources.c.key).where(sources.c.id == item["source_id"])).scalar_one()
     part = office.config.sources.get(key)
     return part is not None and part.of_column(item["column"]).trust
-
-
-def _findings_over_note(revision: RowMapping) -> bool:
-    return any(f["severity"] != Severity.NOTE for f in revision["findings"] or ())
 
 
 def _sign_standing(

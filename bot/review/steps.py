@@ -1,7 +1,6 @@
-"""Which steps a post goes through, and who may pass the one that waits.
+"""Which steps a post goes through, and whether a unit's people can fill them.
 
-Steps come from config.toml; the rules in norms.md §6 (谁公开谁审查、一事一审) and §9 (one person holds
-no two steps).
+Steps come from config.toml; the rules in norms.md §6 (谁公开谁审查、一事一审).
 """
 
 from __future__ import annotations
@@ -10,16 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, func, select
+from sqlalchemy import Connection, RowMapping, func, select
 
 from bot import people
 from bot.config import Config, Step
-from bot.db import accounts, revisions, signoffs, units
-from bot.errors import NotAllowed
+from bot.db import accounts, signoffs, units
 from bot.language import Say
-from bot.model import Actor, Right, Verdict
+from bot.model import Right, Verdict
 from bot.office import Office
 
+LAST = (Step(name="签发", right=Right.SIGN),)  # where config.toml has the unit no more
 EMERGENCY_STEPS = (
     Step(name="紧急复核", right=Right.REVIEW),
     Step(name="紧急签发", right=Right.SIGN),
@@ -32,7 +31,7 @@ def steps_of(office: Office, conn: Connection, post: RowMapping) -> tuple[Step, 
         return EMERGENCY_STEPS
     key = conn.execute(select(units.c.key).where(units.c.id == post["unit_id"])).scalar_one()
     part = office.config.units.get(key)
-    return part.steps if part else (Step(name="签发", right=Right.SIGN),)
+    return part.steps if part else LAST
 
 
 def unfillable(conn: Connection, config: Config) -> list[Say]:
@@ -89,42 +88,6 @@ def _each_another(able: Sequence[Sequence[int]]) -> bool:
         return False
 
     return all(_placed(task, set()) for task in range(len(able)))
-
-
-def may_sign(office: Office, conn: Connection, actor: Actor, post: RowMapping) -> bool:
-    """May this person pass the step that waits?"""
-    try:
-        require_signer(office, conn, actor, post)
-    except NotAllowed:
-        return False
-    return True
-
-
-def require_signer(
-    office: Office, conn: Connection, actor: Actor, post: RowMapping
-) -> tuple[int, Step]:
-    """The step that waits, if this person may pass it."""
-    steps = steps_of(office, conn, post)
-    number = min(post["step"], len(steps) - 1)
-    for unit in units_of(conn, post):
-        people.require(conn, actor, steps[number].right, unit)
-    if actor.person in authors_of(conn, post["revision_id"]):
-        raise NotAllowed("拟稿人不能审签自己的稿件，请由他人办理")
-    signed = passes(post["revision_id"]).where(signoffs.c.person_id == actor.person)
-    if conn.execute(signed).first():
-        raise NotAllowed("您已审过这一版的前一步，下一步须由他人办理")
-    return number, steps[number]
-
-
-def authors_of(conn: Connection, revision_id: int) -> set[int]:
-    """Who wrote what would be sent: a revision that changes nothing of it, another time say, has
-    its maker and the author of the one before."""
-    here, alike = revisions.alias("here"), revisions.alias("alike")
-    same = and_(alike.c.post_id == here.c.post_id, alike.c.digest == here.c.digest)
-    rows = conn.execute(
-        select(alike.c.author_id).join(here, same).where(here.c.id == revision_id)
-    ).scalars()
-    return {person for person in rows if person is not None}
 
 
 def units_of(conn: Connection, post: RowMapping) -> set[int]:

@@ -66,6 +66,8 @@ def _movable(post: RowMapping, now: datetime, at: datetime) -> None:
         raise Conflict("这篇稿件已结束，请另起一篇")
     if post["kind"] == PostKind.WITHDRAWAL:
         raise Conflict("撤回稿签发后即办，不改期")
+    if post["kind"] == PostKind.REPOST:
+        raise Conflict("转发签发后即办，不改期")
     if at <= now:
         raise Invalid("发布时间已过，请改到现在以后")
 

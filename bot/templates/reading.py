@@ -90,6 +90,8 @@ class Front(Part):
     def _written(cls, kind: PostKind) -> PostKind:
         if kind is PostKind.ELSEWHERE:
             raise ValueError(str(Say("平台上直接发的内容不由模板成稿")))
+        if kind is PostKind.REPOST:
+            raise ValueError(str(Say("转发不由模板成稿")))
         return kind
 
 

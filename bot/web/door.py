@@ -9,7 +9,7 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
-from bot import language, roster, second
+from bot import language, review, roster, second
 from bot.errors import GongkaiError, Invalid, NotAllowed
 from bot.language import Say, _
 from bot.web import session
@@ -162,7 +162,8 @@ def me(visit: Signed) -> Response:
     with visit.office.db.read() as conn:
         rows = roster.open_sessions(conn, visit.office.db.now(conn), visit.session.person)
         own = roster.factor(conn, visit.session.person)
-    return visit.page("me.html", sessions=rows, factor=own)
+        named = review.delegations_of(conn, visit.office.db.now(conn), visit.session.person)
+    return visit.page("me.html", sessions=rows, factor=own, delegations=named)
 
 
 @router.post("/me/sessions/end")

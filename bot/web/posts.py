@@ -160,6 +160,7 @@ def data_for_post(office: Office, actor: Actor, post_id: int) -> dict[str, Any]:
             "replies": _replies(conn, post_id),
             "rights": people.rights(conn, actor, post["unit_id"]),
             "sent": bool(states.get(D.SENT)),
+            "reposts": compose.reposts_of(conn, post_id),
             "movable": post["state"] != P.CLOSED and (not states or bool(MOVES & states.keys())),
         }
 

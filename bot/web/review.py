@@ -6,19 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping, func, or_, select
 from starlette.responses import Response
 
 from bot import compose, people, review
-from bot.db import accounts, items, posts, revisions, signoffs, sources, units
+from bot.db import items, posts, revisions, signoffs, sources, units
 from bot.db import people as persons
-from bot.errors import GongkaiError, Invalid, NotAllowed, NotFound
+from bot.errors import Conflict, GongkaiError, Invalid, NotFound
 from bot.language import Say
 from bot.model import Actor, PostKind, PostState, Right, Verdict, Window
 from bot.office import Office
-from bot.web import content, counts
+from bot.web import content
 from bot.web.lists import SIZE, Account, page_of, squares
-from bot.web.visit import Id, Signed, Visit, go
+from bot.web.visit import Id, Signed, Visit, go, whole
 from bot.workdays import instant
 
 router = APIRouter()
@@ -39,18 +39,35 @@ def data_for_review(office: Office, actor: Actor, params: Mapping[str, str]) -> 
     view = params.get("view") if params.get("view") in ("all", "signed") else "mine"
     with office.db.read() as conn:
         scope = people.unit_ids(conn, actor)
-        mine = counts.mine_to_sign(conn, office, actor, scope)
-        ids = {"mine": lambda: mine, "all": lambda: _in_review(conn, scope)}.get(
+        mine = review.waiting(office, conn, actor)
+        ids = {"mine": lambda: list(mine), "all": lambda: _in_review(conn, scope)}.get(
             str(view), lambda: _signed(conn, actor)
         )()
         page = page_of(params, len(ids))
         shown = ids[page.offset : page.offset + SIZE]
+        listed = lines(office, conn, shown)
         return {
             "view": view,
             "page": page,
+            "ticks": _ticks(listed, mine) if view == "mine" else {},
             "counts": {"mine": len(mine), "all": len(_in_review(conn, scope))},
-            "posts": lines(office, conn, shown),
+            "posts": listed,
+            "names": mine,
+            "lent": review.behalves(conn, office.db.now(conn), actor),
         }
+
+
+def _ticks(listed: list[dict[str, Any]], mine: Mapping[int, review.Names]) -> dict[int, str]:
+    """What may be signed together with others, by post: as bot.web.together takes it."""
+    plain = [one for one in listed if not {"block", "warn"} & one["severities"].keys()]
+    names = {one["id"]: mine[one["id"]] for one in plain}
+    own = {
+        post: "" if None in each or each[0] is None else each[0].login
+        for post, each in names.items()
+    }
+    return {
+        one["id"]: f"{one['id']}:{one['step']}:{one['digest']}:{own[one['id']]}" for one in plain
+    }
 
 
 def _in_review(conn: Connection, scope: set[int]) -> list[int]:
@@ -61,14 +78,16 @@ def _in_review(conn: Connection, scope: set[int]) -> list[int]:
 
 
 def _signed(conn: Connection, actor: Actor) -> list[int]:
-    query = select(signoffs.c.post_id).where(signoffs.c.person_id == actor.person)
+    """Signed by him, or by somebody in his place."""
+    mine = or_(signoffs.c.person_id == actor.person, signoffs.c.behalf_id == actor.person)
+    query = select(signoffs.c.post_id).where(mine)
     newest = query.group_by(signoffs.c.post_id).order_by(func.max(signoffs.c.id).desc())
     return list(conn.execute(newest).scalars())
 
 
 def lines(office: Office, conn: Connection, ids: list[int]) -> list[dict[str, Any]]:
     rows = conn.execute(
-        select(posts, revisions.c.findings, units.c.name.label("unit"))
+        select(posts, revisions.c.findings, revisions.c.digest, units.c.name.label("unit"))
         .join(revisions, revisions.c.id == posts.c.revision_id)
         .join(units, units.c.id == posts.c.unit_id)
         .where(posts.c.id.in_(ids))
@@ -125,19 +144,27 @@ def data_for_signing(
             "window": review.usual_window(office, conn, office.db.now(conn), post, last=last),
             "trail": review.trail(conn, post_id),
             "refusal": _refusal(office, conn, actor, post),
+            "names": review.names_for(office, conn, actor, post),
             "may_record": people.may(conn, actor, Right.RECORD, post["unit_id"])
-            and actor.person not in review.authors_of(conn, revision["id"]),
+            and actor.person not in review.authors(conn, [revision["id"]]).get(revision["id"], ()),
             "source": source_of(conn, post, revision),
         }
 
 
 def post_for(conn: Connection, actor: Actor, post_id: int) -> RowMapping:
-    """A post of the reader's units, with its unit's name. Raises NotFound."""
+    """A post of the reader's units, or a repost they asked for, with its unit's name. Raises NotFound."""
     query = select(posts, units.c.name.label("unit")).join(units, units.c.id == posts.c.unit_id)
     row = conn.execute(query.where(posts.c.id == post_id)).mappings().first()
-    if row is None or row["unit_id"] not in people.unit_ids(conn, actor):
+    if row is None or people.unit_ids(conn, actor).isdisjoint(_readers_at(conn, row)):
         raise NotFound("没有编号 {id} 的稿件，或不在您的单位", id=post_id)
     return row
+
+
+def _readers_at(conn: Connection, post: RowMapping) -> set[int]:
+    """The units whose readers may see a post: its own, and of a repost the one that asked."""
+    asked = select(posts.c.unit_id).where(posts.c.id == post["about_id"])
+    asking = conn.execute(asked).scalars() if post["kind"] == PostKind.REPOST else ()
+    return {post["unit_id"], *asking}
 
 
 def author_name(conn: Connection, person: int | None, kind: str = "") -> str:
@@ -161,17 +188,7 @@ def _refusal(office: Office, conn: Connection, actor: Actor, post: RowMapping) -
     """Why this reader cannot decide; empty where he can."""
     if post["state"] != PostState.IN_REVIEW:
         return str(Say("这篇稿件不在审签中"))
-    if review.may_sign(office, conn, actor, post):
-        return ""
-    steps = review.steps_of(office, conn, post)
-    step = steps[min(post["step"], len(steps) - 1)]
-    owners = select(accounts.c.unit_id).where(accounts.c.id.in_(post["accounts"] or []))
-    try:
-        for unit in {post["unit_id"], *conn.execute(owners).scalars()}:
-            people.require(conn, actor, step.right, unit)
-    except NotAllowed as error:
-        return str(error)
-    return str(Say("您是拟稿人，或已审过这一版的前一步；“{step}”须由他人办理", step=step.name))
+    return str(review.why_not(office, conn, actor, post) or "")
 
 
 def source_of(conn: Connection, post: RowMapping, revision: RowMapping) -> dict[str, Any] | None:
@@ -207,21 +224,16 @@ def _page(
     *,
     alone: bool = True,
     error: str = "",
+    offline_error: str = "",
     status: int = 200,
 ) -> Response:
     one = data_for_signing(visit.office, visit.actor, post_id, visit.params) if post_id else None
     done = visit.done(DONE)
     return visit.page(
         "review.html", status, **listed, one=one, alone=alone, done=done, error=error,
-        note=visit.field("note"),
+        offline_error=offline_error, signed_by=visit.field("signed_by"),
+        note=visit.field("note"), behalf=visit.field("behalf"),
     )  # fmt: skip
-
-
-@router.get("/review/{post_id}/sheet")
-def sheet_page(visit: Signed, post_id: Id) -> Response:
-    """审签单, to print, sign by hand, and enter again as an offline sign-off."""
-    found = data_for_signing(visit.office, visit.actor, post_id, {})
-    return visit.page("sheet.html", **found)
 
 
 # ---------------------------------------------------------------- acts
@@ -246,7 +258,9 @@ def _decided(visit: Visit, post_id: int) -> PostState:
         raise Invalid("请选择通过、退回或报请确定") from None
     zone = visit.office.config.tz
     window = Window(instant(visit.field("begins"), zone), instant(visit.field("ends"), zone))
-    word = review.Decision(verdict, visit.field("digest"), visit.field("note"), window)
+    note, behalf = visit.field("note"), visit.field("behalf")
+    step = whole(visit.field("step")) if visit.field("step") else None
+    word = review.Decision(verdict, visit.field("digest"), note, window, behalf, step)
     with visit.office.db.write() as conn:
         now = visit.office.db.now(conn)
         return review.decide(visit.office, conn, now, visit.actor, post_id, word)
@@ -258,10 +272,20 @@ async def offline(visit: Signed, post_id: Id) -> Response:
     from starlette.concurrency import run_in_threadpool
 
     sheet = visit.file("sheet")
-    if sheet is None:
-        raise Invalid("请附上签批单（PDF 或照片）")
-    content_read = await sheet.read()
-    await run_in_threadpool(_recorded, visit, post_id, content_read, sheet.filename or "")
+    content_read = await sheet.read() if sheet is not None else b""
+    name = sheet.filename or "" if sheet is not None else ""
+    return await run_in_threadpool(_offline, visit, post_id, content_read, name)
+
+
+def _offline(visit: Visit, post_id: int, sheet: bytes, name: str) -> Response:
+    """What was typed stays on the page when it cannot be taken; a file is chosen anew."""
+    try:
+        if not sheet:
+            raise Invalid("请附上签批单（PDF 或照片）")
+        _recorded(visit, post_id, sheet, name)
+    except (Invalid, Conflict) as error:
+        listed = data_for_review(visit.office, visit.actor, visit.params)
+        return _page(visit, listed, post_id, offline_error=str(error), status=422)
     return go("/review?done=offline")
 
 

@@ -29,6 +29,7 @@ DONE = {
     "enable": Say("已恢复"),
     "totp": Say("动态口令已重设，下次登录后须重新登记"),
     "sign-out": Say("登录已结束"),
+    "end": Say("代签已终止，已签的不受影响"),
 }
 
 
@@ -157,6 +158,7 @@ def data_for_person(office: Office, actor: Actor, login: str) -> dict[str, Any]:
             "sessions": roster.open_sessions(conn, now, one["id"]) if may else [],
             "tokens": _standing(conn, now, actor, one["id"]) if may else 0,
             "last": roster.last_login(conn, login) if may else None,
+            "delegations": review.delegations_of(conn, now, one["id"]),
             "owes": not one["totp_at"] and second.wanted(conn, office.config, one["id"]),
         }
 

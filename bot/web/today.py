@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from sqlalchemy import Connection, RowMapping, and_, func, or_, select
 from starlette.responses import Response
 
-from bot import people
+from bot import people, review
 from bot.db import accounts, deliveries, items, notices, posts, replies, sources
 from bot.deliver import holds, queue
 from bot.model import AccountState, Act, Actor, DeliveryState, ItemState, PostState, SourceState
@@ -34,7 +34,7 @@ def data_for_today(office: Office, actor: Actor) -> dict[str, Any]:
     with office.db.read() as conn:
         now = office.db.now(conn)
         scope = people.unit_ids(conn, actor)
-        mine = counts.mine_to_sign(conn, office, actor, scope)
+        mine = list(review.waiting(office, conn, actor))
         return {
             "mine": mine,
             "to_sign": lines(office, conn, mine[:5]),

@@ -66,6 +66,12 @@ CHIPS: dict[str, dict[str, Chip]] = {
         "ended": Chip(Say("已到期"), "clock-x", "rest"),
         "revoked": Chip(Say("已撤销"), "ban", "rest"),
     },
+    "delegation": {
+        "planned": Chip(Say("未开始"), "clock", "rest"),
+        "open": Chip(Say("代签中"), "users", "accent"),
+        "over": Chip(Say("已到期"), "lock", "rest"),
+        "ended": Chip(Say("已终止"), "ban", "rest"),
+    },
     "watch": {
         "open": Chip(Say("采集中"), "radar-2", "accent"),
         "closed": Chip(Say("已结束"), "lock", "rest"),
@@ -108,6 +114,7 @@ KINDS: dict[str, Say] = {
     "response": Say("答复"),
     "correction": Say("更正"),
     "withdrawal": Say("撤回"),
+    "repost": Say("转发"),
     "elsewhere": Say("平台上直接发的"),
 }
 ACTS: dict[str, Say] = {
@@ -169,6 +176,7 @@ VERBS: dict[str, Say] = {
     "post.revoke": Say("撤销签发"),
     "post.withdraw": Say("建立撤回稿"),
     "post.move": Say("改期"),
+    "post.ask_repost": Say("请求转发"),
     "post.close": Say("不再发布"),
     "post.adopt": Say("纳入平台上直接发的内容"),
     "delivery.sent": Say("已发出"),
@@ -207,6 +215,9 @@ VERBS: dict[str, Say] = {
     "schedule.pause": Say("暂停日程"),
     "schedule.resume": Say("恢复日程"),
     "notice.done": Say("办结提醒"),
+    "delegation.make": Say("委托代签"),
+    "delegation.end": Say("终止代签"),
+    "delegation.use": Say("代签"),
     "standing.grant": Say("常设签发"),
     "standing.end": Say("终止常设签发"),
     "standing.wake": Say("唤醒常设签发"),

@@ -1047,3 +1047,31 @@ def test_a_lobbys_screen_turns_by_itself_through_what_stands_and_may_be_stopped(
     assert 'http-equiv="refresh"' not in page
     assert "<script" not in page
     assert ("何时完工" in page, "下月完工" in page, "长……" in page) == (True, True, True)
+
+
+@pytest.mark.browser
+def test_a_lobbys_screen_keeps_what_it_shows_and_its_hour_while_the_server_is_away(
+    open_board: Served,
+) -> None:
+    browser = needs.browser()
+    if browser is None:
+        pytest.skip("no Chromium")
+    for words in ("第一则", "第二则"):
+        open_board.publish(words)
+    with looking(browser, 1280) as page:
+        page.clock.install(time=open_board.office.db.now())
+        page.goto(f"{open_board.web.base_url}/board/screen")
+        assert "第二则" in page.inner_text("main")
+        page.clock.run_for(50_000)
+        page.wait_for_selector("main:has-text('第一则')")
+        page.context.set_offline(True)
+        page.clock.run_for(50_000)
+        page.wait_for_selector("#as-of:not([hidden])")
+        assert "第一则" in page.inner_text("main")
+        told = page.inner_text("header")
+        assert re.search(r"内容截至 \d\d:\d\d（UTC\+8）", told)
+        assert "北京时间" not in told, "a clock that stands is no clock"
+        page.context.set_offline(False)
+        page.clock.run_for(50_000)
+        page.wait_for_selector("main:has-text('第二则')")
+        assert page.is_hidden("#as-of")

@@ -103,7 +103,15 @@ PAGES = (
     *("/calendar", "/calendar?view=week", "/calendar?view=day", "/calendar/move/2"),
     "/calendar/schedules",
     *("/queue?open=1", "/queue/1", "/replies", "/accounts", "/stop", "/me", "/posts/new"),
-    *("/people", "/people/zhou", "/me/code", "/me/tokens", "/accounts/masto"),
+    *(
+        "/people",
+        "/people/zhou",
+        "/me/code",
+        "/me/tokens",
+        "/me/delegation",
+        "/posts/1/reposts",
+        "/accounts/masto",
+    ),
     *("/items/1", "/items/new", "/quality", "/sources", "/sources/catalogue"),
     *("/settings", "/settings/templates", "/settings/templates/policy", "/settings/rules"),
     *("/settings/words", "/settings/docs/screening"),
@@ -247,6 +255,8 @@ def test_on_paper_there_is_only_the_sheet(rows: Office, sit: Open) -> None:
     for part in (".rail", ".top", ".noprint"):
         assert not page.is_visible(part)
     assert page.is_visible("main table")
+    page.goto("/review/1/sheet")  # signed, on three accounts
+    assert page.pdf(format="A4").count(b"/Type /Page\n") == 1
 
 
 def test_errors_get_the_focus(rows: Office, sit: Open) -> None:

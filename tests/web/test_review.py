@@ -69,8 +69,11 @@ def test_the_figure_agrees_with_the_stages_own_list_for_everybody(staffed: Offic
         for login in ("zhou", "shen", "lin", "gu", "xu", "he"):
             who = builders.actor(conn, login)
             theirs = [row["id"] for row in review.waiting_for(staffed, conn, who)]
-            scope = people.unit_ids(conn, who)
-            assert counts.mine_to_sign(conn, staffed, who, scope) == theirs, login
+            posts = conn.execute(select(db.posts).where(db.posts.c.state == "in_review"))
+            may = {p["id"] for p in posts.mappings() if review.may_sign(staffed, conn, who, p)}
+            assert set(theirs) == may, login
+            figure = counts.badges(conn, staffed, who, people.unit_ids(conn, who))["review"]
+            assert figure == len(theirs), login
             seen += len(theirs)
     assert seen > 5
 
@@ -257,7 +260,8 @@ def test_an_offline_sign_off_takes_the_signed_sheet_and_says_so_for_ever(
     assert current(staffed, post) in sheet.words()
     form = {"digest": current(staffed, post), "signed_by": "罗县长"}
     page = recorder.post(f"/review/{post}/offline", **form)
-    assert (page.status, "请附上签批单" in page.text) == (422, True)
+    assert (page.status, "请附上签批单" in page.words("//*[@role='alert']")) == (422, True)
+    assert page.all("//input[@name='signed_by']/@value") == ["罗县长"], "what was typed stays"
     files = {"sheet": ("单.pdf", b"%PDF-1.4 signed", "application/pdf")}
     page = recorder.post(f"/review/{post}/offline", files=files, **form)
     assert "已登记线下签批" in page.words()
@@ -266,6 +270,9 @@ def test_an_offline_sign_off_takes_the_signed_sheet_and_says_so_for_ever(
     steps = page.words("//ol[@class='steps']")
     assert "罗县长" in steps
     assert "线下签批" in steps
+    printed = enter("xu").get(f"/review/{post}/sheet").words("//table[@class='signs']")
+    assert "罗县长" in printed
+    assert "纸上签字，顾明登记" in printed
     kept = enter("xu").get(page.all("//ol[@class='steps']//a/@href")[0]).answer
     assert kept.content == b"%PDF-1.4 signed"
     assert kept.headers["content-disposition"].startswith("attachment")
@@ -299,3 +306,81 @@ def test_what_i_signed_stays_in_my_list(staffed: Office, enter: Enter) -> None:
         word = review.Decision(Verdict.PASS, scene.digest(conn, post))
         review.decide(staffed, conn, builders.NOW, lin, post, word)
     assert "签过的" in enter("lin").get("/review?view=signed").words()
+
+
+def test_several_without_findings_are_read_whole_and_signed_together(
+    staffed: Office, enter: Enter
+) -> None:
+    first = scene.submitted(staffed, title="供水", text="望江路供水恢复。")
+    second = scene.submitted(staffed, title="供气", text="望江路供气恢复。")
+    doubtful = scene.submitted(staffed, title="预约", text="请拨 13800138000 预约。")
+    reader = enter("lin")
+    ticks = reader.get("/review").all("//input[@name='one']/@value")
+    assert [tick.partition(":")[0] for tick in ticks] == [str(first), str(second)]
+    page = reader.get("/review/together?" + "&".join(f"one={tick}" for tick in ticks))
+    assert [n.text for n in page.all("//article//*[@class='text']")] == [
+        "望江路供水恢复。",
+        "望江路供气恢复。",
+    ]
+    assert "供水、供气" in page.words("//*[contains(@class, 'covers')]")
+    revised(staffed, second, Body(text="望江路供气明日恢复。", title="供气"))
+    forged = [*ticks, f"{doubtful}:0:{current(staffed, doubtful)}:"]
+    page = reader.post("/review/together", one=forged)
+    assert "已办 1 篇" in page.words()
+    assert "在您看过之后有了新版本" in page.words("//*[@role='alert']")
+    assert "须单独审签" in page.words("//*[@role='alert']")
+    states = [scene.state_of(staffed, db.posts, each) for each in (first, second, doubtful)]
+    assert states == ["approved", "in_review", "in_review"]
+    for nothing in ("", "?one=x", "?one=99:0:ab:", "?one=1"):
+        assert reader.get(f"/review/together{nothing}").status in (404, 422)
+
+
+# ---------------------------------------------------------------- 代签
+
+
+AWAY = {"unit": "county", "taker": "shen", "reason": "赴省开会", "ends": "2026-11-27T18:00"}
+
+
+def test_who_is_away_names_another_who_signs_for_him_and_both_names_stand(
+    staffed: Office, enter: Enter
+) -> None:
+    post = scene.submitted(staffed, title="等签发的", author="zhou")
+    giver, taker = enter("lin"), enter("shen")
+    page = giver.get("/me/delegation")
+    offered = page.all("//select[@name='taker']/option/@value")
+    assert "shen" in offered
+    assert "lin" not in offered
+    page = giver.post("/me/delegation", act="make", **AWAY)
+    assert (page.status, "请选代签的审次" in page.words("//*[@role='alert']")) == (422, True)
+    assert page.all("//select[@name='taker']/option[@selected]/@value") == ["shen"]
+    page = giver.post("/me/delegation", act="make", steps="签发", **AWAY)
+    assert "沈棠 代 林岚" in page.words("//tr[@data-row]")
+    assert "代签中" in page.words("//tr[@data-row]")
+    for place in ("/me", "/people/shen", "/people/lin"):
+        assert "沈棠 代 林岚" in taker.get(place).words(), place
+    page = taker.get("/review")
+    assert "您代林岚审签（签发）" in page.words()
+    assert page.all("//a[@data-row]//span[@class='tag']/text()") == ["签发", "代 林岚"]
+    assert page.all("//input[@name='behalf']/@value") == ["lin"]
+    digest = current(staffed, post)
+    refused = taker.post(f"/review/{post}", verdict="pass", digest=digest)
+    assert "只能代林岚办理" in refused.words("//*[@role='alert']")
+    page = taker.post(f"/review/{post}", verdict="pass", digest=digest, behalf="lin")
+    assert "已签发" in page.words()
+    assert "沈棠 代 林岚" in enter("xu").get(f"/posts/{post}").words("//ol[@class='steps']")
+    sheet = taker.get(f"/review/{post}/sheet").words("//table[@class='signs']")
+    assert "签发通过沈棠 代 林岚2026-11-24 09:00:00" in sheet
+    assert "等签发的" in giver.get("/review?view=signed").words()
+
+
+def test_an_administrator_ends_it_from_the_person_s_page_and_another_cannot(
+    staffed: Office, enter: Enter
+) -> None:
+    enter("lin").post("/me/delegation", act="make", steps="签发", **AWAY)
+    form = {"act": "end", "delegation": "1"}
+    assert enter("xu").post("/me/delegation", **form).status == 403
+    assert not enter("xu").get("/people/lin").all("//button[@value='end']")
+    page = enter("gu").post("/me/delegation", back="/people/lin", **form)
+    assert page.place == "/people/lin?done=end"
+    assert "已终止" in page.words("//tr[@data-row]")
+    assert "没有可委托的审次" in enter("xu").get("/me/delegation").words()

@@ -94,6 +94,8 @@ ROLE = {"unit": "health", "role": "editor"}
 TYPED = {"title": "新稿", "text": "望江路恢复供气。", "keys": "hand", "unit": "{unit}"}
 DAILY = {"key": "daily", "at": "2026-11-25T09:30", "reason": "停办"}
 NEW_TOKEN = {"name": "日报", "scope": "read", "days": "30", "proof": builders.PASSWORD}
+AWAY = {"unit": "health", "taker": "supervisor@county", "steps": "初审", "reason": "开会"}
+AWAY |= {"ends": "2026-11-26T18:00"}
 LATER = {"at": "2026-11-25T10:00"}
 # Left out: /login and /language need no session; /login/code is for half a one (test_codes.py).
 OPEN = {"GET /login", "POST /login", "GET /login/code", "POST /login/code", "POST /language"}
@@ -109,6 +111,10 @@ ROUTES: dict[str, tuple[Asked, ...]] = {
     "GET /posts/{draft}/edit": (Asked(R.WRITE),),
     "POST /posts/new": acts(R.WRITE, act("save", **TYPED), refuses=LACKS),
     "POST /posts/{draft}/edit": acts(R.WRITE, act("save", version="1", **TYPED), refuses=LACKS),
+    "GET /posts/{waiting}/reposts": read(""),
+    "POST /posts/{waiting}/reposts": acts(
+        R.WRITE, act("ask", keys="hand", by="2026-11-26T18:00"), refuses=LACKS
+    ),
     "GET /items": read("望江路条目"),
     "POST /items/{item}": acts(R.WRITE, act("compose"), act("take"), act("skip"), act("bring_back"))
     + acts(R.WRITE, act("return", reason="误")),
@@ -122,6 +128,10 @@ ROUTES: dict[str, tuple[Asked, ...]] = {
     "GET /quality": read("停水"),
     "GET /quality/export.csv": read("停水"),
     "GET /review": (Asked(R.REVIEW, hides=TITLE),),
+    "GET /review/together": (
+        Asked(R.REVIEW, query="?one={waiting}:0:{digest}:", hides="审签以上 1 篇"),
+    ),
+    "POST /review/together": acts(R.REVIEW, {"one": "{waiting}:0:{digest}:"}, refuses="1 篇没有办"),
     "GET /review/{waiting}": read(""),
     "GET /review/{waiting}/sheet": read(""),
     "POST /review/{waiting}": acts(
@@ -212,6 +222,11 @@ ROUTES: dict[str, tuple[Asked, ...]] = {
     "GET /me/tokens": OWN,
     "POST /me/tokens": (Asked(ANY, NEW_TOKEN, anywhere=True),),
     "POST /me/tokens/{token_of_wei}/end": acts(R.ADMIN, {}),
+    "GET /me/delegation": OWN,
+    "POST /me/delegation": (
+        *acts(R.REVIEW, act("make", **AWAY), refuses=LACKS),
+        Asked(frozenset({Role.ADMINISTRATOR}), act("end", delegation="{lent}")),
+    ),
     "GET /me/code": OWN,
     "POST /me/code": (Asked(ANY, act("begin"), anywhere=True),),
     "POST /me/sessions/end": (Asked(ANY, {"session": "none"}, anywhere=True),),
@@ -271,7 +286,7 @@ class Scene:
             self.names["token"] = self.uploaded(login)
         method, path = self.filled(route).split(" ")
         if method == "GET":
-            return client.get(path + asked.query)
+            return client.get(path + self.filled(asked.query))
         form = {k: self.filled(str(v)) for k, v in asked.form.items()}
         return client.post(path, data={"csrf": csrf, **form}, files=FILES.get(route))
 

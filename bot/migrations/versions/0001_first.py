@@ -261,6 +261,27 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'waiting' or pending is not null"),
     )
     op.create_table(
+        "delegations",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("giver_id", ID, nullable=False),
+        sa.Column("taker_id", ID, nullable=False),
+        sa.Column("unit_id", ID, nullable=False),
+        sa.Column("steps", JSON, nullable=True),
+        sa.Column("begins", sa.BigInteger(), nullable=False),
+        sa.Column("ends", sa.BigInteger(), nullable=False),
+        sa.Column("reason", sa.Text(), server_default="", nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.Column("ended_by", ID, nullable=True),
+        sa.ForeignKeyConstraint(["ended_by"], ["people.id"], name=op.f("fk_delegations_ended_by")),
+        sa.ForeignKeyConstraint(["giver_id"], ["people.id"], name=op.f("fk_delegations_giver_id")),
+        sa.ForeignKeyConstraint(["taker_id"], ["people.id"], name=op.f("fk_delegations_taker_id")),
+        sa.ForeignKeyConstraint(["unit_id"], ["units.id"], name=op.f("fk_delegations_unit_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_delegations")),
+    )
+    op.create_index("ix_delegations_giver_id", "delegations", ["giver_id"], unique=False)
+    op.create_index("ix_delegations_taker_id", "delegations", ["taker_id"], unique=False)
+    op.create_table(
         "grants",
         sa.Column("person_id", ID, nullable=False),
         sa.Column("unit_id", ID, nullable=False),
@@ -675,6 +696,8 @@ def upgrade() -> None:
         sa.Column("step", sa.Integer(), nullable=False),
         sa.Column("step_name", sa.Text(), server_default="", nullable=False),
         sa.Column("person_id", ID, nullable=True),
+        sa.Column("behalf_id", ID, nullable=True),
+        sa.Column("delegation_id", ID, nullable=True),
         sa.Column("verdict", sa.Text(), server_default="", nullable=False),
         sa.Column("kind", sa.Text(), server_default="", nullable=False),
         sa.Column("note", sa.Text(), server_default="", nullable=False),
@@ -685,6 +708,10 @@ def upgrade() -> None:
         sa.Column("sheet", sa.Text(), server_default="", nullable=False),
         sa.Column("standing_id", ID, nullable=True),
         sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["behalf_id"], ["people.id"], name=op.f("fk_signoffs_behalf_id")),
+        sa.ForeignKeyConstraint(
+            ["delegation_id"], ["delegations.id"], name=op.f("fk_signoffs_delegation_id")
+        ),
         sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_signoffs_person_id")),
         sa.ForeignKeyConstraint(["post_id"], ["posts.id"], name=op.f("fk_signoffs_post_id")),
         sa.ForeignKeyConstraint(

@@ -158,13 +158,16 @@ class Answer(Body):
 
 
 class Decided(Body):
-    """One step's word. `digest` is of the revision that was read (GET posts/{id}): no other is signed."""
+    """One step's word. `digest` is of the revision that was read (GET posts/{id}): no other is signed.
+
+    `behalf`: the login of whom it is signed for, where GET sign says so."""
 
     model_config = example(verdict="pass", digest="0" * 64, note="同意")
 
     verdict: Annotated[Verdict, Field(strict=False)]
     digest: Digest
     note: Line = ""
+    behalf: Line = ""
     begins: Instant | None = None
     ends: Instant | None = None
 

@@ -31,7 +31,7 @@ def decide(call: Signs, post_id: Id, said: bodies.Decided) -> Response:
     """Pass, return or refer the step that waits."""
     zone = call.office.config.tz
     window = Window(instant(said.begins or "", zone), instant(said.ends or "", zone))
-    word = review.Decision(Verdict(said.verdict), said.digest, said.note, window)
+    word = review.Decision(Verdict(said.verdict), said.digest, said.note, window, said.behalf)
 
     def act(conn: Connection, now: datetime) -> Done:
         post_for(conn, call.actor, post_id)

@@ -315,6 +315,9 @@ def environment(office: Office) -> Environment:
     made.filters.update(
         instant=datetime.fromisoformat, pubdate=partial(words.pubdate, zone=config.tz)
     )
+    made.filters.update(
+        as_of=partial(words.as_of, zone=config.tz), offset=partial(words.offset, zone=config.tz)
+    )
     made.filters.update(tag=words.language_tag, when=partial(words.when, zone=config.tz))
     return made
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -31,6 +31,22 @@ def when(at: datetime, zone: ZoneInfo) -> Markup:
     else:
         shown = f"{local.year}年{local.month}月{local.day}日 {local:%H:%M}"
     return Markup('<time datetime="{}">{}</time>').format(local.isoformat("T", "seconds"), shown)
+
+
+def as_of(at: datetime, zone: ZoneInfo) -> Markup:
+    """A <time>: the hour; its day is there, hidden, for when it is no longer today's."""
+    local, whole = at.astimezone(zone), when(at, zone).striptags()
+    day = whole.removesuffix(f"{local:%H:%M}").rstrip(" ,")
+    return Markup('<time datetime="{}"><span class="day" hidden>{} </span>{:%H:%M}</time>').format(
+        local.isoformat("T", "seconds"), day, local
+    )
+
+
+def offset(at: datetime, zone: ZoneInfo) -> str:
+    """How far the office's clock is from UTC: “UTC+8”."""
+    minutes = int((at.astimezone(zone).utcoffset() or timedelta()).total_seconds() // 60)
+    hours, rest = divmod(abs(minutes), 60)
+    return f"UTC{'-' if minutes < 0 else '+'}{hours}" + (f":{rest:02}" if rest else "")
 
 
 def put(text: str, **values: Any) -> Markup:
