@@ -194,7 +194,8 @@ _OVERLAP = re.compile(
 )
 _PARTIAL = re.compile("其余|其他|其它|另有|另外|剩余|余下|还有|不含|含|等|主要|包括")
 _CLOSED = tuple(map(set, ("男女", "春夏秋冬", "上下")))
-_SENTENCE = re.compile("[^。！？!?\n]+")
+_LISTS = re.compile("其中|分别|[合共总]计|[一总]共|分为|共(?=[\u4e00-\u9fff]{0,10}[0-9])")
+_SENTENCE = re.compile("[^。！？\n]+")
 _LISTED_SAID = Say("分项之和与总数不符。请核对").text
 
 
@@ -203,10 +204,13 @@ def listed(text: str, context: Context) -> Iterator[Hit]:
 
     More than the whole is told unless the parts may overlap; less only where the list is whole.
     """
-    if "其中" in text or "计" in text or "共" in text or "分别" in text:
-        for sentence in _SENTENCE.finditer(text):
-            if sum(map(sentence[0].count, "0123456789")) > 2:
-                yield from _of_sentence(text, *sentence.span())
+    end = 0
+    for sign in _LISTS.finditer(text):
+        if sign.start() >= end:
+            start = max(text.rfind(mark, 0, sign.start()) for mark in "。！？\n") + 1
+            sentence = _SENTENCE.match(text, start)
+            end = sentence.end() if sentence else sign.end()
+            yield from _of_sentence(text, start, end)
 
 
 def _of_sentence(text: str, start: int, end: int) -> Iterator[Hit]:
