@@ -72,7 +72,19 @@ def _paired(text: str) -> bool:
     before = ""
     while marks and marks != before:
         before = marks
-        for pair in ("《》", "“”", "()", "【】", "〔〕", "「」", "『』", "[]", "〖〗", "〈〉", "‘’"):
+        for pair in (
+            "《》",
+            "“”",
+            "()",
+            "【】",
+            "〔〕",
+            "「」",
+            "『』",
+            "[]",
+            "〖〗",
+            "〈〉",
+            "‘’",
+        ):
             marks = marks.replace(pair, "")
     return not marks
 

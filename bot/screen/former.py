@@ -28,7 +28,10 @@ _YEARS = re.compile(r"(?<![0-9])(?:19|20)[0-9]{2}(?= ?年|〕|[-./][0-9]{1,2}[-.
 LONG = 1000  # what is longer is a document: one older year in it may be its own
 
 # A name as short as 农业部 is one only by itself: no company's, no other country's, no 农业部门.
-_SHORT = re.compile("(?:环保|国土|农业|文化|卫生|铁道|监察|交通|建设|人事|劳动|劳动保障|信息产业)部")
+_SHORT = re.compile(
+    "(?:环保|国土|农业|文化|卫生|铁道|监察|交通|建设|人事|劳动|劳动保障|信息产业)部"
+)
+_ELSEWHERE = re.compile("宣传部|学生会|团委|社团|公司|集团|协会|[美英法德俄日韩泰]国|日本|外国")
 _ALONE = re.compile(
     "(?:^|[^\u4e00-\u9fff]|国家|接|经|由|据|被|向|和|与|及|获|受|从|照|按|同|将|以|至|报|了|到|是)$"
 )
@@ -46,6 +49,8 @@ def told(text: str, start: int, end: int, until: date, on: date | None) -> bool:
     if before.rfind("《") > before.rfind("》") or before.rfind("〈") > before.rfind("〉"):
         return False
     if _WAS.search(before) or _NUMBERED.search(after) or _REFORMED.search(before + after):
+        return False
+    if _SHORT.fullmatch(text, start, end) and _ELSEWHERE.search(before + after):
         return False
     return not _of_its_time(before + after, text, until.year)
 

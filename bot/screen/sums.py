@@ -184,7 +184,9 @@ _WHOLE = re.compile(
     rf"(?:(共计?|合计|总计|一共|总共|累计)[^，。；：:\n0-9]{{0,10}}?|(?<=[\u4e00-\u9fff])){_FIGURE}"
     r"(?:[\u4e00-\u9fff]{0,8})?(?:，|,|；|：|:|（|\()? ?(其中|分别(?:为|是)|即|分为|包括)?(?:有|是|为)?[：:，,]?"
 )
-_TOTALLED = re.compile(rf"[，,；;：: ]?(?:合计|共计|总计|一共|总共)(?:为|是)?[^，。；：:\n0-9]{{0,6}}?{_FIGURE}")
+_TOTALLED = re.compile(
+    rf"[，,；;：: ]?(?:合计|共计|总计|一共|总共)(?:为|是)?[^，。；：:\n0-9]{{0,6}}?{_FIGURE}"
+)
 # Where parts overlap, or are but some of the whole, no sum can be asked.
 _OVERLAP = re.compile(
     "党员|团员|少数民族|汉族|本科|硕士|博士|研究生|大专|学历|职称|退役|退伍|困难|残疾|低保|脱贫|老年|老人|儿童|岁|以[上下内]|新[增建]|首次|重点"
@@ -217,7 +219,7 @@ def _of_sentence(text: str, start: int, end: int) -> Iterator[Hit]:
     for whole in _WHOLE.finditer(text, start, end):
         if not (whole[5] or whole[1]) or text[whole.start(2) - 1] in _ABOUT:
             continue
-        items, stop = _items(text, whole.end(), end, whole[4])
+        items, stop = _items(text, whole.end(), end, whole[4], _value(whole[2], whole[3]))
         tail = text[stop:end]
         if len(items) > 1 and not _open(items, tail) and _differs(whole, items):
             said = f"{_total_of(items) / _TIMES[whole[3]]:f}".rstrip("0").rstrip(".")
@@ -228,7 +230,7 @@ def _of_sentence(text: str, start: int, end: int) -> Iterator[Hit]:
 Item = tuple[str, Decimal]
 
 
-def _items(text: str, at: int, end: int, unit: str) -> tuple[list[Item], int]:
+def _items(text: str, at: int, end: int, unit: str, whole: Decimal) -> tuple[list[Item], int]:
     """The parts from `at` on that are counted as the whole is; and where they end."""
     items: list[Item] = []
     while (item := _ITEM.match(text, at, end)) and item[4] == unit:
@@ -236,6 +238,8 @@ def _items(text: str, at: int, end: int, unit: str) -> tuple[list[Item], int]:
             break
         items.append((item[1], _value(item[2], item[3])))
         at = item.end()
+        if len(items) > 1 and _total_of(items) == whole:  # what follows is of something else
+            break
     return items, at
 
 
