@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from bot.model import Finding, Severity
-from bot.screen import dates, earlier, form, links, marks, numbers, private, terms, wording
+from bot.screen import dates, earlier, form, links, marks, numbers, private, sums, terms, wording
 from bot.screen.base import Check, Context, Hit, fold
 from bot.screen.links import LOOKED_UP
 
@@ -32,7 +32,8 @@ CHECKS: tuple[tuple[tuple[str, ...], Check], ...] = (
     (("relative-time",), dates.relative),
     (("document-number",), form.document_numbers),
     (("unpaired",), form.unpaired),
-    (("sum",), form.sums),
+    (("sum",), sums.tables),
+    (("sum",), sums.listed),
     (("region-wording",), wording.regions),
     (("organ-name",), wording.organs),
     (("typo",), wording.until),
@@ -100,7 +101,7 @@ def _hits(text: str, rules: Rules, context: Context, off: set[str]) -> Iterator[
     for names, check in CHECKS:
         if not off or not off.issuperset(names):
             yield from check(text, context)
-    yield from (rules.terms or terms.standard()).find(text)
+    yield from (rules.terms or terms.standard()).find(text, context.on)
     if rules.leaders:
         yield from rules.leaders.find(text)
 

@@ -1,10 +1,9 @@
-"""How a text is written: pairs that do not close, document numbers, sums of simple tables."""
+"""How a text is written: pairs that do not close, document numbers."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from decimal import Decimal
 
 from bot.language import Say
 from bot.model import Severity
@@ -25,18 +24,19 @@ _CLOSES = {
     "］": "[",
     "]": "[",
     "〗": "〖",
+    "〉": "〈",
     "’": "‘",
 }
-_OPENS = {"《", "“", "（", "(", "【", "〔", "「", "『", "［", "[", "〖", "‘"}
+_OPENS = {"《", "“", "（", "(", "【", "〔", "「", "『", "［", "[", "〖", "〈", "‘"}
 _HALF = str.maketrans("（）［］", "()[]")
-_MARK = re.compile(r"[《》“”（）()【】〔〕「」『』［］\[\]〖〗‘’]")
+_MARK = re.compile(r"[《》“”（）()【】〔〕「」『』［］\[\]〖〗〈〉‘’]")
 _APOSTROPHE = re.compile("(?<=[0-9])’|(?<=[A-Za-z])’(?=[a-z])|’(?=[0-9]{2})")
 # 1） and （一） at the head of an item, and smileys: brackets that open nothing.
 _ITEM = re.compile(
-    r"(?:^|[\n。；;：:，,、 \t>])[ \t]*(?:[0-9]{1,3}|[一二三四五六七八九十]{1,3}|[A-Za-z]|[①-⑳])$"
+    r"(?:^|[\n。；;：，、 \t>]|(?<![0-9])[:,])[ \t]*(?:[0-9]{1,3}|[一二三四五六七八九十]{1,3}|[A-Za-z]|[①-⑳])$"
 )
 _IN_A_WORD = re.compile("[A-Za-z>]$")  # an apostrophe: shootin’
-_SMILEY = re.compile(r"[:;=8xX^：；][-~oO']?$")
+_SMILEY = re.compile(r"(?:[:;=^：；]|(?<![0-9A-Za-z])[8xX])[-~oO']?$")
 _CUT = re.compile(r"(?:…+|\.{3,})[ \n]*(?:https?://\S+|展开全文|全文)?\s*$")
 _UNPAIRED_SAID = Say("标点没有成对。请补上另一半，或删去").text
 
@@ -72,7 +72,19 @@ def _paired(text: str) -> bool:
     before = ""
     while marks and marks != before:
         before = marks
-        for pair in ("《》", "“”", "()", "【】", "〔〕", "「」", "『』", "[]", "〖〗", "‘’"):
+        for pair in (
+            "《》",
+            "“”",
+            "()",
+            "【】",
+            "〔〕",
+            "「」",
+            "『』",
+            "[]",
+            "〖〗",
+            "〈〉",
+            "‘’",
+        ):
             marks = marks.replace(pair, "")
     return not marks
 
@@ -149,136 +161,3 @@ def _surely(sign: str, year: str, opens: str | None, closes: str | None, ordinal
     if len(year) == 2 or not closes:
         return bool(_BY_AN_OFFICE.search(sign))
     return not (ordinal and (sign.endswith("字") or (opens == "〔" and sign.endswith("公告"))))
-
-
-# ---------------------------------------------------------------- sum
-
-_SPLIT = re.compile(r"[ ]*[|｜\t][ ]*|[ ]{2,}|[ ]*,[ ]+")
-_COMMAS = re.compile(
-    r"[ ]*(?:[，；;]|[：:](?=[ ]*[0-9,.]+[^0-9，；;：:]{1,3}$)|(?<![0-9]),|,(?![0-9]{3}(?![0-9])))[ ]*"
-)
-_SUMMED = re.compile("[合总小共] *计|总 *[和数额]|汇 *总")
-_TOTAL = re.compile(r"[|｜ ]*(?:全部)?(?:合 *计|总 *计|共 *计|总 *[和数额]|小 *计|汇 *总)")
-_FIGURES = re.compile(r"[-−]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?|[-−]?[0-9]+(?:\.[0-9]+)?")
-_UNIT = re.compile(
-    r"(?:万|亿|千)?(?:元|人|件|个|项|户|吨|亩|公里|米|次|家|所|名|例|台|辆|平方米|份|条|起|处|宗|批|座)?$"
-)
-_NOT_SUMMED = re.compile(
-    r"序号|编号|年份|年度|日期|时间|率|比|均|单价|占|排名|增|%|％|代码|电话|级别|邮编|号码|账号|楼|QQ"
-)
-_SUM_SAID = Say("合计与上面各行之和不符。请核对").text
-
-
-def sums(text: str, context: Context) -> Iterator[Hit]:
-    """The 合计 of a simple table, one row a line, that is not the sum of its column."""
-    if context.part or "\n" not in text or not _SUMMED.search(text):
-        return
-    for table in _tables(text):
-        yield from _checked(table)
-
-
-Cell = tuple[int, int, str]
-
-
-def _tables(text: str) -> Iterator[list[list[Cell]]]:
-    """Neighbouring lines of as many cells, at least three with one that begins with 合计."""
-    rows: list[list[Cell]] = []
-    at = 0
-    for line in [*text.split("\n"), ""]:
-        cells = _cells(line, at)
-        at += len(line) + 1
-        if _ruled(line):
-            continue
-        if rows and len(cells) != len(rows[-1]):
-            if len(rows) > 2:
-                yield rows
-            rows = []
-        if len(cells) > 1:
-            rows.append(cells)
-
-
-def _ruled(line: str) -> bool:
-    return bool(line.strip()) and not line.strip("-=+|｜:： \t")
-
-
-_BLANKS = re.compile("[ ]+")
-LONGEST = 120
-
-
-def _cells(line: str, at: int) -> list[Cell]:
-    inner = line.strip("|｜ ").rstrip("\t")
-    if len(inner) > LONGEST or "。" in inner:  # a paragraph is no row
-        return []
-    pattern = next((p for p in (_SPLIT, _COMMAS) if p.search(inner)), _BLANKS)
-    start = at + line.find(inner) if inner else at
-    cells, begin = [], 0
-    for gap in [*pattern.finditer(inner), None]:
-        end = gap.start() if gap else len(inner)
-        cells.append((start + begin, start + end, inner[begin:end].strip()))
-        begin = gap.end() if gap else end
-    return cells
-
-
-def _checked(rows: list[list[Cell]]) -> Iterator[Hit]:
-    if any(cell[2].startswith("其中") or "其中" in cell[2] for row in rows for cell in row):
-        return
-    head = rows[0] if all(_figure(c[2]) is None for c in rows[0][1:]) else None
-    body = rows[1:] if head else rows
-    for n, row in enumerate(body):
-        if not _total(row) or len(_label(row)) > 8:
-            continue
-        for column in range(1, len(row)):
-            named = head[column][2] if head else ""
-            if not _NOT_SUMMED.search(named) and (wrong := _wrong(body, n, column)) is not None:
-                start, end, _ = row[column]
-                yield Hit("sum", Severity.WARN, start, end, _SUM_SAID, f"{wrong:f}")
-
-
-def _label(row: list[Cell]) -> str:
-    """What a row is called: its first cell, or its second where the first is left empty."""
-    return row[0][2] or row[1][2]
-
-
-def _total(row: list[Cell]) -> bool:
-    return bool(_TOTAL.match(_label(row)))
-
-
-def _wrong(body: list[list[Cell]], n: int, column: int) -> Decimal | None:
-    """The right sum of a column, if row `n` says another; None if it is right or cannot be told."""
-    said = _figure(body[n][column][2])
-    above, below = body[:n], body[n + 1 :]
-    if said is None or "%" in body[n][column][2] or "％" in body[n][column][2]:
-        return None
-    units = {unit for row in body if (unit := _unit(row[column][2]))}
-    if len(units) > 1:  # what is counted is not one thing
-        return None
-    ways = [way for rows in (above, below) for way in _ways(rows, column)]
-    if not ways or any(abs(total - said) <= slack for total, slack in ways):
-        return None
-    return ways[0][0]
-
-
-def _ways(rows: list[list[Cell]], column: int) -> Iterator[tuple[Decimal, Decimal]]:
-    """What a total over `rows` may be: of all that are no totals, or since the last; its rounding."""
-    since = max((i + 1 for i, row in enumerate(rows) if _total(row)), default=0)
-    plain = [row for row in rows if not _total(row)]
-    for some in (plain, rows[since:]):
-        figures = [_figure(row[column][2], blank=True) for row in some]
-        known = [f for f in figures if f is not None]
-        if len(known) == len(figures) and len(known) > 1:
-            places = max(-int(f.as_tuple().exponent) for f in known)
-            slack = Decimal(len(known)) / 2 / 10**places if places else Decimal(0)
-            yield sum(known, Decimal(0)), slack
-
-
-def _unit(cell: str) -> str:
-    match = _FIGURES.match(cell)
-    return cell[match.end() :] if match else ""
-
-
-def _figure(cell: str, blank: bool = False) -> Decimal | None:
-    """The number in a cell; None where there is none. With `blank` a dash or nothing is 0."""
-    match = _FIGURES.match(cell)
-    if match and _UNIT.fullmatch(cell, match.end()):
-        return Decimal(match[0].replace(",", "").replace("−", "-"))
-    return Decimal(0) if blank and cell in ("", "-", "—", "——", "/", "－", "无") else None

@@ -64,14 +64,31 @@ def _identity_numbers(text: str, run: re.Match[str]) -> Iterator[Hit]:
     for start, end, number in _found(_IDENTITY, text, run):
         if _born(number) and _checks(number):
             proven.add(start)
-            yield _identity(Severity.BLOCK, start, end, _IDENTITY_SAID, number)
+            severity = Severity.WARN if _of_a_thing(text, start) else Severity.BLOCK
+            yield _identity(severity, start, end, _IDENTITY_SAID, number)
     for start, end, number in _found(_IDENTITY_PLAIN, text, run):
         if start in proven or not _born(number) or _is_credit_code(number):
+            continue
+        if _of_a_thing(text, start):
             continue
         if len(number) == 15:
             yield _identity(Severity.BLOCK, start, end, _IDENTITY_SAID, number)
         else:
             yield _identity(Severity.WARN, start, end, _IDENTITY_DOUBTED, number)
+
+
+# What numbers things: an order, a case, a licence. A word for a person's number beside it wins.
+_THING = re.compile(
+    r"(?:编[号码]|单[号据]|工单|订单|项目|标[号段]|招标|投标|采购|合同|代码|[条编]码|流水|批[号次]|许可|证书|执照|受理|备案|办件|事项|登记号|注册号"
+    r"|案号|文号|档[号案]|凭证|回执|票[号据]|发票|序列号|设备|资产|运单|快递|物流|包裹|缴[费款]|业务|任务|流程|地块|宗地|房源|产品|商品|货号|追溯|标识码"
+    r"|单元号|图号|书号|试卷|样品|报告|批准|准考|文件号|卷宗|信访件|诉求|热线)[\u4e00-\u9fffA-Za-z]{0,6}(?:号码?)?[（(]?[：:为是#\- 　“]*$"
+)
+_PERSONS = re.compile(r"身份|公民|姓名|证件|本人|[某先][某生，,]|女士|户主|申请人|当事人|考生|ID")
+
+
+def _of_a_thing(text: str, start: int) -> bool:
+    before = text[max(0, start - 16) : start]
+    return bool(_THING.search(before)) and not _PERSONS.search(before)
 
 
 def _identity(severity: Severity, start: int, end: int, message: str, number: str) -> Hit:
@@ -132,7 +149,7 @@ _MOBILE_SAID = Say("疑似手机号码。公务联系请用固定电话，确需
 def _mobiles(text: str, run: re.Match[str]) -> Iterator[Hit]:
     """Mainland mobile numbers, +86 or not, grouped or not."""
     for start, end, number in _found(_MOBILE, text, run):
-        if text[end : end + 1] != "元":
+        if text[end : end + 1] != "元" and not _orders(text, start):
             yield _mobile(start, end, number)
     for start, end, number in _found(_MOBILE_GROUPED, text, run):
         if number[1] > "2" and _CALLED.search(text, max(0, run.start() - 16), start):
@@ -140,6 +157,15 @@ def _mobiles(text: str, run: re.Match[str]) -> Iterator[Hit]:
     for start, end, number in _found(_MOBILE_BROKEN, text, run) if "\n" in run[0] else ():
         if len(number) == 11 and _CALLED.search(text, max(0, start - 16), start):
             yield _mobile(start, end, number)
+
+
+_ORDER = re.compile(
+    r"(?:编号|单号|订单|工单|流水|条码|批号|许可证|证书|文号|序列号|考号|学号|QQ|qq)[号码]?[：:为是 ]{0,2}$"
+)
+
+
+def _orders(text: str, start: int) -> bool:
+    return bool(_ORDER.search(text, max(0, start - 10), start))
 
 
 def _mobile(start: int, end: int, number: str) -> Hit:
@@ -164,7 +190,7 @@ def _bank_cards(text: str, run: re.Match[str]) -> Iterator[Hit]:
         if not (_ISSUED.fullmatch(number) and _luhn(number)):
             continue
         cued = _CARD_CUE.search(text, max(0, start - 24), start)
-        if cued or number.startswith("62"):
+        if cued or (number.startswith("62") and not _of_a_thing(text, start)):
             severity = Severity.BLOCK if cued else Severity.WARN
             masked = "*" * (len(number) - 4) + number[-4:]
             yield Hit("bank-card", severity, start, end, _CARD_SAID, masked)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +23,7 @@ from typing import Any, NamedTuple
 from bot.errors import ConfigError
 from bot.language import Say
 from bot.model import Severity
+from bot.screen import former
 from bot.screen.base import Hit, fold
 
 FIELDS = 3
@@ -33,6 +35,7 @@ class Term(NamedTuple):
     severity: Severity = Severity.WARN
     suggestion: str = ""
     exception: bool = False
+    until: date | None = None  # the name of an organ that ended then
 
 
 def read(source: str, file: str, rule: str = "term") -> list[Term]:
@@ -80,6 +83,7 @@ _SAID = {
     "respectful-wording": Say("称谓不合规范或含歧视。请按建议改").text,
     "typo": Say("疑似错别字。请按建议改，或核对").text,
 }
+_FORMER_SAID = Say("该机构已撤并或更名。说现在的，请改用现名；说过去的，请加“原”字").text
 RULES = tuple(_SAID)
 
 
@@ -96,20 +100,24 @@ class Terms:
         words = [term.words for term in self.terms]
         return AhoCorasick(words, MatchKind.Standard, store_patterns=False)
 
-    def find(self, text: str) -> Iterable[Hit]:
-        """Each term in the folded `text` that no exception covers."""
+    def find(self, text: str, on: date | None = None) -> Iterable[Hit]:
+        """Each term in the folded `text`, read on a day, that no exception covers."""
         lowered = text.lower()
         if len(lowered) != len(text):  # İ becomes two
             lowered = "".join(c.lower() if c.isascii() else c for c in text)
         found = self._automaton.find_matches_as_indexes(lowered, overlapping=True)
-        return self._told(found) if found else ()
+        return self._told(found, text, on) if found else ()
 
-    def _told(self, found: Sequence[tuple[int, int, int]]) -> Iterator[Hit]:
+    def _told(
+        self, found: Sequence[tuple[int, int, int]], text: str, on: date | None
+    ) -> Iterator[Hit]:
         hits = [(self.terms[n], start, end) for n, start, end in found]
         for term, start, end in hits:
             covers = [t for t, s, e in hits if s <= start and end <= e and t is not term]
-            if not term.exception and not any(_hides(over, term) for over in covers):
-                said = _SAID[term.rule]
+            if term.exception or any(_hides(over, term) for over in covers):
+                continue
+            if not term.until or former.told(text, start, end, term.until, on):
+                said = _FORMER_SAID if term.until else _SAID[term.rule]
                 yield Hit(term.rule, term.severity, start, end, said, term.suggestion)
 
 
@@ -124,11 +132,20 @@ def _hides(over: Term, term: Term) -> bool:
 def built_in() -> tuple[Term, ...]:
     """The lists that come with the program, one a rule."""
     here = Path(__file__).parent / "words"
-    return tuple(
+    terms = [
         term
         for rule in RULES[1:]
         for term in read((here / f"{rule}.txt").read_text("utf-8"), f"{rule}.txt", rule)
-    )
+    ]
+    return (*terms, *_former((here / "former-organ.txt").read_text("utf-8")))
+
+
+def _former(source: str) -> Iterator[Term]:
+    for line in source.splitlines():
+        if not line.startswith("#"):
+            words, until, now, severity = (*line.split("\t"), "warn")[:4]
+            ended = date.fromisoformat(f"{until}-01")
+            yield Term("organ-name", words, Severity(severity), now, until=ended)
 
 
 @cache
