@@ -52,6 +52,7 @@ def test_no_chinese_is_left_in_the_english_but_names_and_keys(english: Catalog) 
         "审图号": "审图号地图管理条例",
         "#话题#": "话题",
         "Filing": "备案",
+        "for the past": "原",
         "Hong Kong": "中国内国家和地区内地大陆",
         "or 合成": "人工智能生成合成",
     }  # words of the matter itself
