@@ -95,7 +95,10 @@ _WHY = {  # by how pydantic names the mistake
 def _why(mistake: ErrorDetails) -> Say:
     for kind, words in _WHY.items():
         if mistake["type"].startswith(kind):
-            values = {k: str(v).replace(" or ", "、") for k, v in mistake.get("ctx", {}).items()}
+            values = {
+                k: str(v).replace(" or ", "、").replace(", ", "、")
+                for k, v in mistake.get("ctx", {}).items()
+            }
             return Say(words.text, **values)
     return Say("{why}", why=mistake["msg"].removeprefix("Value error, "))
 
@@ -179,14 +182,19 @@ def unknown(
     file: Path, source: str, keys: list[str], wanted: str, there: Iterable[str]
 ) -> ConfigError:
     """The error for a value that names something which is not there."""
-    near = get_close_matches(wanted, list(there), 1, 0.4)
+    known = sorted(there)
+    near = get_close_matches(wanted, known, 1, 0.4)
+    if near:
+        hint: Say | str = Say("，是不是 {near}", near=near[0])
+    else:
+        hint = Say("，有：{known}", known="、".join(known[:20])) if known else ""
     return ConfigError(
         "{file} 第 {line} 行：{key} 指的 {wanted} 没有声明{hint}",
         file=file.name,
         line=line_of(source, keys),
         key=".".join(keys),
         wanted=wanted,
-        hint=Say("，是不是 {near}", near=near[0]) if near else "",
+        hint=hint,
     )
 
 

@@ -34,6 +34,13 @@ def steps_of(office: Office, conn: Connection, post: RowMapping) -> tuple[Step, 
     return part.steps if part else LAST
 
 
+def waits_at(office: Office, conn: Connection, post: RowMapping) -> Step:
+    """The step that a post in review waits for."""
+    steps = steps_of(office, conn, post)
+    at: int = post["step"]
+    return steps[min(at, len(steps) - 1)]
+
+
 def unfillable(conn: Connection, config: Config) -> list[Say]:
     """For `gongkai check`: units whose steps their people cannot fill, each person once."""
     return [
