@@ -27,6 +27,7 @@ from bot.db import (
     signoffs,
     sources,
     standings,
+    units,
 )
 from bot.db import people as persons
 from bot.deliver import plan
