@@ -795,6 +795,7 @@ def test_check_lists_what_was_read_and_ends_1_where_people_are_lacking(
             "有：feed、folder、page、table",
         ),
         ('[sources.s]\nunit = "county"\nurl = "x.xml"\nmax_new = -1', "不能小于 0"),
+        ('[deliver]\nlanguage = "en"', "language 要写在第一个方括号之前"),
         ('[database]\nurl = "mysql://db/gongkai"', "只能是 postgresql://"),
         ('[database]\nurl = "postgres://db/gongkai"', "只能是 postgresql://"),
         ('[database]\nurl = "postgresql://db:port/gongkai"', "只能是 postgresql://"),

@@ -66,6 +66,12 @@ def _explained(
     keys = [*under, *(str(k) for k in first["loc"] if k != "[key]")]
     where = {"file": file.name, "line": line_of(source, keys), "key": ".".join(keys)}
     if first["type"] == "extra_forbidden":
+        if len(first["loc"]) > 1 and not under and keys[-1] in _known(kind, ()):
+            return ConfigError(
+                "{file} 第 {line} 行：{key} 不在这里；{last} 要写在第一个方括号之前",
+                last=keys[-1],
+                **where,
+            )
         near = get_close_matches(keys[-1], _known(kind, first["loc"][:-1]), 1, 0.5)
         if near:
             return ConfigError(
