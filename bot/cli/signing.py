@@ -122,7 +122,7 @@ def sign_together(
         if not number.isascii() or not number.isdigit():
             raise Invalid("“{value}”不是编号", value=each[:20])
         with office.db.read() as conn:
-            seen = said["digest"] or compose.current(conn, compose.one(conn, int(number)))["digest"]
+            seen = digest or compose.current(conn, compose.one(conn, int(number)))["digest"]
         several.append(review.Ticked(int(number), seen, behalf))
     found = review.sign_together(office, actor, several).items()
     rows = [

@@ -5,7 +5,7 @@ Steps come from config.toml; the rules in norms.md §6 (谁公开谁审查、一
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ EMERGENCY_STEPS = (
 )
 
 
-def steps_of(office: Office, conn: Connection, post: RowMapping) -> tuple[Step, ...]:
+def steps_of(office: Office, conn: Connection, post: Mapping[Any, Any]) -> tuple[Step, ...]:
     """The steps a post goes through, in order."""
     if post["emergency"]:
         return EMERGENCY_STEPS
@@ -34,7 +34,7 @@ def steps_of(office: Office, conn: Connection, post: RowMapping) -> tuple[Step, 
     return part.steps if part else LAST
 
 
-def waits_at(office: Office, conn: Connection, post: RowMapping) -> Step:
+def waits_at(office: Office, conn: Connection, post: Mapping[Any, Any]) -> Step:
     """The step that a post in review waits for."""
     steps = steps_of(office, conn, post)
     at: int = post["step"]
