@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -45,11 +45,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
+from bot.errors import ConfigError
 from bot.workdays import Clock, FixedClock
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -847,12 +848,21 @@ for _table in list(metadata.tables.values()):
 # ---------------------------------------------------------------- opening it
 
 
+def _address(url: str) -> URL:
+    """Where the store is. Raises ConfigError for what is neither SQLite nor PostgreSQL."""
+    with suppress(ArgumentError, ValueError):
+        made = make_url(url if "://" in url else f"sqlite:///{url}")
+        if made.get_backend_name() in ("sqlite", "postgresql"):
+            return made
+    raise ConfigError("[database] url 只能是 postgresql://用户@主机/库名；用 SQLite 则不必写")
+
+
 class Database:
     """An engine and its clock. Transactions are short, synchronous and run in a thread."""
 
     def __init__(self, url: str | URL, clock: Clock | None = None) -> None:
         """`url` as SQLAlchemy writes it; a bare path is an SQLite file."""
-        self.url = make_url(str(url) if "://" in str(url) else f"sqlite:///{url}")
+        self.url = _address(str(url))
         if self.url.drivername == "postgresql":
             self.url = self.url.set(drivername="postgresql+psycopg")
         self.clock = clock or Clock()
@@ -948,9 +958,12 @@ def _sqlite_engine(url: URL) -> Engine:
 
 
 def _postgres_engine(url: URL) -> Engine:
-    return create_engine(
-        url, hide_parameters=True, pool_size=5, max_overflow=10, pool_pre_ping=True
-    )
+    try:
+        return create_engine(
+            url, hide_parameters=True, pool_size=5, max_overflow=10, pool_pre_ping=True
+        )
+    except ModuleNotFoundError:
+        raise ConfigError("没有装 PostgreSQL 的驱动：pip install 'gongkai[postgres]'") from None
 
 
 def insert_id(conn: Connection, table: Table, values: Mapping[str, Any]) -> int:

@@ -15,8 +15,19 @@ from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bot.errors import ConfigError, GongkaiError, Invalid
+from bot.language import Say
 
 # Days that differ from their weekday: worked or not, or that and the holiday's name.
+WEEKDAYS = (
+    Say("周一"),
+    Say("周二"),
+    Say("周三"),
+    Say("周四"),
+    Say("周五"),
+    Say("周六"),
+    Say("周日"),
+)
+
 Days = Mapping[date, bool | tuple[bool, str]]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tomllib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -124,6 +125,18 @@ def test_without_an_office_it_says_how_to_make_one(tmp_path: Path) -> None:
     assert "gongkai init" in found.stderr
 
 
+def test_an_error_that_repeats_a_file_commands_no_terminal(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "news.xml").write_bytes(b"%PDF \x1b[2J\x07 no feed")
+    refused = run("read", tmp_path / "news.xml", code=2)
+    assert refused.stdout == ""
+    assert "不是订阅源" in refused.stderr
+    assert not {"\x1b", "\x07"} & set(refused.stderr)
+
+
+def test_only_web_addresses_are_read(run: Run) -> None:
+    assert "只读取 http 和 https" in run("read", "ftp://x.example/news.xml", code=2).stderr
+
+
 def test_it_speaks_english_when_asked(run: Run) -> None:
     assert "没有编号" not in run("--lang", "en", "post", "show", 99, code=2).stderr
 
@@ -205,12 +218,16 @@ def test_a_post_is_written_shown_handed_in_and_signed(run: Run) -> None:
     run("post", "submit", post, *AS)
     assert said(run("post", "show", post, "--json"))["why"] == "等待审次：签发"
     assert [row["id"] for row in said(run("sign", "list", "--json", "--as", "lin"))] == [post]
-    assert "内容" not in run("sign", "list", "--json", *AS).stdout
+    assert said(run("sign", "list", "--json", *AS)) == [], "zhou signs nothing"
+    (whoever,) = said(run("sign", "list", "--json"))
+    assert (whoever["id"], whoever["step_name"]) == (post, "签发")
+    assert "签发" in run("sign", "list").stdout
     old = shown["digest"]
     run("post", "edit", post, "--text", "-", *AS, given="改过的通知。\n")
     run("post", "submit", post, *AS)
     assert "新版本" in run("sign", "pass", post, "--digest", old, "--as", "lin", code=2).stderr
-    run("sign", "pass", post, "--as", "lin")
+    passed = said(run("sign", "pass", post, "--json", "--as", "lin"))
+    assert passed == {"post": post, "state": "approved"}
     text = run("post", "show", post).stdout
     assert "改过的通知。" in text
     assert "正在排入队列" in text
@@ -454,13 +471,26 @@ def test_what_is_unclear_is_resolved_in_one_way(run: Run, desk: Office) -> None:
 def test_stop_and_lift(run: Run, desk: Office) -> None:
     queued(run, desk)
     made = said(run("hold", "all", "--reason", "核实", "--json", "--as", "lin"))
-    assert made == {"hold": 1, "in_flight": 0}
+    assert made == {"hold": 1, "in_flight": 0, "deliveries": []}
     (row,) = said(run("queue", "--state", "held", "--json"))
     assert "已停发" in row["why"]
     (held,) = said(run("resume", "--json"))
     assert (held["reason"], held["stops"]) == ("核实", 1)
     assert said(run("resume", 1, "--json", "--as", "lin")) == {"waiting": 1}
     assert "已解除" in run("resume", 1, "--as", "lin", code=2).stderr
+
+
+def test_a_stop_lists_what_is_under_way_and_cannot_be_called_back(run: Run, desk: Office) -> None:
+    flying = queued(run, desk)
+    with desk.db.write() as conn:
+        conn.execute(update(deliveries).values(state=S.SENDING))
+    made = said(run("hold", "all", "--reason", "核实", "--json", "--as", "lin"))
+    assert (made["in_flight"], [one["id"] for one in made["deliveries"]]) == (1, [flying])
+    shown = run("hold", "all", "--reason", "核实", "--as", "lin").stdout
+    assert "已在途 1 条" in shown
+    assert "sending" in shown
+    refused = run("queue", "cancel", flying, *AS, code=2).stderr
+    assert refused == "这条投递已变成“发送中”，请刷新后再办\n"
 
 
 @pytest.mark.parametrize(
@@ -744,12 +774,42 @@ def test_check_lists_what_was_read_and_ends_1_where_people_are_lacking(
     found = said(run("check", "--json"))
     assert found["faults"] == []
     assert found["schedules"][0]["schedule"] == "morning"
-    assert len(found["schedules"][0]["next"]) == 5
+    days = [words.split()[1] for words in found["schedules"][0]["next"]]
+    assert (len(days), set(days) <= {"周一", "周二", "周三", "周四", "周五", "周六", "周日"}) == (
+        5,
+        True,
+    )
     with desk.db.write() as conn:
         conn.exec_driver_sql("delete from grants")
     assert "配不齐人" in run("check", code=1).stdout
     file.write_text("hour = 8", "utf-8")
     assert "morning.toml" in run("check", code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('[sources.s]\nunit = "county"\nurl = "x.xml"\ntemplate = "notce"', "是不是 notice"),
+        (
+            '[sources.s]\nunit = "county"\nurl = "x.xml"\nkind = "xyz"',
+            "有：feed、folder、page、table",
+        ),
+        ('[sources.s]\nunit = "county"\nurl = "x.xml"\nmax_new = -1', "不能小于 0"),
+        ('[deliver]\nlanguage = "en"', "language 要写在第一个方括号之前"),
+        ('[database]\nurl = "mysql://db/gongkai"', "只能是 postgresql://"),
+        ('[database]\nurl = "postgres://db/gongkai"', "只能是 postgresql://"),
+        ('[database]\nurl = "postgresql://db:port/gongkai"', "只能是 postgresql://"),
+    ],
+)
+def test_check_says_of_a_mistake_what_might_stand_there(
+    run: Run, desk: Office, line: str, told: str
+) -> None:
+    file = desk.config.path
+    shutil.copytree(offices.ROOT / "templates", file.parent / "templates", dirs_exist_ok=True)
+    file.write_text(f"{file.read_text('utf-8')}\n{line}\n", "utf-8")
+    refused = run("check", code=2)
+    assert (told in refused.stderr, refused.stdout) == (True, ""), refused.stderr
+    assert "内部错误" not in refused.stderr
 
 
 def test_an_office_is_made_once(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from bot.db import (
     signoffs,
     sources,
     standings,
+    units,
 )
 from bot.db import people as persons
 from bot.deliver import plan
@@ -600,6 +601,21 @@ def test_the_daily_maximum_is_of_the_office_s_day(trusting: Office, clock: Fixed
     made.append(composed(trusting, "4"))
     review.take_drafts(trusting)
     assert state(trusting, made[-1]) == PostState.APPROVED
+
+
+def test_standing_sign_offs_are_listed_with_what_has_become_of_them(
+    trusting: Office, clock: FixedClock
+) -> None:
+    grant(trusting, columns=["政策文件"], ends=clock.now() + DAY, daily_max=1)
+    with trusting.db.write() as conn:
+        now, every = trusting.db.now(conn), set(conn.execute(select(units.c.id)).scalars())
+        conn.execute(update(standings).where(standings.c.id == 1).values(asleep=True))
+        listed = review.standing_list(conn, now, every)
+        later = review.standing_list(conn, now + 2 * DAY, every)
+        assert review.standing_list(conn, now, set()) == []
+    assert [(one["id"], one["state"]) for one in listed] == [(2, "active"), (1, "asleep")]
+    assert [(one["id"], one["state"]) for one in later] == [(2, "ended"), (1, "asleep")]
+    assert (listed[0]["source"], listed[0]["signer"]) == ("notices", "林岚")
 
 
 def test_a_standing_sign_off_wakes_when_a_signer_says_so(trusting: Office) -> None:

@@ -30,7 +30,9 @@ from bot.cli import (
     tokens,
     wording,
 )
+from bot.cli.base import harmless
 from bot.errors import GongkaiError
+from bot.language import Say
 
 
 class Speaking(click.Group):
@@ -40,12 +42,13 @@ class Speaking(click.Group):
         try:
             return super().main(*args, **kwargs)
         except GongkaiError as error:
-            click.echo(str(error), err=True)
+            click.echo(harmless(str(error)), err=True)
         except Exception as error:
             if "GONGKAI_DEBUG" in os.environ:
                 raise
             kind = type(error).__name__
-            click.echo(f"内部错误 {kind}：{error}（详情：GONGKAI_DEBUG=1）", err=True)
+            told = Say("内部错误 {kind}：{why}（详情：GONGKAI_DEBUG=1）", kind=kind, why=str(error))
+            click.echo(harmless(str(told)), err=True)
         sys.exit(2)
 
 

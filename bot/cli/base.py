@@ -189,11 +189,18 @@ def cell(value: Any) -> str:
         return ""
     if isinstance(value, datetime):
         return f"{value.astimezone(click.get_current_context().meta.get('zone')):%m-%d %H:%M:%S}"
+    if isinstance(value, bool):
+        return "✓" if value else ""
     if isinstance(value, dict) and "text" in value and "values" in value:
         from bot.language import Say
 
         return str(Say.of(value))
-    return _HARMFUL.sub("\ufffd", " ".join(str(value).split()))  # a row is a line
+    return harmless(" ".join(str(value).split()))  # a row is a line
+
+
+def harmless(text: str) -> str:
+    """Without what a terminal would obey; lines stay."""
+    return _HARMFUL.sub("\ufffd", text)
 
 
 def instant(office: Office, value: str | None) -> datetime | None:

@@ -10,6 +10,7 @@ from sqlalchemy import RowMapping
 
 from bot.deliver import accounts, connecting
 from bot.errors import GongkaiError, Invalid
+from bot.language import Say
 from bot.model import Actor, Identity
 from bot.office import Office
 from bot.speaking import build
@@ -33,12 +34,14 @@ async def _authorise(office: Office, row: RowMapping) -> str:
     adapter, state = build(office, row, ""), secrets.token_urlsafe(32)
     try:
         begun = await adapter.connect_begin(adapter.options, adapter.client, state)
-        click.echo(
+        asked = Say(
             "请用该账号登录，在下列页面授权，再把得到的授权码"
             "（或授权后浏览器地址栏里的整个地址）粘贴到这里："
         )
-        click.echo(begun.url)
-        code = connecting.code_in(str(click.prompt("授权码")), state)
+        click.echo(str(asked), err=True)
+        click.echo(begun.url, err=True)
+        typed = click.prompt(str(Say("授权码")), err=True)
+        code = connecting.code_in(str(typed), state)
         return await adapter.connect_finish(adapter.options, adapter.client, begun, code)
     except GongkaiError as error:
         raise Invalid("授权没有完成：{why}", why=error.say) from None

@@ -12,6 +12,15 @@ if TYPE_CHECKING:
     from bot.model import Actor
     from bot.office import Office
 
+COLUMNS = {
+    "id": "编号",
+    "state": "状态",
+    "account": "账号",
+    "go_at": "计划",
+    "title": "稿件",
+    "why": "为什么",
+}
+
 
 @click.group(invoke_without_command=True)
 @click.option(
@@ -38,15 +47,7 @@ def _list(office: Office, state: str, post: int | None, limit: int, json_: bool)
         units = reading_units(office, None, conn)
         rows = stage.listing(conn, units, state=state, post=post, limit=limit)
         found = [shapes.delivery(r, stage.why(conn, now, r)) for r in rows]
-    columns = {
-        "id": "编号",
-        "state": "状态",
-        "account": "账号",
-        "go_at": "计划",
-        "title": "稿件",
-        "why": "为什么",
-    }
-    show(found, json_, columns)
+    show(found, json_, COLUMNS)
 
 
 @queue.command("attempts")
@@ -164,7 +165,10 @@ def hold(
     json_: bool,
 ) -> None:
     """停发：立即生效 stop: all, or a unit, account, source (by key), item or post (by number)."""
+    from bot import shapes
     from bot.deliver import holds
+    from bot.deliver import queue as stage
+    from bot.language import Say
     from bot.model import HoldScope
 
     with writing(office) as (conn, now):
@@ -179,8 +183,12 @@ def hold(
             passes,
             instant(office, until),
         )
-        flying = holds.in_flight(conn)
-    say({"hold": made, "in_flight": flying}, json_, f"#{made} 停发；已在途 {flying} 条")
+        rows = stage.listing(conn, reading_units(office, actor, conn), state="sending", limit=1000)
+        flying = [shapes.delivery(r, stage.why(conn, now, r)) for r in rows]
+    told = Say("#{made} 停发；已在途 {n} 条", made=made, n=len(flying))
+    say({"hold": made, "in_flight": len(flying), "deliveries": flying}, json_, str(told))
+    if flying and not json_:
+        show(flying, False, COLUMNS)
 
 
 @click.command()
@@ -190,6 +198,7 @@ def hold(
 def resume(office: Office, actor: Actor, hold_id: int | None, json_: bool) -> None:
     """解除停发；不给编号则列出现有停发 lift a hold; without a number, list them."""
     from bot.deliver import holds
+    from bot.language import Say
 
     if hold_id is None:
         with office.db.read() as conn:
@@ -212,7 +221,7 @@ def resume(office: Office, actor: Actor, hold_id: int | None, json_: bool) -> No
     say(
         {"waiting": waiting},
         json_,
-        f"已解除；{waiting} 条已过点，由人逐条决定（gongkai queue --state person）",
+        str(Say("已解除；{n} 条已过点，由人逐条决定（gongkai queue --state person）", n=waiting)),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -73,26 +74,31 @@ def account_show(office: Office, key: str, json_: bool) -> None:
 @click.argument("key")
 @click.option("--token-file", type=click.Path(exists=True, dir_okay=False), help="凭据所在文件")
 @click.option("--another", is_flag=True, help="确要换成另一身份")
+@as_json
 @acting
 def account_connect(
-    office: Office, actor: Actor, key: str, token_file: str | None, another: bool
+    office: Office, actor: Actor, key: str, token_file: str | None, another: bool, json_: bool
 ) -> None:
     """连接账号：令牌文件，或按提示到平台授权 connect: a token's file, or authorise as prompted."""
     from bot.cli.connecting import connect
+    from bot.language import Say
 
     identity = asyncio.run(connect(office, actor, key, token_file, another))
-    click.echo(f"已连接 {identity.name} {identity.url}")
+    done = Say("已连接 {name} {url}", name=identity.name, url=identity.url)
+    say(asdict(identity), json_, str(done))
 
 
 @account.command("check")
 @click.argument("key")
+@as_json
 @acting
-def account_check(office: Office, actor: Actor, key: str) -> None:
+def account_check(office: Office, actor: Actor, key: str, json_: bool) -> None:
     """现在检查一次；通过即恢复断开的账号 check now; a pass mends a broken one."""
     from bot.cli.connecting import check_now
+    from bot.language import Say
 
     asyncio.run(check_now(office, actor, key))
-    click.echo("正常")
+    say({"account": key, "state": "active"}, json_, str(Say("正常")))
 
 
 @account.command("pause")
@@ -135,6 +141,12 @@ def _roles() -> list[str]:
         "supervisor",
         "administrator",
     ]
+
+
+def _one_time(login: str, password: str) -> str:
+    from bot.language import Say
+
+    return str(Say("{login} 一次性密码 {password}", login=login, password=password))
 
 
 @user.command("list")
@@ -213,7 +225,7 @@ def user_add(
 
     with writing(office) as (conn, now):
         password = people.add(conn, now, actor, login, name, unit, Role(role))
-    say({"login": login, "password": password}, json_, f"{login} 一次性密码 {password}")
+    say({"login": login, "password": password}, json_, _one_time(login, password))
 
 
 @user.command("grant")
@@ -266,7 +278,7 @@ def user_readmit(office: Office, actor: Actor, login: str, json_: bool) -> None:
 
     with writing(office) as (conn, now):
         password = people.readmit(conn, now, actor, login)
-    say({"login": login, "password": password}, json_, f"{login} 一次性密码 {password}")
+    say({"login": login, "password": password}, json_, _one_time(login, password))
 
 
 @user.command("reissue")
@@ -279,7 +291,7 @@ def user_reissue(office: Office, actor: Actor, login: str, json_: bool) -> None:
 
     with writing(office) as (conn, now):
         password = people.reissue(conn, now, actor, login)
-    say({"login": login, "password": password}, json_, f"{login} 一次性密码 {password}")
+    say({"login": login, "password": password}, json_, _one_time(login, password))
 
 
 @user.command("totp-reset")
@@ -288,10 +300,11 @@ def user_reissue(office: Office, actor: Actor, login: str, json_: bool) -> None:
 def user_totp_reset(office: Office, actor: Actor, login: str) -> None:
     """重设动态口令（换了手机、丢了备用码）take a second factor away, to be enrolled anew."""
     from bot import second
+    from bot.language import Say
 
     with writing(office) as (conn, now):
         second.reset(conn, now, actor, login)
-    click.echo(f"{login} 的动态口令已取消，下次登录可重新登记")
+    click.echo(str(Say("{login} 的动态口令已取消，下次登录可重新登记", login=login)))
 
 
 @user.command("sessions")
@@ -312,14 +325,16 @@ def user_sessions(office: Office, login: str, json_: bool) -> None:
 @user.command("sign-out")
 @click.argument("login")
 @click.option("--session", default="", help="只结束这一个（编号）this one only")
+@as_json
 @acting
-def user_sign_out(office: Office, actor: Actor, login: str, session: str) -> None:
+def user_sign_out(office: Office, actor: Actor, login: str, session: str, json_: bool) -> None:
     """结束一人的登录 end his sessions, or one."""
     from bot import people
+    from bot.language import Say
 
     with writing(office) as (conn, now):
         ended = people.sign_out(conn, now, actor, login, session)
-    click.echo(f"结束 {ended} 个登录")
+    say({"ended": ended}, json_, str(Say("结束 {n} 个登录", n=ended)))
 
 
 @user.command("password")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli.base import acting, alone, as_json, say, show, writing
+from bot.cli.base import acting, alone, as_json, harmless, say, show, writing
 
 if TYPE_CHECKING:
     from bot.model import Actor
@@ -40,7 +40,7 @@ def read(context: click.Context, target: str, kind: str | None, private: bool, j
         pairs = "，".join(f"{field}={heading}" for field, heading in columns.items())
         click.echo(str(Say("列的对应：{pairs}", pairs=pairs)), err=True)
     for problem in found["problems"]:
-        click.echo(f"{problem['where']}: {problem['what']}", err=True)
+        click.echo(harmless(f"{problem['where']}: {problem['what']}"), err=True)
 
 
 def zone_of(context: click.Context) -> Any:

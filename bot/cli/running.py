@@ -16,7 +16,7 @@ import click
 from sqlalchemy import select, update
 
 from bot import catalog, review, schedule, telling, templates
-from bot.config import Config
+from bot.config import Config, unknown
 from bot.db import accounts as account_rows
 from bot.db import notices, units
 from bot.deliver import accounts, queue
@@ -25,6 +25,7 @@ from bot.language import Say
 from bot.notices import no_turn
 from bot.office import Office
 from bot.speaking import Adapters
+from bot.workdays import WEEKDAYS
 from bot.worker import Worker
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def examine(office: Office) -> dict[str, Any]:
     take_in(office)
     folder = office.config.place(office.config.templates)
     made = [templates.load(folder, key) for key in templates.keys(folder)]
+    _named_templates(office, {one.key for one in made})
     schedules = schedule.load_all(office)
     with office.db.read() as conn:
         now = office.db.now(conn)
@@ -103,9 +105,23 @@ def examine(office: Office) -> dict[str, Any]:
     return {"faults": faults, "idle": idle, "schedules": planned, "lines": lines}
 
 
+def _named_templates(office: Office, there: set[str]) -> None:
+    """Raises ConfigError for a source, or a rule of one, that names a template which is not there."""
+    file, text = office.config.path, office.config.path.read_text("utf-8-sig")
+    for key, part in office.config.sources.items():
+        rules = [(["rules", str(n)], rule.template) for n, rule in enumerate(part.rules)]
+        for under, name in [([], part.template), *rules]:
+            if name and name not in there:
+                raise unknown(file, text, ["sources", key, *under, "template"], name, there)
+
+
 def _times(office: Office, one: schedule.Schedule, found: list[datetime]) -> dict[str, Any]:
     zone = office.config.tz
-    return {"schedule": one.key, "next": [f"{at.astimezone(zone):%F %a %H:%M}" for at in found]}
+    local = [at.astimezone(zone) for at in found]
+    return {
+        "schedule": one.key,
+        "next": [f"{at:%F} {WEEKDAYS[at.weekday()]} {at:%H:%M}" for at in local],
+    }
 
 
 # ---------------------------------------------------------------- running

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.cli.base import acting, as_json, instant, say, show, writing
+from bot.cli.base import acting, as_json, instant, reading_units, say, show, with_office, writing
 
 if TYPE_CHECKING:
     from bot.model import Actor
@@ -23,11 +23,16 @@ def sign() -> None:
 @as_json
 @acting
 def sign_list(office: Office, actor: Actor, json_: bool) -> None:
-    """待我审签 what waits for me (--as)."""
+    """等审签的；--as 只列轮到他的 what waits for a sign-off, or for him."""
     from bot import review
 
     with office.db.read() as conn:
-        rows = review.waiting_for(office, conn, actor)
+        if actor.person is None:
+            waiting = review.all_waiting(conn, reading_units(office, actor, conn))
+            rows = [{**row, "behalf": []} for row in waiting]
+        else:
+            rows = review.waiting_for(office, conn, actor)
+        rows = [{**row, "step_name": review.waits_at(office, conn, row).name} for row in rows]
     if not json_:
         rows = [{**row, "behalf": "、".join(row["behalf"])} for row in rows]
     show(
@@ -35,7 +40,7 @@ def sign_list(office: Office, actor: Actor, json_: bool) -> None:
         json_,
         {
             "id": "编号",
-            "step": "审次",
+            "step_name": "审次",
             "number": "版本",
             "go_at": "计划",
             "behalf": "代",
@@ -45,17 +50,17 @@ def sign_list(office: Office, actor: Actor, json_: bool) -> None:
 
 
 def _decide(
-    office: Office, actor: Actor, post_id: int, verdict: str, note: str, digest: str, behalf: str
+    office: Office, actor: Actor, post_id: int, verdict: str, json_: bool, **said: str
 ) -> None:
     from bot import compose, review
     from bot.model import Verdict
 
     with writing(office) as (conn, now):
         row = compose.locked(conn, post_id)
-        seen = digest or compose.current(conn, row)["digest"]
-        word = review.Decision(Verdict(verdict), seen, note, behalf=behalf)
+        seen = said["digest"] or compose.current(conn, row)["digest"]
+        word = review.Decision(Verdict(verdict), seen, said["note"], behalf=said["behalf"])
         state = review.decide(office, conn, now, actor, post_id, word)
-    click.echo(state)
+    say({"post": post_id, "state": state}, json_, state)
 
 
 _behalf = click.option("--behalf", default="", help="代何人审签（登录名）in whose place")
@@ -67,12 +72,11 @@ _digest = click.option("--digest", default="", help="所见版本的摘要；不
 @click.option("--note", default="")
 @_digest
 @_behalf
+@as_json
 @acting
-def sign_pass(
-    office: Office, actor: Actor, post_id: int, note: str, digest: str, behalf: str
-) -> None:
+def sign_pass(office: Office, actor: Actor, post_id: int, json_: bool, **said: str) -> None:
     """通过当前审次 pass the step that waits."""
-    _decide(office, actor, post_id, "pass", note, digest, behalf)
+    _decide(office, actor, post_id, "pass", json_, **said)
 
 
 @sign.command("return")
@@ -80,12 +84,11 @@ def sign_pass(
 @click.option("--note", required=True)
 @_digest
 @_behalf
+@as_json
 @acting
-def sign_return(
-    office: Office, actor: Actor, post_id: int, note: str, digest: str, behalf: str
-) -> None:
+def sign_return(office: Office, actor: Actor, post_id: int, json_: bool, **said: str) -> None:
     """退回."""
-    _decide(office, actor, post_id, "return", note, digest, behalf)
+    _decide(office, actor, post_id, "return", json_, **said)
 
 
 @sign.command("refer")
@@ -93,12 +96,11 @@ def sign_return(
 @click.option("--note", required=True)
 @_digest
 @_behalf
+@as_json
 @acting
-def sign_refer(
-    office: Office, actor: Actor, post_id: int, note: str, digest: str, behalf: str
-) -> None:
+def sign_refer(office: Office, actor: Actor, post_id: int, json_: bool, **said: str) -> None:
     """报请确定."""
-    _decide(office, actor, post_id, "refer", note, digest, behalf)
+    _decide(office, actor, post_id, "refer", json_, **said)
 
 
 @sign.command("together")
@@ -185,6 +187,20 @@ def sign_standing(
             note=note,
         )
     say({"standing": made}, json_, f"#{made}")
+
+
+@sign.command("standings")
+@as_json
+@with_office
+def sign_standings(office: Office, json_: bool) -> None:
+    """列出常设签发 the standing sign-offs: which stand, sleep, have ended."""
+    from bot import review
+
+    with office.db.read() as conn:
+        units = reading_units(office, None, conn)
+        rows = review.standing_list(conn, office.db.now(conn), units)
+    columns = {"id": "编号", "state": "状态", "source": "来源", "signer": "签发人"}
+    show(rows, json_, {**columns, "ends": "截止", "daily_max": "每日上限", "note": "事由"})
 
 
 @sign.command("wake")

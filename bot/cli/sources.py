@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from bot.cli.base import as_json, show
+from bot.cli.base import as_json, harmless, show
 
 SHOWN = 5
 
@@ -90,7 +90,7 @@ def _tell(found: dict[str, Any], written: str) -> None:
         click.echo(str(Say("第一条的正文 {n} 字：{start}…", n=len(body), start=body[:40])))
     show(items[:SHOWN], False, {"published": "发布", "column": "栏目", "title": "标题"})
     for problem in found["problems"]:
-        click.echo(f"{problem['where']}: {problem['what']}", err=True)
+        click.echo(harmless(f"{problem['where']}: {problem['what']}"), err=True)
     click.echo(f"\n{found['config']}", nl=False)
     if written:
         click.echo(str(Say("已写入 {file}；gongkai check 核对并生效", file=written)))

@@ -123,7 +123,7 @@ class SourcePart(Part):
     url: str
     every: Period = timedelta(minutes=15)
     first_poll: str = "seen"  # seen | latest:N | all
-    max_new: int = 20  # more new entries than this in one poll wait for a person
+    max_new: int = Field(20, ge=0)  # more new entries than this in one poll wait for a person
     max_age: Span = timedelta(days=7)  # older ones wait for a person
     private: bool = False  # the address is on our own network and may be fetched
     template: str = "notice"

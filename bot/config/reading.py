@@ -66,6 +66,12 @@ def _explained(
     keys = [*under, *(str(k) for k in first["loc"] if k != "[key]")]
     where = {"file": file.name, "line": line_of(source, keys), "key": ".".join(keys)}
     if first["type"] == "extra_forbidden":
+        if len(first["loc"]) > 1 and not under and keys[-1] in _known(kind, ()):
+            return ConfigError(
+                "{file} 第 {line} 行：{key} 不在这里；{last} 要写在第一个方括号之前",
+                last=keys[-1],
+                **where,
+            )
         near = get_close_matches(keys[-1], _known(kind, first["loc"][:-1]), 1, 0.5)
         if near:
             return ConfigError(
@@ -95,7 +101,10 @@ _WHY = {  # by how pydantic names the mistake
 def _why(mistake: ErrorDetails) -> Say:
     for kind, words in _WHY.items():
         if mistake["type"].startswith(kind):
-            values = {k: str(v).replace(" or ", "、") for k, v in mistake.get("ctx", {}).items()}
+            values = {
+                k: str(v).replace(" or ", "、").replace(", ", "、")
+                for k, v in mistake.get("ctx", {}).items()
+            }
             return Say(words.text, **values)
     return Say("{why}", why=mistake["msg"].removeprefix("Value error, "))
 
@@ -179,14 +188,19 @@ def unknown(
     file: Path, source: str, keys: list[str], wanted: str, there: Iterable[str]
 ) -> ConfigError:
     """The error for a value that names something which is not there."""
-    near = get_close_matches(wanted, list(there), 1, 0.4)
+    known = sorted(there)
+    near = get_close_matches(wanted, known, 1, 0.4)
+    if near:
+        hint: Say | str = Say("，是不是 {near}", near=near[0])
+    else:
+        hint = Say("，有：{known}", known="、".join(known[:20])) if known else ""
     return ConfigError(
         "{file} 第 {line} 行：{key} 指的 {wanted} 没有声明{hint}",
         file=file.name,
         line=line_of(source, keys),
         key=".".join(keys),
         wanted=wanted,
-        hint=Say("，是不是 {near}", near=near[0]) if near else "",
+        hint=hint,
     )
 
 

@@ -43,6 +43,15 @@ from bot.office import Office
 S = DeliveryState
 WORKER_SILENT = timedelta(seconds=30)
 NEEDS_PERSON = (S.FAILED, S.MISSED)
+STATES = {
+    S.READY: Say("待发"),
+    S.SENDING: Say("发送中"),
+    S.SENT: Say("已发出"),
+    S.UNCERTAIN: Say("结果不明"),
+    S.FAILED: Say("失败"),
+    S.CANCELLED: Say("已取消"),
+    S.MISSED: Say("已错过"),
+}
 
 
 # ---------------------------------------------------------------- reading
@@ -241,7 +250,7 @@ def _for(conn: Connection, actor: Actor, delivery_id: int, *states: DeliveryStat
     row = one(conn, delivery_id)
     people.require(conn, actor, Right.SCHEDULE, row["post_unit_id"])
     if row["state"] not in states:
-        raise Conflict("这条投递已变成“{state}”，请刷新后再办", state=row["state"])
+        raise Conflict("这条投递已变成“{state}”，请刷新后再办", state=STATES[S(row["state"])])
     return row
 
 

@@ -162,6 +162,14 @@ def unit_ids(conn: Connection, actor: Actor, right: Right = Right.READ) -> set[i
     return _under(conn, set(rows.scalars()))
 
 
+def reads_trail(conn: Connection, actor: Actor) -> bool:
+    """The trail names people of every unit: for those who answer for an office, not for each reader."""
+    if any(unit_ids(conn, actor, right) for right in (R.ADMIN, R.SIGN)):
+        return True
+    held = select(grants.c.role).where(grants.c.person_id == actor.person)
+    return Role.SUPERVISOR in conn.execute(held).scalars()
+
+
 def able(conn: Connection, right: Right, unit_id: int) -> list[int]:
     """The people who have `right` at a unit."""
     roles = [role for role in Role if right in RIGHTS[role]]

@@ -25,12 +25,13 @@ from bot.review.delegating import (
     takers,
 )
 from bot.review.offline import record_offline
-from bot.review.reading import shown, trail, waiting_for, why
+from bot.review.reading import all_waiting, shown, trail, waiting_for, why
 from bot.review.signing import Decision, usual_window
 from bot.review.standing import (
     bound_to,
     end_standing,
     grant_standing,
+    standing_list,
     take_drafts,
     wake_standing,
 )
@@ -40,6 +41,7 @@ from bot.review.steps import (
     staffing,
     steps_of,
     unfillable,
+    waits_at,
 )
 from bot.review.together import Ticked, refusal, sign_together
 from bot.review.turns import (
@@ -61,6 +63,7 @@ __all__ = [
     "Names",
     "Staffed",
     "Ticked",
+    "all_waiting",
     "authors",
     "behalves",
     "bound_to",
@@ -81,6 +84,7 @@ __all__ = [
     "shown",
     "sign_together",
     "staffing",
+    "standing_list",
     "steps_of",
     "submit",
     "take_drafts",
@@ -90,6 +94,7 @@ __all__ = [
     "usual_window",
     "waiting",
     "waiting_for",
+    "waits_at",
     "wake_standing",
     "why",
     "why_not",

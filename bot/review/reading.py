@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, func, select
 
 from bot.db import approvals, posts, renditions, revisions, signoffs
 from bot.db import people as persons
 from bot.language import Say
 from bot.model import Actor, PostState
 from bot.office import Office
-from bot.review.steps import steps_of
+from bot.review.steps import waits_at
 from bot.review.turns import waiting
 
 
@@ -34,6 +34,17 @@ def waiting_for(office: Office, conn: Connection, actor: Actor) -> list[dict[str
     ]
 
 
+def all_waiting(conn: Connection, units: set[int]) -> list[RowMapping]:
+    """All posts of these units that wait for a sign-off, whosever turn it is, those due soonest first."""
+    query = (
+        select(posts, revisions.c.number, revisions.c.digest, revisions.c.findings)
+        .join(revisions, revisions.c.id == posts.c.revision_id)
+        .where(posts.c.state == PostState.IN_REVIEW, posts.c.unit_id.in_(units))
+        .order_by(posts.c.emergency.desc(), func.coalesce(posts.c.go_at, posts.c.changed_at))
+    )
+    return list(conn.execute(query).mappings())
+
+
 def trail(conn: Connection, post_id: int) -> list[RowMapping]:
     """Every sign-off of a post, oldest first, with the revision's number, the signer's name and
     whom he signed for (`behalf`)."""
@@ -53,8 +64,7 @@ def why(office: Office, conn: Connection, post: RowMapping) -> Say | None:
     if post["state"] == PostState.DRAFT:
         return Say.of(post["returned"]) if post["returned"] else Say("草稿，还没有送审")
     if post["state"] == PostState.IN_REVIEW:
-        steps = steps_of(office, conn, post)
-        return Say("等待审次：{step}", step=steps[min(post["step"], len(steps) - 1)].name)
+        return Say("等待审次：{step}", step=waits_at(office, conn, post).name)
     if post["state"] == PostState.APPROVED and post["slot"]:
         if _over(office, conn, post):
             return Say(

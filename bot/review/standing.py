@@ -86,6 +86,24 @@ def _alike(part: SourcePart, columns: Sequence[str]) -> SourcePart:
     return kinds[0]
 
 
+def standing_list(conn: Connection, now: datetime, units: set[int]) -> list[dict[str, Any]]:
+    """The standing sign-offs of these units, newest first; state: active, asleep, ended."""
+    query = (
+        select(standings, sources.c.key.label("source"), persons.c.name.label("signer"))
+        .join(sources, sources.c.id == standings.c.source_id)
+        .join(persons, persons.c.id == standings.c.signer_id)
+        .where(standings.c.unit_id.in_(units))
+        .order_by(standings.c.id.desc())
+    )
+    return [{**row, "state": _state(row, now)} for row in conn.execute(query).mappings()]
+
+
+def _state(row: RowMapping, now: datetime) -> str:
+    if row["ended_at"] or row["ends"] <= now:
+        return "ended"
+    return "asleep" if row["asleep"] else "active"
+
+
 def end_standing(conn: Connection, now: datetime, actor: Actor, standing_id: int) -> None:
     """Whoever may sign at its unit ends it. Raises NotFound, NotAllowed."""
     row = _standing(conn, standing_id)

@@ -5,7 +5,7 @@ Steps come from config.toml; the rules in norms.md §6 (谁公开谁审查、一
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,13 +25,20 @@ EMERGENCY_STEPS = (
 )
 
 
-def steps_of(office: Office, conn: Connection, post: RowMapping) -> tuple[Step, ...]:
+def steps_of(office: Office, conn: Connection, post: Mapping[Any, Any]) -> tuple[Step, ...]:
     """The steps a post goes through, in order."""
     if post["emergency"]:
         return EMERGENCY_STEPS
     key = conn.execute(select(units.c.key).where(units.c.id == post["unit_id"])).scalar_one()
     part = office.config.units.get(key)
     return part.steps if part else LAST
+
+
+def waits_at(office: Office, conn: Connection, post: Mapping[Any, Any]) -> Step:
+    """The step that a post in review waits for."""
+    steps = steps_of(office, conn, post)
+    at: int = post["step"]
+    return steps[min(at, len(steps) - 1)]
 
 
 def unfillable(conn: Connection, config: Config) -> list[Say]:

@@ -69,7 +69,7 @@ def is_remote(url: str) -> bool:
 async def fetch(origin: Origin, limits: Limits | None = None) -> Body:
     """Fetch whole what `origin` names. Raises SourceError, `gone` where the page is."""
     limits = limits or Limits()
-    if not is_remote(origin.url):
+    if "://" not in origin.url:
         return await asyncio.to_thread(_file, origin, limits)
     try:
         async with asyncio.timeout(limits.seconds):
@@ -300,6 +300,8 @@ def explained(error: Exception, host: str, *, proxied: bool) -> Say:
         return Say("{host} 中途断开，目录没有收全（{raw}）", host=host, raw=raw)
     if isinstance(error, httpx.TimeoutException):
         return Say("{host} 没有及时回应", host=host)
+    if raw == "All connection attempts failed":  # refused, or no way there: httpx says no more
+        return Say("连接不上 {host}：对方没有开放这个端口，或网络不通", host=host)
     return Say("连接不上 {host}：{raw}", host=host, raw=raw)
 
 

@@ -20,18 +20,10 @@ from markupsafe import Markup
 from bot.language import Say, _, current
 from bot.office import Office
 from bot.web import words
+from bot.workdays import WEEKDAYS
 
 HERE = Path(__file__).parent
 ICONS = "vendor/tabler-icons/sprite.svg"
-WEEKDAYS = (
-    Say("周一"),
-    Say("周二"),
-    Say("周三"),
-    Say("周四"),
-    Say("周五"),
-    Say("周六"),
-    Say("周日"),
-)
 
 
 @cache

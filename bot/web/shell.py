@@ -52,9 +52,9 @@ def frame(office: Office, actor: Actor, path: str) -> dict[str, Any]:
     with office.db.read() as conn:
         now = office.db.now(conn)
         scope = people.unit_ids(conn, actor)
-        stopped = standing(conn, scope)
+        stopped, trail = standing(conn, scope), people.reads_trail(conn, actor)
         return {
-            "entries": [(e, on(e, path)) for e in RAIL],
+            "entries": [(e, on(e, path)) for e in RAIL if e.href != "/trail" or trail],
             "counts": counts.badges(conn, office, actor, scope),
             "unit": unit_name(conn, actor),
             "roles": roles(conn, actor),

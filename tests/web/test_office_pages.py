@@ -154,6 +154,10 @@ def test_the_trail_lists_who_did_what_from_where_newest_first(
 def test_the_trail_is_not_for_everybody(staffed: Office, enter: Enter) -> None:
     page = enter("zhou").get("/trail")
     assert (page.status, "签发人、监督员和管理员" in page.text) == (403, True)
+    assert not enter("zhou").get("/").all("//nav//a[@href='/trail']"), (
+        "no way is shown that is shut"
+    )
+    assert enter("xu").get("/").all("//nav//a[@href='/trail']")
 
 
 def test_verifying_says_that_the_chain_holds_and_what_is_wrong_when_not(
