@@ -131,7 +131,7 @@ def searched(database: Database) -> list[tuple[str, list[str]]]:
     return found
 
 
-def _tidied(database: Database) -> None:
+def tidied(database: Database) -> None:
     """What PostgreSQL does by itself within a minute or so of a bulk."""
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
         conn.exec_driver_sql("vacuum analyze")
@@ -146,7 +146,7 @@ def run(on_postgres: bool, count: int, size: int) -> list[tuple[str, list[str]]]
             conn.execute(insert(accounts).values(**account))
         fill(database, count, size)
         if on_postgres:
-            _tidied(database)
+            tidied(database)
         ask(database)
         return searched(database)
 
