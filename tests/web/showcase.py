@@ -169,7 +169,11 @@ def _connected(office: Office) -> None:
                 update(db.accounts).where(mine).values(**values, capabilities=able, host=key)
             )
         hours = {"slots": ["09:30", "17:30"], "quiet": "22:00-07:00", "daily_most": 20}
-        conn.execute(update(db.accounts).where(db.accounts.c.key == "weibo").values(rhythm={**hours, "zone": "Asia/Shanghai"}))
+        conn.execute(
+            update(db.accounts)
+            .where(db.accounts.c.key == "weibo")
+            .values(rhythm={**hours, "zone": "Asia/Shanghai"})
+        )
 
 
 def _catalogue(office: Office) -> None:
@@ -191,7 +195,7 @@ def _catalogue(office: Office) -> None:
 
 
 def hour(words: str) -> datetime:
-    """"24 09:30" of November in the county."""
+    """ "24 09:30" of November in the county."""
     return datetime.strptime(f"2026-11-{words}", "%Y-%m-%d %H:%M").replace(tzinfo=SHANGHAI)
 
 

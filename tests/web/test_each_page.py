@@ -15,7 +15,6 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import pytest
 
-from bot.office import Office
 from bot.web.app import build
 from bot.workdays import FixedClock
 from tests.test_rights import MORE, UNITS, World, world  # noqa: F401
@@ -31,13 +30,29 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium"),
 ]
 FAULTS = """async () => {
-  const found = await axe.run(document, {resultTypes: ['violations'], reporter: 'v2'});
+  const found = await axe.run(document, {resultTypes: ['violations']});
   const grave = found.violations.filter(v => v.impact === 'serious' || v.impact === 'critical');
-  return grave.flatMap(v => v.nodes.map(n => `${v.id}: ${n.html.slice(0, 200)} ${n.failureSummary}`));
+  return grave.flatMap(v => v.nodes.map(n => `${v.id}: ${n.html.slice(0, 200)}`));
 }"""
-SPILLS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+SPILLS = """() => {
+  const {scrollWidth, clientWidth} = document.documentElement;
+  if (scrollWidth <= clientWidth) return [];
+  const wide = [...document.querySelectorAll('body *')]
+    .filter(e => e.getBoundingClientRect().right > clientWidth + 1).slice(0, 8);
+  return wide.map(e => `spills over: ${e.tagName} ${e.className} ${e.textContent.slice(0, 40)}`);
+}"""
+KNOWN = "meta-refresh: <meta"  # a lobby's screen turns by itself and may be stopped (decision 59)
 LEAVES = {"/pulse", "/logout"}  # a piece of a page; and what ends the session
-SAME = {"lang", "page", "seen", "stay", "at", "to", "on", "open"}  # of these no page is another page
+SAME = {
+    "lang",
+    "page",
+    "seen",
+    "stay",
+    "at",
+    "to",
+    "on",
+    "open",
+}  # of these no page is another page
 
 
 @pytest.fixture
@@ -51,11 +66,7 @@ def base(world: World, clock: FixedClock) -> Iterator[tuple[str, dict[str, Any]]
 
 def test_no_page_has_a_grave_fault(chromium: Any, base: tuple[str, Any]) -> None:  # noqa: F811
     """axe-core finds nothing serious, no policy is broken, nothing spills over a phone's screen."""
-    import time
-    t = time.time()
     pages = _pages(*base)
-    print("crawl", time.time() - t, len(pages))
-    for p in pages: print(p)
     faults: list[str] = []
     for language in ("zh", "en"):
         with context(chromium, base[0], DESK) as made:
@@ -64,15 +75,11 @@ def test_no_page_has_a_grave_fault(chromium: Any, base: tuple[str, Any]) -> None
             page.on("console", lambda message, said=said: said.append(message.text))
             page.on("pageerror", lambda error, said=said: said.append(str(error)))
             for path in pages:
-                t = time.time()
                 page.goto(path)
-                t1 = time.time()
                 faults += [f"{path}: {one}" for one in _faults(page, language)]
-                print(path, round(t1 - t, 2), round(time.time() - t1, 2))
                 faults += [f"{path}: {one}" for one in said]
                 said.clear()
-    open("/tmp/h/axe-faults.txt", "w").write("\n".join(faults))
-    assert faults == []
+    assert faults == [], "\n".join(faults)
 
 
 def _entered(made: Any, base: str, language: str) -> Any:
@@ -96,9 +103,9 @@ def _faults(page: Any, language: str) -> Iterator[str]:
     page.evaluate(axe.AXE_SCRIPT)
     for size in (DESK, PHONE) if language == "zh" else (PHONE,):
         page.set_viewport_size({"width": size[0], "height": size[1]})
-        if (over := page.evaluate(SPILLS)) > 0:
-            yield f"{over} px beyond {size[0]}"
-        yield from (f"at {size[0]}: {one}" for one in page.evaluate(FAULTS))
+        for asked in (SPILLS, FAULTS):
+            found = [f"at {size[0]}: {one}" for one in page.evaluate(asked)]
+            yield from (one for one in found if KNOWN not in one)
 
 
 # ---------------------------------------------------------------- which pages there are
@@ -115,7 +122,7 @@ def _pages(base: str, names: dict[str, Any]) -> list[str]:
             if shape in seen or urlsplit(path).path in LEAVES:
                 continue
             answer = reader.client.get(path)
-            if answer.headers.get("content-type", "").startswith("text/html"):
+            if answer.text.lstrip().startswith("<!doctype html"):
                 seen.add(shape)
                 found.append(path)
                 waiting.extend(_links(answer.text, path))
