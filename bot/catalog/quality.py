@@ -46,6 +46,7 @@ RULES: Mapping[str, Say] = {
     "in_time": Say("按时公开"),
 }
 QUIET = ("history", "running", "in_time")  # told, and nobody need act
+NAMED = 5  # of the entries one is alike
 FIELDS: Mapping[str, Say] = {
     "title": Say("标题"),
     "publisher": Say("发布机构"),
@@ -229,8 +230,16 @@ def _twins(found: Iterable[Item]) -> Iterator[Row]:
         alike[item.unit, nature.normal(item.entry.title), mark].append(item)
     for same in alike.values():
         for item in same if len(same) > 1 else ():
-            others = "、".join(f"#{other.id}" for other in same if other is not item)
-            yield _row("duplicate", item, Say("与 {others} 标题、文号相同", others=others))
+            yield _row("duplicate", item, _alike(item, same))
+
+
+def _alike(item: Item, same: Sequence[Item]) -> Say:
+    """A few are named: of a thousand alike each would else name all the others."""
+    few = [other for other in same[: NAMED + 1] if other is not item][:NAMED]
+    others = "、".join(f"#{other.id}" for other in few)
+    if len(same) <= NAMED + 1:
+        return Say("与 {others} 标题、文号相同", others=others)
+    return Say("与 {others} 等 {n} 条标题、文号相同", others=others, n=len(same) - 1)
 
 
 def _stale(
