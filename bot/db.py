@@ -360,6 +360,13 @@ posts = Table(
     *_work(),
     Index("ix_posts_state", "state", "id"),
     Index("ix_posts_go_at", "go_at"),
+    Index("ix_posts_changed_at", "changed_at", "id"),
+    Index(
+        "ix_posts_answers_id",
+        "answers_id",
+        sqlite_where=text("answers_id is not null"),
+        postgresql_where=text("answers_id is not null"),
+    ),
 )
 revisions = Table(
     "revisions",
@@ -575,6 +582,18 @@ deliveries = Table(
     Index("ix_deliveries_due", "state", "due_at", "account_id"),
     Index("ix_deliveries_next", "account_id", "state", "emergency", "due_at", "id"),
     Index("ix_deliveries_post", "post_id"),
+    Index(
+        "ix_deliveries_sent_at",
+        "sent_at",
+        sqlite_where=text("sent_at is not null"),
+        postgresql_where=text("sent_at is not null"),
+    ),
+    Index(
+        "ix_deliveries_target_id",
+        "target_id",
+        sqlite_where=text("target_id is not null"),
+        postgresql_where=text("target_id is not null"),
+    ),
     Index("ix_deliveries_calendar", "go_at", "act", "account_id", "state", "post_id"),
 )
 attempts = Table(

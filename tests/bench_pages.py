@@ -323,7 +323,9 @@ def ask(base: str, names: dict[str, Any]) -> list[tuple[float, float, str, int]]
                 print(f"{once:8.1f} ms, asked once: {address}", flush=True)
                 found.append((once, once, address, status))
                 continue
-            walls, busy = zip(*(first_byte(reader.client, address)[:2] for _ in range(ROUNDS)), strict=True)
+            walls, busy = zip(
+                *(first_byte(reader.client, address)[:2] for _ in range(ROUNDS)), strict=True
+            )
             found.append((median(walls), median(busy), address, status))
     return sorted(found, reverse=True)
 

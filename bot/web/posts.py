@@ -106,7 +106,7 @@ def delivered(conn: Connection, ids: list[int]) -> dict[int, dict[str, int]]:
     rows = conn.execute(mine.where(deliveries.c.post_id.in_(ids))).all()
     taken = select(deliveries.c.target_id).where(
         deliveries.c.act == Act.WITHDRAW,
-        deliveries.c.state == D.SENT,
+        deliveries.c.state + "" == D.SENT,  # found by target: SQLite would take the state's index
         deliveries.c.target_id.in_([row.id for row in rows]),
     )
     withdrawn = set(conn.execute(taken).scalars())

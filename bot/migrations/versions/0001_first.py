@@ -475,6 +475,15 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["unit_id"], ["units.id"], name=op.f("fk_posts_unit_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_posts")),
     )
+    op.create_index(
+        "ix_posts_answers_id",
+        "posts",
+        ["answers_id"],
+        unique=False,
+        sqlite_where=sa.text("answers_id is not null"),
+        postgresql_where=sa.text("answers_id is not null"),
+    )
+    op.create_index("ix_posts_changed_at", "posts", ["changed_at", "id"], unique=False)
     op.create_index("ix_posts_due_at", "posts", ["due_at"], unique=False)
     op.create_index("ix_posts_go_at", "posts", ["go_at"], unique=False)
     op.create_index(op.f("ix_posts_item_id"), "posts", ["item_id"], unique=False)
@@ -797,6 +806,22 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index("ix_deliveries_post", "deliveries", ["post_id"], unique=False)
+    op.create_index(
+        "ix_deliveries_sent_at",
+        "deliveries",
+        ["sent_at"],
+        unique=False,
+        sqlite_where=sa.text("sent_at is not null"),
+        postgresql_where=sa.text("sent_at is not null"),
+    )
+    op.create_index(
+        "ix_deliveries_target_id",
+        "deliveries",
+        ["target_id"],
+        unique=False,
+        sqlite_where=sa.text("target_id is not null"),
+        postgresql_where=sa.text("target_id is not null"),
+    )
     op.create_index(
         "uq_deliveries_publish",
         "deliveries",
