@@ -17,6 +17,7 @@ import pytest
 
 from bot.web.app import build
 from bot.workdays import FixedClock
+from tests import builders
 from tests.test_rights import MORE, UNITS, World, world  # noqa: F401
 from tests.web import scene, serving, showcase
 from tests.web.test_browser import CHROMIUM, DESK, PHONE, chromium, context  # noqa: F401
@@ -42,6 +43,7 @@ SPILLS = """() => {
   return wide.map(e => `spills over: ${e.tagName} ${e.className} ${e.textContent.slice(0, 40)}`);
 }"""
 KNOWN = "meta-refresh: <meta"  # a lobby's screen turns by itself and may be stopped (decision 59)
+OWN = "Failed to load resource"  # the browser's own word for a page that answers 4xx
 LEAVES = {"/pulse", "/logout"}  # a piece of a page; and what ends the session
 SAME = {
     "lang",
@@ -74,10 +76,10 @@ def test_no_page_has_a_grave_fault(chromium: Any, base: tuple[str, Any]) -> None
             said: list[str] = []
             page.on("console", lambda message, said=said: said.append(message.text))
             page.on("pageerror", lambda error, said=said: said.append(str(error)))
-            for path in pages:
-                page.goto(path)
+            for path in pages if language == "zh" else [p for p in pages if "?" not in p]:
+                refused = page.goto(path).status >= 400  # some pages say what is lacking
                 faults += [f"{path}: {one}" for one in _faults(page, language)]
-                faults += [f"{path}: {one}" for one in said]
+                faults += [f"{path}: {one}" for one in said if not refused or OWN not in one]
                 said.clear()
     assert faults == [], "\n".join(faults)
 
@@ -87,7 +89,7 @@ def _entered(made: Any, base: str, language: str) -> Any:
     page = made.new_page()
     page.goto("/login")
     page.fill("#login", showcase.READER)
-    page.fill("#password", scene.builders.PASSWORD)
+    page.fill("#password", builders.PASSWORD)
     page.click("button.primary")
     page.wait_for_url(f"{base}/")
     made.add_cookies([{"name": "gongkai_language", "value": language, "url": base}])
@@ -113,7 +115,7 @@ def _faults(page: Any, language: str) -> Iterator[str]:
 
 def _pages(base: str, names: dict[str, Any]) -> list[str]:
     """Every address that answers a reader with a page: those of the routes, and what they link to."""
-    asked = [(path.format_map(names) + one[0].query) for path, one in _gets()]
+    asked = [(path + one[0].query).format_map(names) for path, one in _gets()]
     waiting, seen, found = deque([*asked, "/board", "/login"]), set(), []
     with closing(scene.Reader(base, showcase.READER)) as reader:
         while waiting:
