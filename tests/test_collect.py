@@ -711,7 +711,7 @@ def test_a_dead_credential_breaks_the_account_and_collecting_goes_on_once_mended
     with village.office.db.read() as conn:
         assert speaking.by_id(conn, village.account)["state"] == AccountState.BROKEN
     assert village.poll(3600) == 0
-    assert "账号已断开" in village.notices()[0]
+    assert "已断开" in village.notices()[0]
     village.fake.dead.clear()
     with village.office.db.write() as conn:
         conn.execute(update(accounts).values(state=AccountState.ACTIVE))
