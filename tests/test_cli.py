@@ -667,7 +667,8 @@ def test_what_is_handed_in_wrongly_is_told_with_its_place(run: Run) -> None:
 
 def test_a_rule_with_too_few_fields_is_told_as_one(run: Run) -> None:
     told = run("schedule", "whatif", "30 9 * *", code=2).stderr
-    assert "时间规则应有五项：分 时 日 月 星期" in told and "4 项" in told
+    assert "时间规则应有五项：分 时 日 月 星期" in told
+    assert "4 项" in told
 
 
 def test_a_one_time_password_opens_nothing_but_its_change(
