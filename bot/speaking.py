@@ -102,11 +102,12 @@ def by_id(conn: Connection, account_id: int) -> RowMapping:
 
 def mark_broken(conn: Connection, now: datetime, account_id: int, why: Say) -> None:
     """The account cannot be used until a person mends it; its queue stays as it is. Told once."""
-    was = conn.execute(select(accounts.c.state).where(accounts.c.id == account_id)).scalar()
+    row = by_id(conn, account_id)
     values = {"state": AccountState.BROKEN, "broken": why.json()}
     conn.execute(update(accounts).where(accounts.c.id == account_id).values(**values))
-    if was == AccountState.BROKEN:
+    if row["state"] == AccountState.BROKEN:
         return
     audit.write(conn, now, MACHINE, "account.broken", f"account:{account_id}")
-    said = Say("账号已断开：{why}。队列保留，重新连接后继续", why=why)
+    name = row["name"] or row["key"]
+    said = Say("账号 {name} 已断开：{why}。队列保留，重新连接后继续", name=name, why=why)
     open_notices(conn, [(now, f"account:{account_id}", said, None, "/accounts")])

@@ -234,12 +234,17 @@ def fit(text: str, capabilities: Capabilities, keep_link: str = "") -> str:
     raise ValueError(f"no room in {capabilities.text_limit} {capabilities.unit}")
 
 
-def thread(text: str, capabilities: Capabilities) -> list[str]:
+def thread(text: str, capabilities: Capabilities, link: str = "") -> list[str]:
     """`text` in ordered parts that each fit, numbered “（1/3）” at their ends; [text] if it fits.
 
-    Cut as `fit` cuts. Without the numbers, and the blanks around the cuts, the parts are the text.
-    Raises ValueError if a part cannot be made, as when a link alone is longer than the limit.
+    Cut as `fit` cuts. Without the numbers, and the blanks around the cuts, the parts are the text;
+    but `link` goes into the first, for platforms that want it there. Raises ValueError if a part cannot be made, as when a link alone is longer than the limit.
     """
+    parts = _parts(text, capabilities)
+    return parts if link in parts[0] else _parts(_leading(text, link, capabilities), capabilities)
+
+
+def _parts(text: str, capabilities: Capabilities) -> list[str]:
     if not over(text, capabilities):
         return [text]
     for digits in range(1, 5):
@@ -247,6 +252,15 @@ def thread(text: str, capabilities: Capabilities) -> list[str]:
         if len(parts) < 10**digits:
             return [_numbered(part, i, len(parts)) for i, part in enumerate(parts, 1)]
     raise ValueError(f"more than {len(parts)} parts")
+
+
+def _leading(text: str, link: str, capabilities: Capabilities) -> str:
+    """`text` with the link it holds below its first line, or before it where that line is long."""
+    bare, found = _without(text, link)
+    head, _, rest = bare.partition("\n")
+    if not found or over(_numbered(f"{head}\n{found}", "9999", "9999"), capabilities):
+        return f"{found} {bare}" if found else text
+    return "\n".join(filter(None, (head, found, rest)))
 
 
 def _split(text: str, widest: str, capabilities: Capabilities) -> list[str]:

@@ -17,7 +17,7 @@ from sqlalchemy import insert, update
 
 from bot import people, search, second
 from bot.cli import main
-from bot.compose import cards
+from bot.compose import Body, cards
 from bot.db import deliveries, insert_id, renditions, replies, revisions, sessions
 from bot.deliver import plan
 from bot.language import use
@@ -644,6 +644,31 @@ def test_what_the_public_wrote_is_shown_as_it_stands_and_commands_no_terminal(
     shown = run("replies").stdout
     assert words.translate({0x1B: "\ufffd", 0x07: "\ufffd"}) in shown
     assert "\x1b[2J" not in shown
+
+
+def test_a_table_is_never_cut(run: Run, desk: Office) -> None:
+    title = "城东片区计划停水" * 20
+    builders.draft(desk, ["hand"], body=Body("停水通知。", title=title))
+    (row,) = (line for line in run("post", "list").stdout.splitlines() if "城东" in line)
+    assert row.endswith(title)
+
+
+def test_a_finding_names_its_account(run: Run) -> None:
+    made = ("post", "new", "--unit", "county", "--account", "hand", "--json", *AS)
+    post = said(run(*made, "--text", "身份证号11010519491231002X。"))["post"]
+    assert "! hand block identity" in run("post", "show", post).stdout
+
+
+def test_what_is_handed_in_wrongly_is_told_with_its_place(run: Run) -> None:
+    add = ("item", "add", "--unit", "county", "--stdin", *AS)
+    told = run(*add, given='{"标题": "停水"', code=2).stderr
+    assert told.strip() == "标准输入不是 JSON：第 1 行第 12 列有误"
+
+
+def test_a_rule_with_too_few_fields_is_told_as_one(run: Run) -> None:
+    told = run("schedule", "whatif", "30 9 * *", code=2).stderr
+    assert "时间规则应有五项：分 时 日 月 星期" in told
+    assert "4 项" in told
 
 
 def test_a_one_time_password_opens_nothing_but_its_change(

@@ -711,7 +711,7 @@ def test_a_dead_credential_breaks_the_account_and_collecting_goes_on_once_mended
     with village.office.db.read() as conn:
         assert speaking.by_id(conn, village.account)["state"] == AccountState.BROKEN
     assert village.poll(3600) == 0
-    assert "账号已断开" in village.notices()[0]
+    assert "已断开" in village.notices()[0]
     village.fake.dead.clear()
     with village.office.db.write() as conn:
         conn.execute(update(accounts).values(state=AccountState.ACTIVE))
@@ -1012,6 +1012,21 @@ def test_the_list_narrows_to_days_to_whose_and_to_what_is_unanswered(square: Squ
     )  # to the end of time
     assert names(unanswered=True) == ["r2", "r1"]
     assert names(own=True) == ["r3"]
+
+
+def test_what_was_answered_from_here_is_answered_before_our_answer_is_read(square: Square) -> None:
+    post = square.post("p1")
+    for name in ("r1", "r2"):
+        square.thread.say("p1", name, name)
+    square.poll()
+    answer = square.post("a1")
+    with square.office.db.write() as conn:
+        answers = update(posts).where(posts.c.id == answer)
+        conn.execute(answers.values(answers_id=square.said()["r1"]["id"]))
+    with square.office.db.read() as conn:
+        left = collect.listing(conn, {1}, unanswered=True)
+        assert collect.listing(conn, {1}, unanswered=True, post=post) == left
+    assert [row["remote_id"] for row in left] == ["r2"]
 
 
 def test_coverage_says_how_many_of_how_many_and_why_they_differ(square: Square) -> None:

@@ -807,6 +807,18 @@ def test_each_part_has_its_own_parameter_and_the_label_stays_last(
     assert [part.text.endswith(label) for part in made] == [False] * (len(made) - 1) + [True]
 
 
+@pytest.mark.parametrize("title", ["任免通知\n", ""])
+def test_a_thread_begins_with_the_link_where_the_platform_wants_one(
+    furnished: Office, title: str
+) -> None:
+    demanding(furnished)
+    body = Body(f"{title}{LONG * 2}\n{LINK}", link=LINK, over_limit=OverLimit.THREAD)
+    assert "link-domain" not in rules(furnished, body, "hand")
+    parts = [part.outgoing.text for part in previewed(furnished, body, "hand")]
+    assert [LINK in part for part in parts] == [True] + [False] * (len(parts) - 1)
+    assert parts[0].startswith(title or LINK)
+
+
 @pytest.mark.parametrize(
     ("words", "found"),
     [

@@ -314,6 +314,27 @@ def test_a_field_that_is_missing_wrong_or_unknown_is_named(
         filled(furnished, Case(template, Entry("", ""), said))
 
 
+@pytest.mark.parametrize(
+    ("party", "title", "shown"),
+    [
+        ("王小明", "关于王小明销售过期食品的处罚决定", "关于王**销售过期食品的处罚决定"),
+        ("王小明、欧阳一鸣（店主）", "王小明、欧阳一鸣违法经营案", "王**、欧阳**违法经营案"),
+        ("云澜县惠民粮店", "关于云澜县惠民粮店的处罚决定", "关于云澜县惠民粮店的处罚决定"),
+        ("", "关于某人的处罚决定", "关于某人的处罚决定"),
+    ],
+)
+def test_a_penalised_person_s_name_is_hidden_wherever_it_stands(
+    furnished: Office, party: str, title: str, shown: str
+) -> None:
+    said = {"party": party, "decision": "罚款二百元"} if party else {}
+    entry = replace(PLAIN, title=title, summary="", body=f"{title}。")
+    body, found = filled(furnished, Case("penalty", entry, said))
+    assert body.title == shown
+    assert all(shown in "".join(p.outgoing.text for p in parts) for parts in found.values())
+    names = ("王小明", "欧阳一鸣")
+    assert not [p for parts in found.values() for p in parts for n in names if n in p.outgoing.text]
+
+
 def test_a_short_period_for_comments_needs_its_reason(furnished: Office) -> None:
     """《重大行政决策程序暂行条例》, art. 15: 30 days in general; shorter only with a stated reason."""
     said = {"opens": "2026-11-24", "closes": "2026-12-23", "ways": "信箱"}

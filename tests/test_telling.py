@@ -88,6 +88,17 @@ def desk(office: Office, smtp: Smtp) -> Desk:
 
 
 @both
+def test_mail_says_which_post_on_which_account_is_in_trouble(desk: Desk) -> None:
+    builders.signed(desk.office, ["hand"], "停水通知。")
+    desk.open("delivery:1", Say("平台确认已发出，但公众看不到，请核对"))
+    desk.tell(MINUTE)
+    (mail,) = desk.smtp.mails
+    of = "“停水通知。”在云澜发布：平台确认已发出，但公众看不到，请核对"
+    assert mail.subject == f"【公开提醒】{of}"
+    assert mail.text.startswith(of)
+
+
+@both
 def test_mail_goes_by_four_lines_of_config(desk: Desk) -> None:
     desk.open("account:1")
     desk.tell(MINUTE)
@@ -247,7 +258,10 @@ def test_whose_turn_it_is_is_told_and_whose_post_came_back(office: Office, smtp:
         ("lin", "“停水通知。”等待审签：初审"),
         ("shen", "“停水通知。”等待审签：初审"),
     ]
-    assert found[2:] == [("lin", "“停水通知。”等待审签：签发"), ("zhou", "林岚退回：时间有误")]
+    assert found[2:] == [
+        ("lin", "“停水通知。”等待审签：签发"),
+        ("zhou", "“停水通知。”：林岚退回：时间有误"),
+    ]
 
 
 def test_a_response_that_waits_is_told_without_the_words_it_answers(desk: Desk) -> None:

@@ -7,6 +7,7 @@ import getpass
 import json
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from bot.office import Office
 
 _HARMFUL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # a terminal obeys some of these
+
+_WIDE = 1000  # for a file or a pipe: a row is a line
 
 as_json = click.option("--json", "json_", is_flag=True, help="以 JSON 输出 as JSON")
 
@@ -173,10 +176,15 @@ def show(rows: Iterable[Mapping[Any, Any]], json_: bool, columns: Mapping[str, s
     from rich.table import Table
     from rich.text import Text  # as it stands: what people write is no markup
 
-    table = Table(*(_(heading) for heading in columns.values()), box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for heading in columns.values():
+        table.add_column(_(heading), overflow="fold")  # narrow, never cut
     for row in rows:
         table.add_row(*(Text(cell(row.get(name))) for name in columns))
-    Console(soft_wrap=False).print(table)
+    console = Console(width=None if sys.stdout.isatty() else _WIDE)
+    with console.capture() as held:
+        console.print(table)
+    click.echo("\n".join(line.rstrip() for line in held.get().splitlines()))
 
 
 def say(value: Mapping[Any, Any], json_: bool, sentence: str) -> None:

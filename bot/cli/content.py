@@ -63,6 +63,7 @@ def post_show(office: Office, post_id: int, json_: bool) -> None:
     """一篇稿件：各账号将发的原文、审签、投递 one post, as it will be sent."""
     from bot import shapes
     from bot.language import _
+    from bot.model import PostKind
 
     with office.db.read() as conn:
         found = shapes.post(office, conn, post_id)
@@ -72,12 +73,15 @@ def post_show(office: Office, post_id: int, json_: bool) -> None:
     click.echo(f"#{post_id} [{found['state']}] {found['title']}  digest {found['digest'][:16]}")
     if found["body"].get("assisted"):
         click.echo(_("有模型参与起草，正文已标注"))
+    if found["kind"] == PostKind.ELSEWHERE:
+        click.echo(_("不经本系统发布"))
     if found["why"]:
         click.echo(found["why"])
     for part in found["renditions"]:
         click.echo(f"\n— {part['account']} ({part['part'] + 1})\n{part['payload']['text']}")
     for finding in found["findings"]:
-        click.echo(f"! {finding['severity']} {finding['rule']}: {finding['message']}")
+        where = f"{finding['account']} " if finding.get("account") else ""
+        click.echo(f"! {where}{finding['severity']} {finding['rule']}: {finding['message']}")
     for row in found["deliveries"]:
         more = row["url"] or row["why"]
         click.echo(f"> {row['account_key']} {row['act']} {row['state']} {more}")

@@ -143,8 +143,13 @@ def _entries(office: Office, stdin: bool, fields: dict[str, str]) -> list[Entry]
         return catalog.entries_of(office, [fields])
     try:
         found = json.load(sys.stdin)
-    except (ValueError, RecursionError) as error:
-        raise Invalid("标准输入不是 JSON：{why}", why=str(error)) from None
+    except json.JSONDecodeError as error:
+        line, column = error.lineno, error.colno
+        raise Invalid(
+            "标准输入不是 JSON：第 {line} 行第 {column} 列有误", line=line, column=column
+        ) from None
+    except (ValueError, RecursionError):
+        raise Invalid("标准输入不是 JSON") from None
     listed = found if isinstance(found, list) else [found]
     if not listed or not all(isinstance(one, dict) for one in listed):
         raise Invalid("标准输入应是一个 JSON 对象，或一列对象")

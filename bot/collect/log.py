@@ -140,7 +140,7 @@ def _unanswered() -> ColumnElement[bool]:
     said = select(ours.c.id).where(*under, ours.c.own.is_(True)).correlate(replies).exists()
     sent = deliveries.c.act == Act.PUBLISH, deliveries.c.state == DeliveryState.SENT
     answers = posts.c.id == deliveries.c.post_id, posts.c.answers_id.is_not(None)
-    published = select(posts.c.answers_id).where(*answers, *sent)
+    published = select(posts.c.answers_id).where(*answers, *sent).correlate(None)
     stands = replies.c.own.is_(False), replies.c.state != ReplyState.REMOVED
     return and_(*stands, ~said, replies.c.id.not_in(published))
 

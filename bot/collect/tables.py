@@ -16,6 +16,7 @@ from typing import Any
 from zipfile import BadZipFile, ZipFile
 
 from bot.errors import Invalid
+from bot.language import Say
 
 MOST = 50 * 1024 * 1024  # bytes
 UNPACKED = 200_000_000  # bytes of all parts of an XLSX
@@ -32,7 +33,7 @@ HEADS: Mapping[str, tuple[str, ...]] = {  # what each column is called, the sure
     "url": ("链接", "网址", "url", "link"),
     "post": ("稿件编号", "稿件", "post"),
 }  # fmt: skip
-NEEDED = ("text", "at")
+NEEDED = {"text": Say("留言内容"), "at": Say("留言时间")}
 
 
 @dataclass(frozen=True)
@@ -151,11 +152,12 @@ def _all_there(
             raise Invalid(
                 "{file} 没有“{head}”一列；有：{there}", file=file.name, head=head, there=there
             )
-    for name in NEEDED:
+    for name, what in NEEDED.items():
         if name not in columns:
             raise Invalid(
-                "{file} 认不出哪一列是 {name}；用 --column {name}=列名 指明；有：{there}",
+                "{file} 认不出哪一列是{what}；用 --column {name}=列名 指明；有：{there}",
                 file=file.name,
+                what=what,
                 name=name,
                 there=there,
             )

@@ -128,7 +128,7 @@ def _fitted(whole: str, able: Capabilities, rule: OverLimit, link: str) -> list[
         if rule is OverLimit.SHORTEN:
             return [text.fit(whole, able, link)]
         if rule is OverLimit.THREAD:
-            return text.thread(whole, able)
+            return text.thread(whole, able, link if able.link_required else "")
     except ValueError:
         pass
     return [whole]

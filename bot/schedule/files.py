@@ -139,6 +139,10 @@ def read(office: Office, text: str) -> Schedule:
     rule = text.split()
     if len(rule) == len(CRON) and "=" not in text:
         text = _of_rule(office, rule)
+    elif rule and text.isascii() and not set(text) & set("=[\n#"):
+        raise ConfigError(
+            "时间规则应有五项：分 时 日 月 星期，如“30 9 * * 1-5”；这里有 {n} 项", n=len(rule)
+        )
     return _made(office, Path(str(Say("试排"))), text)
 
 

@@ -77,9 +77,10 @@ def _claim(office: Office, gather: timedelta, n: int) -> tuple[int, int, list[Me
         for row in _told_of(conn, rows):
             if _stands(office, conn, now, row):
                 of_address[row["address"]].append(row)
+        about = message.about(conn, [row for mine in of_address.values() for row in mine])
     parts = office.config.notices
     ready = [
-        Message(name, parts[name], *message.words(office, parts[name], mine), mine)
+        Message(name, parts[name], *message.words(office, parts[name], mine, about), mine)
         for name, mine in of_address.items()
     ]
     return planned, len(rows), ready
@@ -90,6 +91,7 @@ def _told_of(conn: Connection, rows: Sequence[RowMapping]) -> list[RowMapping]:
     query = (
         select(
             *tellings.c,
+            notices.c.key,
             notices.c.say,
             notices.c.link,
             notices.c.opened_at,

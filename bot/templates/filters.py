@@ -102,6 +102,13 @@ def mask_name(value: str) -> str:
     return found[0] + "*" * (len(value) - found.end()) if found else value
 
 
+def mask_names(value: str, party: str) -> str:
+    """`value` with the natural persons that `party` names (张三、李四) hidden as mask_name does."""
+    for name in re.split(r"[、，,；;和\s]+", re.sub(r"[（(][^）)]*[）)]?", "", party)):
+        value = value.replace(name, mask_name(name)) if name else value
+    return value
+
+
 # Whom a document addresses (GB/T 9704: 主送机关), and labels that catalogues put before a text.
 _ADDRESSED = re.compile(
     r"\s*(?:(?:信息)?来源[:：][^\n]*(?:\n|$)"
@@ -147,6 +154,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "gist": gist,
     "mask": mask,
     "mask_name": mask_name,
+    "mask_names": mask_names,
     "sentence": sentence,
     "short_date": short_date,
     "short_time": short_time,
