@@ -16,7 +16,7 @@ from bot.screen.base import Context, Hit
 
 _GAP = r"[ \t\-‐-—－_·]"  # what people put inside long numbers
 # Where a line ends within one: only what a check digit, or a prefix and a length, proves.
-_BREAK = rf"(?:{_GAP}{{0,2}}|[.．]|[ \t]?\n[ \t]?)"
+_BREAK = rf"(?:{_GAP}{{0,3}}|[.．]|[ \t]?\n[ \t]?)"
 # Every rule below looks only inside such runs: most texts hold none, and this one pattern says so.
 _RUN = re.compile(r"[0-9][0-9Xx. \t\-‐-—－_·．\n]{10,}")
 
@@ -147,7 +147,7 @@ _MOBILE_GROUPED = re.compile(
 )
 # Split by a line's end, or written out in words.
 _MOBILE_BROKEN = re.compile(
-    r"(?<![0-9.])(1[3-9](?:[ -]?[0-9]){0,8}[ \t]?\n[ \t]?(?:[0-9][ -]?){0,9}[0-9])(?![ \t]?[0-9])"
+    r"(?<![0-9.])(1(?=[0-9 \t-]*\n)(?:(?:[ \t-]|[ \t]?\n[ \t]?)?[0-9]){10})(?![ \t]?[0-9])"
 )
 # The words go on before and after what a line's end has cut: neither half is a figure by itself.
 _GOES_ON = re.compile("[，,。；;、！!）)\u4e00-\u9fff]|$")
@@ -165,7 +165,7 @@ def _mobiles(text: str, run: re.Match[str]) -> Iterator[Hit]:
         if number[1] > "2" and _CALLED.search(text, max(0, run.start() - 16), start):
             yield _mobile(start, end, number)
     for start, end, number in _found(_MOBILE_BROKEN, text, run) if "\n" in run[0] else ():
-        if len(number) == 11 and (
+        if number[1] > "2" and (
             _CALLED.search(text, max(0, start - 16), start) or _cut_short(text, start, end)
         ):
             yield _mobile(start, end, number)
@@ -174,7 +174,8 @@ def _mobiles(text: str, run: re.Match[str]) -> Iterator[Hit]:
 def _cut_short(text: str, start: int, end: int) -> bool:
     before = text[start - 1 : start] if start else ""
     within = re.fullmatch("[\u4e00-\u9fff：:（(]", before) and "年" not in text[end : end + 1]
-    return bool(within and _GOES_ON.match(text, end) and not _COUNTED.match(text, end))
+    once = text.count("\n", start, end) == 1
+    return bool(within and once and _GOES_ON.match(text, end) and not _COUNTED.match(text, end))
 
 
 _COUNTED = re.compile("[万亿元人件个项户吨亩次家名台份条起处年月日时号]")

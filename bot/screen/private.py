@@ -17,7 +17,7 @@ _BETWEEN = r"(?:证件|字号|[（(](?:中国|普通|因私|因公)[）)]|证件
 # What an office's text puts inside a number; a line may end there once the form is a paper's.
 _GAP = r"(?:[ \t\-–—·.]|[ \t]?\n[ \t]?)?"
 # In the same sentence, the number's own word: 通行证（回乡证）持有人陈某，证号H…
-_NAMED = r"[^。；;\n]{0,20}?(?:证件?号码?|号码|编号|No\.?|NO\.?|Number)[ ：:为是（(]*"
+_NAMED = r"[^。；;\n]{0,20}?(?:证件?号码?|号码|编号|No\.?|NO\.?|[Nn]umber)[ ：:为是（(]*"
 # Each paper's cue and the form of its number (exit-entry administration's, and the forces' own).
 _PAPERS = (
     (
@@ -126,7 +126,7 @@ _DOOR = re.compile(
 )
 _LIVES = re.compile(
     r"家住|现住址?|居住地址|家庭(?:住|地)址|户籍(?:所在地|地址|地)?|住址|常住地址|居住地|居住在|家在|[收寄]件人|某[，,、 ](?!在|到|于|经|驾)(?=[\u4e00-\u9fff]{2,10}(?:[村组路镇乡]|小区))"
-    r"|(?:患者|当事人|[原被]告|申请人|救助人|本人|某|(?:[男女族生]|[0-9Xx*]{4})[，,、；;）)])(?:的)?住所地?[：:为在]|居住于|租住|暂住(?:地|于|在)?|住在|(?:[，,、；;。]|^|患者|当事人|[原被]告|申请人|救助人|本人|某)(?:地址|住)(?![房宿院户所宅]|建(?!设[路街大]))[：:]?(?=[\u4e00-\u9fff])"
+    r"|(?:患者|当事人|[原被]告|申请人|救助人|本人|某|(?:[男女族生]|[0-9Xx*]{4})[，,、；;）)])(?:的)?住所地?[：:为在]?(?=[\u4e00-\u9fff])|居住于|租住|暂住(?:地|于|在)?|住在|(?:[，,、；;。]|^|患者|当事人|[原被]告|申请人|救助人|本人|某)(?:地址|住)(?![房宿院户所宅]|建(?!设[路街大]))[：:]?(?=[\u4e00-\u9fff])"
 )
 _NUMBERED = rf"(?:[0-9]+[-－][0-9]+[-－][0-9]{{3,4}}|{_N} ?(?:号楼|号|室|栋|幢|单元|组|户|座|弄|楼|层)(?:[0-9]{{3,4}})?)"
 _HOUSE = re.compile(
@@ -172,7 +172,8 @@ def _dwellings(text: str) -> Iterator[tuple[int, int]]:
     for cue in _LIVES.finditer(text):
         if cue[0].endswith(("，地址", "地址：", "地址")) and _an_offices(text, cue):
             continue
-        if cue.end() > end and (house := _HOUSE.search(text, cue.end(), _clause(text, cue.end()))):
+        at = cue.end() + (text[cue.end() : cue.end() + 1] == "\n")
+        if at > end and (house := _HOUSE.search(text, at, _clause(text, at))):
             end = house.end()
             yield cue.start(), end
 
