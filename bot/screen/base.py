@@ -73,6 +73,7 @@ _SIMPLIFIED = (
 _FOLD |= str.maketrans(_TRADITIONAL, _SIMPLIFIED)
 _FOLDABLE = re.compile(f"[０-９Ａ-Ｚａ-ｚⅩⅹ\u00a0\u2000-\u200a\u202f\u205f\u3000{_TRADITIONAL}]")
 _UNSEEN = re.compile("[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe0f\ufeff]")
+_ANY = re.compile(f"[{_FOLDABLE.pattern[1:-1]}{_UNSEEN.pattern[1:-1]}]")
 _SPACED = re.compile(" [\u4e00-\u9fff] ")
 _SPREAD = re.compile(
     "(?<![\u4e00-\u9fff])[\u4e00-\u9fff](?: [\u4e00-\u9fff](?![\u4e00-\u9fff])){2,}"
@@ -85,6 +86,8 @@ def fold(text: str) -> tuple[str, list[int] | None]:
 
     With it, where any was left out, the place in `text` of each character that stayed.
     """
+    if not _ANY.search(text) and not _SPACED.search(text):  # most texts
+        return text, None
     if _FOLDABLE.search(text):
         text = text.translate(_FOLD)
     spaced = _SPACED.search(text)

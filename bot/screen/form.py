@@ -111,7 +111,10 @@ def _opens_nothing(text: str, at: int) -> bool:
 # number without 第 and without a leading zero.
 _OPENING, _CLOSING = "[〔\\[【（(［〈<{﹝「〖《]", "[〕\\]】）)］〉>}﹞」〗》]"
 _ORDER = r"[ ]?(第)?[ ]?(0*)([1-9][0-9]{0,4})[ ]?号(?!楼|线|院|台风|馆|门|机|房|会议|厅|展)"
-_NUMBERED = re.compile(rf"({_OPENING})[ ]?((?:19|20)?[0-9]{{2}})(年?)[ ]?({_CLOSING}?){_ORDER}")
+_NUMBERED = re.compile(
+    rf"({_OPENING})(?!(?<=〔)(?:19|20)[0-9]{{2}}〕[1-9][0-9]{{0,4}}号)"  # which is right
+    rf"[ ]?((?:19|20)?[0-9]{{2}})(年?)[ ]?({_CLOSING}?){_ORDER}"
+)
 _BARE = re.compile(rf"[发函]()((?:19|20)[0-9]{{2}})(年?)((?:{_CLOSING}|[-—－])?){_ORDER}")
 _SIGN = re.compile(r"(?<![A-Za-z0-9])[\u4e00-\u9fff]{2,12}$")
 # Numbers of permits, filings, judgments and maps have forms of their own.
