@@ -42,12 +42,38 @@ Check = Callable[[str, Context], Iterator[Hit]]
 _FOLD = {0xFF01 + i: 0x21 + i for i in range(0x5E) if chr(0x21 + i).isalnum()}
 _FOLD |= dict.fromkeys([0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000], 0x20)
 _FOLD |= {0x2169: ord("X"), 0x2179: ord("x")}
-# The traditional forms in the words that rules look for: a mark is one in either hand.
-_FOLD |= str.maketrans("機祕絕級內資參閱臺灣總統國獨號碼證", "机秘绝级内资参阅台湾总统国独号码证")
-_FOLDABLE = re.compile(
-    "[０-９Ａ-Ｚａ-ｚⅩⅹ\u00a0\u2000-\u200a\u202f\u205f\u3000機祕絕級內資參閱臺灣總統國獨號碼證]"
+# The traditional forms of the letters in the words that rules look for: a mark is one in either
+# hand. One for one, and none that is written in simplified texts too (乾, 著, 瞭).
+_TRADITIONAL = (
+    "並亞佈佔併來侷係俬倆個偉偽備傢傳僅僑價億優儲兒內兩冊別刪則剋創劃動務勞勢匯區協參員問啞喨單噸"
+    "噹嚮嚴國圍園圖團埰執報場塊壯夢奧婦孃學宮實寧審寫寶將專對導屆層屬島峽崗嶼帳帶幹幾廈廢廣廳張強"
+    "彆彙從復徹愛態慶憑應懞戰戲戶捨捲掃掛採換揮搆撥撾擊據擴攝敗數斷時晉暫曆曏曬書會東條棟業構樂樓"
+    "標樣橋機檔檢檯櫃欄權歲歷歸殘毀毬氣決沒況洩減測準滬滿漢澤濟瀾灣災為無煙熱燬爐爾狀獨獲獻現環瓊"
+    "產畝異當瘋療癒癡癥癱發盞監眾睏砲碩確碼礙礦祕禮稅種稱穩穫箇節範簡簽籌籤粵糧糰紀約紅納級終組結"
+    "絕絡給統經綜維網綴線編緬緻縣總織繪繫繳纍纔罣罰羅義習聞聯職聽聾脫臺與興舉舊莊華萊萬葯蓆蓋薩藝"
+    "藥蘇蘭處虛號虧蠻術衛補裝裡製複覈見規視親覺覽觀訂計訊討託記訪設許訴註証評詞試話該詳誌認語誡誤"
+    "說課調談請論諸謂講證識議護讀負財貧貨貫責貴費貼貿資賓賣質賬賸購贛跼踰車軍軟較載輔輛輪輸轉辦農"
+    "迴這連週進運過達遞適選遼還邊郵鄉鄧醫釣銀銷鋒錄錯錶鍾鎮鏈鐘鐵鑑鑒長門閉開間閣閩閱關陝陸陽隊階"
+    "際險隸隻離難雲電韓頁頃項須預頒頓領頭題額類風颱餘館馬駐駕驗體髮鬚魚魯鮮麵點黨鼕齡齣龍裏爲衆羣"
+    "啓綫後"
 )
+_SIMPLIFIED = (
+    "并亚布占并来局系私俩个伟伪备家传仅侨价亿优储儿内两册别删则克创划动务劳势汇区协参员问哑亮单吨"
+    "当向严国围园图团采执报场块壮梦奥妇娘学宫实宁审写宝将专对导届层属岛峡岗屿帐带干几厦废广厅张强"
+    "别汇从复彻爱态庆凭应蒙战戏户舍卷扫挂采换挥构拨挝击据扩摄败数断时晋暂历向晒书会东条栋业构乐楼"
+    "标样桥机档检台柜栏权岁历归残毁球气决没况泄减测准沪满汉泽济澜湾灾为无烟热毁炉尔状独获献现环琼"
+    "产亩异当疯疗愈痴症瘫发盏监众困炮硕确码碍矿秘礼税种称稳获个节范简签筹签粤粮团纪约红纳级终组结"
+    "绝络给统经综维网缀线编缅致县总织绘系缴累才挂罚罗义习闻联职听聋脱台与兴举旧庄华莱万药席盖萨艺"
+    "药苏兰处虚号亏蛮术卫补装里制复核见规视亲觉览观订计讯讨托记访设许诉注证评词试话该详志认语诫误"
+    "说课调谈请论诸谓讲证识议护读负财贫货贯责贵费贴贸资宾卖质账剩购赣局逾车军软较载辅辆轮输转办农"
+    "回这连周进运过达递适选辽还边邮乡邓医钓银销锋录错表钟镇链钟铁鉴鉴长门闭开间阁闽阅关陕陆阳队阶"
+    "际险隶只离难云电韩页顷项须预颁顿领头题额类风台余馆马驻驾验体发须鱼鲁鲜面点党冬龄出龙里为众群"
+    "启线后"
+)
+_FOLD |= str.maketrans(_TRADITIONAL, _SIMPLIFIED)
+_FOLDABLE = re.compile(f"[０-９Ａ-Ｚａ-ｚⅩⅹ\u00a0\u2000-\u200a\u202f\u205f\u3000{_TRADITIONAL}]")
 _UNSEEN = re.compile("[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe0f\ufeff]")
+_ANY = re.compile(f"[{_FOLDABLE.pattern[1:-1]}{_UNSEEN.pattern[1:-1]}]")
 _SPACED = re.compile(" [\u4e00-\u9fff] ")
 _SPREAD = re.compile(
     "(?<![\u4e00-\u9fff])[\u4e00-\u9fff](?: [\u4e00-\u9fff](?![\u4e00-\u9fff])){2,}"
@@ -60,6 +86,8 @@ def fold(text: str) -> tuple[str, list[int] | None]:
 
     With it, where any was left out, the place in `text` of each character that stayed.
     """
+    if not _ANY.search(text) and not _SPACED.search(text):  # most texts
+        return text, None
     if _FOLDABLE.search(text):
         text = text.translate(_FOLD)
     spaced = _SPACED.search(text)

@@ -83,6 +83,7 @@ def _day(year: int, month: int, day: int) -> date | None:
 
 _NAMES = "一二三四五六日"
 _WEEK = "(?:星期|礼拜|周) ?([一二三四五六日天])"
+_WEEKS = re.compile(_WEEK)
 _JOIN = "[ ]?(?:、|，|和|至|到|[-—~～－]+)[ ]?"
 _LATER = re.compile(rf"{_JOIN}(?:{_N2} ?月 ?)?{_OF_MONTH}")
 _HOUR = "(?:[0-9]{1,2}(?:[:：][0-9]{2}|[时点](?:[0-9]{1,2}分|半)?))"
@@ -109,8 +110,10 @@ def days(text: str, context: Context) -> Iterator[Hit]:
     """
     places = _places(text)
     for start, end, (year, month, day) in places:
-        longest = calendar.monthrange(year or 2000, month)[1] if 1 <= month <= 12 else 0
-        if not 1 <= day <= longest:
+        if not 1 <= day <= 28 or not 1 <= month <= 12:
+            longest = calendar.monthrange(year or 2000, month)[1] if 1 <= month <= 12 else 0
+            if 1 <= day <= longest:
+                continue
             yield Hit("impossible-date", Severity.WARN, start, end, _IMPOSSIBLE_SAID)
     if "星期" in text or "周" in text or "礼拜" in text:
         yield from _weekdays(text, places, context)
@@ -183,7 +186,7 @@ def _after(before: Written, more: re.Match[str]) -> Written:
 def _compared(
     text: str, days: list[Written], named: re.Match[str], context: Context
 ) -> Iterator[Hit]:
-    said = [_NAMES.index(m[1].replace("天", "日")) for m in re.finditer(_WEEK, named[1])]
+    said = [_NAMES.index(m[1].replace("天", "日")) for m in _WEEKS.finditer(named[1])]
     if len(said) != len(days):  # what belongs together cannot be told, but for the one before it
         days, said = days[-1:], said[:1]
     for day, week in zip(days, said, strict=True):
@@ -210,6 +213,8 @@ def _near(day: Written, context: Context) -> list[date]:
         return [found] if (found := _day(*day)) else []
     if context.on is None:
         return []
+    if day.month == context.on.month and (near := _day(context.on.year, day.month, day.day)):
+        return [near]
     years = range(context.on.year - 1, context.on.year + 2)
     days = [found for year in years if (found := _day(year, day.month, day.day))]
     return sorted(days, key=lambda one: abs(one - (context.on or one)))[:1]

@@ -111,7 +111,10 @@ def _opens_nothing(text: str, at: int) -> bool:
 # number without 第 and without a leading zero.
 _OPENING, _CLOSING = "[〔\\[【（(［〈<{﹝「〖《]", "[〕\\]】）)］〉>}﹞」〗》]"
 _ORDER = r"[ ]?(第)?[ ]?(0*)([1-9][0-9]{0,4})[ ]?号(?!楼|线|院|台风|馆|门|机|房|会议|厅|展)"
-_NUMBERED = re.compile(rf"({_OPENING})[ ]?((?:19|20)?[0-9]{{2}})(年?)[ ]?({_CLOSING}?){_ORDER}")
+_NUMBERED = re.compile(
+    rf"({_OPENING})(?!(?<=〔)(?:19|20)[0-9]{{2}}〕[1-9][0-9]{{0,4}}号)"  # which is right
+    rf"[ ]?((?:19|20)?[0-9]{{2}})(年?)[ ]?({_CLOSING}?){_ORDER}"
+)
 _BARE = re.compile(rf"[发函]()((?:19|20)[0-9]{{2}})(年?)((?:{_CLOSING}|[-—－])?){_ORDER}")
 _SIGN = re.compile(r"(?<![A-Za-z0-9])[\u4e00-\u9fff]{2,12}$")
 # Numbers of permits, filings, judgments and maps have forms of their own.
@@ -139,7 +142,7 @@ def document_numbers(text: str, context: Context) -> Iterator[Hit]:
         if not signed or _NO_DOCUMENT.search(signed[0]):
             continue
         right = (opens, closes, len(year)) == ("〔", "〕", 4) and not (named or ordinal or zeros)
-        if not right and _surely(signed[0], year, opens, closes, ordinal):
+        if not right and _surely(signed[0], year, opens, closes, ordinal, named):
             sign = _sign(signed[0])
             full = year if len(year) == 4 else f"{'20' if year < '50' else '19'}{year}"
             said = f"{sign}〔{full}〕{number}号"
@@ -154,8 +157,12 @@ def _sign(before: str) -> str:
     return sign[1:] if len(sign) > 2 and sign[0] in "把将按据依从对在经以见" else sign
 
 
-def _surely(sign: str, year: str, opens: str | None, closes: str | None, ordinal: str) -> bool:
+def _surely(
+    sign: str, year: str, opens: str | None, closes: str | None, ordinal: str, named: str
+) -> bool:
     """Is what is written so a document's number at all?"""
+    if named and ordinal and opens and not sign.endswith(("发", "函", "办")):
+        return False  # 公告（2026年第5号）
     if not opens and (not closes or _VERB.search(sign)):  # 国办发2018年123号
         return bool(not closes and not _VERB.search(sign) and not ordinal)
     if len(year) == 2 or not closes:

@@ -132,8 +132,7 @@ def addresses(text: str, context: Context) -> Iterator[Hit]:
         found = _HOST.match(text, start, end)
         if found:
             yield from _judged(found[1].lower().rstrip("."), start, end)
-    bare = _LOCAL.finditer(text) if "localhost" in text else ()
-    for match in (*_BARE.finditer(text), *bare):
+    for match in _bare(text, spans):
         if any(match.groups()) and not _within(text, match.start(), spans):
             host = re.split("[:/]", match[0].lower(), maxsplit=1)[0]
             yield from _judged(host, *match.span())
@@ -143,6 +142,14 @@ def addresses(text: str, context: Context) -> Iterator[Hit]:
     if "file:" in text or "\\" in text:
         for match in _FILE.finditer(text):
             yield Hit("private-link", Severity.WARN, *match.span(), _PRIVATE_SAID)
+
+
+def _bare(text: str, spans: list[tuple[int, int]]) -> Iterator[re.Match[str]]:
+    """Hosts without https://; none is looked for where all points stand in links."""
+    if text.count(".") > sum(text.count(".", start, end) for start, end in spans):
+        yield from _BARE.finditer(text)
+    if "localhost" in text:
+        yield from _LOCAL.finditer(text)
 
 
 _JOINED = frozenset("@/:._-")
@@ -276,11 +283,15 @@ def maps(text: str, context: Context) -> Iterator[Hit]:
 
 # ---------------------------------------------------------------- over-limit
 
+MOST = 3  # units that a character may count: 23 for a link of eight
 _OVER_SAID = Say("超出平台字数上限，标出的部分放不下。请删改").text
 
 
 def over_limit(text: str, capabilities: Capabilities) -> Iterator[Hit]:
     """What of `text`, as it was handed in, lies beyond the platform's limit."""
+    limit, bytes_ = capabilities.text_limit, capabilities.byte_limit
+    if MOST * len(text) <= limit and (not bytes_ or 4 * len(text) <= bytes_):
+        return  # fits whatever it holds
     if over(text, capabilities):
         lengths = range(len(text) + 1)
         start = bisect_left(lengths, True, key=lambda n: over(text[:n], capabilities) > 0) - 1

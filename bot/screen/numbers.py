@@ -14,9 +14,11 @@ from bot.language import Say
 from bot.model import Severity
 from bot.screen.base import Context, Hit
 
-_GAP = r"[ \-‐-—－_·]"  # what people put inside long numbers
+_GAP = r"[ \t\-‐-—－_·]"  # what people put inside long numbers
+# Where a line ends within one: only what a check digit, or a prefix and a length, proves.
+_BREAK = rf"(?:{_GAP}{{0,3}}|[.．]|[ \t]?\n[ \t]?)"
 # Every rule below looks only inside such runs: most texts hold none, and this one pattern says so.
-_RUN = re.compile(r"[0-9][0-9Xx. \-‐-—－_·\n]{10,}")
+_RUN = re.compile(r"[0-9][0-9Xx. \t\-‐-—－_·．\n]{10,}")
 
 
 def _found(
@@ -44,10 +46,7 @@ def check(text: str, context: Context) -> Iterator[Hit]:
 # ---------------------------------------------------------------- identity-number
 
 # GB 11643-1999. A lookahead, because a wrong start must not swallow the right one.
-_IDENTITY = re.compile(
-    f"(?<![0-9])(?=((?:[0-9](?:{_GAP}{{0,2}}|[.\n]))"
-    r"{17}[0-9Xx])(?![0-9]))"
-)
+_IDENTITY = re.compile(rf"(?<![0-9])(?=((?:[0-9]{_BREAK}){{17}}[0-9Xx])(?![0-9]))")
 # Without a check digit to prove it, only as it is written: in one piece, or parted at the birth date.
 _IDENTITY_PLAIN = re.compile(
     f"(?<![0-9])(?<![0-9][.．])(?=([0-9]{{6}}{_GAP}?"
@@ -62,7 +61,7 @@ def _identity_numbers(text: str, run: re.Match[str]) -> Iterator[Hit]:
     """Identity numbers: 18 digits that check, or the old 15 (block); 18 that do not check (warn)."""
     proven = set()
     for start, end, number in _found(_IDENTITY, text, run):
-        if _born(number) and _checks(number):
+        if _born(number) and _checks(number) and not _column(text[start:end]):
             proven.add(start)
             severity = Severity.WARN if _of_a_thing(text, start) else Severity.BLOCK
             yield _identity(severity, start, end, _IDENTITY_SAID, number)
@@ -89,6 +88,11 @@ _PERSONS = re.compile(r"身份|公民|姓名|证件|本人|[某先][某生，,]|
 def _of_a_thing(text: str, start: int) -> bool:
     before = text[max(0, start - 16) : start]
     return bool(_THING.search(before)) and not _PERSONS.search(before)
+
+
+def _column(written: str) -> bool:
+    """Are they many figures one under or beside another: a table's, or a list's?"""
+    return written.count("\n") > 2 or written.count("\t") > 3
 
 
 def _identity(severity: Severity, start: int, end: int, message: str, number: str) -> Hit:
@@ -130,17 +134,23 @@ def _is_credit_code(number: str) -> bool:
 
 # ---------------------------------------------------------------- mobile
 
+_APART = rf"(?:{_GAP}| ?[\-‐-—－·] ?)?"
 # An amount of 11 figures (150亿元 written out) is not one, nor a part of a longer number.
 _MOBILE = re.compile(
     rf"(?<![0-9])(?<![0-9][.])(?:(?:00)?86{_GAP}{{0,2}}|0)?"
-    rf"(1[3-9][0-9](?:{_GAP}?[0-9]{{4}}{_GAP}?|[.][0-9]{{4}}[.])[0-9]{{4}})(?!-?[0-9])"
+    rf"(1[3-9][0-9](?:{_APART}[0-9]{{4}}{_APART}|[.．][0-9]{{4}}[.．])[0-9]{{4}}"
+    r"|1 [3-9](?: [0-9]){9}(?! [0-9]))(?!-?[0-9])"
 )
 # Grouped otherwise, the figures of a table would be taken for one: only after a word that says so.
 _MOBILE_GROUPED = re.compile(
     rf"(?<![0-9])(?:(?:00)?86{_GAP}{{0,2}})?(1(?:{_GAP}?[0-9]){{10}})(?!{_GAP}?[0-9])"
 )
 # Split by a line's end, or written out in words.
-_MOBILE_BROKEN = re.compile(r"(?<![0-9.])(1[3-9][0-9]{1,8}\n[0-9]{1,8})(?![0-9])")
+_MOBILE_BROKEN = re.compile(
+    r"(?<![0-9.])(1(?=[0-9 \t-]*\n)(?:(?:[ \t-]|[ \t]?\n[ \t]?)?[0-9]){10})(?![ \t]?[0-9])"
+)
+# The words go on before and after what a line's end has cut: neither half is a figure by itself.
+_GOES_ON = re.compile("[，,。；;、！!）)\u4e00-\u9fff]|$")
 _MOBILE_SPOKEN = re.compile("一[三-九][〇○零一二三四五六七八九]{9}(?![〇○零一二三四五六七八九])")
 _CALLED = re.compile(r"(?:手机|电话|热线|联系方式|联系人|联系|微信|致电|拨打|号码)[^。；\n]{0,8}$")
 _MOBILE_SAID = Say("疑似手机号码。公务联系请用固定电话，确需公开的请核对").text
@@ -155,10 +165,20 @@ def _mobiles(text: str, run: re.Match[str]) -> Iterator[Hit]:
         if number[1] > "2" and _CALLED.search(text, max(0, run.start() - 16), start):
             yield _mobile(start, end, number)
     for start, end, number in _found(_MOBILE_BROKEN, text, run) if "\n" in run[0] else ():
-        if len(number) == 11 and _CALLED.search(text, max(0, start - 16), start):
+        if number[1] > "2" and (
+            _CALLED.search(text, max(0, start - 16), start) or _cut_short(text, start, end)
+        ):
             yield _mobile(start, end, number)
 
 
+def _cut_short(text: str, start: int, end: int) -> bool:
+    before = text[start - 1 : start] if start else ""
+    within = re.fullmatch("[\u4e00-\u9fff：:（(]", before) and "年" not in text[end : end + 1]
+    once = text.count("\n", start, end) == 1
+    return bool(within and once and _GOES_ON.match(text, end) and not _COUNTED.match(text, end))
+
+
+_COUNTED = re.compile("[万亿元人件个项户吨亩次家名台份条起处年月日时号]")
 _ORDER = re.compile(
     r"(?:编号|单号|订单|工单|流水|条码|批号|许可证|证书|文号|序列号|考号|学号|QQ|qq)[号码]?[：:为是 ]{0,2}$"
 )
@@ -175,7 +195,9 @@ def _mobile(start: int, end: int, number: str) -> Hit:
 
 # ---------------------------------------------------------------- bank-card
 
-_CARD = re.compile(f"(?<![0-9])(?<![0-9][.-])(?=([0-9](?:{_GAP}?[0-9]){{14,18}})(?!-?[0-9]))")
+_CARD = re.compile(
+    f"(?<![0-9])(?<![0-9][.-])(?=([0-9](?:(?:{_GAP}|[.．]|[ \t]?\n[ \t]?)?[0-9]){{14,18}})(?!-?[0-9]))"
+)
 # Prefix and length as issued in China (GB/T 14694; UnionPay's 62, the banks' older own).
 _ISSUED = re.compile(
     r"62\d{14,17}|60\d{17}|4\d{15}|5[1-5]\d{14}|35\d{14}|3[47]\d{13}|9558\d{15}|95599\d{14}"
@@ -191,7 +213,8 @@ def _bank_cards(text: str, run: re.Match[str]) -> Iterator[Hit]:
             continue
         cued = _CARD_CUE.search(text, max(0, start - 24), start)
         if cued or (number.startswith("62") and not _of_a_thing(text, start)):
-            severity = Severity.BLOCK if cued else Severity.WARN
+            broken = _column(text[start:end])
+            severity = Severity.BLOCK if cued and not broken else Severity.WARN
             masked = "*" * (len(number) - 4) + number[-4:]
             yield Hit("bank-card", severity, start, end, _CARD_SAID, masked)
 

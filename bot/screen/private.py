@@ -14,18 +14,29 @@ from bot.screen.base import Context, Hit
 _NO = r"(?<![0-9A-Za-z])"
 _ENDS = r"(?![0-9A-Za-z*])"
 _BETWEEN = r"(?:证件|字号|[（(](?:中国|普通|因私|因公)[）)]|证件类型|证件号码?|通行证|身份证件?|号码|号|编号|No\.?|NO\.?|为|是|[：:；;（）()\s、，,#/“”\"])*"
+# What an office's text puts inside a number; a line may end there once the form is a paper's.
+_GAP = r"(?:[ \t\-–—·.]|[ \t]?\n[ \t]?)?"
+# In the same sentence, the number's own word: 通行证（回乡证）持有人陈某，证号H…
+_NAMED = r"[^。；;\n]{0,20}?(?:证件?号码?|号码|编号|No\.?|NO\.?|[Nn]umber)[ ：:为是（(]*"
 # Each paper's cue and the form of its number (exit-entry administration's, and the forces' own).
 _PAPERS = (
     (
-        "护照|[Pp]assport|PASSPORT",
-        r"[A-Za-z]{1,2}[ -]?(?:[0-9]{7,8}|[0-9]{4} [0-9]{4})|1[45][0-9]{7}",
+        "护照|[Pp]assport|PASSPORT|[Tt]ravel [Dd]ocument|旅行证|海员证|出入境通行证",
+        rf"[A-Za-z]{_GAP}[A-Za-z]?(?:{_GAP}[0-9]){{7,8}}|1[45](?:{_GAP}[0-9]){{7}}",
     ),
-    ("(?:往来)?港澳(?:居民来往内地)?通行证|回乡证", r"[CWHMcwhm][A-Za-z]?[ -]?[0-9]{7,10}"),
+    ("(?:护照|[Pp]assport|PASSPORT) ?(?:号码?|N[oO]\\.?|Number)", r"[0-9]{9}"),
+    (
+        "(?:往来)?港澳(?:居民来往内地)?通行证|回乡证",
+        rf"[CWHMcwhm]{_GAP}[A-Za-z]?(?:{_GAP}[0-9]){{7,10}}",
+    ),
     (
         "台湾(?:居民来往大陆|居民往来大陆)?通行证|往来台湾通行证|台胞证",
-        r"[TLtl]?[ -]?[0-9]{8}(?:[0-9]{2})?",
+        rf"[TLtl]?{_GAP}[0-9](?:{_GAP}[0-9]){{7}}(?:[0-9]{{2}})?(?:[（(][A-Z0-9]{{1,2}}[）)])?",
     ),
-    ("永久居留(?:身份)?证", r"[A-Za-z]{3}[0-9]{12}|9[0-9]{17}"),
+    (
+        "永久居留(?:身份)?证|绿卡",
+        rf"[A-Za-z]{{3}}(?:{_GAP}[0-9]){{12}}|9(?:{_GAP}[0-9]){{17}}",
+    ),
     ("军官证|士官证|士兵证|文职干部证|警官证", r"(?:[\u4e00-\u9fff]{1,3}字?第?)?[ -]?[0-9]{6,8}"),
 )
 _CUES = (
@@ -39,9 +50,12 @@ _CUES = (
     "官证",
     "士兵证",
     "干部证",
+    "旅行证",
+    "海员证",
+    "ocument",
 )
 _PAPER = re.compile(
-    "|".join(f"(?:{cue}){_BETWEEN}{_NO}({number}){_ENDS}" for cue, number in _PAPERS)
+    "|".join(f"(?:{cue})(?:{_BETWEEN}|{_NAMED}){_NO}({number}){_ENDS}" for cue, number in _PAPERS)
     # the number first: 持E12345678号护照, E12345678（护照）
     + rf"|{_NO}([A-Za-z]{{1,2}}[0-9]{{7,8}}){_ENDS}号?(?:的|[（(])?(?:中国|普通)?(?:护照|港澳通行证|通行证)"
 )
@@ -50,7 +64,13 @@ _PAPER_SAID = Say("疑似护照、通行证等证件号码，不得公开。请�
 
 def papers(text: str, context: Context) -> Iterator[Hit]:
     """Passports, travel permits, residence cards, officers' papers: only beside their name."""
-    if not ("证" in text or "护照" in text or "assport" in text or "PASSPORT" in text):
+    if not (
+        "证" in text
+        or "护照" in text
+        or "assport" in text
+        or "PASSPORT" in text
+        or "ocument" in text
+    ):
         return  # the commonest signs first: most texts hold none
     if not any(cue in text for cue in _CUES):
         return
@@ -66,11 +86,18 @@ def papers(text: str, context: Context) -> Iterator[Hit]:
 
 # GA 36-2018: province, office of issue, five signs; six with D or F for new energy.
 _PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
-_SIGN = "[A-HJ-NP-Za-hj-np-z0-9]"
+_LETTER, _SIGN = "[A-HJ-NP-Za-hj-np-z]", "[A-HJ-NP-Za-hj-np-z0-9]"
+_SPLIT = r"(?:[ \t]?\n[ \t]?|[ \t])?"  # signs spaced out, or the line's end between them
 _PLATE = re.compile(
-    rf"([{_PROVINCES}] ?[A-HJ-NP-Za-hj-np-z])[ ·•・‧∙.\-_/—】（(]{{0,2}}"
-    rf"((?:[A-HJ-NPa-hj-np]{_SIGN}[0-9]{{4}}|[0-9]{{5}}[A-HJ-NPa-hj-np]"
-    rf"|{_SIGN}{{4}}(?:[挂学警港澳试超]|{_SIGN})))(?![A-Za-z0-9*〔\[]|[（(][0-9])"
+    rf"([{_PROVINCES}]{_SPLIT}{_LETTER})(?:[ ·•・‧∙.\-_/—】（(]{{0,2}}|{_SPLIT})"
+    rf"((?:{_LETTER}{_SPLIT}{_SIGN}(?:{_SPLIT}[0-9]){{4}}|[0-9](?:{_SPLIT}[0-9]){{4}}{_SPLIT}{_LETTER}"
+    rf"|{_SIGN}(?:{_SPLIT}{_SIGN}){{3}}{_SPLIT}(?:[挂学警港澳试超领使]|{_SIGN})))"
+    r"(?![A-Za-z0-9*〔\[]|[（(][0-9])"
+)
+# An embassy's, and the armed police's, only after a word for plates.
+_PLATE_OF = re.compile(
+    r"((?:车牌|号牌|牌照|牌号|车号|车辆)[号码]{0,2}[：:为是“ ]{0,2})"
+    rf"(使 ?[0-9]{{3}}[·\- ]?[0-9]{{3}}|WJ ?[{_PROVINCES}]?[·\- ]?[0-9]{{4}}[0-9A-Z]|[VKHBSLJNCEG][A-Z][·\- ][0-9]{{5}})"
 )
 _FIGURES = re.compile("[0-9]")
 _PLATE_SAID = Say("疑似机动车号牌。除法定公示外不宜公开，请核对").text
@@ -79,10 +106,14 @@ _PLATE_SAID = Say("疑似机动车号牌。除法定公示外不宜公开，请�
 def plates(text: str, context: Context) -> Iterator[Hit]:
     """Number plates of motor vehicles; one without any figure is a word."""
     for match in _PLATE.finditer(text):
-        if len(_FIGURES.findall(match[2])) < 2:
+        signs = re.sub(r"\s", "", match[2])
+        if len(_FIGURES.findall(signs)) < 2:
             continue
-        masked = f"{match[1]}***{match[2][3:]}"
+        masked = re.sub(r"\s", "", match[1]) + "***" + signs[3:]
         yield Hit("plate", Severity.WARN, *match.span(), _PLATE_SAID, masked)
+    for match in _PLATE_OF.finditer(text) if "牌" in text or "车" in text else ():
+        masked = match[2][:2] + "***" + match[2][-2:]
+        yield Hit("plate", Severity.WARN, *match.span(2), _PLATE_SAID, masked)
 
 
 # ---------------------------------------------------------------- address
@@ -90,18 +121,33 @@ def plates(text: str, context: Context) -> Iterator[Hit]:
 _N = "[0-9A-Za-z一二三四五六七八九十百甲乙丙丁]{1,5}"
 # The household: a flat's door, wherever it is said.
 _DOOR = re.compile(
-    rf"(?:{_N}(?:号楼|栋|幢|座|号院|号|楼|-)[ ,，]?)?{_N}单元[ ,，]?(?:{_N}[层楼])?[ ,，]?"
-    r"[0-9]{3,4}(?:室|号|户)?(?![0-9元人年])"
+    rf"(?:{_N} ?(?:号楼|栋|幢|座|号院|号|楼|-)[ ,，]?)?{_N} ?单元[ ,，]?(?:{_N}[层楼])?[ ,，]?"
+    r"[0-9]{3,4} ?(?:室|号|户)?(?![0-9元人年])"
 )
 _LIVES = re.compile(
     r"家住|现住址?|居住地址|家庭(?:住|地)址|户籍(?:所在地|地址|地)?|住址|常住地址|居住地|居住在|家在|[收寄]件人|某[，,、 ](?!在|到|于|经|驾)(?=[\u4e00-\u9fff]{2,10}(?:[村组路镇乡]|小区))"
-    r"|(?:患者|当事人|[原被]告|申请人|救助人|本人|某)(?:的)?住所地?[：:为在]|居住于|租住|暂住(?:地|于|在)?|住在|(?:[，,、；;。]|^|患者|当事人|[原被]告|申请人|救助人|本人|某)(?:地址|住)(?![房宿院户所宅]|建(?!设[路街大]))[：:]?(?=[\u4e00-\u9fff])"
+    r"|(?:患者|当事人|[原被]告|申请人|救助人|本人|某|(?:[男女族生]|[0-9Xx*]{4})[，,、；;）)])(?:的)?住所地?[：:为在]?(?=[\u4e00-\u9fff])|居住于|租住|暂住(?:地|于|在)?|住在|(?:[，,、；;。]|^|患者|当事人|[原被]告|申请人|救助人|本人|某)(?:地址|住)(?![房宿院户所宅]|建(?!设[路街大]))[：:]?(?=[\u4e00-\u9fff])"
 )
-_NUMBERED = rf"(?:[0-9]+[-－][0-9]+[-－][0-9]{{3,4}}|{_N}(?:号楼|号|室|栋|幢|单元|组|户|座|弄|楼|层)(?:[0-9]{{3,4}})?)"
+_NUMBERED = rf"(?:[0-9]+[-－][0-9]+[-－][0-9]{{3,4}}|{_N} ?(?:号楼|号|室|栋|幢|单元|组|户|座|弄|楼|层)(?:[0-9]{{3,4}})?)"
 _HOUSE = re.compile(
     r"[路街巷道弄里坊村镇乡屯庄组寨湾苑园区城庭府邸居厦楼院舍][^。；;，,！？\n]{0,12}?"
     rf"{_NUMBERED}(?!文|令|公告|线|台风|病例|病房|楼宇|工作日)(?:[ -]?[^。；;，,！？\n]{{0,8}}?{_NUMBERED})*"
 )
+# An address of an office, of a firm, of a meeting: 听证会在…举行，地址文昌路66号.
+_OFFICE = re.compile(
+    "中心|会议|听证|[会局委院馆站校园厅店场所部社]在|办[事公理]|报名|报到|地点|窗口|大厅|公司|学校|医院|银行|网点|门店|超市|酒店"
+    "|办公|现场|考[点场]|举行|举办|召开|咨询|受理|邮编|邮寄|有限|企业|单位|服务|接种|采样|领取|集合|[局厅委院馆站厂店]$|[局厅委院馆站厂店][，,（(]"
+)
+_SOMEONE = re.compile(
+    "某|先生|女士|姓名|[，,]?[男女][，,]|村民|户主|业主|患者|[原被]告|当事人|失主|家长"
+)
+# A table of persons: names, and where they live. Its rows follow, parted as it is.
+_TABLE = re.compile(
+    r"^(?=[^\n]*(?:姓名|户主|学生|老人|申请人|监护人|联系人|对象|当事人|业主|村民))(?![^\n]*(?:法人|法定|企业|单位名|公司|机构))"
+    r"[^\n]*?(?:家庭|居住|户籍|详细|联系|现)?(?:住址|地址|住所)[^\n]*$",
+    re.M,
+)
+_ROW = re.compile(r"[\t|｜,，、]| {1,}")
 _ADDRESS_SAID = Say("疑似个人住址，不得公开到门牌、村组。请删去具体部分").text
 
 
@@ -116,15 +162,41 @@ def addresses(text: str, context: Context) -> Iterator[Hit]:
 
 
 def _may_dwell(text: str) -> bool:
-    return "住" in text or "户籍" in text or "某" in text or "地址" in text or "件人" in text
+    return "址" in text or "住" in text or "户籍" in text or "某" in text or "件人" in text
 
 
 def _dwellings(text: str) -> Iterator[tuple[int, int]]:
     end = 0
+    if "\n" in text and "址" in text:
+        yield from _listed(text)
     for cue in _LIVES.finditer(text):
-        if cue.end() > end and (house := _HOUSE.search(text, cue.end(), _clause(text, cue.end()))):
+        if cue[0].endswith(("，地址", "地址：", "地址")) and _an_offices(text, cue):
+            continue
+        at = cue.end() + (text[cue.end() : cue.end() + 1] == "\n")
+        if at > end and (house := _HOUSE.search(text, at, _clause(text, at))):
             end = house.end()
             yield cue.start(), end
+
+
+def _an_offices(text: str, cue: re.Match[str]) -> bool:
+    """Is the bare 地址 an office's, as the words before it say?"""
+    if any(word in cue[0] for word in ("家庭", "居住", "户籍", "常住", "现住")):
+        return False
+    before = text[max(0, cue.start() - 40) : cue.end()].rstrip("地址：:，,、；;。")
+    return bool(_OFFICE.search(before)) and not _SOMEONE.search(before)
+
+
+def _listed(text: str) -> Iterator[tuple[int, int]]:
+    """The houses in the rows under a head that names persons and where they live."""
+    for head in _TABLE.finditer(text):
+        at = head.end() + 1
+        while _ROW.search(head[0]) and at < len(text):
+            stop = text.find("\n", at) % (len(text) + 1)
+            if "。" in text[at:stop] or not _ROW.search(text, at, stop):
+                break
+            if house := _HOUSE.search(text, at, stop):
+                yield house.span()
+            at = stop + 1
 
 
 def _clause(text: str, start: int) -> int:
