@@ -83,6 +83,11 @@ class Visit:
         value = self.form.get(name)
         return value if isinstance(value, UploadFile) and value.filename else None
 
+    def files(self, name: str) -> list[UploadFile]:
+        """All files uploaded under one name."""
+        values = self.form.getlist(name)
+        return [each for each in values if isinstance(each, UploadFile) and each.filename]
+
     def done(self, said: Mapping[str, Say]) -> Say | None:
         """What is said of the act that led here (`done` in the address); None for any other word."""
         return said.get(self.params.get("done", ""))

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter
+from markupsafe import Markup
 from sqlalchemy import Connection, RowMapping, select
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
 from bot import compose, media, people, review
@@ -22,6 +22,7 @@ from bot.model import Actor, Media, OverLimit, PostState, Right
 from bot.office import Office
 from bot.web import content
 from bot.web.lists import Account, squares
+from bot.web.marks import differences, marked
 from bot.web.moving import picked, slots_for
 from bot.web.render import Times
 from bot.web.review import post_for, source_of
@@ -141,9 +142,10 @@ def shown(
         now, ids = visit.office.db.now(conn), [one.id for one in choices]
         slots = slots_for(conn, now, ids, post["id"] if post else 0)
     return visit.page(
-        "writing.html", status, form=form, post=post, choices=choices, parts=parts, slots=slots,
+        "writing.html", status, mirror=_mirror(form.text, findings), form=form, post=post, choices=choices, parts=parts, slots=slots,
         findings=findings, errors=list(errors), theirs=theirs, source=source, unit_names=unit_names,
         saved=visit.params.get("done") == "saved",
+        difference=differences(theirs.text, form.text) if theirs else "",
     )  # fmt: skip
 
 
@@ -178,6 +180,17 @@ def _preview(
         for f in r.findings
     ]
     return parts, content.with_findings(parts, found)
+
+
+def _mirror(text: str, findings: Sequence[dict[str, Any]]) -> Markup:
+    """What was typed with the findings marked, also where an account gets it cut or framed."""
+    found = []
+    for each in findings:
+        words = each["within"][each["start"] : each["end"]]
+        start = each["start"] if each["within"] == text else text.find(words) if words else -1
+        if start >= 0:
+            found.append({**each, "start": start, "end": start + len(words)})
+    return marked(text, found)
 
 
 def _readable(typed: str, office: Office) -> datetime | None:
@@ -233,21 +246,21 @@ async def edit(visit: Signed, post_id: Id) -> Response:
 
 
 async def _taken(visit: Visit, post_id: int | None) -> Response:
-    """The picture is read whole before the store is touched."""
-    upload: UploadFile | None = visit.file("picture")
-    picture = (await upload.read(), upload.filename or "") if upload else None
-    return await run_in_threadpool(_worked, visit, post_id, picture)
+    """The pictures are read whole before the store is touched."""
+    chosen = [(await each.read(), each.filename or "") for each in visit.files("picture")]
+    return await run_in_threadpool(_worked, visit, post_id, chosen)
 
 
-def _worked(visit: Visit, post_id: int | None, picture: tuple[bytes, str] | None) -> Response:
+def _worked(visit: Visit, post_id: int | None, chosen: Sequence[tuple[bytes, str]]) -> Response:
     """`act`: preview shows, save keeps, submit keeps and hands in."""
     with visit.office.db.read() as conn:
         post = post_for(conn, visit.actor, post_id) if post_id else None
         before = stored(visit.office, conn, post) if post else Form()
     form = typed(visit, before)
     try:
-        if picture:
-            form.media += (_taken_in(visit, *picture),)
+        for each in chosen:
+            taken = _taken_in(visit, *each)
+            form.media = (*(m for m in form.media if m.sha256 != taken.sha256), taken)
         if visit.field("act") == "preview":
             return shown(visit, form, post)
         return _kept(visit, form, post, before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from bot import db
 from bot.model import Role
@@ -367,3 +369,39 @@ def test_a_word_is_added_and_found_in_a_text_as_it_is_typed(rows: Office, sit: O
     page.click("tr#line-2 button[value=drop]")
     page.wait_for_selector("[role=status]:has-text('已删去')")
     assert rows.config.place("words.txt").read_text("utf-8") == "云澜老县\tblock\t云澜县\n"
+
+
+def dropped(page: Any, picture: bytes) -> None:
+    """A file let go over the text."""
+    carried = page.evaluate_handle(
+        """bytes => { const carried = new DataTransfer();
+        carried.items.add(new File([new Uint8Array(bytes)], "map.png", {type: "image/png"}));
+        return carried; }""",
+        list(picture),
+    )
+    with page.expect_navigation():
+        page.locator("#text").dispatch_event("drop", {"dataTransfer": carried})
+
+
+def test_a_post_is_seen_screened_and_kept_as_one_types(rows: Office, sit: Open) -> None:
+    page = sit("zhou")
+    page.goto("/posts/new")
+    page.check("[name=keys][value=board]")
+    page.fill("#text", "望江路停水。")
+    page.type("#text", "云澜老县通知。")
+    page.wait_for_selector("#preview .text:has-text('云澜老县')")
+    page.wait_for_selector("#mirror mark.block:has-text('云澜老县')")
+    page.keyboard.press("F8")
+    assert page.evaluate("getSelection().toString()") == "云澜老县"
+    page.wait_for_selector("#kept-at:has-text('留存')")
+    page.reload()
+    page.click("#kept-here button[value=take]")
+    assert "云澜老县" in page.input_value("#text")
+    out = io.BytesIO()
+    Image.new("RGB", (40, 30), "teal").save(out, "PNG")
+    dropped(page, out.getvalue())
+    page.fill("#pictures input[name^=alt-]", "停水范围图")
+    assert not page.is_visible("#kept-here"), "nothing typed is missing"
+    page.click("button[value=save]")
+    page.goto("/posts/new")
+    assert not page.is_visible("#kept-here"), "saved, so no longer kept beside"

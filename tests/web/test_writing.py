@@ -115,6 +115,7 @@ def test_two_who_save_at_once_lose_nothing_and_the_second_decides(
     assert page.status == 409
     assert "先存的一版。" in page.words("//*[contains(@class, 'note')]")
     assert page.all("//textarea[@name='text']")[0].text == "我的一版。"
+    assert page.words("//details//del") == "先存", "word by word"
     assert body(staffed, post)["text"] == "先存的一版。"
     version = page.all("//input[@name='version']/@value")[0]
     enter("zhou").post(f"/posts/{post}/edit", **mine, version=version)
@@ -135,6 +136,18 @@ def test_a_picture_is_taken_in_described_and_left_out_again(staffed: Office, ent
     assert body(staffed, 1)["media"][0]["alt"] == "改过的说明"
     reader.post("/posts/1/edit", **{**again, "drop": sha256, "version": "2"})
     assert body(staffed, 1)["media"] == []
+
+
+def test_several_pictures_are_taken_in_at_once_and_the_same_one_once(
+    staffed: Office, enter: Enter
+) -> None:
+    files = []
+    for colour in ("white", "teal", "white"):
+        out = io.BytesIO()
+        Image.new("RGB", (64, 40), colour).save(out, "PNG")
+        files.append(("picture", ("map.png", out.getvalue(), "image/png")))
+    enter("zhou").post("/posts/new", files=files, **FORM)
+    assert len(body(staffed, 1)["media"]) == 2
 
 
 def test_who_writes_nowhere_leaves_no_picture_either(staffed: Office, enter: Enter) -> None:

@@ -40,6 +40,16 @@
     else reach(key);
   });
 
+  // Words still being put together are nobody's words yet: nothing is asked of the server until they stand.
+  document.addEventListener("input", (e) => { if (e.isComposing) e.stopImmediatePropagation(); }, true);
+  document.addEventListener("compositionend", (e) => e.target.dispatchEvent(new Event("input", { bubbles: true })));
+
+  // Who signs out leaves nothing of what he wrote on this computer.
+  document.addEventListener("submit", (e) => {
+    if (e.target.getAttribute("action") !== "/logout") return;
+    for (const key of Object.keys(localStorage)) if (key.startsWith("writing:")) localStorage.removeItem(key);
+  });
+
   function ready() {
     const wanted = document.querySelector("[data-focus]");
     if (wanted) wanted.focus();
