@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from bot.model import Capabilities, LinkLook, Media, Severity
 
@@ -78,6 +78,24 @@ _SPACED = re.compile(" [\u4e00-\u9fff] ")
 _SPREAD = re.compile(
     "(?<![\u4e00-\u9fff])[\u4e00-\u9fff](?: [\u4e00-\u9fff](?![\u4e00-\u9fff])){2,}"
 )
+
+
+class _Late:
+    """A pattern that is compiled when it is first asked; then its methods are the pattern's own."""
+
+    def __init__(self, pattern: str, flags: int) -> None:
+        self._written = pattern, flags
+
+    def __getattr__(self, name: str) -> object:
+        compiled = re.compile(*self._written)
+        for method in ("search", "match", "fullmatch", "finditer", "findall", "sub"):
+            setattr(self, method, getattr(compiled, method))
+        return getattr(compiled, name)
+
+
+def late(pattern: str, flags: int = 0) -> re.Pattern[str]:
+    """re.compile, at first use: most texts ask few of the long patterns, and 50 ms is a start's."""
+    return cast("re.Pattern[str]", _Late(pattern, flags))
 
 
 def fold(text: str) -> tuple[str, list[int] | None]:

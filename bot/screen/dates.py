@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from bot.language import Say
 from bot.model import Severity
-from bot.screen.base import Context, Hit
+from bot.screen.base import Context, Hit, late
 
 # ---------------------------------------------------------------- figures
 
@@ -30,13 +30,11 @@ def _number(written: str) -> int:
 _N2 = "([0-9]{1,2}|[一二三四五六七八九]?十[一二三四五六七八九]?|[一二三四五六七八九])"
 _MONTH_N = "([0-9]{1,2}|十[一二三四五六七八九]?|[一二三四五六七八九])"  # 九十月 is two months
 _OF_MONTH = rf"{_N2} ?[日号]"
-_UNTIL_MONTH = re.compile(
+_UNTIL_MONTH = late(
     rf"(?:([0-9]{{4}}|[〇○零一二三四五六七八九]{{4}}) ?年 ?)?(?<![0-9〇○零一二三四五六七八九十历.]){_MONTH_N} ?$"
 )
-_FROM_MONTH = re.compile(rf" ?{_OF_MONTH}|()(?=份|底|初|中旬|上旬|下旬|末)")
-_ISO = re.compile(
-    r"(?:19|20)(?<![0-9./-]..)([0-9]{2})([-/.])([0-9]{1,2})\2([0-9]{1,2})(?![0-9./-]|号)"
-)
+_FROM_MONTH = late(rf" ?{_OF_MONTH}|()(?=份|底|初|中旬|上旬|下旬|末)")
+_ISO = late(r"(?:19|20)(?<![0-9./-]..)([0-9]{2})([-/.])([0-9]{1,2})\2([0-9]{1,2})(?![0-9./-]|号)")
 
 
 class Written(NamedTuple):
@@ -83,20 +81,18 @@ def _day(year: int, month: int, day: int) -> date | None:
 
 _NAMES = "一二三四五六日"
 _WEEK = "(?:星期|礼拜|周) ?([一二三四五六日天])"
-_WEEKS = re.compile(_WEEK)
+_WEEKS = late(_WEEK)
 _JOIN = "[ ]?(?:、|，|和|至|到|[-—~～－]+)[ ]?"
-_LATER = re.compile(rf"{_JOIN}(?:{_N2} ?月 ?)?{_OF_MONTH}")
+_LATER = late(rf"{_JOIN}(?:{_N2} ?月 ?)?{_OF_MONTH}")
 _HOUR = "(?:[0-9]{1,2}(?:[:：][0-9]{2}|[时点](?:[0-9]{1,2}分|半)?))"
-_NAMED = re.compile(
+_NAMED = late(
     rf"[ ]?(?:上午|下午|早上|晚上|早|晚)?{_HOUR}?[ ，,]{{0,2}}"
     rf"(?:[（(【\[［](?:[^（）()\n，。；、]{{1,10}}[，,、 ])?)?[本这下上]?({_WEEK}(?:{_JOIN}{_WEEK})*)[ ]?[）)】\]］]?"
 )
-_BEFORE = re.compile(
-    rf"[本这下上]?({_WEEK})(?:[（(]|(?<=[本这下上]周.)[，,])$"
-)  # 星期一（11月24日）
-_SHORT = re.compile(r"(?<![0-9./-])([0-9]{1,2})[/.]([0-9]{1,2}) ?$")  # 11/24（周一）
-_IN_BRACKETS = re.compile(rf"[（(【\[［]({_WEEK})")
-_BARE = re.compile(
+_BEFORE = late(rf"[本这下上]?({_WEEK})(?:[（(]|(?<=[本这下上]周.)[，,])$")  # 星期一（11月24日）
+_SHORT = late(r"(?<![0-9./-])([0-9]{1,2})[/.]([0-9]{1,2}) ?$")  # 11/24（周一）
+_IN_BRACKETS = late(rf"[（(【\[［]({_WEEK})")
+_BARE = late(
     rf"(?<![0-9、，和及至到月—~～-])([0-9]{{1,2}})[日号] ?[（(]({_WEEK})"
 )  # 24日（周一）, no month
 _WEEKDAY_SAID = Say("星期与日期不符。请核对是日期错还是星期错").text
@@ -164,7 +160,7 @@ def _another(text: str, named: re.Match[str]) -> bool:
     return apart and not bracket and bool(_OWN_CLAUSE.match(text, named.end(1)))
 
 
-_OWN_CLAUSE = re.compile("[的前截起]")
+_OWN_CLAUSE = late("[的前截起]")
 
 
 def _other_forms(text: str, places: list[Place], context: Context) -> Iterator[Hit]:
@@ -201,7 +197,7 @@ def _compared(
 
 
 _HOLIDAY = "部分节假日|元旦|春节|清明|劳动节|五一|端午|中秋|国庆"
-_GOVERNS = re.compile(
+_GOVERNS = late(
     rf"((?:19|20)[0-9]{{2}})(?: ?年?(?: ?[0-9]{{1,2}} ?月|{_HOLIDAY})|[-./][0-9]{{1,2}}[-./])"
     r"|[〔\[（(]((?:19|20)[0-9]{2})[〕\]）)]"
 )
@@ -229,18 +225,18 @@ def _governed(text: str, day: Written) -> list[date]:
 # ---------------------------------------------------------------- impossible-date, the hour
 
 # Looked for from the colon, not from each figure: a text has more figures than colons.
-_COLON = re.compile("[:：](?<=[0-9].)([0-9]+)(?:[:：]([0-9]+))?")
-_HOUR_BEFORE = re.compile("[0-9]+$")
-_SPOKEN = re.compile(
+_COLON = late("[:：](?<=[0-9].)([0-9]+)(?:[:：]([0-9]+))?")
+_HOUR_BEFORE = late("[0-9]+$")
+_SPOKEN = late(
     "[时点](?<=[0-9一二三四五六七八九十][时点])(?: ?([0-9]+|[二三四五六七八九]?十[一二三四五六七八九]?) ?分(?![之钟数值制]))?"
 )
-_HOURS = re.compile("[0-9]+$|(?<![一二三四五六七八九十百千])[二三]?十?[一二三四五六七八九]$|二?十$")
-_SAYS_WHEN = re.compile(
+_HOURS = late("[0-9]+$|(?<![一二三四五六七八九十百千])[二三]?十?[一二三四五六七八九]$|二?十$")
+_SAYS_WHEN = late(
     r"(?:[日号午晚晨间早夜至到期时刻起自于]|[早晚]上|时间|截止|(?<!比)分|[0-9]{2} |[-—~～－] ?)[：: ]?$"
 )
-_LASTS = re.compile("[间段长候效代0-9]")
+_LASTS = late("[间段长候效代0-9]")
 _FIGURE_BEFORE, _JOINED_ON = re.compile("[0-9/.]$|[0-9][:：]$"), frozenset("0123456789:：/%％")
-_RANGE_ON = re.compile(" ?(?:至|到|[-—~～－]) ?[0-9]{1,2}[:：][0-5][0-9]| ?(?:开始|准时|起(?!点))")
+_RANGE_ON = late(" ?(?:至|到|[-—~～－]) ?[0-9]{1,2}[:：][0-5][0-9]| ?(?:开始|准时|起(?!点))")
 _IMPOSSIBLE_SAID = Say("没有这一天。请核对日期").text
 _TIME_SAID = Say("没有这个时刻。请核对时间").text
 
@@ -280,7 +276,7 @@ def _no_such(text: str, start: int, end: int, parts: list[str]) -> bool:
 
 # ---------------------------------------------------------------- relative-time
 
-_RELATIVE = re.compile(
+_RELATIVE = late(
     r"(?<!《)今 ?(?:[天日早晚晨夜儿]|[上下]午|起(?!草|点))(?!头条|说法|后我|话题)|(?<!《)明 ?(?:[天日早晚晨儿]|起(?!来))(?!会更|之星|确)"
     r"|(?<!《)昨 ?[天日晚夜儿](?!之日)|[今明昨][明后前]两[天日]|今明两|前天(?!津)|后天(?!性|的努力)|大后天|一会儿"
     r"|[本这上下]周(?:[一二三四五六日]|末)?(?!刊|边|围|转|期|年|长|报)|[本这上下]个?(?:星期|礼拜)[一二三四五六日天]?(?!刊)|[上下这]个?月(?!刊|球|[0-9])|本月(?!刊)"

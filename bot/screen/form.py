@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from bot.language import Say
 from bot.model import Severity
-from bot.screen.base import Context, Hit
+from bot.screen.base import Context, Hit, late
 
 # ---------------------------------------------------------------- unpaired
 
@@ -29,15 +29,15 @@ _CLOSES = {
 }
 _OPENS = {"《", "“", "（", "(", "【", "〔", "「", "『", "［", "[", "〖", "〈", "‘"}
 _HALF = str.maketrans("（）［］", "()[]")
-_MARK = re.compile(r"[《》“”（）()【】〔〕「」『』［］\[\]〖〗〈〉‘’]")
-_APOSTROPHE = re.compile("(?<=[0-9])’|(?<=[A-Za-z])’(?=[a-z])|’(?=[0-9]{2})")
+_MARK = late(r"[《》“”（）()【】〔〕「」『』［］\[\]〖〗〈〉‘’]")
+_APOSTROPHE = late("(?<=[0-9])’|(?<=[A-Za-z])’(?=[a-z])|’(?=[0-9]{2})")
 # 1） and （一） at the head of an item, and smileys: brackets that open nothing.
-_ITEM = re.compile(
+_ITEM = late(
     r"(?:^|[\n。；;：，、 \t>]|(?<![0-9])[:,])[ \t]*(?:[0-9]{1,3}|[一二三四五六七八九十]{1,3}|[A-Za-z]|[①-⑳])$"
 )
-_IN_A_WORD = re.compile("[A-Za-z>]$")  # an apostrophe: shootin’
-_SMILEY = re.compile(r"(?:[:;=^：；]|(?<![0-9A-Za-z])[8xX])[-~oO']?$")
-_CUT = re.compile(r"(?:…+|\.{3,})[ \n]*(?:https?://\S+|展开全文|全文)?\s*$")
+_IN_A_WORD = late("[A-Za-z>]$")  # an apostrophe: shootin’
+_SMILEY = late(r"(?:[:;=^：；]|(?<![0-9A-Za-z])[8xX])[-~oO']?$")
+_CUT = late(r"(?:…+|\.{3,})[ \n]*(?:https?://\S+|展开全文|全文)?\s*$")
 _UNPAIRED_SAID = Say("标点没有成对。请补上另一半，或删去").text
 
 
@@ -111,19 +111,17 @@ def _opens_nothing(text: str, at: int) -> bool:
 # number without 第 and without a leading zero.
 _OPENING, _CLOSING = "[〔\\[【（(［〈<{﹝「〖《]", "[〕\\]】）)］〉>}﹞」〗》]"
 _ORDER = r"[ ]?(第)?[ ]?(0*)([1-9][0-9]{0,4})[ ]?号(?!楼|线|院|台风|馆|门|机|房|会议|厅|展)"
-_NUMBERED = re.compile(
+_NUMBERED = late(
     rf"({_OPENING})(?!(?<=〔)(?:19|20)[0-9]{{2}}〕[1-9][0-9]{{0,4}}号)"  # which is right
     rf"[ ]?((?:19|20)?[0-9]{{2}})(年?)[ ]?({_CLOSING}?){_ORDER}"
 )
-_BARE = re.compile(rf"[发函]()((?:19|20)[0-9]{{2}})(年?)((?:{_CLOSING}|[-—－])?){_ORDER}")
-_SIGN = re.compile(r"(?<![A-Za-z0-9])[\u4e00-\u9fff]{2,12}$")
+_BARE = late(rf"[发函]()((?:19|20)[0-9]{{2}})(年?)((?:{_CLOSING}|[-—－])?){_ORDER}")
+_SIGN = late(r"(?<![A-Za-z0-9])[\u4e00-\u9fff]{2,12}$")
 # Numbers of permits, filings, judgments and maps have forms of their own.
-_NO_DOCUMENT = re.compile(
-    r"(?:准|证|许|许可|备|备案|注|登|登记|验|检|鉴|初|终|执|审|判|裁|仲|案|号)字?$"
-)
-_BY_AN_OFFICE = re.compile(r"(?:发|函|办|令|政|字|规|通|告|电|批|复|呈|报|税|财|委|金|明电|公告)$")
-_VERB = re.compile(r"(?:印|下|转|制|签|颁|开|核|发)发$")
-_LEADS = re.compile(
+_NO_DOCUMENT = late(r"(?:准|证|许|许可|备|备案|注|登|登记|验|检|鉴|初|终|执|审|判|裁|仲|案|号)字?$")
+_BY_AN_OFFICE = late(r"(?:发|函|办|令|政|字|规|通|告|电|批|复|呈|报|税|财|委|金|明电|公告)$")
+_VERB = late(r"(?:印|下|转|制|签|颁|开|核|发)发$")
+_LEADS = late(
     r".*(?:根据|按照|依据|依照|印发|贯彻|落实|通知|意见|办法|决定|规定|关于|参照|执行|[见和与及即以由的])"
     r"(?=[\u4e00-\u9fff]{2})"
 )

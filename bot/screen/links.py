@@ -10,7 +10,7 @@ from ipaddress import ip_address
 
 from bot.language import Say
 from bot.model import Capabilities, LinkState, Severity, Topics
-from bot.screen.base import Context, Hit
+from bot.screen.base import Context, Hit, late
 from bot.text import asked_as, links, over
 
 # ---------------------------------------------------------------- short-link, private-link
@@ -104,18 +104,18 @@ SHORTENERS = frozenset(
         "q.cn",
     ]
 )
-_HOST = re.compile(r"https?://(?:[^/?#@\s]*@)?(\[[0-9a-f:.]+\]|[^/?#:\s]+)", re.I)
-_BARE = re.compile(r"[A-Za-z0-9-]+\.[A-Za-z0-9.-]+(:[0-9]{2,5})?(/[!#-;=?-~]*)?")
-_LOCAL = re.compile(r"localhost(:[0-9]{2,5})?(/[!#-;=?-~]*)?", re.I)
-_INNER_NAME = re.compile(
+_HOST = late(r"https?://(?:[^/?#@\s]*@)?(\[[0-9a-f:.]+\]|[^/?#:\s]+)", re.I)
+_BARE = late(r"[A-Za-z0-9-]+\.[A-Za-z0-9.-]+(:[0-9]{2,5})?(/[!#-;=?-~]*)?")
+_LOCAL = late(r"localhost(:[0-9]{2,5})?(/[!#-;=?-~]*)?", re.I)
+_INNER_NAME = late(
     r"(?:^|\.)(?:localhost|local|lan|intranet|internal|corp|home|localdomain|private|intra)$"
     r"|(?:^|\.)intranet\.|^[a-z0-9_-]+$",
     re.I,
 )
-_OTHER = re.compile(
+_OTHER = late(
     r"(?:s?ftp|smb|wss?)://([^/?#:\s]+)[!#-;=?-~]*|https?://(\[[0-9a-f:.]+\])[!#-;=?-~]*", re.I
 )
-_FILE = re.compile(
+_FILE = late(
     r"file://\S+|(?<![\\A-Za-z0-9])\\\\[A-Za-z0-9._-]+\\[^\s，。；）]+|(?<![A-Za-z])[A-Z]:\\[^\s，。；）]+",
     re.I,
 )
@@ -210,8 +210,8 @@ def dead(text: str, context: Context) -> Iterator[Hit]:
 
 # ---------------------------------------------------------------- topic
 
-_TOPIC = re.compile(r"#([^#\n]{1,40})#")
-_TAG = re.compile(r"#(?<![\w&#]#)(?![0-9#])[^#\s，。！？；：、（）()【】《》“”]{1,40}")
+_TOPIC = late(r"#([^#\n]{1,40})#")
+_TAG = late(r"#(?<![\w&#]#)(?![0-9#])[^#\s，。！？；：、（）()【】《》“”]{1,40}")
 _PAIRED_SAID = Say("该平台的话题只有前面一个 #，到空格为止").text
 _OPEN_SAID = Say("该平台的话题前后各一个 #：#话题#").text
 
@@ -252,15 +252,13 @@ def alts(text: str, context: Context) -> Iterator[Hit]:
 
 
 _MAP = "(?:行政区划|政区|交通|旅游|水系|地形|影像|卫星|疫情|风险区?|分布|规划|区位|导览)?(?:地图|区划(?:示意|调整)?图|(?:边界|界线|行政|区划|区位|位置)(?:示意|分布)图|(?<=[省市县国区州境])版图(?!书)|政区图|区位图|水系(?:分布)?图|界线图|地形图|影像图|(?<=[县市省区国])交通图)"
-_MAPS = re.compile(_MAP)
-_SHOWN = re.compile(
+_MAPS = late(_MAP)
+_SHOWN = late(
     rf"(?:[【\[（(](?:组?图|图片|配图|地图|附图)[】\]）)]|配发|刊发|登载|刊登|印发|下方|见下|上线|晒出|如图|下图|上图|附图|见图|图为|附件?|附上|扫码查看|点击查看|收藏|转存|高清|发布|公布|一图|请看|看懂|配图|推出|点开|图示|请见|见附件[0-9]?|图 ?[0-9]{1, 2} )[^。；\n]{{0,16}}{_MAP}"
     rf"|{_MAP}(?:[（(][^（）()\n]{{1,12}}[）)])?(?:[一1-9][张幅份组]|(?:正式|全新|重磅|现已|已|今日|近日|新鲜|隆重|首次|同步)(?:发布|公布|出炉|上线|推出|亮相)|上线|亮相|[^。；\n]{{0,24}}(?:见下图|附图见下|见附图|如图所示|见图)|如下|如图|见下|见附|见图|请?见附件|见文末|点击查看|附后|来[了啦]|下载|发布|公布|出炉|[：:]|[（(]详?见[附下]?图|[】])"
 )
-_MAP_APPROVED = re.compile(
-    r"审图号|[\u4e00-\u9fffA-Z]{0,3}S ?[（(〔\[]?[0-9]{4}[）)〕\]]? ?[0-9]+ ?号"
-)
-_NO_MAP = re.compile(
+_MAP_APPROVED = late(r"审图号|[\u4e00-\u9fffA-Z]{0,3}S ?[（(〔\[]?[0-9]{4}[）)〕\]]? ?[0-9]+ ?号")
+_NO_MAP = late(
     r"(?:负面清单|作战|施工|产业|招商|创新|权力|服务|知识|就业|教育|学习|工作|活|藏宝|任务)地图"
 )
 _MAP_SAID = Say(

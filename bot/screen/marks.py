@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from bot.language import Say
 from bot.model import Severity
-from bot.screen.base import Context, Hit
+from bot.screen.base import Context, Hit, late
 
 _HAN = "\u3400-\u9fff"
 _STARS = "★☆✩✭✮⭐🌟"
@@ -24,16 +24,14 @@ _TERM = (
     r"(?:[0-9]{4} ?年|[0-9]{1,2} ?(?:年|个月|月|天|日)|[一二三四五六七八九十]{1,3}(?:年|个月)|长期|永久"
     rf"|[{_HAN}]{{2,8}}(?:前|后))"
 )
-_STARRED = re.compile(rf"(?<!工作)({_LEVEL}) ?[{_STARS}*＊﹡∗✱·•]{{1,3}} ?({_TERM})?")
+_STARRED = late(rf"(?<!工作)({_LEVEL}) ?[{_STARS}*＊﹡∗✱·•]{{1,3}} ?({_TERM})?")
 # Other signs in the star's stead: only with a length of time, and after no word.
-_PARTED = re.compile(
-    rf"(?<![{_HAN}])({_LEVEL}) ?[-—–－▲△◆◇●■/／·] ?(?:[0-9]{{1,2}} ?(?:年|个月)|长期)"
-)
-_HEADED = re.compile(
+_PARTED = late(rf"(?<![{_HAN}])({_LEVEL}) ?[-—–－▲△◆◇●■/／·] ?(?:[0-9]{{1,2}} ?(?:年|个月)|长期)")
+_HEADED = late(
     rf"^ *(?:[0-9]{{6}} )? *({_LEVEL})(?: *[（(：: ] *[0-9一二三四五六七八九十]{{1,3}} ?(?:年|个月) *[）)]?)? *$|(?:密级 ?[{_STARS}])({_LEVEL})|(?<![{_HAN}])[{_OPEN}] ?({_LEVEL}) ?[{_CLOSE}]",
     re.M,
 )
-_STATED = re.compile(rf"(?:密 ?级|保密等级)(?:[和及与、]保密期限)? ?[：:] ?({_LEVEL})(?![{_HAN}])")
+_STATED = late(rf"(?:密 ?级|保密等级)(?:[和及与、]保密期限)? ?[：:] ?({_LEVEL})(?![{_HAN}])")
 _SECRECY_SAID = Say("国家秘密标志。标有密级的内容不得发布；误标的，请经保密审查后删去").text
 _SECRECY_DOUBTED = Say("疑似密级标注。请经保密审查后再发").text
 _HEAD = 400  # a mark alone on its line is looked for as far as a document's head goes
@@ -66,15 +64,15 @@ _KEEP = (
     r"|(?:严格)?控制(?:知悉|传播|阅[读知])范围|(?:专人|按规定)(?:保管|管理)|限[\u4e00-\u9fff]{1,8}(?:阅|知悉|掌握)"
 )
 _PAPER = "(?:资料|文件|材料|刊物|信息|文稿|通报|通知|明电|讨论稿|讲话|情况)"
-_WORK = re.compile(
+_WORK = late(
     rf"工作秘密 ?[{_STARS}*＊▲△◆◇■]|(?<![^为是属系于\W])(?<!、)工作秘密[，,：:、·—\-\s]+(?:{_KEEP})|工作秘密(?=[{_CLOSE}\n]|$)"
     rf"|(?:^|(?<=[\n{_OPEN}：: ]))工作秘密(?:级|事项)?[ ：:，,·\-—（(]{{0,2}}{_TERM}(?=[ ）){_CLOSE}\n]|$)"
     rf"|(?:此件|本件|此文件?|本文件?|本材料|该件|密级|标[识志注]|属性)(?:[：:]|(?:系|属于?|为|是)) ?工作秘密(?![{_HAN}])"
 )
-_INNER_SIGN = re.compile(
+_INNER_SIGN = late(
     "内[部参]|外[传泄]|扩散|对外|转发|上网|稿|商密|后(?:收回|即毁|即焚|销毁|退[回还]|删除|请)|看完即删|仅[限供]|保密|涉密|知悉|拍照|翻拍|截屏|朋友圈|参阅"
 )
-_INNER = re.compile(
+_INNER = late(
     rf"(?:仅供|供|仅限)?(?:机关|单位|系统|党内)?内部{_PAPER}?(?:使用|参考|传阅|掌握|参阅|交流|学习)?"
     rf"[，,：:、·；;！!— \n]{{0,3}}(?:{_KEEP})"
     rf"|(?:仅供|仅限|只限|只供|限|供)(?:本?(?:机关|单位|系统|部门)|党内)?内部(?:使用|参考|传阅|掌握|参阅|交流|学习)"
@@ -89,17 +87,17 @@ _INNER = re.compile(
     r"|(?:请勿|不得|严禁|禁止|切勿|勿|不要)(?:发|传|转)(?:到|至)?(?:朋友圈|微信群|群里|网上|抖音)|(?:严格)?控制(?:知悉|传播)范围|暂不(?:对外|公开|发布)|仅对内(?:使用|发布)"
 )
 # A paper that says of itself, in a sentence, that it is for the inside.
-_PAPER_INSIDE = re.compile(
+_PAPER_INSIDE = late(
     r"(?:本[期刊件稿]|此[件文]|材料|资料|文件|简报|专报|通报|信息|清单|名单|数据|报告|手册|讲义|纪要|通讯录|台账|文稿|内容|方案)[^。，,；;\n]{0,8}?"
     r"(?:仅供|仅限|只限|只供|限)(?:本?(?:机关|单位|系统|部门|局|科室|委|厅)|党内)?(?:内部|干部|领导|工作人员)[\u4e00-\u9fff]{0,4}?(?:使用|参考|传阅|掌握|参阅|交流|学习|阅知|知悉)(?=[。，,；;！!）)\n ]|$)"
 )
-_CLOSED = re.compile(
+_CLOSED = late(
     r"(?:此件|本件|此文件?|本文件)(?:不公开(?:发布)?|不予公开|不宜公开|不得公开|依申请公开|非公开|内部(?:掌握|使用))"
     r"|(?:公开(?:属性|方式|选项|类别|类型|形式|性质|范围|程度|等级|情况|类|时限)|发布层次|(?:信息|文件|政务)公开|文件属性|(?:^|(?<=\n))属性) ?(?:[：:]|(?:定?为|是)[：:]?) ?(?:不予公开|不公开|依申请公开|非公开|不得公开|暂不公开|不宜公开)"
     r"|(?:是否(?:主动)?公开|(?:主动)?公开与否) ?[：:] ?(?:否|不|依申请)"
     r"|(?:此|本|该)(?:文|函|通知|批复|复函|请示|报告|纪要|材料|方案|信息|决定书?|意见|通报)(?:属于?|为|系)?(?:不公开|不予公开|依申请公开|不宜公开|不得公开)(?:件|文件|信息)?(?=[）)】\]。，,；;\s]|$)"
 )
-_BRACKETED = re.compile(
+_BRACKETED = late(
     rf"[{_OPEN}](依申请公开|不予公开|不公开|暂不公开|不得公开|不宜公开|非公开)(?:件)?[{_CLOSE}](?=[。；]? *$)"
     rf"|^ *[{_OPEN}](依申请公开|不予公开|不公开|暂不公开|不得公开|不宜公开|非公开)(?:件)?[{_CLOSE}]",
     re.M,
@@ -128,23 +126,23 @@ def inner(text: str, context: Context) -> Iterator[Hit]:
             yield Hit("not-public", Severity.WARN, *match.span(match.lastindex or 0), _CLOSED_SAID)
 
 
-_BEFORE = re.compile(
+_BEFORE = late(
     rf"(?:^|[\n{_OPEN}★]|  )(?:(?:附注|备注|注|公开(?:方式|属性|选项|类型|形式))[：:])?[ ★☆*]*[{_OPEN}]?$"
 )
 # What blocks is beyond doubt. The rest may be an article's heading, a museum's request (请勿翻拍)
 # or a lender's (用后归还).
-_SURE = re.compile(
+_SURE = late(
     "内部(?:资料|文件|材料|刊物|文稿|明电|使用|传阅|参考|掌握|参阅)|内部[\u4e00-\u9fff]{0,2}[，,：:、·；;！!— \n]"
     "|[外]传|外泄|扩散|外流|(?:阅|会)后(?:收回|即毁|即焚|销毁|退回)|商密|[供限][\u4e00-\u9fff]{0,6}内部"
     "|(?:不得|严禁|禁止|请?勿|不准|不对|暂不).{0,3}(?:对外(?:公开|发布|传播|公布)|截图|转发|上网)|对外公[开布]"
     "|稿.{0,2}(?:注意|妥善)"
 )
-_SENTENCE = re.compile("[。！!；;] ?$")
-_AFTER = re.compile(rf"[ 。！!]*(?:$|[\n{_CLOSE}]|  )|[。！!]")
+_SENTENCE = late("[。！!；;] ?$")
+_AFTER = late(rf"[ 。！!]*(?:$|[\n{_CLOSE}]|  )|[。！!]")
 
 
 # A caution after a comma (供领导参阅，请勿外传) is a mark where its whole line is short.
-_CAUTION = re.compile(
+_CAUTION = late(
     rf"(?:^|\n)[^\n。]{{0,16}}[，,：: ]$|[{_OPEN}][^\n。{_CLOSE}]{{0,20}}[，,：:；;、 ]$"
 )
 

@@ -12,13 +12,13 @@ from datetime import date
 
 from bot.language import Say
 from bot.model import Severity
-from bot.screen.base import Context, Hit
+from bot.screen.base import Context, Hit, late
 
 _GAP = r"[ \t\-‐-—－_·]"  # what people put inside long numbers
 # Where a line ends within one: only what a check digit, or a prefix and a length, proves.
 _BREAK = rf"(?:{_GAP}{{0,3}}|[.．]|[ \t]?\n[ \t]?)"
 # Every rule below looks only inside such runs: most texts hold none, and this one pattern says so.
-_RUN = re.compile(r"[0-9][0-9Xx. \t\-‐-—－_·．\n]{10,}")
+_RUN = late(r"[0-9][0-9Xx. \t\-‐-—－_·．\n]{10,}")
 
 
 def _found(
@@ -46,13 +46,13 @@ def check(text: str, context: Context) -> Iterator[Hit]:
 # ---------------------------------------------------------------- identity-number
 
 # GB 11643-1999. A lookahead, because a wrong start must not swallow the right one.
-_IDENTITY = re.compile(rf"(?<![0-9])(?=((?:[0-9]{_BREAK}){{17}}[0-9Xx])(?![0-9]))")
+_IDENTITY = late(rf"(?<![0-9])(?=((?:[0-9]{_BREAK}){{17}}[0-9Xx])(?![0-9]))")
 # Without a check digit to prove it, only as it is written: in one piece, or parted at the birth date.
-_IDENTITY_PLAIN = re.compile(
+_IDENTITY_PLAIN = late(
     f"(?<![0-9])(?<![0-9][.．])(?=([0-9]{{6}}{_GAP}?"
     f"(?:[0-9]{{6}}{_GAP}?[0-9]{{3}}|[0-9]{{8}}{_GAP}?[0-9]{{3}}[0-9Xx]))(?![0-9]))"
 )
-_PROVINCE = re.compile("1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3]")
+_PROVINCE = late("1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3]")
 _IDENTITY_SAID = Say("疑似公民身份号码，不得公开。请删去，或按建议遮盖").text
 _IDENTITY_DOUBTED = Say("形似公民身份号码，但校验码不符。请核对；确是号码的，不得公开").text
 
@@ -77,12 +77,12 @@ def _identity_numbers(text: str, run: re.Match[str]) -> Iterator[Hit]:
 
 
 # What numbers things: an order, a case, a licence. A word for a person's number beside it wins.
-_THING = re.compile(
+_THING = late(
     r"(?:编[号码]|单[号据]|工单|订单|项目|标[号段]|招标|投标|采购|合同|代码|[条编]码|流水|批[号次]|许可|证书|执照|受理|备案|办件|事项|登记号|注册号"
     r"|案号|文号|档[号案]|凭证|回执|票[号据]|发票|序列号|设备|资产|运单|快递|物流|包裹|缴[费款]|业务|任务|流程|地块|宗地|房源|产品|商品|货号|追溯|标识码"
     r"|单元号|图号|书号|试卷|样品|报告|批准|准考|文件号|卷宗|信访件|诉求|热线)[\u4e00-\u9fffA-Za-z]{0,6}(?:号码?)?[（(]?[：:为是#\- 　“]*$"
 )
-_PERSONS = re.compile(r"身份|公民|姓名|证件|本人|[某先][某生，,]|女士|户主|申请人|当事人|考生|ID")
+_PERSONS = late(r"身份|公民|姓名|证件|本人|[某先][某生，,]|女士|户主|申请人|当事人|考生|ID")
 
 
 def _of_a_thing(text: str, start: int) -> bool:
@@ -136,23 +136,23 @@ def _is_credit_code(number: str) -> bool:
 
 _APART = rf"(?:{_GAP}| ?[\-‐-—－·] ?)?"
 # An amount of 11 figures (150亿元 written out) is not one, nor a part of a longer number.
-_MOBILE = re.compile(
+_MOBILE = late(
     rf"(?<![0-9])(?<![0-9][.])(?:(?:00)?86{_GAP}{{0,2}}|0)?"
     rf"(1[3-9][0-9](?:{_APART}[0-9]{{4}}{_APART}|[.．][0-9]{{4}}[.．])[0-9]{{4}}"
     r"|1 [3-9](?: [0-9]){9}(?! [0-9]))(?!-?[0-9])"
 )
 # Grouped otherwise, the figures of a table would be taken for one: only after a word that says so.
-_MOBILE_GROUPED = re.compile(
+_MOBILE_GROUPED = late(
     rf"(?<![0-9])(?:(?:00)?86{_GAP}{{0,2}})?(1(?:{_GAP}?[0-9]){{10}})(?!{_GAP}?[0-9])"
 )
 # Split by a line's end, or written out in words.
-_MOBILE_BROKEN = re.compile(
+_MOBILE_BROKEN = late(
     r"(?<![0-9.])(1(?=[0-9 \t-]*\n)(?:(?:[ \t-]|[ \t]?\n[ \t]?)?[0-9]){10})(?![ \t]?[0-9])"
 )
 # The words go on before and after what a line's end has cut: neither half is a figure by itself.
-_GOES_ON = re.compile("[，,。；;、！!）)\u4e00-\u9fff]|$")
-_MOBILE_SPOKEN = re.compile("一[三-九][〇○零一二三四五六七八九]{9}(?![〇○零一二三四五六七八九])")
-_CALLED = re.compile(r"(?:手机|电话|热线|联系方式|联系人|联系|微信|致电|拨打|号码)[^。；\n]{0,8}$")
+_GOES_ON = late("[，,。；;、！!）)\u4e00-\u9fff]|$")
+_MOBILE_SPOKEN = late("一[三-九][〇○零一二三四五六七八九]{9}(?![〇○零一二三四五六七八九])")
+_CALLED = late(r"(?:手机|电话|热线|联系方式|联系人|联系|微信|致电|拨打|号码)[^。；\n]{0,8}$")
 _MOBILE_SAID = Say("疑似手机号码。公务联系请用固定电话，确需公开的请核对").text
 
 
@@ -178,8 +178,8 @@ def _cut_short(text: str, start: int, end: int) -> bool:
     return bool(within and once and _GOES_ON.match(text, end) and not _COUNTED.match(text, end))
 
 
-_COUNTED = re.compile("[万亿元人件个项户吨亩次家名台份条起处年月日时号]")
-_ORDER = re.compile(
+_COUNTED = late("[万亿元人件个项户吨亩次家名台份条起处年月日时号]")
+_ORDER = late(
     r"(?:编号|单号|订单|工单|流水|条码|批号|许可证|证书|文号|序列号|考号|学号|QQ|qq)[号码]?[：:为是 ]{0,2}$"
 )
 
@@ -195,14 +195,14 @@ def _mobile(start: int, end: int, number: str) -> Hit:
 
 # ---------------------------------------------------------------- bank-card
 
-_CARD = re.compile(
+_CARD = late(
     f"(?<![0-9])(?<![0-9][.-])(?=([0-9](?:(?:{_GAP}|[.．]|[ \t]?\n[ \t]?)?[0-9]){{14,18}})(?!-?[0-9]))"
 )
 # Prefix and length as issued in China (GB/T 14694; UnionPay's 62, the banks' older own).
-_ISSUED = re.compile(
+_ISSUED = late(
     r"62\d{14,17}|60\d{17}|4\d{15}|5[1-5]\d{14}|35\d{14}|3[47]\d{13}|9558\d{15}|95599\d{14}"
 )
-_CARD_CUE = re.compile(r"(?:卡|账号|帐号|账户|帐户|存折|收款|打款|转账|汇款)[^。；\n]{0,16}$")
+_CARD_CUE = late(r"(?:卡|账号|帐号|账户|帐户|存折|收款|打款|转账|汇款)[^。；\n]{0,16}$")
 _CARD_SAID = Say("疑似个人银行卡号，不得公开。请删去，或按建议遮盖").text
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from bot.language import Say
 from bot.model import Severity
-from bot.screen.base import Context, Hit
+from bot.screen.base import Context, Hit, late
 
 # ---------------------------------------------------------------- travel-document
 
@@ -54,7 +54,7 @@ _CUES = (
     "海员证",
     "ocument",
 )
-_PAPER = re.compile(
+_PAPER = late(
     "|".join(f"(?:{cue})(?:{_BETWEEN}|{_NAMED}){_NO}({number}){_ENDS}" for cue, number in _PAPERS)
     # the number first: 持E12345678号护照, E12345678（护照）
     + rf"|{_NO}([A-Za-z]{{1,2}}[0-9]{{7,8}}){_ENDS}号?(?:的|[（(])?(?:中国|普通)?(?:护照|港澳通行证|通行证)"
@@ -88,18 +88,18 @@ def papers(text: str, context: Context) -> Iterator[Hit]:
 _PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
 _LETTER, _SIGN = "[A-HJ-NP-Za-hj-np-z]", "[A-HJ-NP-Za-hj-np-z0-9]"
 _SPLIT = r"(?:[ \t]?\n[ \t]?|[ \t])?"  # signs spaced out, or the line's end between them
-_PLATE = re.compile(
+_PLATE = late(
     rf"([{_PROVINCES}]{_SPLIT}{_LETTER})(?:[ ·•・‧∙.\-_/—】（(]{{0,2}}|{_SPLIT})"
     rf"((?:{_LETTER}{_SPLIT}{_SIGN}(?:{_SPLIT}[0-9]){{4}}|[0-9](?:{_SPLIT}[0-9]){{4}}{_SPLIT}{_LETTER}"
     rf"|{_SIGN}(?:{_SPLIT}{_SIGN}){{3}}{_SPLIT}(?:[挂学警港澳试超领使]|{_SIGN})))"
     r"(?![A-Za-z0-9*〔\[]|[（(][0-9])"
 )
 # An embassy's, and the armed police's, only after a word for plates.
-_PLATE_OF = re.compile(
+_PLATE_OF = late(
     r"((?:车牌|号牌|牌照|牌号|车号|车辆)[号码]{0,2}[：:为是“ ]{0,2})"
     rf"(使 ?[0-9]{{3}}[·\- ]?[0-9]{{3}}|WJ ?[{_PROVINCES}]?[·\- ]?[0-9]{{4}}[0-9A-Z]|[VKHBSLJNCEG][A-Z][·\- ][0-9]{{5}})"
 )
-_FIGURES = re.compile("[0-9]")
+_FIGURES = late("[0-9]")
 _PLATE_SAID = Say("疑似机动车号牌。除法定公示外不宜公开，请核对").text
 
 
@@ -120,34 +120,32 @@ def plates(text: str, context: Context) -> Iterator[Hit]:
 
 _N = "[0-9A-Za-z一二三四五六七八九十百甲乙丙丁]{1,5}"
 # The household: a flat's door, wherever it is said.
-_DOOR = re.compile(
+_DOOR = late(
     rf"(?:{_N} ?(?:号楼|栋|幢|座|号院|号|楼|-)[ ,，]?)?{_N} ?单元[ ,，]?(?:{_N}[层楼])?[ ,，]?"
     r"[0-9]{3,4} ?(?:室|号|户)?(?![0-9元人年])"
 )
-_LIVES = re.compile(
+_LIVES = late(
     r"家住|现住址?|居住地址|家庭(?:住|地)址|户籍(?:所在地|地址|地)?|住址|常住地址|居住地|居住在|家在|[收寄]件人|某[，,、 ](?!在|到|于|经|驾)(?=[\u4e00-\u9fff]{2,10}(?:[村组路镇乡]|小区))"
     r"|(?:患者|当事人|[原被]告|申请人|救助人|本人|某|(?:[男女族生]|[0-9Xx*]{4})[，,、；;）)])(?:的)?住所地?[：:为在]?(?=[\u4e00-\u9fff])|居住于|租住|暂住(?:地|于|在)?|住在|(?:[，,、；;。]|^|患者|当事人|[原被]告|申请人|救助人|本人|某)(?:地址|住)(?![房宿院户所宅]|建(?!设[路街大]))[：:]?(?=[\u4e00-\u9fff])"
 )
 _NUMBERED = rf"(?:[0-9]+[-－][0-9]+[-－][0-9]{{3,4}}|{_N} ?(?:号楼|号|室|栋|幢|单元|组|户|座|弄|楼|层)(?:[0-9]{{3,4}})?)"
-_HOUSE = re.compile(
+_HOUSE = late(
     r"[路街巷道弄里坊村镇乡屯庄组寨湾苑园区城庭府邸居厦楼院舍][^。；;，,！？\n]{0,12}?"
     rf"{_NUMBERED}(?!文|令|公告|线|台风|病例|病房|楼宇|工作日)(?:[ -]?[^。；;，,！？\n]{{0,8}}?{_NUMBERED})*"
 )
 # An address of an office, of a firm, of a meeting: 听证会在…举行，地址文昌路66号.
-_OFFICE = re.compile(
+_OFFICE = late(
     "中心|会议|听证|[会局委院馆站校园厅店场所部社]在|办[事公理]|报名|报到|地点|窗口|大厅|公司|学校|医院|银行|网点|门店|超市|酒店"
     "|办公|现场|考[点场]|举行|举办|召开|咨询|受理|邮编|邮寄|有限|企业|单位|服务|接种|采样|领取|集合|[局厅委院馆站厂店]$|[局厅委院馆站厂店][，,（(]"
 )
-_SOMEONE = re.compile(
-    "某|先生|女士|姓名|[，,]?[男女][，,]|村民|户主|业主|患者|[原被]告|当事人|失主|家长"
-)
+_SOMEONE = late("某|先生|女士|姓名|[，,]?[男女][，,]|村民|户主|业主|患者|[原被]告|当事人|失主|家长")
 # A table of persons: names, and where they live. Its rows follow, parted as it is.
-_TABLE = re.compile(
+_TABLE = late(
     r"^(?=[^\n]*(?:姓名|户主|学生|老人|申请人|监护人|联系人|对象|当事人|业主|村民))(?![^\n]*(?:法人|法定|企业|单位名|公司|机构))"
     r"[^\n]*?(?:家庭|居住|户籍|详细|联系|现)?(?:住址|地址|住所)[^\n]*$",
     re.M,
 )
-_ROW = re.compile(r"[\t|｜,，、]| {1,}")
+_ROW = late(r"[\t|｜,，、]| {1,}")
 _ADDRESS_SAID = Say("疑似个人住址，不得公开到门牌、村组。请删去具体部分").text
 
 

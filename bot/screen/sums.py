@@ -8,21 +8,21 @@ from decimal import Decimal
 
 from bot.language import Say
 from bot.model import Severity
-from bot.screen.base import Context, Hit
+from bot.screen.base import Context, Hit, late
 
 # ---------------------------------------------------------------- of a table
 
-_SPLIT = re.compile(r"[ ]*[|｜\t][ ]*|[ ]{2,}|[ ]*,[ ]+")
-_COMMAS = re.compile(
+_SPLIT = late(r"[ ]*[|｜\t][ ]*|[ ]{2,}|[ ]*,[ ]+")
+_COMMAS = late(
     r"[ ]*(?:[，；;]|[：:](?=[ ]*[0-9,.]+[^0-9，；;：:]{1,3}$)|(?<![0-9]),|,(?![0-9]{3}(?![0-9])))[ ]*"
 )
-_SUMMED = re.compile("[合总小共] *计|总 *[和数额]|汇 *总")
-_TOTAL = re.compile(r"[|｜ ]*(?:全部)?(?:合 *计|总 *计|共 *计|总 *[和数额]|小 *计|汇 *总)")
-_FIGURES = re.compile(r"[-−]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?|[-−]?[0-9]+(?:\.[0-9]+)?")
-_UNIT = re.compile(
+_SUMMED = late("[合总小共] *计|总 *[和数额]|汇 *总")
+_TOTAL = late(r"[|｜ ]*(?:全部)?(?:合 *计|总 *计|共 *计|总 *[和数额]|小 *计|汇 *总)")
+_FIGURES = late(r"[-−]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?|[-−]?[0-9]+(?:\.[0-9]+)?")
+_UNIT = late(
     r"(?:万|亿|千)?(?:元|人|件|个|项|户|吨|亩|公里|米|次|家|所|名|例|台|辆|平方米|份|条|起|处|宗|批|座)?$"
 )
-_NOT_SUMMED = re.compile(
+_NOT_SUMMED = late(
     r"序号|编号|年份|年度|日期|时间|率|比|均|单价|占|排名|增|%|％|代码|电话|级别|邮编|号码|账号|楼|QQ"
 )
 _SUM_SAID = Say("合计与上面各行之和不符。请核对").text
@@ -60,8 +60,8 @@ def _ruled(line: str) -> bool:
     return bool(line.strip()) and not line.strip("-=+|｜:： \t")
 
 
-_BLANKS = re.compile("[ ]+")
-_GLUED = re.compile(r"([\u4e00-\u9fff（）]{2,12})([0-9][0-9,.]*[\u4e00-\u9fff]{1,3})[；;，,]?")
+_BLANKS = late("[ ]+")
+_GLUED = late(r"([\u4e00-\u9fff（）]{2,12})([0-9][0-9,.]*[\u4e00-\u9fff]{1,3})[；;，,]?")
 LONGEST = 120
 
 
@@ -176,28 +176,28 @@ _TIMES = {"": 1, "百": 100, "千": 1000, "万": 10**4, "百万": 10**6, "千万
 _FIGURE = rf"({_N}) ?(百万|千万|[百千万亿]?)({_COUNTED})(?![次余多以左内外])"
 _ABOUT = "约近超逾达余多"
 # An item: what is counted, and how many; in brackets after it its own parts.
-_ITEM = re.compile(
+_ITEM = late(
     rf"(?:[、，,；;]|以及|[和及与])? ?([\u4e00-\u9fffA-Za-z“”·（）()]{{1,16}}?)[：:]?(?:分别)?(?:共|有|为|是|各)? ?{_FIGURE}"
     r"(?:[（(][^（）()。\n]{0,60}[）)])?"
 )
-_WHOLE = re.compile(
+_WHOLE = late(
     rf"(?:(共计?|合计|总计|一共|总共|累计)[^，。；：:\n0-9]{{0,10}}?|(?<=[\u4e00-\u9fff])){_FIGURE}"
     r"(?:[\u4e00-\u9fff]{0,8})?(?:，|,|；|：|:|（|\()? ?(其中|分别(?:为|是)|即|分为|包括)?(?:有|是|为)?[：:，,]?"
 )
-_TOTALLED = re.compile(
+_TOTALLED = late(
     rf"[，,；;：: ]?(?:合计|共计|总计|一共|总共)(?:为|是)?[^，。；：:\n0-9]{{0,6}}?{_FIGURE}"
 )
 # Where parts overlap, or are but some of the whole, no sum can be asked.
-_OVERLAP = re.compile(
+_OVERLAP = late(
     "党员|团员|少数民族|汉族|本科|硕士|博士|研究生|大专|学历|职称|退役|退伍|困难|残疾|低保|脱贫|老年|老人|儿童|岁|以[上下内]|新[增建]|首次|重点"
     "|[重较特]大|已|完成|办[结理]|立案|查处|处罚|移送|发现|整改|结案|受理|签约|开工|竣工|投产|通过|获|合格|占|同比|增长|下降|[网线]上|线下"
     "|现场|当场|满意|规模|涉[及案]|治愈|死亡|重症|解除|关[停闭]|责令|警告|约谈|问责|处分|诫勉|到位|使用|拨付|惠及|带动|平均|人均|每"
     "|本[月季周]|新|高级|中级|初级|骨干|外出|返乡|异地|跨|优秀|先进|示范|直接|间接|较|比|不|从|[达来减增]?到|至|价值|的$"
 )
-_PARTIAL = re.compile("其余|其他|其它|另有|另外|剩余|余下|还有|不含|含|等|主要|包括")
+_PARTIAL = late("其余|其他|其它|另有|另外|剩余|余下|还有|不含|含|等|主要|包括")
 _CLOSED = tuple(map(set, ("男女", "春夏秋冬", "上下")))
-_LISTS = re.compile("其中|分别|[合共总]计|[一总]共|分为|共(?=[\u4e00-\u9fff]{0,10}[0-9])")
-_SENTENCE = re.compile("[^。！？\n]+")
+_LISTS = late("其中|分别|[合共总]计|[一总]共|分为|共(?=[\u4e00-\u9fff]{0,10}[0-9])")
+_SENTENCE = late("[^。！？\n]+")
 _LISTED_SAID = Say("分项之和与总数不符。请核对").text
 
 

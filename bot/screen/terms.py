@@ -27,6 +27,7 @@ from bot.screen import former
 from bot.screen.base import Hit, fold
 
 FIELDS = 3
+_SEVERITIES = {severity.value: severity for severity in Severity}
 
 
 class Term(NamedTuple):
@@ -62,14 +63,14 @@ def _term(rule: str, line: str, file: str, n: int) -> Term:
             "{file} 第 {line} 行：最多三栏，用制表符隔开：词语、级别、建议", file=file, line=n
         )
     words, severity, suggestion = (*parts, "", "")[:FIELDS]
-    if severity and severity not in list(Severity):
+    if severity and severity not in _SEVERITIES:
         raise ConfigError(
             "{file} 第 {line} 行：级别只能是 block、warn 或 note，不是 {value}",
             file=file,
             line=n,
             value=severity,
         )
-    return Term(rule, _folded(words), Severity(severity or "warn"), suggestion)
+    return Term(rule, _folded(words), _SEVERITIES[severity or "warn"], suggestion)
 
 
 def _folded(words: str) -> str:
