@@ -30,14 +30,14 @@ ABOUT: Mapping[str, About] = {
     ),
     "work-secret": About(
         Say("“工作秘密”标志"),
-        (BLOCK,),
+        (BLOCK, WARN),
         Say("《保守国家秘密法》第六十四条；实施条例第七十三条"),
     ),
     "internal-mark": About(
         Say("内部资料、征求意见稿请勿外传、阅后即焚等字样"), (BLOCK, WARN), Say("机关通行做法")
     ),
     "not-public": About(
-        Say("此件不公开、依申请公开等公开属性"), (BLOCK,), Say("国办发〔2016〕80号")
+        Say("此件不公开、依申请公开等公开属性"), (BLOCK, WARN), Say("国办发〔2016〕80号")
     ),
     "identity-number": About(
         Say("身份证号码；给出遮去几位的写法"),

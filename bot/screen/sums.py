@@ -224,7 +224,8 @@ def _of_sentence(text: str, start: int, end: int) -> Iterator[Hit]:
         items, stop = _items(text, whole.end(), end, whole[4], _value(whole[2], whole[3]))
         tail = text[stop:end]
         if len(items) > 1 and not _open(items, tail) and _differs(whole, items):
-            said = f"{_total_of(items) / _TIMES[whole[3]]:f}".rstrip("0").rstrip(".")
+            right = f"{_total_of(items) / _TIMES[whole[3]]:f}"
+            said = right.rstrip("0").rstrip(".") if "." in right else right
             yield Hit("sum", Severity.WARN, whole.start(2), whole.end(4), _LISTED_SAID, said)
     yield from _before_total(text, start, end)
 
