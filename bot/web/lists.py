@@ -76,6 +76,11 @@ class Account:
     unit_id: int
     url: str
 
+    @property
+    def full(self) -> str:
+        """Platform and name; a name that says the platform stands alone."""
+        return self.name if self.name.startswith(self.label) else f"{self.label} {self.name}"
+
 
 def account(row: Row) -> Account:
     """From a row of accounts; one whose adapter is not installed keeps its own name.

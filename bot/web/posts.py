@@ -33,6 +33,7 @@ DONE = {
     "close": Say("已结束，不再发布"),
     "revoke": Say("已撤销签发，稿件退回草稿"),
     "withdraw": Say("撤回稿已建立，送审签发后执行"),
+    "correct": Say("更正稿已建立，请核对后送审"),
     "saved": Say("已保存"),
 }
 
@@ -230,7 +231,7 @@ def _numbered(conn: Connection, post_id: int, number: int) -> RowMapping:
 
 @router.post("/posts/{post_id:int}")
 def act(visit: Signed, post_id: Id) -> Response:
-    """submit, close, revoke (`reason`) or withdraw (`reason`)."""
+    """submit, close, revoke (`reason`), withdraw (`reason`) or correct (`wrong`, `right`, `reason`)."""
     name = visit.field("act")
     place = _acted(visit, name, post_id)
     return go(f"/posts/{place}?done={name}")
@@ -250,6 +251,9 @@ def _acted(visit: Visit, name: str, post_id: int) -> int:
             review.revoke(office, conn, now, actor, post_id, reason)
         elif name == "withdraw":
             return compose.withdrawal(office, conn, now, actor, post_id, reason)
+        elif name == "correct":
+            words = visit.field("wrong"), visit.field("right"), reason
+            return compose.correction(office, conn, now, actor, post_id, *words)
         else:
             raise Invalid("请从页面上的按钮办理")
     return post_id

@@ -30,7 +30,7 @@ def test_the_button_says_how_many_it_stops_and_each_scope_counts(
     assert page.words("//button[contains(@class, 'danger')]") == "立即停发，停住 3 条"
     options = [o.text_content() for o in page.all("//select[@name='account']/option")]
     assert options == [
-        "公开栏 公开栏 · 停住 2 条",
+        "公开栏 · 停住 2 条",
         "Mastodon 云澜 · 停住 1 条",
         "微博 云澜发布 · 停住 0 条",
     ]

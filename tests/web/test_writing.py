@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import shutil
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -307,3 +309,18 @@ def test_a_link_that_is_no_web_address_is_not_followed(staffed: Office, enter: E
     page = enter("zhou").get("/items")
     assert "坏链接" in page.words("//tr[@data-row]")
     assert not page.all("//a[starts-with(@href, 'javascript')]")
+
+
+def test_a_sent_post_is_corrected_by_a_post_of_its_own(staffed: Office, enter: Enter) -> None:
+    place = staffed.config.path.parent / "templates"
+    shutil.copytree(Path(__file__).parents[2] / "templates", place, dirs_exist_ok=True)
+    post = scene.signed(staffed)
+    reader, form = enter("zhou"), "//button[@value='correct']"
+    assert not reader.get(f"/posts/{post}").all(form), "nothing is out yet: it is revised"
+    scene.delivery(staffed, post, state=DeliveryState.SENT, remote_id="x", sent_at=builders.NOW)
+    assert reader.get(f"/posts/{post}").all(form)
+    page = reader.post(f"/posts/{post}", act="correct", wrong="明日", right="后日")
+    assert page.place == f"/posts/{post + 1}?done=correct"
+    made = row(staffed, post + 1)
+    assert (made["kind"], made["about_id"], made["state"]) == ("correction", post, "draft")
+    assert "“明日”有误，应为“后日”" in body(staffed, post + 1)["text"]
