@@ -18,7 +18,7 @@ from bot.review import Decision
 from bot.workdays import FixedClock
 from tests import builders, offices
 from tests.fakes.mastodon import Mastodon
-from tests.fakes.server import Server
+from tests.fakes.server import CUT_AFTER, Server
 from tests.offices import both, pytest_generate_tests, told, url  # noqa: F401
 
 UNITS = (
@@ -172,6 +172,26 @@ def test_past_its_time_it_is_neither_signed_nor_sent(
     clock.move(4 * 3600)
     with pytest.raises(Invalid, match="时段已过"):
         sign(desk, late)
+
+
+def test_a_repost_whose_answer_is_lost_is_looked_up_and_not_made_again(
+    desk: Office, post: int, platform: tuple[Mastodon, Server], clock: FixedClock
+) -> None:
+    fake, server = platform
+    repost = ask(desk, post, "clinic")
+    sign(desk, repost)
+    plan.plan_due(desk)
+    server.faults.script(CUT_AFTER, "POST", "reblog")
+    before = len(builders.attempts_at(desk, builders.only(desk, post)["id"]))
+    builders.work(desk)
+    delivery = builders.only(desk, repost)
+    assert delivery["state"] == S.UNCERTAIN
+    for _ in range(4):
+        clock.move(60)
+        builders.work(desk)
+    assert builders.only(desk, repost)["state"] == S.SENT
+    assert len(builders.attempts_at(desk, delivery["id"])) == before == 1
+    assert len([each for each in fake.posts() if each["reblog"]]) == 1
 
 
 def test_what_is_taken_down_meanwhile_is_not_reposted(desk: Office, post: int) -> None:

@@ -55,36 +55,17 @@ def create(
     go_at: datetime | None = None,
     latest_at: datetime | None = None,
     emergency: bool = False,
+    asking: int | None = None,
     **links: Any,
 ) -> int:
     """A draft with its first revision; give the post's id.
 
-    `links`: item_id, source_id, template, answers_id, about_id, template_digest, item_revision;
-    `assisted`: a model helped. Raises NotAllowed, Invalid, NotFound.
+    `asking`: the unit whose writer asks for it, where that is another, as of a repost. `links`:
+    item_id, source_id, template, answers_id, about_id, template_digest, item_revision; `assisted`:
+    a model helped. Raises NotAllowed, Invalid, NotFound.
     """
     if actor != MACHINE:
-        people.require(conn, actor, Right.WRITE, unit_id)
-    times = {"go_at": go_at, "latest_at": latest_at}
-    more = {"kind": kind, "emergency": emergency, **times, **links}
-    return made_by(office, conn, now, actor, unit_id=unit_id, keys=keys, body=body, **more)
-
-
-def made_by(
-    office: Office,
-    conn: Connection,
-    now: datetime,
-    actor: Actor,
-    *,
-    unit_id: int,
-    keys: Sequence[str],
-    body: Body,
-    kind: PostKind = PostKind.NOTICE,
-    go_at: datetime | None = None,
-    latest_at: datetime | None = None,
-    emergency: bool = False,
-    **links: Any,
-) -> int:
-    """The same for who was asked whether he may before: a unit may ask another to repost."""
+        people.require(conn, actor, Right.WRITE, asking or unit_id)
     _sensible(keys, now, go_at, latest_at)
     body = replace(body, assisted=links.pop("assisted", False) or body.assisted)
     made_of = _made_of(links)

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, RowMapping, select
 
 from bot import audit, people
 from bot.compose.body import Body
-from bot.compose.drafting import made_by, put_away
+from bot.compose.drafting import create, put_away
 from bot.compose.reading import accounts_of, locked, one
 from bot.compose.sent import sent_parts, source_for
 from bot.db import accounts, deliveries, posts, signoffs, units
@@ -45,9 +45,9 @@ def ask_reposts(
         raise Invalid("请至少选一个账号")
     if by is None or by <= now:
         raise Invalid("请写明最迟何时转发，须在现在以后")
-    asked = _asked(conn, post_id)
-    for account in accounts_of(conn, keys):
-        if source_for(sent_parts(conn, post_id), account) is None:
+    asked, sent, wanted = _asked(conn, post_id), sent_parts(conn, post_id), accounts_of(conn, keys)
+    for account in wanted:
+        if source_for(sent, account) is None:
             said = Say(
                 "{name}转不了：原文没有发在它的平台上，已撤下，或平台不支持转发",
                 name=account["name"],
@@ -55,9 +55,7 @@ def ask_reposts(
             raise Invalid(said)
         if account["id"] in asked:
             raise Conflict("已请{name}转发，那一次还没有了结", name=account["name"])
-    made = [
-        _made(office, conn, now, actor, post, account, by) for account in accounts_of(conn, keys)
-    ]
+    made = [_made(office, conn, now, actor, post, account, by) for account in wanted]
     data = {"accounts": list(keys), "posts": made, "by": by.isoformat()}
     audit.write(conn, now, actor, "post.ask_repost", f"post:{post_id}", **data)
     return made
@@ -75,8 +73,8 @@ def _made(
     body = Body(text="", title=str(Say("转发：{title}", title=post["title"])))
     links = {"kind": PostKind.REPOST, "about_id": post["id"], "latest_at": by}
     links |= {name: post[name] for name in ("item_id", "source_id")}  # a hold on these holds it
-    where = {"unit_id": account["unit_id"], "keys": [account["key"]]}
-    return made_by(office, conn, now, actor, body=body, **where, **links)
+    where = {"unit_id": account["unit_id"], "keys": [account["key"]], "asking": post["unit_id"]}
+    return create(office, conn, now, actor, body=body, **where, **links)
 
 
 def _asked(conn: Connection, post_id: int) -> set[int]:
@@ -111,19 +109,10 @@ def reposts_of(conn: Connection, post_id: int) -> list[dict[str, Any]]:
 
     `over`: put away, nothing comes of it.
     """
-    shown = (
-        "id",
-        "state",
-        "returned",
-        "accounts",
-        "unit_id",
-        "created_at",
-        "latest_at",
-        "revision_id",
-    )
+    shown = ("id", "state", "returned", "accounts", "unit_id", "created_at", "latest_at")
     sent = ("state", "sent_at", "url")
     query = (
-        select(*(posts.c[name] for name in shown), units.c.name.label("unit"))
+        select(*(posts.c[name] for name in (*shown, "revision_id")), units.c.name.label("unit"))
         .add_columns(deliveries.c.id.label("delivery_id"))
         .add_columns(*(deliveries.c[name].label(f"delivery_{name}") for name in sent))
         .join(units, units.c.id == posts.c.unit_id)
