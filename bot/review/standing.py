@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select, update
+from sqlalchemy import Connection, RowMapping, Select, select, update
 
 from bot import audit, lease, linking, people, templates
 from bot.config import SourcePart
@@ -88,14 +88,17 @@ def _alike(part: SourcePart, columns: Sequence[str]) -> SourcePart:
 
 def standing_list(conn: Connection, now: datetime, units: set[int]) -> list[dict[str, Any]]:
     """The standing sign-offs of these units, newest first; state: active, asleep, ended."""
-    query = (
+    query = _named().where(standings.c.unit_id.in_(units)).order_by(standings.c.id.desc())
+    return [{**row, "state": _state(row, now)} for row in conn.execute(query).mappings()]
+
+
+def _named() -> Select[Any]:
+    """Each with its source and its signer's name."""
+    return (
         select(standings, sources.c.key.label("source"), persons.c.name.label("signer"))
         .join(sources, sources.c.id == standings.c.source_id)
         .join(persons, persons.c.id == standings.c.signer_id)
-        .where(standings.c.unit_id.in_(units))
-        .order_by(standings.c.id.desc())
     )
-    return [{**row, "state": _state(row, now)} for row in conn.execute(query).mappings()]
 
 
 def _state(row: RowMapping, now: datetime) -> str:
@@ -123,12 +126,7 @@ def wake_standing(conn: Connection, now: datetime, actor: Actor, standing_id: in
 def bound_to(conn: Connection, now: datetime, template: str = "") -> list[RowMapping]:
     """The standing sign-offs in force, all or those bound to a template: a post made of other words
     than they are bound to is not covered. Each with its source and its signer's name."""
-    query = (
-        select(standings, sources.c.key.label("source"), persons.c.name.label("signer"))
-        .join(sources, sources.c.id == standings.c.source_id)
-        .join(persons, persons.c.id == standings.c.signer_id)
-        .where(standings.c.ended_at.is_(None), standings.c.ends > now)
-    )
+    query = _named().where(standings.c.ended_at.is_(None), standings.c.ends > now)
     if template:
         query = query.where(standings.c.template == template)
     return list(conn.execute(query.order_by(standings.c.id)).mappings())

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, RowMapping, select
 
 from bot import collect
 from bot.collect import log
-from bot.db import deliveries, posts
+from bot.db import aside, deliveries, posts
 from bot.language import Say
 from bot.model import Act, DeliveryState
 
@@ -37,7 +37,7 @@ def coverage(conn: Connection, scope: set[int], post_id: int | None) -> list[dic
 def _sent_last(conn: Connection, scope: set[int]) -> list[int]:
     """From the newest on, as far as it takes: a post stands there once for each account and part."""
     # Nothing is added to the state, but that keeps SQLite off its index: nearly all are sent.
-    sent = (deliveries.c.state + "" == DeliveryState.SENT, deliveries.c.act == Act.PUBLISH)
+    sent = (aside(deliveries.c.state) == DeliveryState.SENT, deliveries.c.act == Act.PUBLISH)
     dated = deliveries.c.sent_at.is_not(None)
     mine = select(posts.c.id).where(posts.c.id == deliveries.c.post_id, posts.c.unit_id.in_(scope))
     query = select(deliveries.c.post_id).where(*sent, dated, mine.exists())

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, select
 from starlette.responses import Response
 
 from bot import compose, people, review
-from bot.db import deliveries, posts, revisions, units
+from bot.db import aside, deliveries, posts, revisions, units
 from bot.db import people as persons
 from bot.db import replies as replies_table
 from bot.deliver import queue
@@ -107,7 +107,7 @@ def delivered(conn: Connection, ids: list[int]) -> dict[int, dict[str, int]]:
     rows = conn.execute(mine.where(deliveries.c.post_id.in_(ids))).all()
     taken = select(deliveries.c.target_id).where(
         deliveries.c.act == Act.WITHDRAW,
-        deliveries.c.state + "" == D.SENT,  # found by target: SQLite would take the state's index
+        aside(deliveries.c.state) == D.SENT,
         deliveries.c.target_id.in_([row.id for row in rows]),
     )
     withdrawn = set(conn.execute(taken).scalars())
