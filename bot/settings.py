@@ -206,10 +206,16 @@ def _database(office: Office, conn: Connection) -> dict[str, Any]:
     return {
         "kind": url.get_backend_name(),
         "where": url.database if file.is_file() else url.render_as_string(hide_password=True),
-        "size": file.stat().st_size if file.is_file() else None,
+        "size": _size(file) if file.is_file() else None,
         "schema": stored(conn),
         "newest": head(),
     }
+
+
+def _size(file: Path) -> int:
+    """With what SQLite has not put into it yet."""
+    ahead = file.with_name(f"{file.name}-wal")
+    return file.stat().st_size + (ahead.stat().st_size if ahead.exists() else 0)
 
 
 def _disk(office: Office) -> dict[str, Any]:

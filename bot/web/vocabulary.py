@@ -146,7 +146,7 @@ def _shown(
     page = page_of(visit.params, len(found))
     typed = {name: _raw(visit, name) for name in ("words", "suggestion", "severity", "line")}
     typed |= {name: _raw(visit, name) for name in ("pasted", "text")}
-    now = leaders if act == "leaders" else chosen["list"].file if chosen else None
+    now = leaders if act == "leaders" else chosen["list"] and chosen["list"].file
     changed = now if isinstance(error, files.Changed) else None
     return visit.page(
         "settings_words.html", status, lists=office.config.screening.lists, **chosen, may=may,

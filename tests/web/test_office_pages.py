@@ -190,3 +190,15 @@ def test_every_act_on_record_has_its_words() -> None:
     found = {verb for source in sources for verb in act.findall(source)}
     assert len(found) > 30
     assert found - set(words.VERBS) == set()
+
+
+# ---------------------------------------------------------------- settings of an office that set none
+
+
+def test_an_office_that_declared_nothing_is_told_how_to_begin(
+    staffed: Office, enter: Enter
+) -> None:
+    reader = enter("gu")
+    for path in ("", "/templates", "/rules", "/words"):
+        assert reader.get(f"/settings{path}").status == 200, path
+    assert "还没有词表" in reader.get("/settings/words").words()
