@@ -144,6 +144,7 @@ class NoticeKind(StrEnum):
     FLOOD = "flood"
     BASELINE = "baseline"
     HOLD = "hold"
+    HELD = "held"  # what fell due under 肃穆模式 waits for somebody
     TAKE_DOWN = "take-down"  # a 公示 whose time is over
     DISK = "disk"
     WORKER = "worker"

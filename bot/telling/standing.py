@@ -17,6 +17,7 @@ from sqlalchemy import Connection, RowMapping, func, or_, select
 
 from bot import review
 from bot.db import accounts, deliveries, notices, posts
+from bot.deliver import holds
 from bot.language import Say
 from bot.model import AccountState, Act, DeliveryState, NoticeKind, PostKind, PostState
 from bot.notices import close_notice, open_notices
@@ -45,18 +46,19 @@ def look_at_turns(office: Office) -> None:
 
 
 def look_around(office: Office) -> None:
-    """Credentials that end, accounts that are idle, the disk."""
+    """Credentials that end, accounts that are idle, the disk; what waits since 肃穆模式 ended."""
     with office.db.read() as conn:
         now = office.db.now(conn)
         wanted: dict[str, Seen | None] = {}
         wanted |= dict([*_tokens(office, conn, now), *_idle(office, conn, now)])
-        stand = _standing(conn, K.TOKEN, K.IDLE, K.DISK)
+        stand = _standing(conn, K.TOKEN, K.IDLE, K.DISK, K.HELD)
+        wanted |= dict(_held(conn, stand))
     wanted |= dict(_disk(office, stands=K.DISK in stand))
     _reconcile(office, now, stand, wanted)
 
 
 def _standing(conn: Connection, *kinds: NoticeKind) -> set[str]:
-    mine = or_(*(notices.c.key.startswith(kind) for kind in kinds))
+    mine = or_(*(notices.c.key.startswith(f"{kind}:") for kind in kinds), notices.c.key.in_(kinds))
     return set(
         conn.execute(select(notices.c.key).where(mine, notices.c.closed_at.is_(None))).scalars()
     )
@@ -163,6 +165,14 @@ def idle_accounts(office: Office, conn: Connection) -> list[RowMapping]:
         .where(accounts.c.key.in_(on_duty), since.is_not(None))
     )
     return list(conn.execute(query.order_by(accounts.c.id)).mappings())
+
+
+def _held(conn: Connection, stand: set[str]) -> Iterator[tuple[str, None]]:
+    """Opened as the hold was lifted, over when the last of them is decided."""
+    for key in stand:
+        kind, _, number = key.partition(":")
+        if kind == K.HELD and holds.left(conn, int(number)):
+            yield key, None
 
 
 # ---------------------------------------------------------------- the disk

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, func, select
 
 from bot import people
-from bot.db import accounts, grants, holds, items, posts, sources, units, workers
+from bot.db import accounts, clock_of, grants, holds, items, posts, sources, units, workers
 from bot.db import people as persons
 from bot.deliver.holds import stands
 from bot.language import Say
@@ -86,7 +86,9 @@ def heart(conn: Connection, now: datetime) -> dict[str, Any]:
 
 def standing(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
     """The holds that stand and concern the reader's units, the widest first."""
-    rows = conn.execute(select(holds).where(stands()).order_by(holds.c.since)).mappings()
+    rows = conn.execute(
+        select(holds).where(stands(clock_of(conn))).order_by(holds.c.since)
+    ).mappings()
     named = [named_hold(conn, row) for row in rows]
     order = list(HoldScope)
     seen = [h for h in named if h["unit_id"] is None or h["unit_id"] in scope]
