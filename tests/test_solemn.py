@@ -127,8 +127,8 @@ def test_its_declaration_start_and_end_are_on_the_trail(office: Office, clock: F
     mine = [act for act in acts if act[0] in ("hold.declare", "hold.begin", "resume")]
     assert mine == [
         ("hold.declare", "林岚", "all:"),
-        ("hold.begin", "系统", f"hold:{made}"),
-        ("resume", "系统", f"hold:{made}"),
+        ("hold.begin", "gongkai", f"hold:{made}"),
+        ("resume", "gongkai", f"hold:{made}"),
     ]
 
 
@@ -190,7 +190,7 @@ def test_what_is_named_passes_also_when_it_is_named_later(
     first = builders.signed(office, ["a1"], "点名的预警。")
     made = declare(office, now, now + HOUR, passes=[first])
     builders.work(office)
-    later = builders.signed(office, ["a1"], "期间写的预警。", emergency=True)
+    later = builders.signed(office, ["a1"], "期间写的预警。")
     builders.signed(office, ["a1"], "平常的。")
     builders.work(office)
     assert _texts(fake) == ["点名的预警。"]

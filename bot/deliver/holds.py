@@ -46,7 +46,7 @@ from bot.db import (
 )
 from bot.errors import Invalid, NotAllowed, NotFound
 from bot.language import Say
-from bot.model import MACHINE, Actor, DeliveryState, HoldScope, PostKind, Right
+from bot.model import MACHINE, Actor, DeliveryState, HoldScope, PostKind, PostState, Right
 from bot.notices import close_notice, open_notice
 
 SOLEMN = (HoldScope.ALL, HoldScope.UNIT)  # what 肃穆模式 is declared for
@@ -389,7 +389,8 @@ def kept(conn: Connection, hold_id: int) -> ColumnElement[bool]:
     ready = and_(deliveries.c.state == DeliveryState.READY, held)
     missed = and_(deliveries.c.state == DeliveryState.MISSED, deliveries.c.go_at >= row["since"])
     fell_due = true() if row["lifted_at"] is None else deliveries.c.go_at <= row["lifted_at"]
-    return and_(alone.clause(), or_(ready, missed), fell_due)
+    signed = posts.c.state == PostState.APPROVED  # what was sent back waits at review
+    return and_(signed, alone.clause(), or_(ready, missed), fell_due)
 
 
 def _fell_due(conn: Connection, now: datetime, hold_row: RowMapping) -> int:
