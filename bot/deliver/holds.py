@@ -143,7 +143,7 @@ def _ahead(row: RowMapping, now: datetime) -> bool:
     return row["begun_at"] is None and row["since"] > now
 
 
-def _group(conn: Connection, rows: Sequence[RowMapping], passes: frozenset[int]) -> Group:
+def _group(conn: Connection, rows: Sequence[Mapping[Any, Any]], passes: frozenset[int]) -> Group:
     targets: dict[str, set[int]] = {scope: set() for scope in HoldScope}
     for row in rows:
         targets[row["scope"]].add(row["target_id"])
@@ -215,17 +215,25 @@ def declare(
 
     Raises what `hold` raises.
     """
-    begins = max(begins or now, now)
-    if until is None or until <= begins:
-        raise Invalid("请写明肃穆模式到何时为止，须在开始之后")
-    if scope not in SOLEMN:
-        raise Invalid("肃穆模式须指全部账号，或一个单位")
+    begins, until = period(now, scope, begins, until)
     span = {"since": begins, "until": until, "solemn": True, "passes": list(passes)}
     made = _pressed(conn, actor, scope, target, reason, span)
     data = {"hold": made, "begins": begins.isoformat(), "until": until.isoformat()}
     audit.write(conn, now, actor, "hold.declare", f"{scope}:{target or ''}", **data)
     begin_due(conn, now)
     return made
+
+
+def period(
+    now: datetime, scope: HoldScope, begins: datetime | None, until: datetime | None
+) -> tuple[datetime, datetime]:
+    """A period as it would be declared. Raises Invalid."""
+    begins = max(begins or now, now)
+    if until is None or until <= begins:
+        raise Invalid("请写明肃穆模式到何时为止，须在开始之后")
+    if scope not in SOLEMN:
+        raise Invalid("肃穆模式须指全部账号，或一个单位")
+    return begins, until
 
 
 def _pressed(
@@ -427,6 +435,14 @@ def stopped_by(
     return list(conn.execute(query).scalars())
 
 
+def would_stop(
+    conn: Connection, scope: HoldScope, target: int | None, passes: Sequence[int] = ()
+) -> ColumnElement[bool]:
+    """Over `joined`: what a hold would stop, were it there."""
+    row = {"scope": scope, "target_id": target}
+    return _group(conn, [row], frozenset(passes)).clause()
+
+
 def joined(query: Any) -> Any:
     """Deliveries with their post and account: what `Standing.clause` is asked over."""
     return (
@@ -437,9 +453,10 @@ def joined(query: Any) -> Any:
 
 
 def listing(conn: Connection, now: datetime) -> list[dict[str, Any]]:
-    """The holds that stand, each with how many unsent deliveries it stops."""
-    rows = conn.execute(select(holds).where(stands(now)).order_by(holds.c.id)).mappings()
-    return [{**row, "stops": len(stopped_by(conn, now, row))} for row in rows.all()]
+    """The holds that stand, each with how many unsent deliveries it stops; those declared, with 0."""
+    found = conn.execute(_not_lifted()).mappings().all()
+    return [{**row, "stops": 0 if _ahead(row, now) else len(stopped_by(conn, now, row)),
+             "ahead": _ahead(row, now)} for row in found]  # fmt: skip
 
 
 def declared(conn: Connection, begins: datetime, ends: datetime) -> list[RowMapping]:

@@ -82,6 +82,7 @@ def _month(
     lines = _detailed(conn, [row for part in parts for row in part[:IN_CELL]], days)
     cells = [_cell(day, part, lines) for day, part in zip(days, parts, strict=True)]
     return {
+        "solemn": agenda.solemn_days(conn, asked, days),
         "weeks": [cells[n : n + 7] for n in range(0, len(cells), 7)],
         "total": sum(cell["total"] for cell in cells),
         "before": (first - timedelta(days=1)).replace(day=1),
@@ -145,6 +146,7 @@ def _week(
         "total": len(rows),
         "before": monday - timedelta(days=7),
         "after": monday + timedelta(days=7),
+        "solemn": agenda.solemn_days(conn, asked, days),
         "worked": sum(day.mark in ("", "swapped") for day in days),
     }
 
@@ -267,7 +269,7 @@ def _one_day(
     page = page_of(params, sum(counts.values()))
     slots, plans = _slots(office, conn, asked, [day]), _plans(office, conn, asked, [day])
     return {
-        "day": day, "page": page, "counts": every, "total": page.total,
+        "day": day, "solemn": agenda.solemn_days(conn, asked, [day]), "page": page, "counts": every, "total": page.total,
         "lines": agenda.lines(conn, asked, day.begins, day.ends, SIZE, page.offset),
         "slots": [one for _, found in sorted(slots.items()) for one in found],
         "plans": [one for _, found in sorted(plans.items()) for one in found],

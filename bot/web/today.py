@@ -16,7 +16,7 @@ from bot.deliver import holds, queue
 from bot.model import AccountState, Act, Actor, DeliveryState, ItemState, PostState, SourceState
 from bot.notices import no_turn
 from bot.office import Office
-from bot.web import counts
+from bot.web import counts, shell
 from bot.web.lists import Account, squares
 from bot.web.queue import View
 from bot.web.render import Times
@@ -48,6 +48,7 @@ def data_for_today(office: Office, actor: Actor) -> dict[str, Any]:
             "sources": _sources(conn, scope),
             "strip": strip(office, conn, now, scope),
             "notices": _notices(conn, scope),
+            "declared": shell.declared(conn, scope),
         }
 
 

@@ -153,6 +153,7 @@ ROUTES: dict[str, tuple[Asked, ...]] = {
     "GET /queue/news": read('href="/queue', "?seen=0"),
     "GET /queue/{failed}": read(""),
     "POST /queue/{failed}": acts(R.SCHEDULE, act("retry"), act("cancel"))
+    + acts(R.WRITE, act("back"))
     + acts(R.SCHEDULE, act("look"), act("sent", link="https://a.example/1"), act("absent"))
     + acts(R.SCHEDULE, act("drop")),
     "POST /queue": acts(R.SCHEDULE, act("cancel", ids="{failed}"), refuses="没有办成"),
@@ -197,6 +198,11 @@ ROUTES: dict[str, tuple[Asked, ...]] = {
     "POST /trail": (Asked(TRAIL, anywhere=True),),
     "GET /stop": (Asked(R.STOP, hides='value="unit"', anywhere=True),),
     "POST /stop": acts(R.STOP, {"scope": "unit", "unit": "{unit}", "reason": "核实"}),
+    "GET /stop/solemn": (Asked(R.STOP, hides='value="unit"', anywhere=True),),
+    "POST /stop/solemn": acts(
+        R.STOP, {"scope": "unit", "unit": "{unit}", "reason": "哀悼", "until": "2026-11-26T00:00"}
+    ),
+    "POST /stop/{hold}/let": acts(R.STOP, {"post": "{draft}"}),
     "POST /stop/{hold}/lift": acts(R.STOP, {}),
     "GET /media/{picture}": (Asked(R.READ, anywhere=True),),
     "GET /settings": (

@@ -205,6 +205,27 @@ class Held(Body):
     until: Instant | None = None
 
 
+class Declared(Body):
+    """`target`: a unit's key; none for all. Without `begins` from now on."""
+
+    model_config = example(
+        scope="all", reason="全国哀悼日", begins="2026-12-13T00:00", until="2026-12-14T00:00"
+    )
+
+    scope: Literal["all", "unit"]
+    target: Line = ""
+    reason: Said
+    begins: Instant | None = None
+    until: Instant
+    passes: Annotated[list[Number], Field(max_length=100)] = []
+
+
+class Let(Body):
+    model_config = example(post=7)
+
+    post: Number
+
+
 class Exported(Body):
     model_config = example(kind="csv", post=1)
 

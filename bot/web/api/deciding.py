@@ -15,6 +15,7 @@ from bot import people, review
 from bot.collect import exporting
 from bot.deliver import holds, queue
 from bot.model import HoldScope, Verdict, Window
+from bot.schedule import retiming
 from bot.web.api import bodies
 from bot.web.api.door import Call, Reads, Route, Signs, Stops, Writes
 from bot.web.api.once import Done, Json, once
@@ -66,6 +67,12 @@ def retry(call: Writes, delivery_id: Id, said: bodies.At) -> Response:
     return _on_delivery(call, delivery_id, partial(queue.retry, call.office), at)
 
 
+@router.post("/queue/{delivery_id:int}/back")
+def back(call: Writes, delivery_id: Id) -> Response:
+    """Its post is signed anew, in the same words."""
+    return _on_delivery(call, delivery_id, partial(retiming.send_back, call.office))
+
+
 @router.post("/queue/{delivery_id:int}/look")
 def look(call: Writes, delivery_id: Id) -> Response:
     """Look an uncertain one up once more."""
@@ -104,6 +111,30 @@ def hold(call: Stops, said: bodies.Held) -> Response:
         return {"hold": made, "in_flight": holds.in_flight(conn)}
 
     return once(call, act, 201)
+
+
+@router.post("/holds/declare", status_code=201)
+def declare(call: Stops, said: bodies.Declared) -> Response:
+    """肃穆模式: a hold of all or of a unit, declared with its start and its end."""
+
+    def act(conn: Connection, now: datetime) -> Done:
+        zone, scope = call.office.config.tz, HoldScope(said.scope)
+        who = (call.actor, scope, holds.target_of(conn, scope, said.target), said.reason)
+        span = instant(said.begins or "", zone), instant(said.until, zone)
+        return {"hold": holds.declare(conn, now, *who, *span, said.passes)}
+
+    return once(call, act, 201)
+
+
+@router.post("/holds/{hold_id:int}/let")
+def let(call: Stops, hold_id: Id, said: bodies.Let) -> Response:
+    """Let one more post pass a hold by its number."""
+
+    def act(conn: Connection, now: datetime) -> Done:
+        holds.let_through(conn, now, call.actor, hold_id, said.post)
+        return {"hold": hold_id, "post": said.post}
+
+    return once(call, act)
 
 
 @router.post("/holds/{hold_id:int}/lift")

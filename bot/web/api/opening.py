@@ -34,7 +34,10 @@ WROTE: dict[str, dict[str, Any]] = {
     "/queue/{delivery_id}/look": {"delivery": 5, "state": "uncertain"},
     "/queue/{delivery_id}/resolve": {"delivery": 5, "state": "sent"},
     "/holds": {"hold": 3, "in_flight": 0},
+    "/holds/declare": {"hold": 4},
+    "/holds/{hold_id}/let": {"hold": 3, "post": 7},
     "/holds/{hold_id}/lift": {"waiting": 2},
+    "/queue/{delivery_id}/back": {"delivery": 5, "state": "ready"},
 }
 PROBLEM = {
     "type": "object",
