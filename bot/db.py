@@ -201,6 +201,15 @@ grants = Table(
     Column("role", Text, nullable=False),
     PrimaryKeyConstraint("person_id", "unit_id", "role"),
 )
+duties = Table(  # 值班
+    "duties",
+    metadata,
+    _id(),
+    _to("units"),
+    _text("day"),  # 2026-12-01, of the office's calendar
+    _to("people", "person_id"),
+    UniqueConstraint("unit_id", "day"),
+)
 delegations = Table(  # 代签: who acts in whose place, for which steps, from when until when
     "delegations",
     metadata,

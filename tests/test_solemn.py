@@ -92,7 +92,7 @@ def test_what_fell_due_in_it_waits_and_is_told_once_with_how_many(
     office: Office, fake: Mastodon, clock: FixedClock
 ) -> None:
     now = clock.now()
-    early = {"go_at": now + HOUR, "latest_at": now + 2 * HOUR}
+    early: dict[str, Any] = {"go_at": now + HOUR, "latest_at": now + 2 * HOUR}
     late = builders.signed(office, ["a1"], "早的。", **early)
     last = builders.signed(office, ["a1"], "末了。", go_at=now + 3 * HOUR - timedelta(minutes=1))
     made = declare(office, now + timedelta(minutes=30), now + 3 * HOUR)
@@ -211,12 +211,13 @@ def test_a_period_needs_an_end_an_office_or_a_unit_and_a_reason(
     office: Office, clock: FixedClock
 ) -> None:
     now = clock.now()
-    for begins, until, more in (
+    wrong: tuple[tuple[Any, Any, dict[str, Any]], ...] = (
         (now + HOUR, None, {}),
         (now + HOUR, now + HOUR, {}),
         (None, now, {}),
         (now, now + HOUR, {"scope": HoldScope.POST, "target": 1}),
-    ):
+    )
+    for begins, until, more in wrong:
         with pytest.raises(Invalid):
             declare(office, begins, until, **more)
     with office.db.write() as conn:

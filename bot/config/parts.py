@@ -339,6 +339,7 @@ class AlarmPart(Part):
     token: tuple[int, ...] = (7, 3, 1)  # days before a credential ends
     idle_warn: int = Field(10, ge=0)  # days an account published nothing; 0: never
     idle_fail: int = Field(14, ge=0)  # 国办秘函〔2019〕19号: no update in two weeks fails the check
+    duty: bool = True  # whoever is on duty gets what is urgent, and what nobody else gets
 
 
 class AddressPart(Part):

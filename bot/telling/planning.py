@@ -20,6 +20,8 @@ from bot.language import Say
 from bot.model import Actor, NoticeKind
 from bot.notices import kind_of
 from bot.office import Office
+from bot.people import duty
+from bot.workdays import office_day
 
 K = NoticeKind
 GATHER = timedelta(minutes=1)
@@ -54,10 +56,23 @@ def _opened(
     office: Office, conn: Connection, now: datetime, row: RowMapping, gather: timedelta
 ) -> None:
     kind = kind_of(row["key"])
-    for name, part in office.config.notices.items():
-        if _concerned(office, conn, name, part, row, kind):
-            due = _when(office, conn, now, name, kind, gather)
-            _plan_one(conn, now, row, name, OPENED, due)
+    addresses = office.config.notices.items()
+    found = [name for name, part in addresses if _concerned(office, conn, name, part, row, kind)]
+    for name in [*found, *_of_duty(office, conn, now, row, kind, found)]:
+        due = _when(office, conn, now, name, kind, gather)
+        _plan_one(conn, now, row, name, OPENED, due)
+
+
+def _of_duty(
+    office: Office, conn: Connection, now: datetime, row: RowMapping, kind: K, told: list[str]
+) -> list[str]:
+    """The addresses of who is on duty, for what nobody else is told of or cannot wait."""
+    if not office.config.alarm.duty or (told and kind is not K.DELIVERY):
+        return []
+    today = office_day(now, office.config.tz)
+    there = {one["login"] for one in duty.on_duty(conn, _unit(conn, row), today)}
+    mine = [name for name, part in office.config.notices.items() if part.person in there]
+    return [n for n in mine if n not in told and row["key"] != f"{K.TELLING}:{n}"]
 
 
 def _ended(

@@ -18,6 +18,7 @@ from bot.language import Say
 from bot.model import Actor, DeliveryState, HoldScope, PostState, Right
 from bot.office import Office
 from bot.web import shell
+from bot.web.duty import today_on_duty
 from bot.web.lists import squares
 from bot.web.visit import Id, Signed, Visit, go, whole
 from bot.workdays import instant
@@ -57,6 +58,7 @@ def data_for_stop(office: Office, actor: Actor, params: Mapping[str, str]) -> di
                 for h in shell.standing(conn, scope)
             ],
             "lifted": _lifted(conn, scope),
+            "duty": today_on_duty(office, conn, scope),
         }
 
 

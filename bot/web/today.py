@@ -17,6 +17,7 @@ from bot.model import AccountState, Act, Actor, DeliveryState, ItemState, PostSt
 from bot.notices import no_turn
 from bot.office import Office
 from bot.web import counts, shell
+from bot.web.duty import today_on_duty
 from bot.web.lists import Account, squares
 from bot.web.queue import View
 from bot.web.render import Times
@@ -49,6 +50,7 @@ def data_for_today(office: Office, actor: Actor) -> dict[str, Any]:
             "strip": strip(office, conn, now, scope),
             "notices": _notices(conn, scope),
             "declared": shell.declared(conn, scope),
+            "duty": today_on_duty(office, conn, scope),
         }
 
 

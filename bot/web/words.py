@@ -220,6 +220,7 @@ VERBS: dict[str, Say] = {
     "schedule.pause": Say("暂停日程"),
     "schedule.resume": Say("恢复日程"),
     "notice.done": Say("办结提醒"),
+    "duty.put": Say("排值班"),
     "delegation.make": Say("委托代签"),
     "delegation.end": Say("终止代签"),
     "delegation.use": Say("代签"),

@@ -51,6 +51,7 @@ ROUTES: dict[str, tuple[Right | frozenset[Role], Any]] = {
     "GET /schedules": (R.READ, ""),
     "GET /templates": (R.READ, '"key": "notices"'),
     "GET /templates/{template}": (R.READ, '"key": "notices"'),
+    "GET /duty": (R.READ, "望江值班"),
     "GET /rules": (R.READ, "mobile"),
     "GET /columns": (R.READ, "notices"),
     "GET /words": (R.READ, "words.txt"),
@@ -74,6 +75,7 @@ ROUTES: dict[str, tuple[Right | frozenset[Role], Any]] = {
     "POST /queue/{failed}/back": (R.WRITE, {}),
     "POST /queue/{unclear}/look": (R.SCHEDULE, {}),
     "POST /queue/{unclear}/resolve": (R.SCHEDULE, {"word": "drop"}),
+    "POST /duty": (R.SCHEDULE, {"unit": "health", "days": {"2026-11-26": "wei"}}),
     "POST /holds": (R.STOP, {"scope": "unit", "target": "health", "reason": "核实"}),
     "POST /holds/declare": (
         R.STOP,

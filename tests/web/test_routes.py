@@ -194,6 +194,8 @@ ROUTES: dict[str, tuple[Asked, ...]] = {
     )
     + acts(R.ADMIN, act("disable"), act("enable"), act("readmit"), act("reissue"))
     + acts(R.ADMIN, act("totp"), act("sign-out")),
+    "GET /duty": read("卫健局", "?unit=health"),
+    "POST /duty": acts(R.SCHEDULE, {"unit": "health", "day-2026-11-25": "wei"}, refuses=LACKS),
     "GET /trail": (Asked(TRAIL, anywhere=True),),
     "POST /trail": (Asked(TRAIL, anywhere=True),),
     "GET /stop": (Asked(R.STOP, hides='value="unit"', anywhere=True),),

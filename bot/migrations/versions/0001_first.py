@@ -282,6 +282,17 @@ def upgrade() -> None:
     op.create_index("ix_delegations_giver_id", "delegations", ["giver_id"], unique=False)
     op.create_index("ix_delegations_taker_id", "delegations", ["taker_id"], unique=False)
     op.create_table(
+        "duties",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("unit_id", ID, nullable=False),
+        sa.Column("day", sa.Text(), server_default="", nullable=False),
+        sa.Column("person_id", ID, nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_duties_person_id")),
+        sa.ForeignKeyConstraint(["unit_id"], ["units.id"], name=op.f("fk_duties_unit_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_duties")),
+        sa.UniqueConstraint("unit_id", "day", name=op.f("uq_duties_unit_id_day")),
+    )
+    op.create_table(
         "grants",
         sa.Column("person_id", ID, nullable=False),
         sa.Column("unit_id", ID, nullable=False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -224,6 +225,13 @@ class Let(Body):
     model_config = example(post=7)
 
     post: Number
+
+
+class OnDuty(Body):
+    model_config = example(unit="county", days={"2026-12-01": "lin"})
+
+    unit: Line
+    days: Annotated[dict[Annotated[date, Field(strict=False)], Line], Field(max_length=400)]
 
 
 class Exported(Body):
