@@ -57,8 +57,8 @@ def foresee(
     passes: Sequence[int] = (),
 ) -> Kept:
     """What falls due in the period and would be kept. Raises what `holds.declare` raises."""
-    span = holds.period(now, scope, begins, until)
     holds.require(conn, actor, scope, target)
+    span = holds.period(now, scope, begins, until)
     every = select(units.c.id)
     whom = people.below(conn, target) if target is not None else conn.execute(every).scalars()
     ids = set(whom)

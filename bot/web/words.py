@@ -66,6 +66,11 @@ CHIPS: dict[str, dict[str, Chip]] = {
         "ended": Chip(Say("已到期"), "clock-x", "rest"),
         "revoked": Chip(Say("已撤销"), "ban", "rest"),
     },
+    "standing": {
+        "active": Chip(Say("适用中"), "rubber-stamp", "done"),
+        "asleep": Chip(Say("待核对"), "player-pause", "attention"),
+        "ended": Chip(Say("已结束"), "lock", "rest"),
+    },
     "delegation": {
         "planned": Chip(Say("未开始"), "clock", "rest"),
         "open": Chip(Say("代签中"), "users", "accent"),
@@ -250,6 +255,7 @@ _PLACES = {
     "hold": "/stop#hold-{id}",
     "reply": "/replies/{id}",
     "person": "/people/by-id/{id}",
+    "standing": "/standings/{id}",
 }
 
 _FILES = {  # what is known by its name

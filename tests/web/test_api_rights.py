@@ -42,7 +42,7 @@ ROUTES: dict[str, tuple[Right | frozenset[Role], Any]] = {
     "GET /queue": (R.READ, TITLE),
     "GET /queue/{failed}": (R.READ, None),
     "GET /holds": (R.READ, "reason"),
-    "GET /holds/foreseen": (R.STOP, None),
+    "GET /holds/foreseen?scope=unit&target=health&until=2026-11-26": (R.STOP, None),
     "GET /replies": (R.READ, WORDS),
     "GET /replies/{reply}": (R.READ, None),
     "GET /trail": (TRAIL, None),
@@ -51,7 +51,9 @@ ROUTES: dict[str, tuple[Right | frozenset[Role], Any]] = {
     "GET /schedules": (R.READ, ""),
     "GET /templates": (R.READ, '"key": "notices"'),
     "GET /templates/{template}": (R.READ, '"key": "notices"'),
-    "GET /duty": (R.READ, "望江值班"),
+    "GET /standings": (R.READ, "notices"),
+    "GET /standings/{standing}": (R.READ, None),
+    "GET /duty": (R.READ, ""),
     "GET /rules": (R.READ, "mobile"),
     "GET /columns": (R.READ, "notices"),
     "GET /words": (R.READ, "words.txt"),
@@ -75,6 +77,11 @@ ROUTES: dict[str, tuple[Right | frozenset[Role], Any]] = {
     "POST /queue/{failed}/back": (R.WRITE, {}),
     "POST /queue/{unclear}/look": (R.SCHEDULE, {}),
     "POST /queue/{unclear}/resolve": (R.SCHEDULE, {"word": "drop"}),
+    "POST /standings": (
+        R.SIGN,
+        {"source": "notices", "ends": "2026-12-31T18:00", "daily_max": 2, "note": "已审"},
+    ),
+    "POST /standings/{standing}/end": (R.SIGN, {}),
     "POST /duty": (R.SCHEDULE, {"unit": "health", "days": {"2026-11-26": "wei"}}),
     "POST /holds": (R.STOP, {"scope": "unit", "target": "health", "reason": "核实"}),
     "POST /holds/declare": (
@@ -136,7 +143,8 @@ def test_every_route_says_who_may(console: Scene) -> None:  # noqa: F811
 
 
 def _shape(route: str) -> str:
-    return "/".join("*" if part.startswith("{") else part for part in route.split("/"))
+    path = route.partition("?")[0]
+    return "/".join("*" if part.startswith("{") else part for part in path.split("/"))
 
 
 def test_what_a_role_may_not_is_refused_or_hidden(console: Scene, desk: Ask) -> None:  # noqa: F811

@@ -194,7 +194,15 @@ ROUTES: dict[str, tuple[Asked, ...]] = {
     )
     + acts(R.ADMIN, act("disable"), act("enable"), act("readmit"), act("reissue"))
     + acts(R.ADMIN, act("totp"), act("sign-out")),
-    "GET /duty": read("卫健局", "?unit=health"),
+    "GET /standings": read("notices"),
+    "GET /standings/{standing}": read(""),
+    "POST /standings": acts(
+        R.SIGN,
+        {"source": "notices", "ends": "2026-12-31T18:00", "daily_max": "2", "note": "已审"},
+        refuses=LACKS,
+    ),
+    "POST /standings/{standing}": acts(R.SIGN, act("end"), act("wake")),
+    "GET /duty": read("已排", "?unit=health"),
     "POST /duty": acts(R.SCHEDULE, {"unit": "health", "day-2026-11-25": "wei"}, refuses=LACKS),
     "GET /trail": (Asked(TRAIL, anywhere=True),),
     "POST /trail": (Asked(TRAIL, anywhere=True),),

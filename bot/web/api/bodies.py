@@ -181,6 +181,18 @@ class At(Body):
     at: Instant | None = None
 
 
+class Granted(Body):
+    """`columns`: of the source's; none is all. `note`: why the unit's other steps are waived."""
+
+    model_config = example(source="notices", ends="2026-12-31T18:00", daily_max=5)
+
+    source: Key
+    ends: Annotated[Instant, Field(min_length=1)]
+    daily_max: Annotated[int, Field(ge=1, le=10_000)]
+    columns: Keys = []
+    note: Line = ""
+
+
 class Resolved(Body):
     """A person's word on a delivery whose outcome is not known, or that he did by hand.
 

@@ -21,6 +21,7 @@ from bot.web.api.door import Call, Reads, Route, Signs, Stops, Writes
 from bot.web.api.once import Done, Json, once
 from bot.web.queue import delivery_for
 from bot.web.review import post_for
+from bot.web.standings import standing_for
 from bot.web.visit import Id, download
 from bot.workdays import instant
 
@@ -50,6 +51,31 @@ def revoke(call: Signs, post_id: Id, said: bodies.Reason) -> Response:
         post = post_for(conn, call.actor, post_id)
         review.revoke(call.office, conn, now, call.actor, post["id"], said.reason)
         return {"post": post_id, "state": "draft"}
+
+    return once(call, act)
+
+
+@router.post("/standings", status_code=201)
+def grant(call: Signs, said: bodies.Granted) -> Response:
+    """A standing sign-off for a source, by the signer himself."""
+    bounds: dict[str, Any] = {"daily_max": said.daily_max, "columns": said.columns}
+    bounds |= {"note": said.note, "ends": instant(said.ends, call.office.config.tz)}
+
+    def act(conn: Connection, now: datetime) -> Done:
+        who = (call.actor, said.source)
+        return {"standing": review.grant_standing(call.office, conn, now, *who, **bounds)}
+
+    return once(call, act, 201)
+
+
+@router.post("/standings/{standing_id:int}/end")
+def end_standing(call: Signs, standing_id: Id) -> Response:
+    """It signs nothing more."""
+
+    def act(conn: Connection, now: datetime) -> Done:
+        standing_for(call.office, conn, call.actor, standing_id)
+        review.end_standing(conn, now, call.actor, standing_id)
+        return {"standing": standing_id}
 
     return once(call, act)
 

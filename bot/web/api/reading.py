@@ -25,6 +25,7 @@ from bot.web.items import item_for, scope_of
 from bot.web.queue import delivery_for
 from bot.web.reply import readable
 from bot.web.review import post_for
+from bot.web.standings import standing_for
 from bot.web.visit import Id
 from bot.workdays import instant
 
@@ -208,6 +209,23 @@ def waiting(call: Reads) -> Response:
     with call.office.db.read() as conn:
         rows = review.waiting_for(call.office, conn, call.actor)
     return Json({"rows": [shapes.row(row) for row in rows], "next": None})
+
+
+@router.get("/standings")
+def standings_list(call: Reads) -> Response:
+    """The standing sign-offs of the reader's units: which stand, sleep, have ended."""
+    with call.office.db.read() as conn:
+        now, scope = call.office.db.now(conn), people.unit_ids(conn, call.actor)
+        rows = review.standing_list(conn, now, scope)
+    names = "id state source signer template accounts columns begins ends daily_max note"
+    return Json({"rows": [shapes.picked(row, names) for row in rows], "next": None})
+
+
+@router.get("/standings/{standing_id:int}")
+def standing(call: Reads, standing_id: Id) -> Response:
+    """One whole: its bounds, today's use, what it signed, what it did not cover and why."""
+    with call.office.db.read() as conn:
+        return Json(shapes.standing(standing_for(call.office, conn, call.actor, standing_id)))
 
 
 @router.get("/queue")
