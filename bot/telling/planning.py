@@ -13,7 +13,17 @@ from sqlalchemy import Connection, RowMapping, func, select, update
 
 from bot import lease, people, review
 from bot.config import AddressPart
-from bot.db import accounts, deliveries, insert_missing, items, notices, posts, sources, tellings
+from bot.db import (
+    accounts,
+    delegations,
+    deliveries,
+    insert_missing,
+    items,
+    notices,
+    posts,
+    sources,
+    tellings,
+)
 from bot.db import people as persons
 from bot.db import units as unit_rows
 from bot.language import Say
@@ -67,7 +77,7 @@ def _of_duty(
     office: Office, conn: Connection, now: datetime, row: RowMapping, kind: K, told: list[str]
 ) -> list[str]:
     """The addresses of who is on duty, for what nobody else is told of or cannot wait."""
-    if not office.config.alarm.duty or (told and kind is not K.DELIVERY):
+    if not office.config.alarm.duty or (told and kind is not K.DELIVERY) or kind is K.DELEGATION:
         return []
     today = office_day(now, office.config.tz)
     there = {one["login"] for one in duty.on_duty(conn, _unit(conn, row), today)}
@@ -152,7 +162,7 @@ def _below(conn: Connection, keys: tuple[str, ...]) -> set[int]:
 def _his(
     office: Office, conn: Connection, login: str, row: RowMapping, kind: K, unit: int | None
 ) -> bool:
-    """Of turns and returned posts only his own; of the rest what his units concerns."""
+    """Of turns, returned posts and delegations only his own; of the rest what his units concerns."""
     query = select(persons).where(persons.c.login == login, persons.c.disabled.is_(False))
     person = conn.execute(query).mappings().first()
     if person is None:
@@ -160,6 +170,9 @@ def _his(
     actor = people.actor(person, "")
     if kind in (K.REVIEW, K.EMERGENCY, K.RETURNED):
         return _his_post(office, conn, actor, _number(row["key"]), kind)
+    if kind is K.DELEGATION:
+        lent = delegations.c.id == _number(row["key"]), delegations.c.taker_id == actor.person
+        return conn.execute(select(delegations.c.id).where(*lent)).first() is not None
     mine = people.unit_ids(conn, actor)
     return bool(mine) if unit is None else unit in mine
 

@@ -50,6 +50,7 @@ def data_for_today(office: Office, actor: Actor) -> dict[str, Any]:
             "strip": strip(office, conn, now, scope),
             "notices": _notices(conn, scope),
             "declared": shell.declared(conn, scope),
+            "lent": _lent(conn, now, actor),
             "duty": today_on_duty(office, conn, scope),
         }
 
@@ -59,6 +60,19 @@ def _returned(conn: Connection, actor: Actor) -> list[RowMapping]:
     mine = (posts.c.state == PostState.DRAFT, posts.c.returned.is_not(None))
     query = select(posts).where(*mine, posts.c.author_id == actor.person)
     return list(conn.execute(query.order_by(posts.c.changed_at.desc()).limit(20)).mappings())
+
+
+def _lent(conn: Connection, now: datetime, actor: Actor) -> list[dict[str, Any]]:
+    """Where the reader acts for another, or will; and what was taken back since yesterday."""
+    mine = [
+        d for d in review.delegations_of(conn, now, actor.person) if d["taker_id"] == actor.person
+    ]
+    return [
+        d
+        for d in mine
+        if d["state"] in ("open", "planned")
+        or (d["state"] == "ended" and now - d["ended_at"] < timedelta(days=1))
+    ]
 
 
 def _undecided(
