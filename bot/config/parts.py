@@ -203,6 +203,7 @@ class BoardPart(Part):
     moderate: bool = True  # replies wait for a person
     replies: bool = True
     replies_per_hour: int = 10  # from one address
+    grey: bool = True  # while 肃穆模式 stands for everything
 
 
 class CardPart(Part):

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from starlette.responses import Response
 
 from bot import people, roster
-from bot.errors import GongkaiError, NotAllowed
+from bot.errors import GongkaiError, NotAllowed, NotFound
 from bot.language import Say
 from bot.model import Actor, Right
 from bot.office import Office
@@ -32,7 +32,7 @@ def data_for_duty(office: Office, actor: Actor, params: Mapping[str, str]) -> di
     with office.db.read() as conn:
         scope = people.unit_ids(conn, actor)
         units = [unit for unit in roster.tree(conn) if unit["id"] in scope]
-        unit = next((u for u in units if u["key"] == params.get("unit")), units[0] if units else {})
+        unit = _chosen(units, params.get("unit", ""))
         today = office_day(office.db.now(conn), office.config.tz)
         first = (dated(params, "on") or today).replace(day=1)
         after = (first + timedelta(days=31)).replace(day=1)
@@ -46,6 +46,13 @@ def data_for_duty(office: Office, actor: Actor, params: Mapping[str, str]) -> di
             "who": {row["day"]: row for row in rows}, "may": may,
             "candidates": duty.candidates(conn, unit["id"]) if may else [],
         }  # fmt: skip
+
+
+def _chosen(units: list[dict[str, Any]], key: str) -> dict[str, Any]:
+    found = next((unit for unit in units if unit["key"] == key), None)
+    if key and found is None:
+        raise NotFound("没有单位 {key}", key=key)
+    return found or (units[0] if units else {})
 
 
 def today_on_duty(office: Office, conn: Connection, scope: set[int]) -> list[Any]:

@@ -118,7 +118,7 @@ def desk(console: Scene) -> Ask:  # noqa: F811
         method, path = console.filled(route).split(" ")
         said = ROUTES[route][1]
         if not isinstance(said, dict):
-            return seats[login].get(path)
+            return seats[login].client.get(path)
         body = {k: console.filled(v) if isinstance(v, str) else v for k, v in said.items()}
         headers = {"idempotency-key": f"{login}-{method}-{path}"}
         return seats[login].client.request(method, path, json=body, headers=headers)

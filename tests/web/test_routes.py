@@ -202,7 +202,7 @@ ROUTES: dict[str, tuple[Asked, ...]] = {
         refuses=LACKS,
     ),
     "POST /standings/{standing}": acts(R.SIGN, act("end"), act("wake")),
-    "GET /duty": read("已排", "?unit=health"),
+    "GET /duty": read("", "?unit=health"),
     "POST /duty": acts(R.SCHEDULE, {"unit": "health", "day-2026-11-25": "wei"}, refuses=LACKS),
     "GET /trail": (Asked(TRAIL, anywhere=True),),
     "POST /trail": (Asked(TRAIL, anywhere=True),),

@@ -116,3 +116,16 @@ def test_it_is_taken_back_and_an_urgent_post_is_named_while_it_stands(
     assert "肃穆模式已收回" in page.words("//*[@role='status']")
     with staffed.db.read() as conn:
         assert not holds.declared(conn, builders.NOW, builders.NOW + timedelta(days=9))
+
+
+def test_the_public_board_is_grey_while_it_stands_for_everything(
+    staffed: Office, enter: Enter, clock: FixedClock
+) -> None:
+    reader = enter("lin")
+    reader.post("/stop/solemn", **SAID)
+    assert not reader.get("/board").all("//html[@class='grey']")
+    clock.move(24 * 3600)
+    assert reader.get("/board").all("//html[@class='grey']")
+    clock.move(24 * 3600)
+    sweep(staffed)
+    assert not reader.get("/board").all("//html[@class='grey']")
