@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from bot import people
-from bot.db import audits, duties, notices, tellings
+from bot.db import audits, duties, grants, notices, tellings
 from bot.db import people as persons
 from bot.errors import Invalid, NotAllowed
 from bot.language import Say
@@ -94,6 +94,15 @@ def test_who_is_barred_is_not_on_duty(office: Office) -> None:
     with office.db.write() as conn:
         conn.execute(persons.update().values(disabled=True))
     assert who(office, "county") == []
+
+
+def test_who_may_not_go_on_duty_any_more_keeps_no_month_from_being_kept(office: Office) -> None:
+    put(office, {TODAY: "lin"})
+    with office.db.write() as conn:
+        conn.execute(
+            grants.delete().where(grants.c.person_id == builders.actor(conn, "lin").person)
+        )
+    assert put(office, {TODAY: "林岚", TODAY + timedelta(1): "zhou"}) == 1
 
 
 @pytest.mark.parametrize(

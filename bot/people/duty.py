@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, select
 
@@ -27,10 +26,12 @@ def put(
     Raises NotAllowed, Invalid: nobody of that name may read there.
     """
     require(conn, actor, Right.SCHEDULE, unit_id)
-    known = _known(conn, unit_id)
-    wanted = {on: _person(known, who) if who.strip() else None for on, who in said.items()}
-    stands = {row["day"]: row["person_id"] for row in _rows(conn, [unit_id], wanted)}
-    changed = {on: who for on, who in wanted.items() if stands.get(on.isoformat()) != who}
+    known, stands = _known(conn, unit_id), _standing(conn, unit_id, said)
+    changed = {
+        on: _person(known, who) if who.strip() else None
+        for on, who in said.items()
+        if who.strip() not in stands.get(on.isoformat(), {""})
+    }
     days = [on.isoformat() for on in changed]
     conn.execute(delete(duties).where(duties.c.unit_id == unit_id, duties.c.day.in_(days)))
     rows = [(on.isoformat(), who) for on, who in sorted(changed.items()) if who is not None]
@@ -126,7 +127,8 @@ def listing(conn: Connection, unit_ids: Iterable[int], first: date, last: date) 
     return list(conn.execute(query.order_by(duties.c.day, duties.c.unit_id)).mappings())
 
 
-def _rows(conn: Connection, unit_ids: Sequence[int], days: Iterable[date]) -> Sequence[Any]:
-    told = [on.isoformat() for on in days]
-    query = select(duties).where(duties.c.unit_id.in_(unit_ids), duties.c.day.in_(told))
-    return conn.execute(query).mappings().all()
+def _standing(conn: Connection, unit_id: int, days: Iterable[date]) -> dict[str, set[str]]:
+    """Who is put there, by day: what he may be called. He is left, though he may go by now."""
+    rows = select(duties.c.day, people.c.login, people.c.name).join(people)
+    mine = duties.c.unit_id == unit_id, duties.c.day.in_([on.isoformat() for on in days])
+    return {row.day: {row.login, row.name} for row in conn.execute(rows.where(*mine))}

@@ -75,7 +75,7 @@ def _month(
     """Whole weeks; each day its first lines, how many there are, and what of them needs a person."""
     first = on.replace(day=1)
     next_month = (first + timedelta(days=31)).replace(day=1)
-    begins, ends = _monday(first), _monday(next_month - timedelta(days=1)) + timedelta(days=6)
+    begins, ends = monday(first), monday(next_month - timedelta(days=1)) + timedelta(days=6)
     days = agenda.days_of(office, begins, ends)
     rows = agenda.outline(conn, asked, days[0].begins, days[-1].ends)
     parts = _by_day(rows, days)
@@ -90,7 +90,8 @@ def _month(
     }
 
 
-def _monday(day: date) -> date:
+def monday(day: date) -> date:
+    """Of its week."""
     return day - timedelta(days=day.weekday())
 
 
@@ -131,8 +132,8 @@ def _week(
     office: Office, conn: Connection, asked: agenda.View, on: date, _params: Mapping[str, str]
 ) -> dict[str, Any]:
     """Seven days by hours, and for a small screen day by day."""
-    monday = _monday(on)
-    days = agenda.days_of(office, monday, monday + timedelta(days=6))
+    first = monday(on)
+    days = agenda.days_of(office, first, first + timedelta(days=6))
     rows = agenda.outline(conn, asked, days[0].begins, days[-1].ends)
     parts = _by_day(rows, days)
     slots = _slots(office, conn, asked, days)
@@ -144,8 +145,8 @@ def _week(
         "agenda": _agenda(conn, days, parts, slots, plans),
         "totals": [len(part) for part in parts],
         "total": len(rows),
-        "before": monday - timedelta(days=7),
-        "after": monday + timedelta(days=7),
+        "before": first - timedelta(days=7),
+        "after": first + timedelta(days=7),
         "solemn": agenda.solemn_days(conn, asked, days),
         "worked": sum(day.mark in ("", "swapped") for day in days),
     }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from urllib.parse import quote
 
 from fastapi import APIRouter
-from sqlalchemy import Connection
+from sqlalchemy import Connection, RowMapping
 from starlette.responses import Response
 
 from bot import people, roster
@@ -18,6 +19,7 @@ from bot.model import Actor, Right
 from bot.office import Office
 from bot.people import duty
 from bot.schedule import agenda
+from bot.web.calendar import monday
 from bot.web.lists import dated
 from bot.web.visit import Signed, Visit, go
 from bot.workdays import office_day
@@ -36,16 +38,23 @@ def data_for_duty(office: Office, actor: Actor, params: Mapping[str, str]) -> di
         today = office_day(office.db.now(conn), office.config.tz)
         first = (dated(params, "on") or today).replace(day=1)
         after = (first + timedelta(days=31)).replace(day=1)
-        days = agenda.days_of(office, first, after - timedelta(days=1))
+        last = after - timedelta(days=1)
+        begins, ends = monday(first), monday(last) + timedelta(days=6)
+        days = agenda.days_of(office, begins, ends)
         ids = [unit["id"]] if unit else []
-        rows = duty.listing(conn, ids, first, after)
+        rows = duty.listing(conn, ids, begins, ends)
         may = bool(unit) and people.may(conn, actor, Right.SCHEDULE, unit["id"])
+        able = duty.candidates(conn, unit["id"]) if may else []
         return {
-            "units": units, "unit": unit, "days": days, "today": today, "first": first,
+            "units": units, "unit": unit, "weeks": [days[n : n + 7] for n in range(0, len(days), 7)], "today": today, "first": first,
             "before": (first - timedelta(days=1)).replace(day=1), "after": after,
-            "who": {row["day"]: row for row in rows}, "may": may,
-            "candidates": duty.candidates(conn, unit["id"]) if may else [],
+            "who": {row["day"]: row for row in rows}, "filled": _filled(rows, first), "may": may,
+            "candidates": able, "names": Counter(one["name"] for one in able),
         }  # fmt: skip
+
+
+def _filled(rows: list[RowMapping], first: date) -> int:
+    return sum(row["day"].startswith(f"{first:%Y-%m}") for row in rows)
 
 
 def _chosen(units: list[dict[str, Any]], key: str) -> dict[str, Any]:
