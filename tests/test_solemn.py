@@ -180,6 +180,12 @@ def test_what_is_sent_back_is_unsigned_until_it_is_signed_anew(
     assert fake.posts() == []
     (found,) = rows(office, posts)
     assert (found["state"], found["go_at"]) == (PostState.IN_REVIEW, None)
+    with office.db.read() as conn:
+        assert queue.counts(conn, {1})["person"] == 0, "it waits at review"
+    builders.sign(office, post)
+    plan.plan_due(office)
+    builders.work(office)
+    assert _texts(fake) == ["送回。"]
 
 
 @here

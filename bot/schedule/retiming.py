@@ -149,7 +149,9 @@ def move(
     if post["state"] == PostState.APPROVED and found.kind == FREE:
         moving.move(office, conn, now, actor, post, at, seen)
         return found
+    waiting = [row for row in moving.to_move(conn, post_id) if row["due_at"] is None]
     _revised(office, conn, now, actor, post, at)
+    moving.set_aside(conn, now, waiting)
     before = post["go_at"].isoformat() if post["go_at"] else ""
     audit.write(conn, now, actor, "post.move", f"post:{post_id}", before=before, to=at.isoformat())
     if post["state"] != PostState.DRAFT:
@@ -189,7 +191,8 @@ def send_back(
     _movable(post, now, None)
     if post["state"] != PostState.APPROVED:
         raise Conflict("这篇稿件已不在已签发状态，请到稿件页办理")
-    moving.to_move(conn, post["id"])
+    rows = moving.to_move(conn, post["id"])
     _revised(office, conn, now, actor, post, None)
+    moving.set_aside(conn, now, rows)
     audit.write(conn, now, actor, "post.send_back", f"post:{post['id']}")
     review.submit(office, conn, now, actor, post["id"])
