@@ -512,6 +512,18 @@ def test_a_period_of_mourning_is_looked_at_declared_named_into_and_gone_through(
     assert said(run("resume", "--json"))[0]["passes"] == [1]
 
 
+def test_a_standing_sign_off_is_shown_whole(run: Run, office: Office) -> None:
+    source = '[sources.notices]\nunit = "county"\nurl = "feed.xml"\naccounts = ["hand"]\n'
+    offices.declared(office, source + offices.HAND.format(key="hand"))
+    given = ("notices", "--until", "2099-01-01", "--daily-max", 3, "--json", "--as", "lin")
+    made = said(run("sign", "standing", *given))["standing"]
+    one = said(run("sign", "standings", made, "--json"))
+    assert (one["state"], one["used_today"], one["daily_max"]) == ("active", 0, 3)
+    assert (one["accounts"], one["signed"], one["not_covered"]) == (["hand"], [], [])
+    assert "notices" in run("sign", "standings", made).stdout
+    assert run("sign", "standings", 99, code=2).stderr
+
+
 def test_who_is_on_duty_is_put_imported_and_listed(run: Run, desk: Office, tmp_path: Path) -> None:
     run("duty", "put", "county", "2026-11-24", "lin", *AS)
     file = tmp_path / "roster.csv"

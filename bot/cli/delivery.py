@@ -263,7 +263,7 @@ def _show_kept(kept: Kept, json_: bool) -> None:
         *({"at": at, "what": _("空时段"), "title": "", "where": account["key"]}
           for at, account in kept.slots),
     ]  # fmt: skip
-    show(rows, json_, {"at": "时间", "what": "会停住", "title": "标题", "where": "账号、日程"})
+    show(rows, json_, {"at": "时间", "what": "会停住", "title": "标题", "where": "账号"})
 
 
 @click.command("let")
@@ -299,6 +299,7 @@ def resume(office: Office, actor: Actor, hold_id: int | None, json_: bool) -> No
                 "target_id": "对象",
                 "since": "自",
                 "until": "至",
+                "ahead": "未开始",
                 "stops": "停住",
                 "reason": "事由",
             },
