@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
+import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -21,7 +24,7 @@ from bot.office import Office
 from bot.schedule import retiming
 from bot.telling import look_around
 from bot.workdays import FixedClock
-from tests import builders
+from tests import builders, loads
 from tests.fakes.mastodon import Mastodon
 from tests.fakes.server import Server
 from tests.offices import rows, told
@@ -408,3 +411,68 @@ def test_a_stop_pressed_by_hand_is_no_period(office: Office, clock: FixedClock) 
     _sweep(office)
     assert told(office) == []
     assert rows(office, workers) == []
+
+
+# ---------------------------------------------------------------- real workers, killed at its end
+
+WORKER = """
+import asyncio, sys
+from pathlib import Path
+from bot.config import load
+from bot.db import Database
+from bot.office import Office
+from bot.worker import Worker
+path, url = sys.argv[1:]
+asyncio.run(Worker(Office(load(Path(path)), Database(url))).run(asyncio.Event()))
+"""
+
+
+@both
+def test_real_workers_killed_as_it_ends_begin_nothing_within_it(
+    office: Office, platform: tuple[Mastodon, Server]
+) -> None:
+    """Posts fall due all the time, on three accounts; the worker dies by SIGKILL at the end's second."""
+    accounts = [builders.account(office, f"a{n}", platform[1].url, n) for n in (1, 2, 3)]
+    first = _worker(office)
+    _wait_for(lambda: rows(office, workers))
+    now = datetime.now(UTC) + timedelta(seconds=1)
+    _due(office, accounts, [now + timedelta(milliseconds=150 * n) for n in range(40)])
+    begins, until = now + timedelta(seconds=2), now + timedelta(seconds=4)
+    made = declare(office, begins, until)
+    time.sleep((until - datetime.now(UTC)).total_seconds())
+    first.kill()
+    first.wait()
+    second = _worker(office)
+    _wait_for(lambda: _hold(office, made)["lifted_at"])
+    last = _due(office, accounts, [datetime.now(UTC) + timedelta(seconds=1)])
+    _wait_for(lambda: last <= {a["delivery_id"] for a in rows(office, attempts)})
+    second.kill()
+    second.wait()
+    lifted, begun = _hold(office, made)["lifted_at"], rows(office, attempts)
+    assert [a for a in begun if begins <= a["begun_at"] < lifted] == []
+    assert [a for a in begun if a["begun_at"] < begins]
+    kept = [r for r in rows(office, deliveries) if begins <= r["go_at"] <= lifted]
+    assert len(kept) >= 3 * 13
+    assert not {a["delivery_id"] for a in begun} & {row["id"] for row in kept}
+    assert {(row["state"], row["due_at"]) for row in kept} == {(S.READY, None)}
+
+
+def _worker(office: Office) -> subprocess.Popen[bytes]:
+    url = office.db.url.render_as_string(hide_password=False)
+    return subprocess.Popen([sys.executable, "-c", WORKER, str(office.config.path), url])
+
+
+def _due(office: Office, accounts: list[int], times: list[datetime]) -> set[int]:
+    """Signed posts on each of these accounts; give the deliveries."""
+    before = {row["id"] for row in rows(office, deliveries)}
+    with office.db.write() as conn:
+        for one in accounts:
+            loads.add_posts(conn, times[0], [one] * len(times), times)
+    return {row["id"] for row in rows(office, deliveries)} - before
+
+
+def _wait_for(seen: Callable[[], object]) -> None:
+    ends = time.monotonic() + 60
+    while not seen():
+        assert time.monotonic() < ends
+        time.sleep(0.1)
