@@ -131,6 +131,7 @@ class NoticeKind(StrEnum):
     REVIEW = "review"  # a step of a post waits for somebody's sign-off
     EMERGENCY = "emergency"  # the same, and it cannot wait for the morning
     RETURNED = "returned"
+    DELEGATION = "delegation"  # somebody is named to act for another; that ends, or was taken back
     REFER = "refer"
     DELIVERY = "delivery"  # failed, missed, uncertain, waits for a person
     POST = "post"
@@ -144,6 +145,7 @@ class NoticeKind(StrEnum):
     FLOOD = "flood"
     BASELINE = "baseline"
     HOLD = "hold"
+    HELD = "held"  # what fell due under 肃穆模式 waits for somebody
     TAKE_DOWN = "take-down"  # a 公示 whose time is over
     DISK = "disk"
     WORKER = "worker"
