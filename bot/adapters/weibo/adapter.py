@@ -96,16 +96,22 @@ class Weibo(Comments):
         mentions=True,
         calls_per_day=100,
         answer=True,
+        answer_limit=140,
+        answer_media=False,
         writes_per_hour=30,
     )
 
     @classmethod
     def capabilities_of(cls, options: WeiboOptions) -> Capabilities:
-        freely = options.may("update")
+        """What any post may be: one with pictures may go by another call than one without."""
+        several = options.may("upload_url_text")
+        freely = options.may("update") and (several or options.may("upload"))
+        long = freely and several and options.may("long_text")
         able = cls.capabilities.json() | {
-            "text_limit": (2000 if options.may("long_text") else 140) - options.reserve,
-            "media_count": 9 if options.may("upload_url_text") else 1,
-            "media_inline": not options.may("upload_url_text"),
+            "text_limit": (2000 if long else 140) - options.reserve,
+            "answer_limit": 140 - options.reserve,
+            "media_count": 9 if several else 1,
+            "media_inline": not several,
             "topic_form": Topics.AROUND if freely else Topics.TAKEN_OUT,
             "link_required": not freely,
             "link_domains": () if freely else options.safe_domains,
