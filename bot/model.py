@@ -213,9 +213,11 @@ class Outgoing:
     link: str = ""  # the link to the source, as it stands in the text
     in_reply_to: str = ""  # remote id of what this answers
     title: str = ""  # only platforms with titles (the board) show it
+    continues: bool = False  # a later part of a thread: what it hangs under was just published
 
     def json(self) -> dict[str, Any]:
-        return asdict(self)
+        """As signed: whether it continues a thread is told by PREVIOUS_PART, as long as it waits."""
+        return {name: value for name, value in asdict(self).items() if name != "continues"}
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Outgoing:

@@ -179,11 +179,8 @@ MEANINGS: Mapping[str, tuple[type[AdapterError], type[AdapterError], tuple[int, 
         (10032, 21301, 21314, 21315, 21316, 21317, 21318, 21319, 21321, 21327, 21330, 21332, 21399),
     ),
     "blocked": (AccountBroken, AccountBroken, (10013, 20015, 20022, 20023, 20031, 20033, 21334)),
-    "application": (
-        AccountBroken,
-        AccountBroken,
-        (10004, 10005, 21304, 21313, 21320, 21322, 21324, 21333, 21337),
-    ),
+    "application": (AccountBroken, AccountBroken, (21304, 21313, 21320, 21322, 21324, 21333)),
+    "not granted": (AccountBroken, Refused, (10004, 10005, 10014, 10020, 10026, 21337)),
     "content": (
         Refused,
         Refused,
@@ -191,7 +188,7 @@ MEANINGS: Mapping[str, tuple[type[AdapterError], type[AdapterError], tuple[int, 
     ),
     "repetition": (Refused, Refused, (20017, 20019, 20038, 20111)),
     "not found": (Refused, Refused, (20003, 20101, 20112, 20132, 20135, 20201)),
-    "ours": (Refused, Refused, (10007, 10008, 10012, 10016, 10020, 10021, 20102, 21335, 50000)),
+    "ours": (Refused, Refused, (10007, 10008, 10012, 10016, 10021, 20102, 21335, 50000)),
 }
 CODES = [(code, *means[:2]) for means in MEANINGS.values() for code in means[2]]
 
@@ -221,10 +218,11 @@ async def test_every_code_means_what_the_table_says(
         (says(10999), Refused, ""),
         (says(29999), Refused, ""),
         (Fault(False, Response(413)), Refused, ""),
-        (Fault(False, Response(404)), Refused, ""),
+        (Fault(False, Response(404)), AccountBroken, ""),
+        (Fault(False, page("<h1>405 Not Allowed</h1>", 405)), AccountBroken, ""),
         (Fault(False, Response(302, headers={"location": "https://x.example"})), AccountBroken, ""),
         (Fault(False, page("<h1>403 Forbidden</h1>", 403)), Refused, ""),
-        (says(10006), Refused, ""),
+        (says(10006), AccountBroken, ""),
     ],
 )
 async def test_what_no_table_lists_is_told_by_its_kind(
@@ -774,7 +772,10 @@ def test_an_id_stands_in_an_address_as_the_platform_writes_it(mid: str, said: st
         ({}, (140, 1, True, True, False, False)),
         ({"access": "business"}, (140, 9, False, False, True, True)),
         ({"access": "business", "grants": ("long_text",)}, (2000, 9, False, False, True, True)),
-        ({"grants": ("update", "destroy"), "reserve": 10}, (130, 1, True, False, True, False)),
+        ({"grants": ("update", "destroy"), "reserve": 10}, (130, 1, True, True, True, False)),
+        ({"grants": ("update", "upload")}, (140, 1, True, False, False, False)),
+        ({"grants": ("update", "upload", "long_text")}, (140, 1, True, False, False, False)),
+        ({"grants": ("long_text",)}, (140, 1, True, True, False, False)),
     ],
 )
 def test_what_an_application_can_do_follows_from_what_it_was_granted(

@@ -69,6 +69,7 @@ from bot.model import (
 )
 
 MARGIN = timedelta(minutes=10)  # before an attempt: what has its words and is no older may be it
+YOUNG = timedelta(minutes=10)  # what was written so lately may not be listed yet
 SKEW = timedelta(minutes=2)  # between our clock and theirs, beyond what their Date tells
 PAGES = 20  # of a listing of our own, where it has pages
 
@@ -210,8 +211,16 @@ class Weibo(Comments):
         elif await self._status(to):
             answer = await self._write("comments/create", {**form, "id": to})
         else:
-            raise Refused("要答复的内容在微博上已不在")
+            raise self._not_there(outgoing)
         return self._comment_receipt(await self._made(answer, outgoing))
+
+    def _not_there(self, outgoing: Outgoing) -> Later | Refused:
+        """The part of a thread before this one, written a moment ago, may not be listed yet."""
+        row = {"mid": outgoing.in_reply_to}
+        if outgoing.continues and is_one(row) and datetime.now(UTC) - when(row) < YOUNG:
+            said = Say("要答复的内容微博还没有列出，稍后再发")
+            return Later(said, after=timedelta(minutes=1), scope="delivery")
+        return Refused("要答复的内容在微博上已不在")
 
     async def _made(self, answer: Answer, outgoing: Outgoing) -> Json:
         """What a write made; what Weibo calls a repetition is looked for, since it may be ours."""

@@ -245,7 +245,8 @@ def meaning_of(code: int, answer: Answer) -> frozenset[int]:
         if meant is NOT_BOUND:
             return APPLICATION
         return CONTENT if meant is NO_DOMAIN else frozenset()
-    for known in (ACCEPTED, BEFORE, RETRY, AUTH, BLOCKED, APPLICATION, CONTENT, DUPLICATE):
+    sets = ACCEPTED, BEFORE, RETRY, AUTH, BLOCKED, APPLICATION, NOT_GRANTED, CONTENT, DUPLICATE
+    for known in sets:
         if code in known:
             return known
     if 10000 <= code < 20000 and answer.status >= 500:

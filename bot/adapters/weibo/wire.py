@@ -245,7 +245,7 @@ class Wire(Adapter):
             said = Say("微博的授权不能用了：{words}。请重新连接账号", words=words)
         elif meaning is BLOCKED:
             said = Say("微博要求人工处理这个账号（{code}）：{words}", code=code, words=words)
-        elif meaning is APPLICATION or (post and code in {*NOT_GRANTED, NO_TOKEN}):
+        elif meaning is APPLICATION or (post and (meaning is NOT_GRANTED or code == NO_TOKEN)):
             said = Say("微博不许这个应用调用：{words}。请在开放平台核对应用的设置", words=words)
         return AccountBroken(said, raw=raw) if said else self._refused(answer, words)
 
@@ -265,9 +265,12 @@ class Wire(Adapter):
         return Refused(said, raw=raw)
 
     def _unclear(self, answer: Answer, written: bool) -> Uncertain | Later:
-        if not written:
-            return Later("微博一时不能应答（{words}）", words=words_of(answer), raw=answer.raw)
         words, raw = words_of(answer), answer.raw
+        if not written and answer.status < 300 and not answer.body.strip():
+            said = Say("微博的回答是空的；若一直如此，应用或 IP 可能已被列入黑名单，请联系微博")
+            return Later(said, raw=raw)
+        if not written:
+            return Later("微博一时不能应答（{words}）", words=words, raw=raw)
         return Uncertain("微博的回答不能说明是否收下（{words}），正在回查", words=words, raw=raw)
 
     async def _limited(self, answer: Answer, code: int) -> Later:
