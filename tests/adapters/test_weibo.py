@@ -258,6 +258,41 @@ async def test_one_code_with_three_meanings_is_told_by_its_words(
         await sent(adapter, TEXT)
 
 
+@pytest.mark.parametrize(
+    ("code", "words", "told"),
+    [
+        (10017, "text not find domain!", "安全域名"),
+        (10017, "appkey not bind domain!", "没有登记安全域名"),
+        (10016, "miss required parameter (rip)", "rip"),
+        (20021, "content is illegal!", "请改稿"),
+        (20112, "privacy", "原微博不让看"),
+        (21315, "Token expired", "请重新连接账号"),
+        (21321, "unaudited use restrictions!", "授权已被解除"),
+        (20015, "account, ip or app is illegal", "请用该账号登录"),
+        (29999, "never heard of", "请管理员核对"),
+    ],
+)
+async def test_an_officer_is_told_in_his_language_what_to_do(
+    rig: WeiboRig, adapter: Adapter, code: int, words: str, told: str
+) -> None:
+    rig.fault("publish", says(code, words))
+    with pytest.raises((Refused, AccountBroken)) as caught:
+        await sent(adapter, TEXT)
+    assert told in str(caught.value)
+    assert words in str(caught.value)
+
+
+async def test_answers_without_a_word_are_told_for_what_they_may_be(
+    rig: WeiboRig, adapter: Adapter
+) -> None:
+    """Weibo answers nothing at all to those it has blacklisted."""
+    root = await sent(adapter, TEXT)
+    rig.answer(root.remote_id, "问")
+    rig.fault("replies", EMPTY)
+    with pytest.raises(Later, match="黑名单"):
+        await adapter.replies(root, None)
+
+
 async def test_a_call_that_was_not_granted_stops_posts_but_not_the_account_for_an_answer(
     rig: WeiboRig, adapter: Adapter
 ) -> None:
@@ -269,6 +304,27 @@ async def test_a_call_that_was_not_granted_stops_posts_but_not_the_account_for_a
     rig.fault("publish", says(10014))
     with pytest.raises(AccountBroken):
         await sent(adapter, f"又一条 {LINK}")
+
+
+async def test_a_part_of_a_thread_waits_for_the_one_before_it_to_be_listed(
+    rig: WeiboRig, adapter: Adapter
+) -> None:
+    """What is not there yet was not removed; an answer to what is gone is refused at once."""
+    behave(rig, lag=90)
+    root = await sent(adapter, TEXT)
+    part = Outgoing("第二条。（2/2）", in_reply_to=root.remote_id, continues=True)
+    with pytest.raises(Later) as caught:
+        await sent(adapter, part)
+    assert (caught.value.scope, caught.value.after) == ("delivery", timedelta(minutes=1))
+    with pytest.raises(Refused):
+        await sent(adapter, Outgoing("答", in_reply_to=root.remote_id))
+    rig.fake.ahead = 100
+    await sent(adapter, part)
+    rig.remove(root.remote_id)
+    rig.fake.ahead = 3600
+    older = str(int(root.remote_id) - (3600 << 22))
+    with pytest.raises(Refused):
+        await sent(adapter, Outgoing("第三条", in_reply_to=older, continues=True))
 
 
 # ---------------------------------------------------------------- finding a post again
@@ -551,6 +607,15 @@ async def test_a_post_nobody_answered_costs_one_call_and_tells_how_it_fared(
     assert (read.total, read.likes, len(read.replies)) == (1, 3, 1)
 
 
+async def test_every_walk_tells_how_a_post_fares(rig: WeiboRig, adapter: Adapter) -> None:
+    root = await sent(adapter, TEXT)
+    rig.answer(root.remote_id, "意见")
+    first = await adapter.replies(root, None)
+    later = await adapter.replies(root, first.resume)
+    assert (first.likes, later.likes, later.reposts) == (3, 3, 0)
+    assert len(rig.fake.calls("count.json")) == 2
+
+
 async def test_comments_that_are_hidden_are_told_in_the_coverage(
     rig: WeiboRig, adapter: Adapter
 ) -> None:
@@ -636,6 +701,24 @@ async def test_the_account_is_asked_only_when_a_counter_rose(
     assert len(set((await reading())[1])) == 3  # where the counter cannot be had, all is asked
     [reposted] = [r for r in (await all_replies(adapter, None))[0] if r.remote_id == named]
     assert reposted.root_id == root.remote_id
+
+
+async def test_a_counter_that_was_set_back_and_rose_again_is_heard(
+    rig: WeiboRig, adapter: Adapter
+) -> None:
+    """Somebody read them on his phone; fewer than before came since."""
+    root, [user] = await sent(adapter, TEXT), list(rig.fake.users.values())[:1]
+    for n in range(3):
+        rig.answer(root.remote_id, f"第 {n} 条")
+    _, resume = await all_replies(adapter, None)
+    user.unread["cmt"] = 0
+    rig.answer(root.remote_id, "后来的")
+    found, resume = await all_replies(adapter, None, resume)
+    assert "后来的" in {r.text for r in found}
+    user.unread["cmt"] = 0
+    asked = len(rig.fake.calls("to_me.json"))
+    await all_replies(adapter, None, resume)
+    assert len(rig.fake.calls("to_me.json")) == asked
 
 
 async def test_a_walk_of_the_account_looks_back_so_far_and_says_so(
