@@ -39,6 +39,7 @@ CHECKS: tuple[tuple[tuple[str, ...], Check], ...] = (
     (("typo",), wording.until),
     (("repeated-post",), earlier.repeated),
     (("short-link", "private-link"), links.addresses),
+    (("cut-link",), links.cut),
     (LOOKED_UP, links.dead),
     (("topic",), links.topics),
     (("missing-alt",), links.alts),
