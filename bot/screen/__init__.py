@@ -62,6 +62,7 @@ CHECKS: tuple[tuple[tuple[str, ...], Check], ...] = (
     (("law-name",), laws.names),
     (("repeated-post",), earlier.repeated),
     (("short-link", "private-link"), links.addresses),
+    (("cut-link",), links.cut),
     (("net-disk", "broken-link", "personal-mail"), links.doubtful),
     (LOOKED_UP, links.dead),
     (("topic",), links.topics),

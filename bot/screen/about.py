@@ -108,6 +108,9 @@ ABOUT: Mapping[str, About] = {
         Say("短网址：审的人和看的人都不知道通到哪里"), (WARN,), Say("网址去向须看得见")
     ),
     "private-link": About(Say("只有内网打得开的网址"), (WARN,), Say("公众须能打开")),
+    "cut-link": About(
+        Say("网址里有汉字：平台把链接断在汉字之前"), (WARN,), Say("平台只认 ASCII 的网址")
+    ),
     "dead-link": About(
         Say("打不开的链接：404、410 或没有这个域名；[screening] dead_links = true 才查"),
         (WARN,),

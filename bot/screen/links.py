@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from functools import lru_cache
 from ipaddress import ip_address
+from urllib.parse import quote
 
 from bot.language import Say
 from bot.model import Capabilities, LinkState, Severity, Topics
@@ -210,6 +211,24 @@ def _inner(host: str) -> bool:
         return not ip_address(int(host) if host.isdigit() else host.strip("[]")).is_global
     except ValueError:
         return bool(_INNER_NAME.search(host))
+
+
+# ---------------------------------------------------------------- cut-link
+
+_CUT = late(
+    r"https?://[!-~]+[/=?&_-](?=[㐀-鿿])[㐀-鿿]+"
+    r"(?:[/.=&_-][A-Za-z0-9㐀-鿿]|[?][A-Za-z0-9]+=)[㐀-鿿!#-;=?-~]*",
+    re.I,
+)
+_CUT_SAID = Say("平台把链接断在汉字之前，只会通到前一段。请换成建议的写法").text
+
+
+def cut(text: str, context: Context) -> Iterator[Hit]:
+    """An address with Chinese letters within: platforms end a link before the first of them."""
+    if "://" in text:
+        for match in _CUT.finditer(text):
+            whole = quote(match[0], safe="!#$%&'()*+,/:;=?@[]~")
+            yield Hit("cut-link", Severity.WARN, *match.span(), _CUT_SAID, whole)
 
 
 # ---------------------------------------------------------------- dead-link, unclear-link

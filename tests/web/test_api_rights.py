@@ -38,6 +38,7 @@ ROUTES: dict[str, tuple[Right | frozenset[Role], Any]] = {
     "GET /posts": (R.READ, TITLE),
     "GET /posts/{waiting}": (R.READ, None),
     "GET /posts/{waiting}/coverage": (R.READ, None),
+    "GET /posts/{waiting}/counts": (R.READ, None),
     "GET /sign": (R.REVIEW, TITLE),
     "GET /queue": (R.READ, TITLE),
     "GET /queue/{failed}": (R.READ, None),

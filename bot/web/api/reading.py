@@ -200,6 +200,15 @@ def coverage(call: Reads, post_id: Id) -> Response:
     return Json({"rows": rows, "next": None})
 
 
+@router.get("/posts/{post_id:int}/counts")
+def counts(call: Reads, post_id: Id) -> Response:
+    """Likes, reposts and replies of a post over time, on each account, oldest first."""
+    with call.office.db.read() as conn:
+        post_for(conn, call.actor, post_id)
+        found = collect.over_time(conn, post_id, people.unit_ids(conn, call.actor))
+    return Json({"rows": [shapes.row(each) for each in found], "next": None})
+
+
 # ---------------------------------------------------------------- review, queue, holds
 
 
