@@ -133,6 +133,28 @@ _ALREADY = late(
 _CUT = late(
     rf"(?:送审|申报|概算|预算|原价|控制价)[^。；;\n0-9]{{0,8}}?{_N} ?(万?亿?元)，(?:审定|核定|实际|成交|中标)[^。；;，\n0-9]{{0,8}}?{_N} ?\2，(?:核减|审减|节约|节省|下浮)[^。；;，\n0-9]{{0,4}}?{_N} ?\2"
 )
+_TURNED = late(
+    rf"(?:由|从){_BETWEEN}(?:[0-9]{{4}}年[^。；;，\n0-9]{{0,6}})?{_N} ?(万?亿?(?:{_UNIT}|个百分点|%))(增|升|提|扩|减|降|缩|压)[\u4e00-\u9fff]{{0,3}}?[到至为]{_BETWEEN}{_N} ?\2"
+)
+_OWED = late(rf"应([\u4e00-\u9fff]{{2,4}}){_N} ?(万?(?:{_UNIT}))，[^。；;\n0-9]{{0,4}}已\1{_N} ?\3")
+_RATE = late(
+    rf"{_N} ?((?:{_UNIT}))[^。；;\n0-9]{{0,6}}，?(合格|完成|达标|办结|满意){_N} ?\2[^。；;%％\n]{{0,20}}?\3率(?:为|达)?{_N} ?[%％]"
+)
+_LEFT = late(
+    rf"(?:计划|共有?|总计)[^。；;\n0-9]{{0,8}}{_N} ?({_UNIT}|部)，(?:已|完成)[^。；;，\n0-9]{{0,6}}{_N} ?\2，(?:在建|正在[\u4e00-\u9fff]{{2}}){_N} ?\2，(?:尚余|剩余|还剩|其余)[^。；;，\n0-9]{{0,2}}{_N} ?\2"
+)
+_AGAINST = late(
+    rf"{_N} ?(天|万?(?:{_UNIT}))[^。；;\n0-9]{{0,4}}，[较比][^。；;\n0-9]{{0,10}}?(?:[0-9]{{4}}年)?[^。；;\n0-9]{{0,4}}?的{_N} ?\2(增|减|提|下|上)"
+)
+_SPENT = late(
+    rf"总投资(?:额|约)?{_N} ?([万亿]元)，[^。；;\n0-9]{{0,12}}(?:[0-9]{{4}}年)?[^。；;\n0-9]{{0,6}}完成(?:投资)?{_N} ?\2，(?:占总投资的?|完成率|投资完成率)(?:为|达)?{_N} ?[%％]"
+)
+_BEYOND = late(
+    rf"(?:共|总|为|达|计)[^。；;，\n0-9]{{0,6}}{_N} ?(万?亿?(?:{_UNIT}))(?![余多以])[^。；;\n其]{{0,16}}，其中[^。；;，\n0-9]{{2,16}}{_N} ?\2(?=[，。；])"
+)
+_BOTH_WAYS = late(
+    r"同比(增长|增加|上升|下降|减少)[0-9.]+[%％]，比(?:上年|去年)同期(增加|增长|上升|减少|下降)"
+)
 _PARTS_SAID = Say("几个数对不上：部分与总数、前后之差不符。请核对").text
 
 
@@ -151,7 +173,48 @@ def parts(text: str, context: Context) -> Iterator[Hit]:
         off = abs(abs(_number(match[4]) - _number(match[1])) - _number(match[5]))
         if off > Decimal("0.11") and off > _number(match[5]) / 100:
             yield Hit("sum", Severity.WARN, *match.span(), _PARTS_SAID)
+    yield from _ways(text)
 
 
+def _ways(text: str) -> Iterator[Hit]:
+    """由3860增加到3610; 应参保28.6万人，已参保29.1万人; 500批次，合格487批次，合格率98.6%; a rise that falls."""
+    wrong = (
+        [
+            m
+            for m in _TURNED.finditer(text)
+            if (_number(m[4]) < _number(m[1])) == (m[3] in "增升提扩")
+        ]
+        if "由" in text or "从" in text
+        else []
+    )
+    if "应" in text:
+        wrong += [m for m in _OWED.finditer(text) if _number(m[4]) > _number(m[2])]
+    if "率" in text:
+        wrong += [m for m in _RATE.finditer(text) if not _rated(*map(_number, (m[4], m[1], m[5])))]
+    if "余" in text or "剩" in text:
+        wrong += [
+            m for m in _LEFT.finditer(text) if _number(m[1]) != sum(map(_number, m.groups()[2:]))
+        ]
+    if "其中" in text:
+        wrong += [m for m in _BEYOND.finditer(text) if _number(m[3]) > _number(m[1])]
+    if "总投资" in text:
+        wrong += [m for m in _SPENT.finditer(text) if not _rated(*map(_number, (m[3], m[1], m[4])))]
+    if "较" in text or "比" in text:
+        wrong += [
+            m
+            for m in _AGAINST.finditer(text)
+            if (_number(m[1]) > _number(m[3])) != (m[4] in "增提上")
+        ]
+    if "比" in text:
+        wrong += [m for m in _BOTH_WAYS.finditer(text) if (m[1] in _UP) != (m[2] in _UP)]
+    for match in wrong:
+        yield Hit("sum", Severity.WARN, *match.span(), _PARTS_SAID)
+
+
+def _rated(part: Decimal, whole: Decimal, rate: Decimal) -> bool:
+    return bool(whole) and abs(100 * part / whole - rate) < Decimal("0.6")
+
+
+_UP = ("增长", "增加", "上升")
 _HALF = late("不(?:合格|同意)|反对|未通过|[仍尚还]有|剩余")
 _BY = late("，(?:净增|净减|增加|减少|增长|提高|降低|上升|下降)了?[0-9]")

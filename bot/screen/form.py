@@ -194,6 +194,8 @@ def _surely(
         return False  # 公告（2026年第5号）
     if not opens and (not closes or _VERB.search(sign)):  # 国办发2018年123号
         return bool(not closes and not _VERB.search(sign) and not ordinal)
+    if len(year) == 2 and opens == "〔" and closes == "〕":
+        return True
     if len(year) == 2 or not closes:
         return bool(_BY_AN_OFFICE.search(sign))
     return not (ordinal and (sign.endswith("字") or (opens == "〔" and sign.endswith("公告"))))

@@ -1,7 +1,7 @@
 """Names of laws in 《》: one that is none, but nearly one in force; one that was repealed.
 
 words/laws.txt is the list. A name that is near to none of it is a new law's, a book's, a place's, and
-is left alone; so is a repealed one where the text speaks of its time (as of an organ's; see former.py).
+is left alone, but for one in full form (中华人民共和国…法); so is a repealed one where the text speaks of its time (as of an organ's; see former.py).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def names(text: str, context: Context) -> Iterator[Hit]:
         law = _laws().get(name)
         if law is None:
             right = "" if _NOT_LAWS.search(name) else _nearly(name, bool(full))
-            if right:
+            if right or (full and name[-1] == "法" and not _NOT_LAWS.search(name)):
                 yield Hit("law-name", Severity.WARN, *match.span(2), _NONE_SAID, right)
         elif law.until and former.told(text, *match.span(), law.until, context.on):
             yield Hit("law-name", Severity.WARN, *match.span(2), _REPEALED_SAID, law.now)
@@ -60,7 +60,12 @@ def _nearly(name: str, full: bool) -> str:
     """The law in force that `name` was meant for. As a 条例 only in its full form: 中华人民共和国…."""
     if name.endswith("条例"):
         law = name.removesuffix("条例") + "法"
-        return law if full and law in _laws() else ""
+        if full and law in _laws():
+            return law
+        turned = [
+            one for one in _laws() if len(one) == len(name) > _LONG and _near(name, one, full)
+        ]
+        return turned[0] if turned and turned[0].endswith("条例") else ""
     near = [law for law, end in _laws().items() if not end.until and _near(name, law, full)]
     return near[0] if near else ""
 

@@ -139,7 +139,7 @@ _APART = rf"(?:{_GAP}| ?[\-‐-—－·] ?)?"
 _MOBILE = late(
     rf"(?<![0-9])(?<![0-9][.])(?:(?:00)?86{_GAP}{{0,2}}|0)?"
     rf"(1[3-9][0-9](?:{_APART}[0-9]{{4}}{_APART}|[.．][0-9]{{4}}[.．])[0-9]{{4}}"
-    r"|1 [3-9](?: [0-9]){9}(?! [0-9]))(?!-?[0-9])"
+    r"|1 [3-9](?: [0-9]){9}(?! [0-9])|1[3-9][0-9]{2}[ -][0-9]{3}[ -][0-9]{4})(?!-?[0-9])"
 )
 # Grouped otherwise, the figures of a table would be taken for one: only after a word that says so.
 _MOBILE_GROUPED = late(

@@ -22,7 +22,7 @@ _NAMED = r"[^。；;\n]{0,20}?(?:证件?号码?|号码|编号|结果|No\.?|NO\.?
 _PAPERS = (
     (
         "护照|[Pp]assport|PASSPORT|[Tt]ravel [Dd]ocument|旅行证|海员证|出入境通行证",
-        rf"[A-Za-z]{_GAP}[A-Za-z]?(?:{_GAP}[0-9]){{7,8}}|1[45](?:{_GAP}[0-9]){{7}}",
+        rf"[A-Za-z]{_GAP}[A-Za-z]?(?:{_GAP}[0-9]){{7,8}}|1[45](?:{_GAP}[0-9]){{7}}|(?=[A-Z0-9]*[A-Z][A-Z0-9]*[0-9])(?=[A-Z]*[0-9])[A-Z][A-Z0-9]{{8}}",
     ),
     ("(?:护照|[Pp]assport|PASSPORT) ?(?:号码?|N[oO]\\.?|Number)", r"[0-9]{9}"),
     (
@@ -121,7 +121,7 @@ def plates(text: str, context: Context) -> Iterator[Hit]:
 _N = "[0-9A-Za-z一二三四五六七八九十百甲乙丙丁]{1,5}"
 # The household: a flat's door, wherever it is said.
 _DOOR = late(
-    rf"(?:{_N} ?(?:号楼|栋|幢|座|号院|号|楼|-)[ ,，]?)?{_N} ?单元[ ,，]?(?:{_N}[层楼])?[ ,，]?"
+    rf"(?:{_N} ?(?:号楼|栋|幢|座|号院|号|楼|-)[ ,，]?)?{_N} ?单元[ ,，]?(?:{_N}[层楼]|[顶底]层)?[ ,，]?"
     r"[0-9]{3,4} ?(?:室|号|户)?(?![0-9元人年])"
 )
 _LIVES = late(
@@ -150,6 +150,7 @@ _ROW = late(r"[\t|｜,，、]| {1,}")
 _HAMLET = late(
     r"村(?<=[\u4e00-\u9fff]{3})(?:第?[0-9一二三四五六七八九十]{1,3}(?:组|社|队))[0-9]{1,4}号(?!楼|线|文|地块|宗地|厂|机|库|仓|泵|井)"
 )
+_PUBLIC = late("中心|大厦|大楼|广场|写字楼|科技园|产业园|办公|政府|机关|档案馆|地点|窗口")
 _ADDRESS_SAID = Say("疑似个人住址，不得公开到门牌、村组。请删去具体部分").text
 
 
@@ -163,7 +164,11 @@ def addresses(text: str, context: Context) -> Iterator[Hit]:
             if not any(s < m.end() and m.start() < e for s, e in spans)
         ]
     if "单元" in text:
-        doors = [match.span() for match in _DOOR.finditer(text)]
+        doors = [
+            m.span()
+            for m in _DOOR.finditer(text)
+            if not _PUBLIC.search(text[max(0, m.start() - 14) : m.start()])
+        ]
         spans += [d for d in doors if not any(s < d[1] and d[0] < e for s, e in spans)]
     for start, end in spans:
         yield Hit("address", Severity.WARN, start, end, _ADDRESS_SAID)

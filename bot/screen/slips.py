@@ -159,7 +159,9 @@ def phrases(text: str, context: Context) -> Iterator[Hit]:
     known = _phrases()
     told = set()
     for at in known.places(text):
-        if at not in told and (right := known.meant(text[at : at + 4])):
+        if at in told or _word(text[at - 1 : at + 1]):  # 嫌疑人冒用 is no 疑人勿用
+            continue
+        if right := known.meant(text[at : at + 4]):
             told.add(at)
             yield Hit("typo", Severity.WARN, at, at + 4, _SAID, right)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from pathlib import Path
 
 from bot.errors import ConfigError
 from bot.language import Say
@@ -50,6 +51,31 @@ def regions(text: str, context: Context) -> Iterator[Hit]:
     if _REGION_SIGNS.search(text):
         for match in _BESIDE.finditer(text):
             yield Hit("region-wording", Severity.WARN, *match.span(), _BESIDE_SAID)
+
+
+_PLACE_SAID = Say("这个市不在这个省。请核对").text
+
+
+@cache
+def _provinces() -> dict[str, str]:
+    """City → its province."""
+    lines = (Path(__file__).parent / "words" / "places.txt").read_text("utf-8").splitlines()
+    rows = [line.split("\t") for line in lines if not line.startswith("#")]
+    return {city: row[0] for row in rows for city in row[1:]}
+
+
+@cache
+def _placed() -> re.Pattern[str]:
+    cities = _provinces()
+    return re.compile(f"({'|'.join(sorted(set(cities.values())))})省({'|'.join(cities)})市")
+
+
+def places(text: str, context: Context) -> Iterator[Hit]:
+    """河南省济南市."""
+    for match in _placed().finditer(text) if "省" in text else ():
+        if _provinces()[match[2]] != match[1]:
+            right = f"{_provinces()[match[2]]}省{match[2]}市"
+            yield Hit("region-wording", Severity.WARN, *match.span(), _PLACE_SAID, right)
 
 
 # ---------------------------------------------------------------- organ-name
