@@ -29,7 +29,7 @@ from bot.sources.draft import Channel, reading_of
 from bot.sources.fetch import Body, Limits, as_it_was, fetch, is_remote
 from bot.sources.page_article import Article, read_article
 from bot.sources.page_follow import Walk
-from bot.sources.page_list import Listing, read_list
+from bot.sources.page_list import Listing, read_list, read_undated
 from bot.sources.page_meta import ARTICLE, COLUMN, SITE, Tags, read_tags
 from bot.sources.page_row import Wanted
 from bot.sources.page_tree import (
@@ -154,10 +154,13 @@ class WebPage(Source):
             article = read_article(page, tags, origin.zone, options.body)
             if _is_article(article, tags, listing):
                 return _Found(page, tags, article)
-        empty = tags.of_column() and page.ended and not origin.memo.get("listed")
+        known = origin.memo.get("listed")
+        if not (wanted.rows or listing.drafts) and (not known or origin.memo.get("undated")):
+            listing = read_undated(page)
+        empty = tags.of_column() and page.ended and not known
         if listing.drafts or empty:
             return _Found(page, tags, listing=listing)
-        if origin.memo.get("listed"):
+        if known:
             raise SourceError(
                 "列表里一条也找不到了：网站可能改版，请用 gongkai source try 重新识别"
             )
@@ -236,7 +239,8 @@ def _of_list(found: _Found, listing: Listing, origin: Origin) -> Reading:
         problems.append(Problem(str(Say("全文")), str(said)))
     meta: Mapping[str, Any] = {name: tags.get(name) for name in (*SITE.values(), *COLUMN.values())}
     meta = {**meta, "as": "list", "options": {"rows": listing.rows} if listing.rows else {}}
-    memo = {**reading.memo, "listed": len(reading.entries)}
+    undated = not any(entry.published for entry in reading.entries)
+    memo = {**reading.memo, "listed": len(reading.entries), "undated": undated}
     done = replace(reading, problems=tuple(problems), meta=meta, memo=memo)
     return replace(done, whole=_newest_first(done.entries))
 

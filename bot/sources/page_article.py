@@ -41,7 +41,7 @@ def read_article(page: Page, tags: Tags, zone: tzinfo, selector: str = "") -> Ar
     seen = _Seen.of(page, body)
     fields = _fields(page, seen)
     title = _title(page, tags, fields, seen, body)
-    told, between = seen.after(title), seen.between(title)
+    told, between = seen.about(title), seen.between(title)
     source = _source(tags, told)
     dates = _dates(tags, fields, told, between, zone)
     own = {name: _own(tags, name, body) for name in ("keywords", "description", "author")}
@@ -101,20 +101,27 @@ class _Seen:
     def of(cls, page: Page, body: Body | None) -> _Seen:
         before, _, behind = (page.body.html or "").partition(body.markup if body else "\0")
         top = body.text.split("\n")[:_TOP] if body else []
-        return cls(plain(before).split("\n"), plain(behind).split("\n"), top)
+        return cls(_lines(before), _lines(behind), top)
 
-    def after(self, title: str) -> list[str]:
-        """The lines that may tell date and source: from the last that is the title on."""
-        lines = self.between(title) or self.before
-        return [text for text in (*lines, *self.behind) if not _TODAY.search(text)]
+    def about(self, title: str) -> list[str]:
+        """The lines that may tell date and source, the likeliest first: from the last that is the
+        title on, those just above it, those behind the text."""
+        below = self.between(title)
+        above = self.before[: len(self.before) - len(below)]
+        lines = (*below, *(above[-_ABOVE:] if below else above), *self.behind)
+        return [text for text in lines if not _TODAY.search(text)]
 
     def between(self, title: str) -> Sequence[str]:
-        """From the last line that is the title, or ends it, to the text; none where no line is."""
+        """From the last line that is the title, or ends it, to the text; none where no line is.
+        Of a line that says more than the title only the rest counts."""
         lines, named = [bare(text) for text in self.before], bare(title)
         for size in (1, 2, 3) if named else ():
             for end in range(len(lines), size - 1, -1):
                 if named.endswith(lines[end - 1]) and "".join(lines[end - size : end]) == named:
                     return self.before[end - 1 :]
+        for end in range(len(lines), 0, -1) if len(named) >= _LONG else ():
+            if lines[end - 1].startswith(named):
+                return (title, lines[end - 1].removeprefix(named), *self.before[end:])
         return ()
 
     def above_date(self) -> str:
@@ -125,6 +132,14 @@ class _Seen:
         return ""
 
 
+def _lines(markup: str) -> list[str]:
+    """What a reader sees, line by line; what stands in elements of their own is set apart."""
+    return plain(_BESIDE.sub(r"\1 \2", markup)).split("\n")
+
+
+_BESIDE = re.compile(r"(</[a-z][\w-]*>)(<(?!/)[a-z])", re.I)
+_ABOVE = 6  # lines over a title that may tell of it
+_LONG = 8  # characters of a title that a longer line may begin with
 _TODAY = re.compile(r"位置[:：]|今天是|现在时间|星期[一二三四五六日]|版权所有|ICP备")
 
 
@@ -153,11 +168,13 @@ def _title(page: Page, tags: Tags, fields: Fields, seen: _Seen, body: Body | Non
         start = named.rstrip(".…")
         whole = [h for h in headings if h.startswith(start)] if named != start else []
         return whole[0] if whole else named
-    parts = [part for part in _PARTS.split(title_of(page)) if part]
+    whole = title_of(page)
+    parts = [part for part in _PARTS.split(whole) if part]
     site = bare(tags.get("site_name"))
     own = [part for part in parts if bare(part) != site] or parts
     shown = {bare(text) for text in (*headings, *seen.before)}
-    best = next((part for part in own if bare(part) in shown), "")
+    full = next((text for text in headings if _begins(whole, text)), "")
+    best = full or next((part for part in own if bare(part) in shown), "")
     if best:
         return _as_shown(best, page, body)
     guess = _without_site(own[0], shown) if own else ""
@@ -165,6 +182,12 @@ def _title(page: Page, tags: Tags, fields: Fields, seen: _Seen, body: Body | Non
     if above and (bare(above) not in bare(guess) or bare(guess).startswith(bare(above))):
         return above
     return _as_shown(guess, page, body) if guess else next(iter(headings), "")
+
+
+def _begins(whole: str, heading: str) -> bool:
+    """A heading that <title> begins with is the title, though marks that part others stand in it."""
+    start, mark = bare(heading), bare(whole)[len(bare(heading)) :][:1]
+    return len(start) >= _LONG and bare(whole).startswith(start) and not mark.isalnum()
 
 
 def _without_site(title: str, shown: Collection[str]) -> str:
@@ -201,13 +224,14 @@ _DATED = re.compile(
     r"(?:发布时间|发布日期|发表时间|发稿时间|公开日期|公开时间|提交时间|更新时间|更新日期"
     rf"|(?<!\w)时\s*间|(?<!\w)日\s*期)\s*[:：]?\s*[\[【(（]?\s*({_WHEN})"
 )
+_OTHER_DAY = r"[\W_]*(?:成文|生成|生效|实施|施行|废止|失效|截止|签署|签发|印发|登记|有效)"
 _BARE_DATE = re.compile(rf"\A\W*({_WHEN})\W*\Z")
-_AMONG_OTHERS = re.compile(rf"\A[^，。；]*?(?<!\d)({_WHEN})[^，。；]*\Z")
+_AMONG_OTHERS = re.compile(rf"\A(?!{_OTHER_DAY})[^，。；]*?(?<!\d)({_WHEN})[^，。；]*\Z")
 _BESIDE_SOURCE = re.compile(rf"({_WHEN}).*来\s*源|来\s*源.*?({_WHEN})")
 _CLOCK = re.compile(r"\d[:：]\d\d")
 _SOURCE = re.compile(r"来\s*源\s*于?\s*[:：]\s*([^\s【\[（(|｜]+)?")
 _NO_SOURCE = re.compile(
-    r"(?:作者|编辑|责任编辑|发布|发表|时间|日期|浏览|点击|字体|字号|打印|分享).*"
+    r"(?:作者|编辑|责任编辑|发布|发表|时间|日期|浏览|点击|字体|字号|打印|分享|收藏|举报).*"
 )
 _META_DATES = (
     *("firstpublishedtime", "publishdate", "publishtime", "publish_date", "publish_time"),

@@ -37,15 +37,26 @@ _STANDARD = {
     for name, ours in group.items()
 }
 _OF_THE_SITE = ("keywords", "description")  # in lower case these are HTML's own
-_META = re.compile(r"<meta\b([^<]*)", re.I)
-_NAME = re.compile(
-    r"""\b(?:name|property|itemprop)\s*=\s*["']?\s*([^"'<>=]{1,80}?)["'\s/>]""", re.I
+# One whose quotation marks match may hold markup; of any other the next tag is the end.
+_META = re.compile(
+    r"""<meta\b((?:\s*[\w:-]+\s*=\s*(?:"(?:(?!<meta)[^"])*"|'(?:(?!<meta)[^'])*'|[^\s"'<>]+))++\s*/?(?=>)|[^<]*)""",
+    re.I,
 )
+_NAME = re.compile(
+    r"""\b(?:name|property|itemprop|http-equiv)\s*=\s*["']?\s*([^"'<>=]{1,80}?)["'\s/>]""", re.I
+)
+_END = r"""(?=\s*(?:/?>|\Z|[\w:-]+\s*=\s*["']))"""  # a mark inside the value is not its end
 _CONTENT = re.compile(
-    r"""\bcontent\s*=\s*(?:"([^"]*)"|'([^']*)'|["']?([^"'>]*))""", re.I
+    rf"""\bcontent\s*=\s*(?:"([^>]*?)"{_END}|'([^>]*?)'{_END}|"([^"]*)"|'([^']*)'|["']?([^"'>]*))""",
+    re.I,
 )  # the last: marks that do not match
 _DOMAIN = re.compile(r"\s*(?:https?://)?((?:[\w-]+\.)+[a-z]{2,}(?::\d+)?)(?![\w.])", re.I)
 _PREFIX = re.compile(r"^(?:meta|page)[-_.:](?=\w)", re.I)
+# What a site's builder did not fill in: its own mark for the value, or a program's word for none.
+_UNFILLED = re.compile(
+    r"\s*(?:\{\{.*\}\}|[$#]\{.*\}|\{\$.*\}|<[$%].*[$%]>|\[!?--.*--\]|null|undefined|none|n/a)\s*",
+    re.I,
+)
 
 
 @dataclass(frozen=True)
@@ -113,4 +124,5 @@ def _pairs(markup: str) -> Iterator[tuple[str, str]]:
         name, content = _NAME.search(tag[1] + " "), _CONTENT.search(tag[1])
         if name and content:
             value = next((v for v in content.groups() if v is not None), "")
-            yield _PREFIX.sub("", name[1].strip()), line(value)
+            text = "" if _UNFILLED.fullmatch(value) else line(value)
+            yield _PREFIX.sub("", name[1].strip()), line(text) if "<" in text else text
