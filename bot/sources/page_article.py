@@ -168,12 +168,12 @@ def _title(page: Page, tags: Tags, fields: Fields, seen: _Seen, body: Body | Non
         start = named.rstrip(".…")
         whole = [h for h in headings if h.startswith(start)] if named != start else []
         return whole[0] if whole else named
-    whole = title_of(page)
-    parts = [part for part in _PARTS.split(whole) if part]
+    said = title_of(page)
+    parts = [part for part in _PARTS.split(said) if part]
     site = bare(tags.get("site_name"))
     own = [part for part in parts if bare(part) != site] or parts
     shown = {bare(text) for text in (*headings, *seen.before)}
-    full = next((text for text in headings if _begins(whole, text)), "")
+    full = next((text for text in headings if _begins(said, text)), "")
     best = full or next((part for part in own if bare(part) in shown), "")
     if best:
         return _as_shown(best, page, body)

@@ -63,7 +63,7 @@ LABELS = {
 
 
 _ANY = "|".join(r"\s*".join(label) for label in sorted(LABELS, key=len, reverse=True))
-_HEAD = r"(?<![\w、])(?:{{}}\s*[:：]|[\[【［]\s*{{}}\s*[\]】］]\s*[:：]?)"  # 索引号： or [索引号]
+_HEAD = r"(?<![\w、])(?:{}\s*[:：]|[\[【［]\s*{}\s*[\]】］]\s*[:：]?)"  # 索引号： or [索引号]
 _LABELLED = re.compile(
     rf"{_HEAD.format(f'(?P<label>{_ANY})', f'(?P<framed>{_ANY})')}"
     rf"\s*(?P<value>.*?)\s*(?={_HEAD.format(f'(?:{_ANY})', f'(?:{_ANY})')}|\Z)"
