@@ -14,7 +14,7 @@ from bot.model import Entry, Reading
 from bot.sources.base import Origin, Source, kinds, source_class
 from bot.sources.decode import decode, unpack
 from bot.sources.fetch import fetch, is_remote
-from bot.sources.packed import is_old, is_zip
+from bot.sources.packed import is_old, is_zip, no_text
 
 FIELDS = (
     *("key", "title", "link", "published", "formed", "index_number", "document_number"),
@@ -43,6 +43,8 @@ async def recognised(target: str, zone: tzinfo, *, private: bool = False) -> tup
     body = await fetch(origin)
     told = (reader(name) for name in kinds())
     able = [s for s in told if s.recognises(body.data, body.content_type)]
+    if not able and not is_remote(target) and target.lower().endswith(".txt"):
+        able = [reader("folder")]  # a text that is no table is a document
     able = able or [reader(_nearest(body.data, body.content_type))]
     at = Origin(body.url, zone, private=private, as_they_stand=not is_remote(target))
     for source in able[:-1]:
@@ -52,10 +54,13 @@ async def recognised(target: str, zone: tzinfo, *, private: bool = False) -> tup
 
 
 def _nearest(body: bytes, content_type: str) -> str:
-    """Whose reason is told where nobody can read it: the kind that it looks most like."""
+    """Whose reason is told where nobody can read it: the kind that it looks most like. Raises
+    SourceError for what is none of them."""
     from bot.sources.page_tree import looks_like_html
 
     body = unpack(body)
+    if kind := no_text(body):
+        raise SourceError("是{kind}，读不了；公文请用 .docx，表格请用 .xlsx 或 .csv", kind=kind)
     if is_zip(body) or is_old(body):
         return "table"
     text = decode(body, content_type).text.lstrip()

@@ -14,6 +14,7 @@ from bot.model import Entry, Reading
 from bot.sources.base import Origin
 from bot.sources.page import PageOptions, WebPage
 from bot.sources.reading import as_json
+from bot.sources.table import Table, TableOptions
 from tests.sources.contract import ZONE
 
 SAMPLES = Path(__file__).resolve().parents[2] / "../shared/samples"
@@ -124,6 +125,22 @@ def test_the_trap_of_the_dump_its_own_dates_are_a_month_late() -> None:
     assert (second.document_number, second.topic) == ("国办发〔2018〕123号", "综合政务\\政务公开")
     assert {_day(e.published) for e in others[1:]} == {date(2018, 12, 24)}
     assert max(_day(e.formed) for e in others[1:]) < date(2007, 1, 1)
+
+
+def test_the_dump_itself_is_read_and_its_own_dates_are_told_to_be_wrong() -> None:
+    dump = (SAMPLES / "catalogue/govcn-policy-export.mysql.sql").read_bytes()
+    reading = Table(TableOptions()).parse(dump, "", Origin("export.sql", ZONE))
+    pages = [entry for _, _, entry in papers()]
+    for entry, page in zip(reading.entries, pages, strict=True):
+        assert (entry.index_number, entry.title, entry.link) == (
+            page.index_number,
+            page.title,
+            page.link,
+        )
+        assert (entry.published, entry.formed) == (page.published, page.formed)
+        assert (entry.document_number, entry.topic) == (page.document_number, page.topic)
+        assert entry.body == page.body
+    assert sum("以页面为准" in problem.what for problem in reading.problems) == 15
 
 
 def _cell(page: str, label: str) -> str:
