@@ -207,7 +207,7 @@ def test_wrong_brackets_and_padded_serials_are_told(tmp_path: Path) -> None:
         ),
         (["^停水公告", "因检修停水。", "云澜县水厂 2026年9月1日"], "停水公告", "", ""),
         (["因检修，明日停水，请储水备用。"], "notice", "", ""),
-    ],  # fmt: skip
+    ],
 )
 def test_kinds_of_documents(lines: list[str], title: str, number: str, publisher: str) -> None:
     entry = lined(*lines)
