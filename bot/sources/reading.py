@@ -43,9 +43,10 @@ async def recognised(target: str, zone: tzinfo, *, private: bool = False) -> tup
     body = await fetch(origin)
     told = (reader(name) for name in kinds())
     able = [s for s in told if s.recognises(body.data, body.content_type)]
-    if not able and not is_remote(target) and target.lower().endswith(".txt"):
-        able = [reader("folder")]  # a text that is no table is a document
-    able = able or [reader(_nearest(body.data, body.content_type))]
+    if not able:
+        nearest = _nearest(body.data, body.content_type)
+        a_text = target.lower().endswith(".txt") and not is_remote(target)
+        able = [reader("folder" if a_text and nearest == "feed" else nearest)]
     at = Origin(body.url, zone, private=private, as_they_stand=not is_remote(target))
     for source in able[:-1]:
         with suppress(SourceError):
@@ -66,7 +67,7 @@ def _nearest(body: bytes, content_type: str) -> str:
     text = decode(body, content_type).text.lstrip()
     if looks_like_html(text):
         return "page"
-    return "table" if re.match(r"[{\[]|--|/\*|[^<\n]*[,\t，]", text) else "feed"
+    return "table" if re.match(r"[{\[]|--|/\*|[^<\n]*(?:[,，][^<\n]*[,，]|\t)", text) else "feed"
 
 
 async def attempt(
