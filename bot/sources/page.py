@@ -28,6 +28,7 @@ from bot.sources.decode import LIMIT, decode, unpack
 from bot.sources.draft import Channel, reading_of
 from bot.sources.fetch import Body, Limits, as_it_was, fetch, is_remote
 from bot.sources.page_article import Article, read_article
+from bot.sources.page_body import KNOWN
 from bot.sources.page_follow import Walk
 from bot.sources.page_list import Listing, read_list, read_undated
 from bot.sources.page_meta import ARTICLE, COLUMN, SITE, Tags, read_tags
@@ -201,6 +202,11 @@ def _is_article(article: Article, tags: Tags, listing: Listing) -> bool:
     body = article.body
     if body is None or not article.draft.title:
         return False
+    shows = (
+        article.draft.attachments or body.selector in KNOWN
+    )  # a picture or a document may be all
+    if shows and not listing.drafts and article.meta["published"]:
+        return True
     linked = sum(len(text_of(a)) for a in body.node.css("a[href]"))
     own = len(body.text) - max(linked, _listed(body.node, listing))
     if own < linked:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from html import escape
 from itertools import pairwise
 from typing import Any
 
@@ -41,9 +42,10 @@ def read_article(page: Page, tags: Tags, zone: tzinfo, selector: str = "") -> Ar
     seen = _Seen.of(page, body)
     fields = _fields(page, seen)
     title = _title(page, tags, fields, seen, body)
-    told, between = seen.about(title), seen.between(title)
-    source = _source(tags, told)
-    dates = _dates(tags, fields, told, between, zone)
+    near, between = seen.near(title), seen.between(title)
+    behind = _told(seen.behind)
+    source = _source(tags, [*near, *behind])
+    dates = _dates(tags, fields, near, between, behind, zone)
     own = {name: _own(tags, name, body) for name in ("keywords", "description", "author")}
     draft = Draft(
         title=title,
@@ -57,7 +59,7 @@ def read_article(page: Page, tags: Tags, zone: tzinfo, selector: str = "") -> Ar
         index_number=fields.get("index_number", ""),
         document_number=fields.get("document_number", "") or _number(title, between, body),
         summary=fields.get("summary", "") or _summary(page, own),
-        body=body.markup if body else "",
+        body=escape(body.text, quote=False) if body else "",
         attachments=attachments(page, body) if body else (),
         raw=page.markup.encode("utf-8", "replace"),
     )
@@ -101,15 +103,14 @@ class _Seen:
     def of(cls, page: Page, body: Body | None) -> _Seen:
         before, _, behind = (page.body.html or "").partition(body.markup if body else "\0")
         top = body.text.split("\n")[:_TOP] if body else []
-        return cls(_lines(before), _lines(behind), top)
+        return cls([*_lines(before), *(body.above if body else ())], _lines(behind), top)
 
-    def about(self, title: str) -> list[str]:
+    def near(self, title: str) -> list[str]:
         """The lines that may tell date and source, the likeliest first: from the last that is the
-        title on, those just above it, those behind the text."""
+        title on, and those just above it."""
         below = self.between(title)
         above = self.before[: len(self.before) - len(below)]
-        lines = (*below, *(above[-_ABOVE:] if below else above), *self.behind)
-        return [text for text in lines if not _TODAY.search(text)]
+        return _told([*below, *(above[-_ABOVE:] if below else above)])
 
     def between(self, title: str) -> Sequence[str]:
         """From the last line that is the title, or ends it, to the text; none where no line is.
@@ -141,6 +142,10 @@ _BESIDE = re.compile(r"(</[a-z][\w-]*>)(<(?!/)[a-z])", re.I)
 _ABOVE = 6  # lines over a title that may tell of it
 _LONG = 8  # characters of a title that a longer line may begin with
 _TODAY = re.compile(r"位置[:：]|今天是|现在时间|星期[一二三四五六日]|版权所有|ICP备")
+
+
+def _told(lines: Sequence[str]) -> list[str]:
+    return [text for text in lines if not _TODAY.search(text)]
 
 
 def _fields(page: Page, seen: _Seen) -> Fields:
@@ -240,14 +245,21 @@ _META_DATES = (
 
 
 def _dates(
-    tags: Tags, fields: Fields, lines: Sequence[str], between: Sequence[str], zone: tzinfo
+    tags: Tags,
+    fields: Fields,
+    near: Sequence[str],
+    between: Sequence[str],
+    behind: Sequence[str],
+    zone: tzinfo,
 ) -> tuple[str, ...]:
     """Every date of publication the page tells, the best first: one with its hour goes before
     the same day without."""
-    shown = [text for text in _shown(lines) if text != fields.get("formed")]
-    said = [*tags.said.get("published", ()), fields.get("published", ""), *shown]
-    said += [tags.others.get(name, "") for name in _META_DATES]
+    formed = fields.get("formed")
+    said = [*tags.said.get("published", ()), fields.get("published", "")]
+    said += [text for text in _shown(near) if text != formed]
     said += [m[1] for text in between[1:_TOP] if (m := _AMONG_OTHERS.search(text[:80]))]
+    said += [tags.others.get(name, "") for name in _META_DATES]
+    said += [text for text in _shown(behind) if text != formed]
     dates = [(text, at) for text in said if text and (at := read_date(text, zone, chinese=True))]
     if not dates:
         return tuple(dict.fromkeys(filter(None, said)))

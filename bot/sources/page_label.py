@@ -64,7 +64,7 @@ LABELS = {
 
 _ANY = "|".join(r"\s*".join(label) for label in sorted(LABELS, key=len, reverse=True))
 _HEAD = r"(?<![\w、])(?:{}\s*[:：]|[\[【［]\s*{}\s*[\]】］]\s*[:：]?)"  # 索引号： or [索引号]
-_LABELLED = re.compile(
+LABELLED = re.compile(
     rf"{_HEAD.format(f'(?P<label>{_ANY})', f'(?P<framed>{_ANY})')}"
     rf"\s*(?P<value>.*?)\s*(?={_HEAD.format(f'(?:{_ANY})', f'(?:{_ANY})')}|\Z)"
 )
@@ -149,7 +149,7 @@ def _in_lines(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
         if field_of(text) is not None:
             yield text, _fitting(text, following)
             continue
-        found = [*_LABELLED.finditer(text)] if len(text) < _LONGEST else []
+        found = [*LABELLED.finditer(text)] if len(text) < _LONGEST else []
         for match in found:
             value = match["value"].strip(" 　|｜")
             last = not value and match.end() == len(text)

@@ -123,6 +123,6 @@ def _pairs(markup: str) -> Iterator[tuple[str, str]]:
     for tag in _META.finditer(markup):
         name, content = _NAME.search(tag[1] + " "), _CONTENT.search(tag[1])
         if name and content:
-            value = next((v for v in content.groups() if v is not None), "")
+            value = next((v for v in content.groups() if v is not None), "").removesuffix('"="')
             text = "" if _UNFILLED.fullmatch(value) else line(value)
             yield _PREFIX.sub("", name[1].strip()), line(text) if "<" in text else text
