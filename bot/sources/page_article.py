@@ -184,6 +184,8 @@ def _title(page: Page, tags: Tags, fields: Fields, seen: _Seen, body: Body | Non
         return _as_shown(best, page, body)
     guess = _without_site(own[0], shown) if own else ""
     above = "" if fields else seen.above_date()
+    if guess and len(guess) >= _LONG and bare(above).startswith(bare(guess)):
+        return guess  # with a date behind it, say
     if above and (bare(above) not in bare(guess) or bare(guess).startswith(bare(above))):
         return above
     return _as_shown(guess, page, body) if guess else next(iter(headings), "")
@@ -266,15 +268,16 @@ def _dates(
     local = [(text, at.astimezone(zone)) for text, at in dates]
     day = local[0][1].date()
     exact = [(text, at) for text, at in local if at.date() == day and _CLOCK.search(text)]
-    return tuple(text for text, _ in dict.fromkeys((*_unhalved(exact), *local)))
+    return tuple(text for text, _ in dict.fromkeys((*_exactest(exact), *local)))
 
 
-def _unhalved(exact: Sequence[tuple[str, datetime]]) -> Iterator[tuple[str, datetime]]:
-    """Of two that lie half a day apart the one that a clock of twelve hours cannot show goes first:
-    the other has lost its 下午."""
+def _exactest(exact: Sequence[tuple[str, datetime]]) -> Iterator[tuple[str, datetime]]:
+    """The same minute with its seconds goes first; of two that lie half a day apart the one that a
+    clock of twelve hours cannot show does, for the other has lost its 下午."""
     for _, at in exact[:1]:
         for text, other in exact:
-            if abs(other - at) == timedelta(hours=12) and not 1 <= other.hour <= 12:
+            halved = abs(other - at) == timedelta(hours=12) and not 1 <= other.hour <= 12
+            if halved or (at.second == 0 and at < other < at + timedelta(minutes=1)):
                 yield text, other
     yield from exact
 

@@ -13,7 +13,8 @@ _TOP = 12  # lines in which what stands above a text is looked for
 _END = 12  # lines in which what stands below it is
 _LONG = 150  # characters of a line that is no part of a text
 _ABOUT = re.compile(
-    r"(?:发布|发表|发稿|公开|更新|提交)(?:时间|日期)\s*[:：]|来\s*源\s*[:：]|作\s*者\s*[:：]|字体\s*[:：【\[大]|字号\s*[:：【\[]"
+    r"(?:发布|发表|发稿|公开|更新|提交)(?:时间|日期)\s*[:：]"
+    r"|(?:^|[\s\d|｜:：])(?:(?:信息|文章|稿件)?来\s*源|作\s*者)\s*[:：]|字体\s*[:：【\[大]|字号\s*[:：【\[]"
     r"|(?:浏览|阅读|点击|访问)(?:次数|量|数)?\s*[:：]|[【\[]\s*(?:打印|关闭|收藏|字体)|^分享到?\s*[:：]?$"
 )
 _BELOW = re.compile(
