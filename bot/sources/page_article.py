@@ -122,7 +122,7 @@ class _Seen:
                     return self.before[end - 1 :]
         for end in range(len(lines), 0, -1) if len(named) >= _LONG else ():
             if lines[end - 1].startswith(named):
-                return (title, lines[end - 1].removeprefix(named), *self.before[end:])
+                return (title, _behind(self.before[end - 1], named), *self.before[end:])
         return ()
 
     def above_date(self) -> str:
@@ -136,6 +136,12 @@ class _Seen:
 def _lines(markup: str) -> list[str]:
     """What a reader sees, line by line; what stands in elements of their own is set apart."""
     return plain(_BESIDE.sub(r"\1 \2", markup)).split("\n")
+
+
+def _behind(text: str, start: str) -> str:
+    """What follows these characters in a text, with its spaces."""
+    shown = [n for n, character in enumerate(text) if not character.isspace()]
+    return text[shown[len(start)] :] if len(start) < len(shown) else ""
 
 
 _BESIDE = re.compile(r"(</[a-z][\w-]*>)(<(?!/)[a-z])", re.I)
