@@ -75,7 +75,8 @@ def tables(body: bytes, content_type: str, sheet: str = "", at: str = "") -> lis
     if scripted := _SCRIPTED.fullmatch(text):
         text = scripted["json"]
     if text.lstrip()[0] in "{[":
-        return [_records(found, problems) for found in _lists(_json(text), at)]
+        value = _json(text)
+        return [_of_page(_records(found, problems), value) for found in _lists(value, at)]
     if text.lstrip()[0] == "<":
         return [
             Rows(g.rows, g.places, g.name, links=g.links, problems=problems) for g in grids(text)
@@ -102,6 +103,9 @@ def _csv(text: str, mark: str, problems: tuple[Problem, ...]) -> Rows:
         problems = (*problems, Problem(str(Say("全文")), str(said)))
     ended = text.endswith(("\n", "\r"))
     _refuse_cut(text, rows, ended)
+    if not ended:
+        said = Say("最后一行没有换行，可能没有写完；这次不据此判断条目是否撤下")
+        problems = (*problems, Problem(str(Say("全文")), str(said)))
     return Rows(rows, places, "", ended, problems)
 
 
@@ -274,6 +278,31 @@ def _inner(value: Mapping[str, Any], depth: int) -> Iterator[tuple[str, list[Any
             yield name, inner
         elif isinstance(inner, dict) and depth:
             yield from _inner(inner, depth - 1)
+
+
+def _of_page(rows: Rows, value: Any) -> Rows:
+    """Told where the answer says that there is more of it on other pages."""
+    there = len(rows.rows) - 1
+    total = max((n for n in _totals(value, 3)), default=0)
+    if total <= there or not there:
+        return rows
+    said = Say("只读了这一页的 {n} 条，系统说共有 {total} 条", n=there, total=total)
+    problems = (*rows.problems, Problem(str(Say("全文")), str(said)))
+    return replace(rows, whole=False, problems=problems)
+
+
+def _totals(value: Any, depth: int) -> Iterator[int]:
+    """How many entries an answer says there are."""
+    for name, inner in value.items() if isinstance(value, dict) else ():
+        if normal(str(name)) in _TOTAL and str(inner).isdecimal():
+            yield int(str(inner)[:9])
+        elif isinstance(inner, dict) and depth:
+            yield from _totals(inner, depth - 1)
+
+
+_TOTAL = frozenset(
+    ["total", "totalcount", "totalelements", "totalrecords", "totalrecord", "totalnum", "totalsize"]
+)
 
 
 def _is_record(value: Mapping[str, Any]) -> bool:

@@ -140,9 +140,6 @@ def _told(table: _Table, others: Sequence[_Table]) -> Iterator[Problem]:
         names = "、".join(other.rows.sheet for other in others)
         said = Say("另有工作表也像目录，没有读：{names}；可用 sheet 选项指明要哪一张", names=names)
         yield Problem(str(Say("全文")), str(said))
-    if not table.rows.whole:
-        said = Say("最后一行没有换行，可能没有写完；这次不据此判断条目是否撤下")
-        yield Problem(str(Say("全文")), str(said))
 
 
 # ---------------------------------------------------------------- rows as drafts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -157,3 +157,19 @@ def _day(at: Any) -> date:
     assert at
     found: date = at.astimezone(ZONE).date()
     return found
+
+
+# ---------------------------------------------------------------- answers of APIs
+
+
+def test_answers_of_apis_are_read_with_their_dates_and_what_was_not_read_is_told() -> None:
+    files = sorted((SAMPLES / "api").glob("*.json"))
+    readings = [
+        Table(TableOptions()).parse(f.read_bytes(), "", Origin(f.name, ZONE)) for f in files
+    ]
+    outcome, dockets = readings[0], readings[-1]
+    assert [len(reading.entries) for reading in readings] == [1, 1, 1, 10]
+    assert outcome.entries[0].published == datetime(2016, 4, 22, 11, tzinfo=UTC)
+    assert dockets.entries[0].key == "ED-2021-SCC-0032"
+    assert dockets.entries[0].published == datetime(2021, 5, 10, 7, 48, 24, tzinfo=UTC)
+    assert any("2028" in problem.what for problem in dockets.problems)

@@ -179,3 +179,10 @@ def test_a_text_that_is_no_table_is_read_as_a_document(tmp_path: Path) -> None:
     )
     (entry,) = asyncio.run(read(str(file), ZONE)).entries
     assert (entry.title, entry.publisher) == ("关于停水的通告", "云澜县水务局")
+
+
+def test_an_answer_of_one_page_says_so_and_proves_no_absence() -> None:
+    answer = {"meta": {"totalElements": 30}, "data": [{"id": "1", "title": "甲通知"}]}
+    reading = parse(json.dumps(answer))
+    assert "共有 30 条" in told(reading)
+    assert not reading.whole
