@@ -19,7 +19,7 @@ _SIGNS = {
     b"\xff\xd8\xff": Say("图片"),
     b"GIF8": Say("图片"),
 }
-ZIPPED = re.compile(rb"PK\x05\x06")  # the end of an archive: it is whole
+_ENDED = re.compile(rb"PK\x05\x06")  # the end of an archive: it is whole
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 WORKBOOK, DOCUMENT = "xl/workbook.xml", "word/document.xml"
@@ -47,7 +47,7 @@ def no_text(body: bytes) -> Say | None:
     if holds(body, "OFD.xml"):
         return Say("OFD 版式文件")
     if is_zip(body) and not (holds(body, WORKBOOK) or holds(body, DOCUMENT)):
-        return Say("压缩包") if ZIPPED.search(body) else None
+        return Say("压缩包") if _ENDED.search(body) else None
     return next((what for sign, what in _SIGNS.items() if body.startswith(sign)), None)
 
 

@@ -61,7 +61,7 @@ def _nearest(body: bytes, content_type: str) -> str:
 
     body = unpack(body)
     if kind := no_text(body):
-        raise SourceError("是{kind}，读不了；公文请用 .docx，表格请用 .xlsx 或 .csv", kind=kind)
+        raise SourceError("{kind}读不了；公文请用 .docx，表格请用 .xlsx 或 .csv", kind=kind)
     if is_zip(body) or is_old(body):
         return "table"
     text = decode(body, content_type).text.lstrip()
