@@ -156,8 +156,10 @@ class WebPage(Source):
             if _is_article(article, tags, listing):
                 return _Found(page, tags, article)
         known = origin.memo.get("listed")
-        if not (wanted.rows or listing.drafts) and (not known or origin.memo.get("undated")):
-            listing = read_undated(page)
+        if not (wanted.rows or listing.drafts):
+            listing = _of_scripts(page, text)
+            if not listing.drafts and (not known or origin.memo.get("undated")):
+                listing = read_undated(page)
         empty = tags.of_column() and page.ended and not known
         if listing.drafts or empty:
             return _Found(page, tags, listing=listing)
@@ -193,6 +195,17 @@ class WebPage(Source):
             return looks_like_html(text) and bool(cls(PageOptions())._look(text, Origin("", UTC)))
         except SourceError:
             return False
+
+
+def _of_scripts(page: Page, text: str) -> Listing:
+    """Rows that a script has as JSON and would only show in a browser."""
+    from bot.sources.page_script import rows_of
+
+    rows = rows_of(text)
+    if not rows:
+        return Listing()
+    shown = open_page(f"<html><body><ul>{rows}</ul></body></html>", page.url)
+    return replace(read_list(replace(shown, start=page.start, site=page.site)), rows="", nodes=())
 
 
 def _is_article(article: Article, tags: Tags, listing: Listing) -> bool:

@@ -80,7 +80,11 @@ class Tags:
         return f"http://{found[1].lower()}" if found else ""
 
     def of_article(self) -> bool:
-        return bool(self.get("title") or self.get("published"))
+        """A column's template may carry an article's tags, too: its title is then the column's."""
+        title = self.get("title")
+        if title:
+            return title not in (self.get("column_name"), self.get("site_name"))
+        return bool(self.get("published")) and not self.of_column()
 
     def of_column(self) -> bool:
         return bool(self.get("column_name") or self.get("column_type"))

@@ -284,3 +284,20 @@ def test_an_element_whose_name_no_selector_can_say_is_no_matter() -> None:
 def test_a_page_nested_without_end_is_refused() -> None:
     with pytest.raises(SourceError, match="嵌套过深"):
         parse(html("<div>" * 50_000 + "</div>" * 50_000))
+
+
+def test_rows_that_a_script_has_as_json_are_a_list() -> None:
+    record = '{{"title":"{title}","url":"/a/{n}.html","pubDate":"{day} 09:00:00","n":{n}}},'
+    around = 'var menu = [{{"a":1}}]; var list = {{"rows":[{}null]}};'
+    reading = listed(record, f"<div id=app></div><script>{around}</script>")
+    assert [entry.title for entry in reading.entries] == NOTICES
+    assert [day(e.published)[:10] for e in reading.entries] == DAYS
+    assert reading.entries[0].link == "http://www.yunlan.example/a/0.html"
+
+
+def test_a_list_whose_template_carries_an_articles_tags_is_a_list() -> None:
+    head = (
+        '<meta name="ColumnName" content="通知公告"><meta name="ArticleTitle" content="通知公告">'
+    )
+    page = html(f"<ul>{LIST}</ul>", f'{head}<meta name="PubDate" content="2026-06-18 10:00">')
+    assert [entry.title for entry in parse(page).entries] == NOTICES
