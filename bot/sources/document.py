@@ -53,7 +53,8 @@ _DAY = (
     r"(?:\d{4}|[一二][〇零○ＯOo一二三四五六七八九]{3})\s*年\s*[\d一二三四五六七八九十]{1,2}\s*月\s*"
     r"[\d一二三四五六七八九十]{1,3}\s*日"
 )
-_DATED = re.compile(rf"^(?P<by>(?:{_BY}{{2,40}}\s+)*)[(（]?(?P<day>{_DAY})[)）]?$")
+_FIGURES = r"\d{4}[-./]\d{1,2}[-./]\d{1,2}"
+_DATED = re.compile(rf"^(?P<by>(?:{_BY}{{2,40}}\s+)*)[(（]?(?P<day>{_DAY}|{_FIGURES})[)）]?$")
 _PRINTED = re.compile(rf"^\s*(?:抄\s*送|主\s*送\s*[:：]|分\s*送)\s*[:：]?|{_DAY}\s*印发\s*$")
 _ATTACHED = re.compile(r"^附\s*件\s*(?:\d{1,2}|[一二三四五六七八九十]{1,2})?\s*[:：]?$")
 _NAMES = re.compile(r"^附\s*件\s*[:：]\s*(?P<first>.+)$")
@@ -139,7 +140,7 @@ def _head(lines: Sequence[Line]) -> _Head:
             organs = [*organs, mark["organ"]] if mark["organ"] else organs
             marked = bare if mark["organ"] else "".join([*organs[-1:], bare])
         elif mark := _MARK.match(bare):
-            organs, marked = [*organs, mark["organ"]], bare
+            organs, marked = [*organs, *_several(text, mark["organ"])], bare
         elif n < 6 and len(bare) <= 40 and _ORGAN_ENDS.search(bare):
             organs.append(bare)
         elif text and not _COPY.match(text) and not _URGENT.match(text):
@@ -147,6 +148,12 @@ def _head(lines: Sequence[Line]) -> _Head:
         elif not organs:
             first = n + 1
     return _Head(len(lines[:HEAD]), "", "、".join(organs)) if marked else _Head(first)
+
+
+def _several(text: str, organ: str) -> list[str]:
+    """The organs of a mark that stand side by side; most often it is one."""
+    names = _SPREAD.sub(_between, text).removesuffix("文件").split()
+    return names if len(names) > 1 and all(map(_ORGAN_ENDS.search, names)) else [organ]
 
 
 def _numbered(
