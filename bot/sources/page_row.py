@@ -248,7 +248,7 @@ _NAMES = {
     **{label: name for label, name in LABELS.items() if name in _FIELDS},
     **dict.fromkeys(("来源", "单位"), "publisher"),
     **dict.fromkeys(("栏目", "类别"), "column"),
-    **dict.fromkeys(("日期", "时间"), "published"),
+    **dict.fromkeys(("日期", "时间", "答复时间", "回复时间"), "published"),
 }
 _ANY = "|".join(r"\s*".join(label) for label in sorted(_NAMES, key=len, reverse=True))
 _TOLD = re.compile(rf"(?<!\w)({_ANY})\s*[:：]\s*([^\s|｜]+)")

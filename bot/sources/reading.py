@@ -22,6 +22,11 @@ FIELDS = (
 )
 
 
+_PROSE = re.compile(
+    r"\s*[^\s{\[<][^<\n\t,，]*[,，]?[^<\n\t,，]*(?:\n|\Z)"
+)  # its first line is no row
+
+
 async def read(target: str, zone: tzinfo, *, kind: str = "", private: bool = False) -> Reading:
     """The catalogue at an address or in a file, read whole.
 
@@ -45,8 +50,8 @@ async def recognised(target: str, zone: tzinfo, *, private: bool = False) -> tup
     able = [s for s in told if s.recognises(body.data, body.content_type)]
     if not able:
         nearest = _nearest(body.data, body.content_type)
-        a_text = target.lower().endswith(".txt") and not is_remote(target)
-        able = [reader("folder" if a_text and nearest == "feed" else nearest)]
+        prose = target.lower().endswith(".txt") and _PROSE.match(decode(body.data).text)
+        able = [reader("folder" if prose and not is_remote(target) else nearest)]
     at = Origin(body.url, zone, private=private, as_they_stand=not is_remote(target))
     for source in able[:-1]:
         with suppress(SourceError):
@@ -67,7 +72,7 @@ def _nearest(body: bytes, content_type: str) -> str:
     text = decode(body, content_type).text.lstrip()
     if looks_like_html(text):
         return "page"
-    return "table" if re.match(r"[{\[]|--|/\*|[^<\n]*(?:[,，][^<\n]*[,，]|\t)", text) else "feed"
+    return "table" if re.match(r"[{\[]|--|/\*|[^<\n]*[,\t，]", text) else "feed"
 
 
 async def attempt(
