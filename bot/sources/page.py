@@ -145,7 +145,7 @@ class WebPage(Source):
         """Raises SourceError where the page is neither list nor article."""
         page = open_page(text, origin.url if is_remote(origin.url) else "")
         tags = read_tags(page.markup)
-        page = page if page.start else replace(page, site=tags.site())
+        page = page if page.start else replace(page, start=tags.address(), site=tags.site())
         options = self.options
         wanted = Wanted(options.rows, options.link, options.title, options.date)
         listing = Listing()

@@ -73,7 +73,8 @@ def _meta(page: Page, tags: Tags, said: Fields) -> dict[str, str]:
     """The 网页标签 under our names; what the page says elsewhere stands in for what they lack."""
     names = (*SITE.values(), *COLUMN.values(), *ARTICLE.values(), *OPTIONAL.values())
     meta = {name: tags.get(name) for name in names} | said
-    whole = {name: absolute(page, meta[name]) for name in ("image", "url") if meta[name]}
+    named = [name for name in ("image", "url") if meta[name]]
+    whole = {name: on_site(page, absolute(page, meta[name])) for name in named}
     return meta | whole
 
 
@@ -174,15 +175,15 @@ _HEADINGS = (
 
 def _title(page: Page, tags: Tags, fields: Fields, seen: _Seen, body: Body | None) -> str:
     headings = [text for node in page.body.css(_HEADINGS) if (text := text_of(node))]
-    named = tags.get("title") or fields.get("title", "")
+    site = tags.get("site_name")
+    named = _without_end(tags.get("title"), site) or fields.get("title", "")
     if named:
         start = named.rstrip(".…")
         whole = [h for h in headings if h.startswith(start)] if named != start else []
         return whole[0] if whole else named
     said = title_of(page)
     parts = [part for part in _PARTS.split(said) if part]
-    site = bare(tags.get("site_name"))
-    own = [part for part in parts if bare(part) != site] or parts
+    own = [part for part in parts if bare(part) != bare(site)] or parts
     shown = {bare(text) for text in (*headings, *seen.before)}
     full = next((text for text in headings if _begins(said, text)), "")
     best = full or next((part for part in own if bare(part) in shown), "")
@@ -195,6 +196,12 @@ def _title(page: Page, tags: Tags, fields: Fields, seen: _Seen, body: Body | Non
     if above and (bare(above) not in bare(guess) or bare(guess).startswith(bare(above))):
         return above
     return _as_shown(guess, page, body) if guess else next(iter(headings), "")
+
+
+def _without_end(title: str, site: str) -> str:
+    """A title tag without the site's name, which some sites put behind it."""
+    end = re.search(rf"\s*[-_|｜–—]+\s*{re.escape(site)}\s*\Z", title) if site else None
+    return title[: end.start()] or title if end else title
 
 
 def _begins(whole: str, heading: str) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from bot.language import Say
 from bot.model import Problem
-from bot.sources.plain import line
+from bot.sources.plain import is_address, line
 
 SITE = {"SiteName": "site_name", "SiteDomain": "site_domain", "SiteIDCode": "site_id_code"}
 COLUMN = {
@@ -52,6 +52,7 @@ _CONTENT = re.compile(
 )  # the last: marks that do not match
 _DOMAIN = re.compile(r"\s*(?:https?://)?((?:[\w-]+\.)+[a-z]{2,}(?::\d+)?)(?![\w.])", re.I)
 _PREFIX = re.compile(r"^(?:meta|page)[-_.:](?=\w)", re.I)
+_STILL_MARKED = re.compile(r"<|&(?:[a-z]{2,8}|#\d{1,6});", re.I)  # it was escaped twice
 # What a site's builder did not fill in: its own mark for the value, or a program's word for none.
 _UNFILLED = re.compile(
     r"\s*(?:\{\{.*\}\}|[$#]\{.*\}|\{\$.*\}|<[$%].*[$%]>|\[!?--.*--\]|null|undefined|none|n/a)\s*",
@@ -78,6 +79,11 @@ class Tags:
         """The site's own address by its SiteDomain, the first of several; empty where it is none."""
         found = _DOMAIN.match(self.get("site_domain"))
         return f"http://{found[1].lower()}" if found else ""
+
+    def address(self) -> str:
+        """Where an article says it stands; empty where that is relative or only names the site."""
+        url = self.get("url") if self.of_article() else ""
+        return url if is_address(url) and url.rstrip("/").count("/") > 2 else ""
 
     def of_article(self) -> bool:
         """A column's template may carry an article's tags, too: its title is then the column's."""
@@ -129,4 +135,7 @@ def _pairs(markup: str) -> Iterator[tuple[str, str]]:
         if name and content:
             value = next((v for v in content.groups() if v is not None), "").removesuffix('"="')
             text = "" if _UNFILLED.fullmatch(value) else line(value)
-            yield _PREFIX.sub("", name[1].strip()), line(text) if "<" in text else text
+            yield (
+                _PREFIX.sub("", name[1].strip()),
+                line(text) if _STILL_MARKED.search(text) else text,
+            )

@@ -30,6 +30,10 @@ TAGS = {
     "a mark inside the value": ('content="关于"两节"值班的通知"', '关于"两节"值班的通知'),
     "markup inside it": ('content="<b>关于值班</b>的通知"', "关于值班的通知"),
     "markup as entities": ('content="&lt;p&gt;关于值班的通知&lt;/p&gt;"', "关于值班的通知"),
+    "entities escaped twice": (
+        'content="关于&amp;ldquo;两节&amp;rdquo;的通知"',
+        "关于“两节”的通知",
+    ),
     "no marks": ("content=关于值班的通知", "关于值班的通知"),
     "marks that do not match": ("content=\"关于值班的通知'", "关于值班的通知"),
     "not filled in": ('content="{{title}}"', ""),
@@ -120,6 +124,11 @@ def test_a_title_with_a_mark_that_parts_others_is_whole_where_a_heading_is() -> 
     assert entry.title == whole
 
 
+def test_the_sites_name_behind_the_title_tag_is_no_part_of_it() -> None:
+    head = '<meta name="SiteName" content="云澜县人民政府"><meta name="ArticleTitle" content="停水通告_云澜县人民政府">'
+    assert entry_of(f"<div>{TEXT}</div>", head).title == "停水通告"
+
+
 # ---------------------------------------------------------------- text
 
 
@@ -163,3 +172,14 @@ def test_a_page_that_lacks_its_end_in_the_middle_of_a_heading_is_cut() -> None:
     whole = html(f"<div>{INFO}</div><h3>{TITLE}</h3><div>{TEXT}</div>").decode()
     with pytest.raises(SourceError, match="不完整"):
         parse(whole[: whole.index(f"{TITLE}</h3>") + 5].encode())
+
+
+def test_a_saved_pages_relative_addresses_begin_where_its_url_says_it_stands() -> None:
+    head = (
+        f'<meta name="ArticleTitle" content="{TITLE}"><meta name="Image" content="./1.jpg">'
+        '<meta name="Url" content="http://www.yunlan.example/a/b/1.html">'
+    )
+    body = f'<div>{TEXT}<a href="../值班表.docx">值班表</a></div>'
+    reading = parse(html(body, head), url="page")
+    assert reading.meta["image"] == "http://www.yunlan.example/a/b/1.jpg"
+    assert reading.entries[0].attachments[0].url == "http://www.yunlan.example/a/值班表.docx"
