@@ -45,6 +45,7 @@ from bot.sources.page_tree import (
 from bot.sources.tree import declared_feed
 
 ENOUGH = 50  # characters outside links that make an article where no tag says so
+DATED = 15  # the same where it is dated and the page has no list
 A_LIST = 3  # rows in a text that are a list and not its references
 BESIDE_A_LIST = 200  # the same where the page has a list, too, and names no source
 
@@ -226,8 +227,9 @@ def _is_article(article: Article, tags: Tags, listing: Listing) -> bool:
         return False
     if tags.of_column() and listing.drafts:
         return False
-    alone = not listing.drafts or article.meta["source"]
-    return own >= (ENOUGH if alone else BESIDE_A_LIST)
+    if listing.drafts and not article.meta["source"]:
+        return own >= BESIDE_A_LIST
+    return own >= (DATED if article.meta["published"] and not listing.drafts else ENOUGH)
 
 
 def _listed(text: Node, listing: Listing) -> int:

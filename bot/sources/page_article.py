@@ -130,7 +130,8 @@ class _Seen:
         """The line over the first that tells date or source, where it could be a title."""
         for over, text in pairwise(self.before):
             if any(told.search(text) for told in (_DATED, _BESIDE_SOURCE, _SOURCE)):
-                return over if 8 <= len(over) <= 100 and not _TODAY.search(over) else ""
+                other = _TODAY.search(over) or _A_LABEL.match(over)
+                return over if 8 <= len(over) <= 100 and not other else ""
         return ""
 
 
@@ -146,6 +147,7 @@ def _behind(text: str, start: str) -> str:
 
 
 _BESIDE = re.compile(r"(</[a-z][\w-]*>)(<(?!/)[a-z])", re.I)
+_A_LABEL = re.compile(r"\S{2,8}\s*[:：]")
 _ABOVE = 6  # lines over a title that may tell of it
 _LONG = 8  # characters of a title that a longer line may begin with
 _TODAY = re.compile(r"位置[:：]|今天是|现在时间|星期[一二三四五六日]|版权所有|ICP备")
@@ -190,12 +192,24 @@ def _title(page: Page, tags: Tags, fields: Fields, seen: _Seen, body: Body | Non
     if best:
         return _as_shown(best, page, body)
     guess = _without_site(own[0], shown) if own else ""
+    if (heading := _only_heading(page)) and bare(guess) not in shown:
+        return heading
     above = "" if fields else seen.above_date()
     if guess and len(guess) >= _LONG and bare(above).startswith(bare(guess)):
         return guess  # with a date behind it, say
     if above and (bare(above) not in bare(guess) or bare(guess).startswith(bare(above))):
         return above
     return _as_shown(guess, page, body) if guess else next(iter(headings), "")
+
+
+def _only_heading(page: Page) -> str:
+    """What the page's one heading says, unless it names the site."""
+    found = page.body.css("h1") or page.body.css("h2")
+    text = text_of(found[0]) if len(found) == 1 else ""
+    return text if len(text) >= _LONG and not _SITE_NAME.search(text) else ""
+
+
+_SITE_NAME = re.compile(rf"(?:网站|首页|{_SITE_END})\s*\Z")
 
 
 def _without_end(title: str, site: str) -> str:
@@ -241,10 +255,10 @@ def _as_shown(title: str, page: Page, body: Body | None) -> str:
 _DAY = r"(?:19|20)\d\d\s?[-/.年]\s?\d{1,2}\s?[-/.月]\s?\d{1,2}\s?日?"
 _WHEN = rf"{_DAY}(?:\s*\d{{1,2}}[:：]\d{{2}}(?:[:：]\d{{2}})?)?"
 _DATED = re.compile(
-    r"(?:发布时间|发布日期|发表时间|发稿时间|公开日期|公开时间|提交时间|更新时间|更新日期"
+    r"(?:发布时间|发布日期|发表时间|发稿时间|公开日期|公开时间|提交时间|答复时间|更新时间|更新日期"
     rf"|(?<!\w)时\s*间|(?<!\w)日\s*期)\s*[:：]?\s*[\[【(（]?\s*({_WHEN})"
 )
-_OTHER_DAY = r"[\W_]*(?:成文|生成|生效|实施|施行|废止|失效|截止|签署|签发|印发|登记|有效)"
+_OTHER_DAY = r"[\W_]*(?:开始|起始|结束|征集|报名|来信|成文|生成|生效|实施|施行|废止|失效|截止|签署|签发|印发|登记|有效)"
 _BARE_DATE = re.compile(rf"\A\W*({_WHEN})\W*\Z")
 _AMONG_OTHERS = re.compile(rf"\A(?!{_OTHER_DAY})[^，。；]*?(?<!\d)({_WHEN})[^，。；]*\Z")
 _BESIDE_SOURCE = re.compile(rf"({_WHEN}).*来\s*源|来\s*源.*?({_WHEN})")

@@ -124,13 +124,17 @@ def _densest(root: Node) -> Node | None:
     navigation are none, counts a third."""
     weights: dict[int, float] = {}
     nodes: dict[int, Node] = {}
+    headings = root.css("h1")
+    above = len(headings) == 1  # what stands over the one h1 is seldom the text
     for node in root.traverse(include_text=True):
+        if above and node.mem_id == headings[0].mem_id:
+            above = False
         if not node.is_text_node:
             continue
         text = (node.text_content or "").strip()
         counts = len(text) >= _LEAST_RUN and not _FOOT.search(text)
         holder = _holder(node) if counts else None
-        run = len(text) if _SENTENCE.search(text) else len(text) / 3
+        run = len(text) / (1 if _SENTENCE.search(text) else 3) / (3 if above else 1)
         for share in (1.0, 0.95, 0.475) if holder and _is_paragraph(holder) else (1.0, 0.5):
             if holder is None or holder.tag == "html":
                 break

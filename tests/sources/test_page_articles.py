@@ -129,7 +129,18 @@ def test_the_sites_name_behind_the_title_tag_is_no_part_of_it() -> None:
     assert entry_of(f"<div>{TEXT}</div>", head).title == "停水通告"
 
 
+def test_the_pages_one_heading_is_the_title_where_its_title_tag_is_not_shown() -> None:
+    page = f"<html><head><title>意见征集</title></head><body><h1>{TITLE}</h1><div>{TEXT}</div></body></html>"
+    assert parse(page.encode()).entries[0].title == TITLE
+
+
 # ---------------------------------------------------------------- text
+
+
+def test_a_short_notice_below_the_heading_is_the_text_and_not_a_long_one_above() -> None:
+    side = f"<div><p>云澜县位于南方，物产丰富，人民勤劳，{SENTENCE}</p></div>"
+    entry = entry_of(f"{side}<div><h1>{TITLE}</h1><p>{WHEN}</p><div><p>{SENTENCE}</p></div></div>")
+    assert entry.body == SENTENCE
 
 
 def test_a_text_of_blocks_is_whole_and_a_footer_is_none() -> None:
