@@ -192,8 +192,9 @@ def _title(page: Page, tags: Tags, fields: Fields, seen: _Seen, body: Body | Non
     if best:
         return _as_shown(best, page, body)
     guess = _without_site(own[0], shown) if own else ""
-    if (heading := _only_heading(page)) and bare(guess) not in shown:
-        return heading
+    heading = "" if bare(guess) in shown else _only_heading(page)
+    if heading:  # which may have a date or a mark beside the title
+        return guess if len(guess) >= _LONG and bare(guess) in bare(heading) else heading
     above = "" if fields else seen.above_date()
     if guess and len(guess) >= _LONG and bare(above).startswith(bare(guess)):
         return guess  # with a date behind it, say
