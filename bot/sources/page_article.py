@@ -7,7 +7,7 @@ What the 网页标签 say comes first, then the table (索引号 · 主题分类
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from html import escape
@@ -19,8 +19,9 @@ from bot.sources.draft import Draft, own_number
 from bot.sources.page_body import Body, attachments, find_body
 from bot.sources.page_label import bare, labelled
 from bot.sources.page_meta import ARTICLE, COLUMN, OPTIONAL, SITE, Tags
-from bot.sources.page_tree import Page, absolute, on_site, text_of, title_of
-from bot.sources.plain import plain, words
+from bot.sources.page_title import LONG, Given, read_title
+from bot.sources.page_tree import Page, absolute, on_site, title_of
+from bot.sources.plain import plain
 
 Fields = dict[str, str]
 
@@ -41,7 +42,7 @@ def read_article(page: Page, tags: Tags, zone: tzinfo, selector: str = "") -> Ar
     body = find_body(page, selector)
     seen = _Seen.of(page, body)
     fields = _fields(page, seen)
-    title = _title(page, tags, fields, seen, body)
+    title = read_title(page, tags, _given(fields, seen), seen.before, body.text if body else "")
     near, between = seen.near(title), seen.between(title)
     behind = _told(seen.behind)
     source = _source(tags, [*near, *behind])
@@ -121,7 +122,7 @@ class _Seen:
             for end in range(len(lines), size - 1, -1):
                 if named.endswith(lines[end - 1]) and "".join(lines[end - size : end]) == named:
                     return self.before[end - 1 :]
-        for end in range(len(lines), 0, -1) if len(named) >= _LONG else ():
+        for end in range(len(lines), 0, -1) if len(named) >= LONG else ():
             if lines[end - 1].startswith(named):
                 return (title, _behind(self.before[end - 1], named), *self.before[end:])
         return ()
@@ -149,7 +150,6 @@ def _behind(text: str, start: str) -> str:
 _BESIDE = re.compile(r"(</[a-z][\w-]*>)(<(?!/)[a-z])", re.I)
 _A_LABEL = re.compile(r"\S{2,8}\s*[:：]")
 _ABOVE = 6  # lines over a title that may tell of it
-_LONG = 8  # characters of a title that a longer line may begin with
 _TODAY = re.compile(r"位置[:：]|今天是|现在时间|星期[一二三四五六日]|版权所有|ICP备")
 
 
@@ -157,98 +157,14 @@ def _told(lines: Sequence[str]) -> list[str]:
     return [text for text in lines if not _TODAY.search(text)]
 
 
+def _given(fields: Fields, seen: _Seen) -> Given:
+    return Given(fields.get("title", ""), "" if fields else seen.above_date())
+
+
 def _fields(page: Page, seen: _Seen) -> Fields:
     """What the page's labels name, where they are a document's."""
     found = labelled(page, [*seen.before, *seen.top])
     return found if _TABLE & found.keys() else {}
-
-
-# ---------------------------------------------------------------- the title
-
-_SITE_END = r"(?:网|网站|政府|门户|委员会|委|局|厅|部|办公室|平台|中心|公报|频道)"
-_PARTS = re.compile(
-    rf"\s*(?:_+|-{{2,}}|\s[-–—－]+\s|[|｜]|[-–－](?=[^-–－_]{{2,30}}{_SITE_END}\s*\Z))\s*"
-)
-_HEADINGS = (
-    "ucaptitle,h1,h2,h3,.title,.tit,.bt,.h-title,.article-title,.article_title,.arti_title,.xl-title,"
-    ".detail-title,.content-title,.news_title,.con_title,#title,#activity-name"
-)
-
-
-def _title(page: Page, tags: Tags, fields: Fields, seen: _Seen, body: Body | None) -> str:
-    headings = [text for node in page.body.css(_HEADINGS) if (text := text_of(node))]
-    site = tags.get("site_name")
-    named = _without_end(tags.get("title"), site) or fields.get("title", "")
-    if named:
-        start = named.rstrip(".…")
-        whole = [h for h in headings if h.startswith(start)] if named != start else []
-        return whole[0] if whole else named
-    said = title_of(page)
-    parts = [part for part in _PARTS.split(said) if part]
-    own = [part for part in parts if bare(part) != bare(site)] or parts
-    shown = {bare(text) for text in (*headings, *seen.before)}
-    full = next((text for text in headings if _begins(said, text)), "")
-    best = full or next((part for part in own if bare(part) in shown), "")
-    if best:
-        return _as_shown(best, page, body)
-    guess = _without_site(own[0], shown) if own else ""
-    heading = "" if bare(guess) in shown else _only_heading(page)
-    if heading:  # which may have a date or a mark beside the title
-        return guess if len(guess) >= _LONG and bare(guess) in bare(heading) else heading
-    above = "" if fields else seen.above_date()
-    if guess and len(guess) >= _LONG and bare(above).startswith(bare(guess)):
-        return guess  # with a date behind it, say
-    if above and (bare(above) not in bare(guess) or bare(guess).startswith(bare(above))):
-        return above
-    return _as_shown(guess, page, body) if guess else next(iter(headings), "")
-
-
-def _only_heading(page: Page) -> str:
-    """What the page's one heading says, unless it names the site."""
-    found = page.body.css("h1") or page.body.css("h2")
-    text = text_of(found[0]) if len(found) == 1 else ""
-    return text if len(text) >= _LONG and not _SITE_NAME.search(text) else ""
-
-
-_SITE_NAME = re.compile(rf"(?:网站|首页|{_SITE_END})\s*\Z")
-
-
-def _without_end(title: str, site: str) -> str:
-    """A title tag without the site's name, which some sites put behind it."""
-    end = re.search(rf"\s*[-_|｜–—]+\s*{re.escape(site)}\s*\Z", title) if site else None
-    return title[: end.start()] or title if end else title
-
-
-def _begins(whole: str, heading: str) -> bool:
-    """A heading that <title> begins with is the title, though marks that part others stand in it."""
-    start, mark = bare(heading), bare(whole)[len(bare(heading)) :][:1]
-    return len(start) >= _LONG and bare(whole).startswith(start) and not mark.isalnum()
-
-
-def _without_site(title: str, shown: Collection[str]) -> str:
-    """The longest line of the page that begins the title and is followed by a mark: what comes
-    after it is the site's name or the column's."""
-    whole = bare(title)
-    heads = [
-        text
-        for text in shown
-        if len(text) >= 3
-        and whole.startswith(text)
-        and whole[len(text) :][:1] in tuple("-_–—－|｜")
-    ]
-    return max(heads, key=len, default=title)
-
-
-def _as_shown(title: str, page: Page, body: Body | None) -> str:
-    """`title` with the spaces it has where the page shows it: in <title> it may be broken up."""
-    if not re.search(r"\s", title):
-        return title
-    shown = re.compile(r"\s*".join(re.escape(c) for c in bare(title)[:200]))
-    text = body.text[:1000] if body else ""
-    found = shown.search(text) or shown.search(plain(page.body.html or ""))
-    if found is None:
-        return title
-    return words(found[0].replace("\n", ""))
 
 
 # ---------------------------------------------------------------- date, source, column
