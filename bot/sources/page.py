@@ -164,15 +164,7 @@ class WebPage(Source):
         empty = tags.of_column() and page.ended and not known
         if listing.drafts or empty:
             return _Found(page, tags, listing=listing)
-        if known:
-            raise SourceError(
-                "列表里一条也找不到了：网站可能改版，请用 gongkai source try 重新识别"
-            )
-        if address := declared_feed(text):
-            raise SourceError(
-                "网页里没有找到带日期的列表，也没有文章；页面声明的订阅地址是 {url}", url=address
-            )
-        raise SourceError("网页里没有找到带日期的列表，也没有文章；列表的行可用 rows 选项指明")
+        raise _neither(text, bool(known))
 
     def _article(self, body: bytes, content_type: str, origin: Origin) -> Entry | None:
         """The entry that a followed page is; None where it is no article."""
@@ -196,6 +188,17 @@ class WebPage(Source):
             return looks_like_html(text) and bool(cls(PageOptions())._look(text, Origin("", UTC)))
         except SourceError:
             return False
+
+
+def _neither(text: str, known: bool) -> SourceError:
+    """Why nothing could be read."""
+    if known:
+        return SourceError("列表里一条也找不到了：网站可能改版，请用 gongkai source try 重新识别")
+    if address := declared_feed(text):
+        return SourceError(
+            "网页里没有找到带日期的列表，也没有文章；页面声明的订阅地址是 {url}", url=address
+        )
+    return SourceError("网页里没有找到带日期的列表，也没有文章；列表的行可用 rows 选项指明")
 
 
 def _of_scripts(page: Page, text: str) -> Listing:

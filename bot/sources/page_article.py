@@ -66,8 +66,7 @@ def read_article(page: Page, tags: Tags, zone: tzinfo, selector: str = "") -> Ar
     )
     said = {"title": title, "source": source, "published": _iso(dates, zone), **own}
     said["keywords"] = said["keywords"] or fields.get("keywords", "")
-    table = len(_TABLE & fields.keys()) >= 2
-    return Article(draft, _meta(page, tags, said), body, table)
+    return Article(draft, _meta(page, tags, said), body, len(_TABLE & fields.keys()) >= 2)
 
 
 def _meta(page: Page, tags: Tags, said: Fields) -> dict[str, str]:

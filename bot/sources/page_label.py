@@ -100,6 +100,8 @@ def labelled(page: Page, lines: Sequence[str]) -> dict[str, str]:
         name = field_of(label)
         if name and (value := _value(name, value)) and (name != "title" or len(value) > 3):
             found.setdefault(name, value)
+    if found.get("document_number") == found.get("index_number"):
+        found.pop("document_number", "")  # as some systems fill it in where there is none
     return found
 
 

@@ -78,6 +78,11 @@ def test_a_dash_for_a_value_is_none() -> None:
     assert article(above).document_number == ""
 
 
+def test_an_index_number_in_place_of_the_documents_own_is_none() -> None:
+    entry = article(f"<p>索引号：{INDEX}　发文字号：{INDEX}　发布日期：2026-05-10</p>")
+    assert (entry.index_number, entry.document_number) == (INDEX, "")
+
+
 @pytest.mark.parametrize(
     "line",
     ["2026-05-10 09:12县政府办", "云澜发布　2026年05月10日 09:12", "2026-05-10 09:12　点击 33"],
