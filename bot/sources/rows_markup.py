@@ -61,6 +61,8 @@ def _grid(table: Node) -> Grid:
         cells: list[str] = []
         for cell in (one for one in row.iter() if one.tag in ("td", "th")):
             _fill(cells, below)
+            if len(cells) >= _WIDEST:
+                break
             link = cell.css_first("a[href]")
             if link is not None and is_address(attribute(link, "href")):
                 links[n, len(cells)] = attribute(link, "href")
@@ -71,7 +73,7 @@ def _grid(table: Node) -> Grid:
 
 
 def _fill(cells: list[str], below: dict[int, tuple[int, str]]) -> None:
-    while below.get(len(cells), (0, ""))[0]:
+    while len(cells) < _WIDEST and below.get(len(cells), (0, ""))[0]:
         left, text = below[len(cells)]
         below[len(cells)] = (left - 1, text)
         cells.append(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,14 @@ def test_a_page_that_calls_itself_xls_is_a_table_whose_cells_may_span_rows() -> 
     ]
     with pytest.raises(SourceError, match="不完整"):
         parse(whole[:-20])
+
+
+def test_cells_that_claim_to_span_everything_cost_little() -> None:
+    wide = "<tr><td rowspan=1000 colspan=100>某</td></tr>" * 2000
+    heads = "<tr><th>标题</th><th>发布日期</th></tr><tr><td>甲通知</td><td>2026-01-01</td></tr>"
+    begun = time.process_time()
+    assert titles(parse(f"<html><body><table>{heads}{wide}</table></body></html>"))[0] == "甲通知"
+    assert time.process_time() - begun < 5
 
 
 def test_a_spreadsheets_own_xml_is_a_table() -> None:
