@@ -14,12 +14,17 @@ from bot.model import Entry, Reading
 from bot.sources.base import Origin, Source, kinds, source_class
 from bot.sources.decode import decode, unpack
 from bot.sources.fetch import fetch, is_remote
-from bot.sources.packed import is_old, is_zip
+from bot.sources.packed import is_old, is_zip, no_text
 
 FIELDS = (
     *("key", "title", "link", "published", "formed", "index_number", "document_number"),
     *("publisher", "column", "topic", "summary", "body", "language", "attachments"),
 )
+
+
+_PROSE = re.compile(
+    r"\s*[^\s{\[<][^<\n\t,，]*[,，]?[^<\n\t,，]*(?:\n|\Z)"
+)  # its first line is no row
 
 
 async def read(target: str, zone: tzinfo, *, kind: str = "", private: bool = False) -> Reading:
@@ -43,7 +48,10 @@ async def recognised(target: str, zone: tzinfo, *, private: bool = False) -> tup
     body = await fetch(origin)
     told = (reader(name) for name in kinds())
     able = [s for s in told if s.recognises(body.data, body.content_type)]
-    able = able or [reader(_nearest(body.data, body.content_type))]
+    if not able:
+        nearest = _nearest(body.data, body.content_type)
+        prose = target.lower().endswith(".txt") and _PROSE.match(decode(body.data).text)
+        able = [reader("folder" if prose and not is_remote(target) else nearest)]
     at = Origin(body.url, zone, private=private, as_they_stand=not is_remote(target))
     for source in able[:-1]:
         with suppress(SourceError):
@@ -52,10 +60,13 @@ async def recognised(target: str, zone: tzinfo, *, private: bool = False) -> tup
 
 
 def _nearest(body: bytes, content_type: str) -> str:
-    """Whose reason is told where nobody can read it: the kind that it looks most like."""
+    """Whose reason is told where nobody can read it: the kind that it looks most like. Raises
+    SourceError for what is none of them."""
     from bot.sources.page_tree import looks_like_html
 
     body = unpack(body)
+    if kind := no_text(body):
+        raise SourceError("{kind}读不了；公文请用 .docx，表格请用 .xlsx 或 .csv", kind=kind)
     if is_zip(body) or is_old(body):
         return "table"
     text = decode(body, content_type).text.lstrip()
