@@ -282,6 +282,8 @@ sources = Table(
     _id(),
     Column("key", Text, nullable=False, unique=True),
     _to("units"),
+    _text("name"),  # as config.toml calls it
+    _text("title"),  # as the catalogue calls itself (bot.naming says which is shown)
     _text("kind"),
     _text("url"),
     _text("state"),

@@ -24,7 +24,9 @@ ACCOUNT = (
     "token_ends checked_at"
 )
 HOLD = "id scope reason since until"
-SOURCE = "id key unit_id kind url state baseline_at polled_at ok_at failures error problems due_at"
+SOURCE = (
+    "id key name unit_id kind url state baseline_at polled_at ok_at failures error problems due_at"
+)
 
 
 def plain(value: Any) -> Any:
@@ -181,7 +183,10 @@ def template_whole(office: Office, conn: Connection, key: str, units: set[str]) 
         "text": file.text,
         "digest": file.digest,
         "locked": str(file.locked) if file.locked else None,
-        "standing": [picked(row, "id source signer columns ends template_digest") for row in bound],
+        "standing": [
+            picked(row, "id source source_name signer columns ends template_digest")
+            for row in bound
+        ],
         "trail": [dict(row) for row in trail],
     }
 
@@ -230,6 +235,7 @@ def rules(office: Office) -> list[dict[str, Any]]:
     return [
         {
             "rule": rule,
+            "name": str(about.name),
             "says": str(about.says),
             "severities": [str(one) for one in about.severities],
             "chosen": chosen.get(rule),
@@ -242,13 +248,13 @@ def rules(office: Office) -> list[dict[str, Any]]:
 def columns(office: Office, conn: Connection, units: set[str]) -> list[dict[str, Any]]:
     """What is done with the entries of each source and column, and who signs: as config.toml says,
     with its line; and the standing sign-offs that hold."""
-    from bot import review
+    from bot import naming, review
     from bot.config import stands_at
     from bot.files import read_or_say
 
     file, _ = read_or_say(office.config.path)
     standing = review.bound_to(conn, office.db.now(conn))
-    found = []
+    found, named = [], naming.of_sources(conn)
     for source, part in office.config.sources.items():
         for n, rule in enumerate((None, *part.rules)) if part.unit in units else ():
             key = ["sources", source] if rule is None else ["sources", source, "rules", f"{n - 1}"]
@@ -259,7 +265,8 @@ def columns(office: Office, conn: Connection, units: set[str]) -> list[dict[str,
             steps = [step.name for step in office.config.units[part.unit].steps]
             signed = {"steps": steps, "standing": [row["id"] for row in mine] if of.trust else []}
             done = picked(vars(of), "template accounts draft submit trust")
-            found.append({"source": source, "columns": names, **done, **signed, **where})
+            called = {"name": named.get(source, source), "rule": rule.name if rule else ""}
+            found.append({"source": source, **called, "columns": names, **done, **signed, **where})
     return found
 
 

@@ -12,6 +12,7 @@ from bot.db import items, lock, sources, units
 from bot.errors import Conflict, NotFound
 from bot.language import Say
 from bot.model import Actor, ItemState, Right, SourceState
+from bot.naming import source_name
 from bot.notices import close_notice
 
 BROUGHT_BACK = Say("由人取回，待成稿")
@@ -117,8 +118,10 @@ def listing(
     `before`: by number, from below it on, so that a program can page through what grows meanwhile.
     """
     giver = units.alias()
-    named = sources.c.key.label("source_key"), sources.c.unit_id, giver.c.name.label("from_unit")
-    joined = select(*items.c, *named).select_from(items).join(sources)
+    named = sources.c.key.label("source_key"), source_name.label("source_name"), sources.c.unit_id
+    joined = (
+        select(*items.c, *named, giver.c.name.label("from_unit")).select_from(items).join(sources)
+    )
     query = narrowed(joined, unit_ids, **filters)
     query = query.outerjoin(giver, giver.c.id == items.c.from_unit_id)
     order: tuple[Any, ...] = (items.c.published.desc().nulls_last(), items.c.id.desc())

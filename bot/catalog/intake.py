@@ -30,6 +30,7 @@ from bot.model import (
     PostState,
     Reading,
 )
+from bot.naming import called
 from bot.notices import open_notice
 from bot.office import Office
 
@@ -79,13 +80,13 @@ def _add(
         insert_item(conn, now, source["id"], entry, state, waits)
     if flood:
         said = Say(
-            "来源 {key} 一次多出 {n} 条，已全部留待人工确认", key=source["key"], n=len(fresh)
+            "来源 {key} 一次多出 {n} 条，已全部留待人工确认", key=called(source), n=len(fresh)
         )
         open_notice(conn, now, f"flood:{source['id']}", said, source["unit_id"], "/items")
     if source["baseline_only"] and fresh:
         said = Say(
             "恢复备份后首次读取来源 {key}：备份里没有的 {n} 条记为不发，请核对是否已发",
-            key=source["key"],
+            key=called(source),
             n=len(fresh),
         )
         open_notice(conn, now, f"baseline:{source['id']}", said, source["unit_id"], "/items")

@@ -199,7 +199,7 @@ def sign_standings(office: Office, json_: bool) -> None:
     with office.db.read() as conn:
         units = reading_units(office, None, conn)
         rows = review.standing_list(conn, office.db.now(conn), units)
-    columns = {"id": "编号", "state": "状态", "source": "来源", "signer": "签发人"}
+    columns = {"id": "编号", "state": "状态", "source_name": "来源", "signer": "签发人"}
     show(rows, json_, {**columns, "ends": "截止", "daily_max": "每日上限", "note": "事由"})
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -17,6 +17,7 @@ from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
 from jinja2.bccache import Bucket
 from markupsafe import Markup
 
+from bot import naming
 from bot.language import Say, _, current
 from bot.office import Office
 from bot.web import words
@@ -201,5 +202,7 @@ def environment(office: Office) -> Environment:
     made.filters.update(outside=outside, said=said, size=size, short=short, all_but=all_but)
     for name in ("day", "clock", "exact", "moment", "seconds", "ago", "entry"):
         made.filters[name] = getattr(times, name)
+    for one in (naming.of_account, naming.of_schedule, naming.of_template):
+        made.filters[one.__name__.removeprefix("of_")] = partial(one, office.config)
     made.globals.update(span=times.span, weekday=lambda at: WEEKDAYS[times.local(at).weekday()])
     return made

@@ -14,6 +14,7 @@ from bot.db import people as persons
 from bot.deliver.holds import stands
 from bot.language import Say
 from bot.model import Actor, HoldScope, Right, Role
+from bot.naming import source_name
 from bot.office import Office
 from bot.settings import STALE
 from bot.web import counts
@@ -116,7 +117,7 @@ def target(conn: Connection, scope: str, target_id: int | None) -> tuple[str, in
         table, name, unit = {
             "unit": (units, units.c.name, units.c.id),
             "account": (accounts, accounts.c.name, accounts.c.unit_id),
-            "source": (sources, sources.c.key, sources.c.unit_id),
+            "source": (sources, source_name, sources.c.unit_id),
             "post": (posts, posts.c.title, posts.c.unit_id),
         }[scope]
         query = select(name, unit).where(table.c.id == target_id)
