@@ -6,7 +6,7 @@ is ended.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,6 +31,18 @@ def tree(conn: Connection) -> list[dict[str, Any]]:
             yield from _walk(row["id"], depth + 1)
 
     return list(_walk(None, 0))
+
+
+def around(conn: Connection, unit_ids: Iterable[int]) -> set[int]:
+    """Some units and those above them: whose roles there hold at these."""
+    above = dict(conn.execute(select(units.c.id, units.c.parent_id)).all())
+    found, waiting = set(), list(unit_ids)
+    while waiting:
+        at = waiting.pop()
+        if at not in found:
+            found.add(at)
+            waiting += [up for up in (above.get(at),) if up is not None]
+    return found
 
 
 def persons(conn: Connection) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, RowMapping
 
     from bot.config import SourcePart
+    from bot.finding import Group
     from bot.language import Say
     from bot.office import Office
     from bot.schedule import Schedule
@@ -53,6 +54,19 @@ def delivery(of: RowMapping, why: Say | None) -> dict[str, Any]:
     """A delivery in a list, with why it has not gone yet."""
     account = {"account": of["account_key"], "why": str(why) if why else ""}
     return picked(of, DELIVERY) | account
+
+
+def found(place: str, groups: Sequence[Group]) -> dict[str, Any]:
+    """What a search found; `count` stops at finding.CAP, `place` is empty where no one thing is meant."""
+    rows = (
+        {
+            **picked(vars(group), "of count recent"),
+            "capped": group.capped,
+            "hits": [dict(vars(hit)) for hit in group.hits],
+        }
+        for group in groups
+    )
+    return {"place": place, "groups": list(rows)}
 
 
 def post(office: Office, conn: Connection, post_id: int) -> dict[str, Any]:

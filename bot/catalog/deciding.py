@@ -14,6 +14,7 @@ from bot.language import Say
 from bot.model import Actor, ItemState, Right, SourceState
 from bot.naming import source_name
 from bot.notices import close_notice
+from bot.text import document_key
 
 BROUGHT_BACK = Say("由人取回，待成稿")
 
@@ -141,7 +142,7 @@ def narrowed(
 ) -> Select[Any]:
     """Of a select over items joined with their sources, those of some units that filters let through.
 
-    `words` are looked for in the title. `handed_in`: what the unit of that key handed in to others,
+    `words` are looked for in the title, or are a document number. `handed_in`: what the unit of that key handed in to others,
     whatever became of it; then these must be among `unit_ids`, or that unit.
     """
     mine: ColumnElement[bool] = sources.c.unit_id.in_(unit_ids)
@@ -156,5 +157,6 @@ def narrowed(
     if source:
         query = query.where(sources.c.key == source)
     if words:
-        query = query.where(items.c.title.contains(words, autoescape=True))
+        titled = items.c.title.contains(words, autoescape=True)
+        query = query.where(or_(titled, items.c.document_number == document_key(words)))
     return query.where(mine)

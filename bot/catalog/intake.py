@@ -33,6 +33,7 @@ from bot.model import (
 from bot.naming import called
 from bot.notices import open_notice
 from bot.office import Office
+from bot.text import document_key
 
 MISSING_BEFORE_GONE = 2
 NOT_DRAFTED = Say("该来源不自动成稿")  # a digest or a person may still pick it
@@ -143,6 +144,7 @@ def insert_item(
             "state": state,
             "title": entry.title,
             "column": entry.column,
+            "document_number": document_key(entry.document_number),
             "digest": entry.digest,
             "revision": 1,
             "entry": stored,
@@ -177,6 +179,7 @@ def revised(conn: Connection, now: datetime, item: RowMapping, entry: Entry) -> 
             entry=stored,
             title=entry.title,
             column=entry.column,
+            document_number=document_key(entry.document_number),
             published=entry.published,
             changed_at=now,
         )

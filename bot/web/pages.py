@@ -25,6 +25,7 @@ from bot.web import (
     review,
     rules,
     schedules,
+    searching,
     settings,
     sheet,
     sources,
@@ -41,6 +42,7 @@ from bot.web import (
 
 ROUTERS: tuple[APIRouter, ...] = (
     today.router,
+    searching.router,
     posts.router,
     reposts.router,
     writing.router,

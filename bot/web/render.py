@@ -21,6 +21,7 @@ from bot import naming
 from bot.language import Say, _, current
 from bot.office import Office
 from bot.web import words
+from bot.web.marks import around, hits
 from bot.workdays import WEEKDAYS
 
 HERE = Path(__file__).parent
@@ -199,6 +200,7 @@ def environment(office: Office) -> Environment:
     beijing = office.config.zone == "Asia/Shanghai"
     zone = Say("北京时间") if beijing else Say("{zone}", zone=office.config.zone)
     made.globals.update(words=words, current_language=current, now=office.db.now, zone=zone)
+    made.filters.update(hits=hits, around=around)
     made.filters.update(outside=outside, said=said, size=size, short=short, all_but=all_but)
     for name in ("day", "clock", "exact", "moment", "seconds", "ago", "entry"):
         made.filters[name] = getattr(times, name)

@@ -148,7 +148,8 @@ def data_for_person(office: Office, actor: Actor, login: str) -> dict[str, Any]:
         row = people.by_login(conn, login)
         one = next(p for p in roster.persons(conn) if p["id"] == row["id"])
         may = people.administers(conn, actor, one["id"])
-        if not may and not any(role["unit_id"] in scope for role in one["roles"]):
+        near = roster.around(conn, scope)  # whose roles above hold here are listed here
+        if not may and not any(role["unit_id"] in near for role in one["roles"]):
             raise NotFound("没有登录名 {login}", login=login)
         return {
             "one": one,

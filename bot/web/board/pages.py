@@ -26,7 +26,6 @@ from bot.web import render
 from bot.web.board import feeds, store, views, words
 from bot.web.board.content import NAME, REPLY, visitor, visitor_name
 from bot.web.board.problems import SAFE, gone, guarded
-from bot.web.marks import hits
 from bot.web.problems import Problem, body_up_to
 
 IN_FEED = 50
@@ -305,7 +304,6 @@ def environment(office: Office) -> Environment:
         limits={"text": REPLY, "name": NAME},
     )
     made.filters.update(linked=words.linked, headline=words.headline, clipped=words.clipped)
-    made.filters.update(hits=hits, around=words.around)
     made.filters.update(
         instant=datetime.fromisoformat, pubdate=partial(words.pubdate, zone=config.tz)
     )
