@@ -187,11 +187,13 @@ def _factor(visit: Visit, status: int = 200, **more: Any) -> Response:
     office = visit.office
     with office.db.read() as conn:
         secret = second.waiting(conn, office.secrets, visit.actor)
+        uri = second.uri(secret, office.config.board.title, visit.session.login)
         found = {
             "factor": roster.factor(conn, visit.session.person),
             "demanded": second.wanted(conn, office.config, visit.session.person),
             "secret": secret,
-            "uri": second.uri(secret, office.config.board.title, visit.session.login),
+            "uri": uri,
+            "picture": second.picture(uri) if secret else "",
         }
     return visit.page("factor.html", status, **found, **{"error": "", "codes": (), **more})
 

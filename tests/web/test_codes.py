@@ -82,6 +82,22 @@ def test_from_enrolling_to_the_next_login(office: Office, enter: Enter, clock: F
     assert scene.trail(office)[-2:] == ["person.totp", "session.open"]
 
 
+def test_the_key_is_a_picture_till_it_is_confirmed_and_stands_at_no_address(
+    office: Office, enter: Enter
+) -> None:
+    holder = Holder(office, enter("zhou"))
+    page = holder.get()
+    (picture,) = page.all("//img[@class='qr']")
+    (uri,) = page.all("//a[starts-with(@href, 'otpauth:')]/@href")
+    assert picture.get("src") == second.picture(uri)
+    assert picture.get("src").startswith("data:image/svg+xml")
+    assert "密钥" in picture.get("alt")
+    assert not [place for place in page.all("//@src | //@action") if holder.secret in place]
+    assert page.answer.headers["cache-control"] == "no-store"
+    holder.enrol()
+    assert not holder.get().all("//img")
+
+
 def test_a_code_seen_over_the_shoulder_is_worth_nothing(
     office: Office, enter: Enter, clock: FixedClock
 ) -> None:
