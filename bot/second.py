@@ -51,13 +51,6 @@ def uri(secret: str, issuer: str, login: str) -> str:
     )
 
 
-def picture(uri: str) -> str:
-    """The same as a QR code for a phone to see: SVG as a data address, drawn here and kept nowhere."""
-    import segno
-
-    return segno.make(uri, micro=False).svg_data_uri(border=4)
-
-
 def wanted(conn: Connection, config: Config, person: int) -> bool:
     """Must this person have one (`[people] totp`)? Signers are who may sign anywhere."""
     if config.people.totp != "signers":

@@ -76,7 +76,7 @@ STEPS = (
         "审签。按钮旁写明签的是什么：哪个版本、哪些账号、哪段时间。改动任何一处，签发自动失效。",
         "Signing off. Beside the button stands what it covers: which text, which accounts, which span of "
         "time. Any change of these voids it.",
-        (1280, 1270),
+        (1280, 1310),
     ),
     Step(
         *("calendar", showcase.EDITOR, "/calendar", "排期"),

@@ -36,8 +36,8 @@ def login_page(request: Request, next: str = "/") -> Response:
     office = request.app.state.office
     token = request.cookies.get(session.cookie_name(office.config), "")
     over = bool(token) and session.find(office, token, by_person=False) is None
-    page = {"next": local(next) or "/", "login": "", "error": "", "kept": "", "over": over}
-    return bare(request, "login.html", **page)
+    page = {"next": local(next) or "/", "login": "", "error": "", "kept": ""}
+    return bare(request, "login.html", 200, over=over, **page)
 
 
 @router.post("/login")
@@ -192,13 +192,11 @@ def _factor(visit: Visit, status: int = 200, **more: Any) -> Response:
     office = visit.office
     with office.db.read() as conn:
         secret = second.waiting(conn, office.secrets, visit.actor)
-        uri = second.uri(secret, office.config.board.title, visit.session.login)
         found = {
             "factor": roster.factor(conn, visit.session.person),
             "demanded": second.wanted(conn, office.config, visit.session.person),
             "secret": secret,
-            "uri": uri,
-            "picture": second.picture(uri) if secret else "",
+            "uri": second.uri(secret, office.config.board.title, visit.session.login),
         }
     return visit.page("factor.html", status, **found, **{"error": "", "codes": (), **more})
 

@@ -62,6 +62,14 @@ def outside(address: str) -> str:
     return address if address.startswith(("http://", "https://")) else ""
 
 
+def qr(text: str) -> Markup:
+    """What a phone reads, as SVG within the page: no address serves it. A name is given around it."""
+    import segno
+
+    drawn = segno.make(text, micro=False)
+    return Markup(drawn.svg_inline(omitsize=True, light="#fff", svgclass=None, lineclass=None))  # noqa: S704
+
+
 def size(count: int) -> str:
     """Bytes for people: 1.2 MB."""
     if count < 1024 * 100:
@@ -200,7 +208,7 @@ def environment(office: Office) -> Environment:
     beijing = office.config.zone == "Asia/Shanghai"
     zone = Say("北京时间") if beijing else Say("{zone}", zone=office.config.zone)
     made.globals.update(words=words, current_language=current, now=office.db.now, zone=zone)
-    made.filters.update(hits=hits, around=around)
+    made.filters.update(hits=hits, around=around, qr=qr)
     made.filters.update(outside=outside, said=said, size=size, short=short, all_but=all_but)
     for name in ("day", "clock", "exact", "moment", "seconds", "ago", "entry"):
         made.filters[name] = getattr(times, name)

@@ -30,6 +30,7 @@ def fair(database: Database, tmp_path: Path) -> Iterator[str]:
         builders.person(conn, "jiandu", "简度", Role.SUPERVISOR)
         builders.person(conn, "guanli", "管理", Role.ADMINISTRATOR)
         builders.person(conn, "wuyi", "吴一", None)
+        builders.person(conn, "shui", "水务", Role.EDITOR, "water")
     with serving.listening() as taken, serving.serving(build(office), taken):
         yield serving.address(taken)
 
@@ -126,7 +127,7 @@ def test_the_public_is_shown_the_boards_own_page(staffed: Office, enter: Enter) 
 # ---------------------------------------------------------------- no link leads to a refusal
 
 
-STAFF = (*(login for login, *_ in showcase.PEOPLE), "xinxi", "jiandu", "guanli", "wuyi")
+STAFF = (*(login for login, *_ in showcase.PEOPLE), "xinxi", "jiandu", "guanli", "wuyi", "shui")
 
 
 def test_no_link_leads_to_what_its_reader_may_not_see(fair: str) -> None:
