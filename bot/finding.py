@@ -221,16 +221,14 @@ def _in_accounts(conn: Connection, scope: set[int], words: str, most: int) -> Gr
 
 
 def _in_people(conn: Connection, scope: set[int], words: str, most: int) -> Group:
-    """Those whose roles hold at one of the units."""
-    near = roster.around(conn, scope)
+    """Those with a role at one of the units."""
     hits = [
         Hit(
             *("people", one["login"], one["name"], f"/people/{quote(one['login'], '')}"),
             *(one["state"], one["login"]),
         )
         for one in roster.persons(conn)
-        if _holds(words, one["name"], one["login"])
-        and any(role["unit_id"] in near for role in one["roles"])
+        if _holds(words, one["name"], one["login"]) and roster.within(one, scope)
     ]
     return _few("people", hits, words, most)
 

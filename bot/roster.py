@@ -6,7 +6,7 @@ is ended.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -33,16 +33,9 @@ def tree(conn: Connection) -> list[dict[str, Any]]:
     return list(_walk(None, 0))
 
 
-def around(conn: Connection, unit_ids: Iterable[int]) -> set[int]:
-    """Some units and those above them: whose roles there hold at these."""
-    above = dict(conn.execute(select(units.c.id, units.c.parent_id)).all())
-    found, waiting = set(), list(unit_ids)
-    while waiting:
-        at = waiting.pop()
-        if at not in found:
-            found.add(at)
-            waiting += [up for up in (above.get(at),) if up is not None]
-    return found
+def within(person: Mapping[str, Any], unit_ids: Collection[int]) -> bool:
+    """Has he a role at one of these units? Then who reads there may open his page."""
+    return any(role["unit_id"] in unit_ids for role in person["roles"])
 
 
 def persons(conn: Connection) -> list[dict[str, Any]]:

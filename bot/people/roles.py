@@ -189,9 +189,9 @@ def able(conn: Connection, right: Right, unit_id: int) -> list[int]:
 
 
 def named(conn: Connection, right: Right, unit_ids: Iterable[int]) -> list[RowMapping]:
-    """Login and name of those who have `right` at one of some units."""
+    """Those who have `right` at one of some units: number, login and name."""
     ids = {person for unit in unit_ids for person in able(conn, right, unit)}
-    rows = select(people.c.login, people.c.name).where(people.c.id.in_(ids))
+    rows = select(people.c.id, people.c.login, people.c.name).where(people.c.id.in_(ids))
     return list(conn.execute(rows.order_by(people.c.id)).mappings())
 
 

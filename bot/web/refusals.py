@@ -8,7 +8,7 @@ import logging
 from typing import Any
 
 from fastapi import Request
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, select
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
@@ -86,13 +86,17 @@ def _visit(request: Request, status: int) -> Visit | None:
     return Visit(request.app.state.office, request, session, FormData()) if session else None
 
 
-def _able(visit: Visit, error: GongkaiError | None) -> list[RowMapping]:
-    """The people who may do what was refused: at its unit, else at the reader's own."""
+def _able(visit: Visit, error: GongkaiError | None) -> list[dict[str, Any]]:
+    """The people who may do what was refused, at its unit, else at the reader's own; `open`: he may
+    look at their page."""
     if not isinstance(error, NotAllowed) or error.right is None:
         return []
     with visit.office.db.read() as conn:
         at = {error.unit} if error.unit else _own_units(conn, visit.actor)
-        return people.named(conn, error.right, at)[:MANY]
+        here = grants.c.unit_id.in_(people.unit_ids(conn, visit.actor))
+        near = set(conn.execute(select(grants.c.person_id).where(here)).scalars())
+        found = people.named(conn, error.right, at)[:MANY]
+    return [{**one, "open": one["id"] in near} for one in found]
 
 
 def _own_units(conn: Connection, actor: Actor) -> set[int]:
