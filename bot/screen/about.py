@@ -85,6 +85,18 @@ ABOUT: Mapping[str, About] = {
     "impossible-date": About(
         Say("没有的日期"), Say("2月30日、25时等没有的日期和钟点"), (WARN,), Say("日历")
     ),
+    "period": About(Say("起止颠倒"), Say("起止日期或时间颠倒"), (WARN,), Say("日历")),
+    "law-name": About(
+        Say("法律名称"),
+        Say("《》里的法律名称有误，或引用已废止的法律"),
+        (WARN,),
+        Say("全国人大公布的法律目录"),
+    ),
+    "net-disk": About(Say("网盘链接"), Say("网盘链接"), (WARN,), Say("链接内容须由本单位管")),
+    "broken-link": About(Say("写错的网址"), Say("写错了的网址"), (WARN,), Say("公众须能打开")),
+    "personal-mail": About(
+        Say("公众邮箱"), Say("公众邮箱用作公务联系"), (NOTE,), Say("机关通行做法")
+    ),
     "relative-time": About(
         Say("相对日期"),
         Say("定时发布的稿件里写“今天”“明日”“本周五”"),
@@ -101,7 +113,10 @@ ABOUT: Mapping[str, About] = {
         Say("标点成对"), Say("括号、引号、书名号只有一半"), (WARN,), Say("GB/T 15834-2011")
     ),
     "sum": About(
-        Say("合计"), Say("简单表格里合计不等于各项之和"), (WARN,), Say("三审三校的通行做法")
+        Say("合计"),
+        Say("合计不等于各项之和；一句话里的几个数互相矛盾；大小写金额不符"),
+        (WARN,),
+        Say("三审三校的通行做法"),
     ),
     "region-wording": About(
         Say("涉疆域民族用语"),
@@ -135,6 +150,12 @@ ABOUT: Mapping[str, About] = {
     ),
     "private-link": About(
         Say("内网网址"), Say("只有内网打得开的网址"), (WARN,), Say("公众须能打开")
+    ),
+    "cut-link": About(
+        Say("网址里的汉字"),
+        Say("网址里有汉字：平台把链接断在汉字之前"),
+        (WARN,),
+        Say("平台只认 ASCII 的网址"),
     ),
     "dead-link": About(
         Say("打不开的链接"),

@@ -54,7 +54,7 @@ def part(row: Row, number: int, payload: Mapping[str, Any], digest: str) -> dict
         "digest": digest,
         "threaded": payload["in_reply_to"] == PREVIOUS_PART,
         "count": text.count(payload["text"], able.unit, able.link_weight),
-        "limit": able.text_limit,
+        "limit": (able.of_an_answer if payload["in_reply_to"] else able).text_limit,
         "unit": UNIT_WORDS[able.unit],
     }
 
