@@ -140,7 +140,7 @@ def token(of: RowMapping, now: datetime) -> dict[str, Any]:
     return {**of, "state": state(of, now), "stands": state(of, now) == "active"}
 
 
-STANDING = "id state source signer template accounts columns begins ends daily_max used_today note ended_at"
+STANDING = "id state source source_name signer template accounts columns begins ends daily_max used_today note ended_at"
 
 
 def standing(of: Mapping[str, Any]) -> dict[str, Any]:

@@ -218,7 +218,7 @@ def _one_standing(office: Office, standing_id: int, json_: bool) -> None:
     if json_:
         say(one, json_, "")
         return
-    bounds = {"state": "状态", "source": "来源", "signer": "签发人", "template": "模板"}
+    bounds = {"state": "状态", "source_name": "来源", "signer": "签发人", "template": "模板"}
     bounds |= {"accounts": "账号", "columns": "栏目", "ends": "截止", "daily_max": "每日上限"}
     show([one], json_, {**bounds, "used_today": "今日已用"})
     show(one["not_covered"], json_, {"id": "编号", "title": "稿件", "why": "没有适用"})
