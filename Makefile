@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 
-.PHONY: run test fmt lint type bench storm test-real install lock messages clean
+.PHONY: run test fmt lint type bench storm tour test-real install lock messages clean
 
 run: $(VENV)/.run
 	@$(BIN)/gongkai --config config.toml run --port $(PORT)
@@ -30,6 +30,9 @@ bench: $(VENV)/.dev
 
 storm: $(VENV)/.dev
 	$(BIN)/python -m tests.storm --long
+
+tour: $(VENV)/.dev
+	$(BIN)/python -m tests.tour
 
 test-real: $(VENV)/.dev
 	$(BIN)/pytest -q -m real -rs --run-real

@@ -291,6 +291,8 @@ sources = Table(
     _id(),
     Column("key", Text, nullable=False, unique=True),
     _to("units"),
+    _text("name"),  # as config.toml calls it
+    _text("title"),  # as the catalogue calls itself (bot.naming says which is shown)
     _text("kind"),
     _text("url"),
     _text("state"),
@@ -316,6 +318,7 @@ items = Table(
     _to("posts", null=True),
     _text("title"),
     _text("column"),
+    _text("document_number"),  # as it is looked for: bot.text.document_key
     _text("digest"),
     _count("revision"),
     _json("entry"),  # Entry, as of the current revision
@@ -331,6 +334,8 @@ items = Table(
     *_work(),
     UniqueConstraint("source_id", "key"),
     Index("ix_items_state", "state", "id"),
+    Index("ix_items_document_number", "document_number"),
+    Index("ix_items_title", "source_id", "title", "document_number"),  # searched without its rows
 )
 item_revisions = Table(
     "item_revisions",
@@ -375,6 +380,7 @@ posts = Table(
     *_work(),
     Index("ix_posts_state", "state", "id"),
     Index("ix_posts_go_at", "go_at"),
+    Index("ix_posts_title", "unit_id", "title"),  # searched without its rows
     Index("ix_posts_changed_at", "changed_at", "id"),
     Index(
         "ix_posts_answers_id",

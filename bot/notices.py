@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from bot import audit, people
 from bot.db import Instant, among, deliveries, insert_missing, notices, tellings
-from bot.errors import Conflict, NotAllowed, NotFound
+from bot.errors import Conflict, NotFound
 from bot.language import Say
 from bot.model import Actor, DeliveryState, NoticeKind, Right
 
@@ -170,8 +170,8 @@ def _require(conn: Connection, actor: Actor, row: RowMapping) -> None:
         return
     if row["unit_id"] is not None:
         people.require(conn, actor, Right.SCHEDULE, row["unit_id"])
-    elif not people.unit_ids(conn, actor, Right.SCHEDULE):
-        raise NotAllowed("{who}没有办结提醒的权限；请由编辑或管理员办理", who=actor.name)
+    else:
+        people.require_anywhere(conn, actor, Right.SCHEDULE)
 
 
 def _alive(conn: Connection, key: str) -> bool:

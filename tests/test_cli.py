@@ -305,7 +305,7 @@ def test_a_post_may_wait_for_a_slot_that_is_there(run: Run, desk: Office) -> Non
     schedule = 'name = "晨间"\nunit = "county"\naccounts = ["hand"]\n[[when]]\nhour = "8"\n'
     (folder / "morning.toml").write_text(schedule, "utf-8")
     post = signed(run, "--slot", "morning")
-    assert "morning" in said(run("post", "show", post, "--json"))["why"]
+    assert "晨间" in said(run("post", "show", post, "--json"))["why"]
 
 
 # ---------------------------------------------------------------- by a template

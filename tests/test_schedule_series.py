@@ -206,7 +206,7 @@ def test_what_if_lists_times_and_what_stands_in_the_way(office: Office) -> None:
     assert [(row["day"], row["remarks"]) for row in found] == [
         ("国庆节", []),
         ("国庆节", []),
-        ("国庆节", ["账号 hand 的静默时段，过后已超出最迟时限，发不出"]),
+        ("国庆节", ["账号 云澜发布 的静默时段，过后已超出最迟时限，发不出"]),
     ]
     assert desk.rows() == [], "nothing was planned"
 

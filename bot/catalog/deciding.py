@@ -12,7 +12,9 @@ from bot.db import items, lock, sources, units
 from bot.errors import Conflict, NotFound
 from bot.language import Say
 from bot.model import Actor, ItemState, Right, SourceState
+from bot.naming import source_name
 from bot.notices import close_notice
+from bot.text import document_key
 
 BROUGHT_BACK = Say("由人取回，待成稿")
 
@@ -117,8 +119,10 @@ def listing(
     `before`: by number, from below it on, so that a program can page through what grows meanwhile.
     """
     giver = units.alias()
-    named = sources.c.key.label("source_key"), sources.c.unit_id, giver.c.name.label("from_unit")
-    joined = select(*items.c, *named).select_from(items).join(sources)
+    named = sources.c.key.label("source_key"), source_name.label("source_name"), sources.c.unit_id
+    joined = (
+        select(*items.c, *named, giver.c.name.label("from_unit")).select_from(items).join(sources)
+    )
     query = narrowed(joined, unit_ids, **filters)
     query = query.outerjoin(giver, giver.c.id == items.c.from_unit_id)
     order: tuple[Any, ...] = (items.c.published.desc().nulls_last(), items.c.id.desc())
@@ -138,7 +142,7 @@ def narrowed(
 ) -> Select[Any]:
     """Of a select over items joined with their sources, those of some units that filters let through.
 
-    `words` are looked for in the title. `handed_in`: what the unit of that key handed in to others,
+    `words` are looked for in the title, or are a document number. `handed_in`: what the unit of that key handed in to others,
     whatever became of it; then these must be among `unit_ids`, or that unit.
     """
     mine: ColumnElement[bool] = sources.c.unit_id.in_(unit_ids)
@@ -153,5 +157,6 @@ def narrowed(
     if source:
         query = query.where(sources.c.key == source)
     if words:
-        query = query.where(items.c.title.contains(words, autoescape=True))
+        titled = items.c.title.contains(words, autoescape=True)
+        query = query.where(or_(titled, items.c.document_number == document_key(words)))
     return query.where(mine)

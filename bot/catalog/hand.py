@@ -104,7 +104,14 @@ def _catalogue(conn: Connection, now: datetime, home: RowMapping) -> int:
     lock(conn, units, [home["id"]])
     key = f"{HAND}:{home['key']}"
     found = conn.execute(select(sources.c.id).where(sources.c.key == key)).scalar()
-    values = {"key": key, "unit_id": home["id"], "kind": HAND, "state": SourceState.ACTIVE}
+    title = Say("{unit}手工目录").text.format(unit=home["name"])
+    values = {
+        "key": key,
+        "unit_id": home["id"],
+        "title": title,
+        "kind": HAND,
+        "state": SourceState.ACTIVE,
+    }
     return int(found) if found else insert_id(conn, sources, {**values, "baseline_at": now})
 
 

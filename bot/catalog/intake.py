@@ -30,8 +30,10 @@ from bot.model import (
     PostState,
     Reading,
 )
+from bot.naming import called
 from bot.notices import open_notice
 from bot.office import Office
+from bot.text import document_key
 
 MISSING_BEFORE_GONE = 2
 NOT_DRAFTED = Say("该来源不自动成稿")  # a digest or a person may still pick it
@@ -79,13 +81,13 @@ def _add(
         insert_item(conn, now, source["id"], entry, state, waits)
     if flood:
         said = Say(
-            "来源 {key} 一次多出 {n} 条，已全部留待人工确认", key=source["key"], n=len(fresh)
+            "来源 {key} 一次多出 {n} 条，已全部留待人工确认", key=called(source), n=len(fresh)
         )
         open_notice(conn, now, f"flood:{source['id']}", said, source["unit_id"], "/items")
     if source["baseline_only"] and fresh:
         said = Say(
             "恢复备份后首次读取来源 {key}：备份里没有的 {n} 条记为不发，请核对是否已发",
-            key=source["key"],
+            key=called(source),
             n=len(fresh),
         )
         open_notice(conn, now, f"baseline:{source['id']}", said, source["unit_id"], "/items")
@@ -142,6 +144,7 @@ def insert_item(
             "state": state,
             "title": entry.title,
             "column": entry.column,
+            "document_number": document_key(entry.document_number),
             "digest": entry.digest,
             "revision": 1,
             "entry": stored,
@@ -176,6 +179,7 @@ def revised(conn: Connection, now: datetime, item: RowMapping, entry: Entry) -> 
             entry=stored,
             title=entry.title,
             column=entry.column,
+            document_number=document_key(entry.document_number),
             published=entry.published,
             changed_at=now,
         )

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from bot import people
+from bot import naming, people
 from bot.catalog import nature
 from bot.catalog.standing import Item, load
 from bot.catalog.terms import clock
@@ -57,7 +57,7 @@ FIELDS: Mapping[str, Say] = {
 }
 HEADS: Mapping[str, Say] = {
     "unit": Say("单位"),
-    "source": Say("来源"),
+    "source_name": Say("来源"),
     "check": Say("检查"),
     "item": Say("编号"),
     "title": Say("标题"),
@@ -101,16 +101,18 @@ class Row:
 
 @dataclass(frozen=True)
 class Report:
-    """What was found; `items` has how many entries stand, by unit and source."""
+    """What was found; `items` has how many entries stand, by unit and source; `names` the sources'."""
 
     rows: tuple[Row, ...]
     items: Mapping[tuple[str, str], int]
+    names: Mapping[str, str]
 
     def only(self, rule: str) -> Report:
         """What one rule found, or all of them where none is named. Raises NotFound."""
         if rule and rule not in RULES:
             raise NotFound("没有检查项 {rule}，有：{known}", rule=rule, known="、".join(RULES))
-        return Report(tuple(row for row in self.rows if rule in ("", row.rule)), self.items)
+        rows = tuple(row for row in self.rows if rule in ("", row.rule))
+        return Report(rows, self.items, self.names)
 
     def sources(self) -> list[dict[str, Any]]:
         """Each source, and under each of its `checks`, in the order of RULES, the rows it found."""
@@ -121,6 +123,7 @@ class Report:
             {
                 "unit": unit,
                 "source": source,
+                "name": self.names.get(source, source),
                 "items": self.items.get((unit, source), 0),
                 "checks": {
                     rule: of[unit, source][rule] for rule in RULES if of[unit, source][rule]
@@ -131,19 +134,23 @@ class Report:
 
     def json(self) -> dict[str, Any]:
         """Each source with its figures, and under each figure the rows it counts."""
-        return {"sources": [{**one, "checks": _checks(one["checks"])} for one in self.sources()]}
+        each = ({**one, "checks": self._checks(one["checks"])} for one in self.sources())
+        return {"sources": list(each)}
 
+    def json_of(self, row: Row) -> dict[str, Any]:
+        """A row with the name of its source."""
+        return row.json() | {"source_name": self.names.get(row.source, row.source)}
 
-def _checks(found: Mapping[str, Sequence[Row]]) -> list[dict[str, Any]]:
-    return [
-        {
-            "rule": rule,
-            "name": str(RULES[rule]),
-            "count": len(rows),
-            "rows": [row.json() for row in rows],
-        }
-        for rule, rows in found.items()
-    ]
+    def _checks(self, found: Mapping[str, Sequence[Row]]) -> list[dict[str, Any]]:
+        return [
+            {
+                "rule": rule,
+                "name": str(RULES[rule]),
+                "count": len(rows),
+                "rows": [self.json_of(row) for row in rows],
+            }
+            for rule, rows in found.items()
+        ]
 
 
 def report(
@@ -169,7 +176,8 @@ def report(
     rows += _uninterpreted(office, rules, found, today)
     order = list(RULES)
     rows.sort(key=lambda r: (r.unit, r.source, order.index(r.rule), r.item.id if r.item else 0))
-    return Report(tuple(rows), Counter((item.unit, item.source) for item in found))
+    figures = Counter((item.unit, item.source) for item in found)
+    return Report(tuple(rows), figures, naming.of_sources(conn))
 
 
 # ---------------------------------------------------------------- one entry by itself

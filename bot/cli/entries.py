@@ -25,6 +25,7 @@ ITEM_COLUMNS = {
     "id": "编号",
     "state": "状态",
     "published": "发布",
+    "source_name": "来源",
     "column": "栏目",
     "title": "标题",
     "from_unit": "报送",

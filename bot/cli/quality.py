@@ -23,7 +23,7 @@ def quality(
     found = whole.only(rule)
     if xlsx:
         with Path(xlsx).open("wb") as out:
-            export.write(out, "xlsx", HEADS, (row.json() for row in found.rows))
+            export.write(out, "xlsx", HEADS, (found.json_of(row) for row in found.rows))
         click.echo(xlsx)
     if json_:
         say(found.json(), True, "")
@@ -38,9 +38,9 @@ def _print(found: Report, every: bool) -> None:
         for of in found.json()["sources"]
         for check in of["checks"]
     ]
-    columns = {"unit": "单位", "source": "来源", "items": "条目", "check": "检查"}
+    columns = {"unit": "单位", "name": "来源", "items": "条目", "check": "检查"}
     show(figures, False, columns | {"rule": "代号", "count": "条"})
-    rows = [row.json() for row in found.rows if every or row.rule not in QUIET]
+    rows = [found.json_of(row) for row in found.rows if every or row.rule not in QUIET]
     if rows:
         click.echo()
         show(rows, False, {key: str(head) for key, head in HEADS.items()})

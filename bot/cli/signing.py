@@ -203,7 +203,7 @@ def sign_standings(office: Office, standing_id: int | None, json_: bool) -> None
     with office.db.read() as conn:
         units = reading_units(office, None, conn)
         rows = review.standing_list(conn, office.db.now(conn), units)
-    columns = {"id": "编号", "state": "状态", "source": "来源", "signer": "签发人"}
+    columns = {"id": "编号", "state": "状态", "source_name": "来源", "signer": "签发人"}
     show(rows, json_, {**columns, "ends": "截止", "daily_max": "每日上限", "note": "事由"})
 
 
@@ -218,7 +218,7 @@ def _one_standing(office: Office, standing_id: int, json_: bool) -> None:
     if json_:
         say(one, json_, "")
         return
-    bounds = {"state": "状态", "source": "来源", "signer": "签发人", "template": "模板"}
+    bounds = {"state": "状态", "source_name": "来源", "signer": "签发人", "template": "模板"}
     bounds |= {"accounts": "账号", "columns": "栏目", "ends": "截止", "daily_max": "每日上限"}
     show([one], json_, {**bounds, "used_today": "今日已用"})
     show(one["not_covered"], json_, {"id": "编号", "title": "稿件", "why": "没有适用"})

@@ -88,6 +88,13 @@ def listing(
     return list(conn.execute(latest).mappings())
 
 
+def counted(conn: Connection, wanted: Select[Any], words: str, cap: int) -> int:
+    """How many of a select over replies have every one of `words`, counted up to `cap`."""
+    narrowed = search.narrowed(conn, wanted, words)
+    some = narrowed.with_only_columns(replies.c.id).order_by(None).limit(cap).subquery()
+    return int(conn.execute(select(func.count()).select_from(some)).scalar_one())
+
+
 def chosen(
     unit_ids: Collection[int],
     *,

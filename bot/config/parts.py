@@ -110,6 +110,7 @@ class ColumnPart(Part):
     """What is done with some columns of a source; what it leaves out is as the source says."""
 
     columns: tuple[str, ...] = Field(min_length=1)
+    name: str = ""  # for people; empty: its columns
     template: str = ""
     accounts: tuple[str, ...] = ()
     draft: bool | None = None
@@ -119,6 +120,7 @@ class ColumnPart(Part):
 
 class SourcePart(Part):
     unit: str
+    name: str = ""  # for people; empty: as the catalogue calls itself, else the key
     kind: str = "feed"
     url: str
     every: Period = timedelta(minutes=15)
@@ -148,7 +150,7 @@ class SourcePart(Part):
         rule = next((rule for rule in self.rules if column in rule.columns), None)
         if rule is None:
             return self
-        said = rule.model_dump(exclude={"columns"})
+        said = rule.model_dump(exclude={"columns", "name"})
         stated = {name: value for name, value in said.items() if value not in (None, "", ())}
         return self.model_copy(update=stated)
 

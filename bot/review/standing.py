@@ -15,6 +15,7 @@ from bot.db import people as persons
 from bot.errors import Invalid, NotFound
 from bot.language import Say
 from bot.model import MACHINE, Actor, PostState, Right, Severity, SignOffKind, Verdict, Window
+from bot.naming import source_name
 from bot.notices import open_notice
 from bot.office import Office
 from bot.review.deciding import submit
@@ -154,8 +155,9 @@ def _offered(office: Office, part: SourcePart) -> dict[str, Any]:
 
 def _named() -> Select[Any]:
     """Each with its source and its signer's name."""
+    signer = persons.c.name.label("signer")
     return (
-        select(standings, sources.c.key.label("source"), persons.c.name.label("signer"))
+        select(standings, sources.c.key.label("source"), source_name.label("source_name"), signer)
         .join(sources, sources.c.id == standings.c.source_id)
         .join(persons, persons.c.id == standings.c.signer_id)
     )

@@ -137,13 +137,14 @@ def _day(office: Office, at: datetime) -> Say:
 
 def _remarks(office: Office, schedule: Schedule, at: datetime) -> Iterator[Say]:
     for key in schedule.accounts:
-        quiet = office.config.accounts[key].quiet
+        part = office.config.accounts[key]
+        quiet, name = part.quiet, part.name or key
         if quiet is not None and quiet.hold(at, office.config.tz):
             over = quiet.over(at, office.config.tz)
             if over > at + schedule.lateness:
-                yield Say("账号 {key} 的静默时段，过后已超出最迟时限，发不出", key=key)
+                yield Say("账号 {key} 的静默时段，过后已超出最迟时限，发不出", key=name)
             else:
-                yield Say("账号 {key} 的静默时段，会推后", key=key)
+                yield Say("账号 {key} 的静默时段，会推后", key=name)
     step = schedule.step_at(at)
     if step is not None and not schedule.composes(at):
         yield Say("须有人交材料")

@@ -65,3 +65,14 @@ def hits(text: str, wanted: str) -> Markup:
         out += [escape(text[at:start]), hit]
         at = start = start + len(word)
     return Markup("").join([*out, escape(text[at:])])
+
+
+def around(text: str, wanted: str, length: int = 140) -> str:
+    """The part of a text where a searched word stands first; whole if it is short."""
+    if len(text) <= length:
+        return text
+    low = text.lower()
+    places = [at for word in wanted.lower().split() if (at := low.find(word)) >= 0]
+    start = max(0, min(places, default=0) - length // 4)
+    end = start + length
+    return ("……" if start else "") + text[start:end].strip() + ("……" if end < len(text) else "")

@@ -26,6 +26,7 @@ from bot.web import (
     review,
     rules,
     schedules,
+    searching,
     settings,
     sheet,
     solemn,
@@ -44,6 +45,7 @@ from bot.web import (
 
 ROUTERS: tuple[APIRouter, ...] = (
     today.router,
+    searching.router,
     posts.router,
     reposts.router,
     writing.router,

@@ -15,6 +15,7 @@ from bot.catalog.quality import HEADS, QUIET, RULES, Report
 from bot.db import sources, units
 from bot.errors import NotFound
 from bot.model import Actor
+from bot.naming import source_name
 from bot.office import Office
 from bot.web.lists import page_of
 from bot.web.visit import Signed, download
@@ -28,9 +29,12 @@ def data_for_quality(office: Office, actor: Actor, params: Mapping[str, str]) ->
         scope = people.unit_ids(conn, actor)
         names = dict(conn.execute(select(units.c.key, units.c.name)).all())
         whole = _report(office, conn, scope, params)
-        keys = select(sources.c.key).where(sources.c.unit_id.in_(scope)).order_by(sources.c.key)
+        keys = select(sources.c.key, source_name).where(sources.c.unit_id.in_(scope))
         own = select(units.c.key).where(units.c.id.in_(scope)).order_by(units.c.id)
-        choices = list(conn.execute(keys).scalars()), list(conn.execute(own).scalars())
+        choices = (
+            dict(conn.execute(keys.order_by(sources.c.id)).all()),
+            list(conn.execute(own).scalars()),
+        )
     rows = shown(whole, params)
     page = page_of(params, len(rows))
     return {
@@ -73,6 +77,6 @@ def exported(visit: Signed, kind: str) -> Response:
         scope = people.unit_ids(conn, visit.actor)
         found = _report(visit.office, conn, scope, visit.params)
     out = io.BytesIO()
-    export.write(out, kind, HEADS, (row.json() for row in shown(found, visit.params)))
+    export.write(out, kind, HEADS, (found.json_of(row) for row in shown(found, visit.params)))
     out.seek(0)
     return download(out, "quality", kind)

@@ -7,10 +7,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter
-from sqlalchemy import Connection, RowMapping, Select, func, select
+from sqlalchemy import Connection, RowMapping, func, select
 from starlette.responses import Response
 
-from bot import people, search
+from bot import people
 from bot.collect import exporting, importing, log
 from bot.db import posts, replies
 from bot.errors import NotFound
@@ -98,12 +98,7 @@ def _total(
     conn: Connection, scope: set[int], filters: Mapping[str, Any], asked: Mapping[str, Any]
 ) -> int:
     """How many collect.listing finds with these filters, counted up to CAP."""
-    return _counted(conn, search.narrowed(conn, log.chosen(scope, **asked), filters["q"]), CAP)
-
-
-def _counted(conn: Connection, query: Select[Any], cap: int) -> int:
-    some = query.with_only_columns(replies.c.id).order_by(None).limit(cap).subquery()
-    return int(conn.execute(select(func.count()).select_from(some)).scalar_one())
+    return log.counted(conn, log.chosen(scope, **asked), filters["q"], CAP)
 
 
 def _thread(
@@ -140,10 +135,9 @@ def news(visit: Signed) -> Response:
     with visit.office.db.read() as conn:
         scope, filters = people.unit_ids(conn, visit.actor), filters_of(visit.params)
         asked = narrowing(filters, visit.office.config.tz)
-        wanted = search.narrowed(conn, log.chosen(scope, **asked), filters["q"])
-        fresh = wanted.where(replies.c.id > (chosen(visit.params, "seen") or 0))
+        fresh = log.chosen(scope, **asked).where(replies.c.id > (chosen(visit.params, "seen") or 0))
         again = render.query(visit.params, seen="", thread="", before="")
-        return visit.news(_counted(conn, fresh, SIZE), f"/replies{again}")
+        return visit.news(log.counted(conn, fresh, filters["q"], SIZE), f"/replies{again}")
 
 
 @router.get("/replies/export.{kind}")

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from sqlalchemy import Connection
 from starlette.responses import Response
 
-from bot import people, review
+from bot import naming, people, review
 from bot.errors import GongkaiError, Invalid, NotAllowed, NotFound
 from bot.language import Say
 from bot.model import Actor, Right
@@ -34,7 +34,8 @@ def data_for_standings(office: Office, actor: Actor, params: Mapping[str, str]) 
         chosen = key if key in offered else next(iter(offered), "")
         scope, now = people.unit_ids(conn, actor), office.db.now(conn)
         rows = review.standing_list(conn, now, scope)
-        return {"standings": rows, "offered": offered, "chosen": chosen}
+        shown = {"standings": rows, "offered": offered, "chosen": chosen}
+        return {**shown, "called": naming.of_sources(conn)}
 
 
 def standing_for(office: Office, conn: Connection, actor: Actor, row_id: int) -> dict[str, Any]:

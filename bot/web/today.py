@@ -14,6 +14,7 @@ from bot import people, review
 from bot.db import accounts, deliveries, items, notices, posts, replies, sources
 from bot.deliver import holds, queue
 from bot.model import AccountState, Act, Actor, DeliveryState, ItemState, PostState, SourceState
+from bot.naming import source_name
 from bot.notices import no_turn
 from bot.office import Office
 from bot.web import counts, shell
@@ -110,7 +111,8 @@ def _accounts(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
 
 
 def _sources(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
-    rows = conn.execute(select(sources).where(sources.c.unit_id.in_(scope))).mappings()
+    named = select(sources, source_name.label("called"))
+    rows = conn.execute(named.where(sources.c.unit_id.in_(scope))).mappings()
     return [{**r, "bad": bool(r["error"]) and r["state"] == SourceState.ACTIVE} for r in rows]
 
 

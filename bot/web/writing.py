@@ -208,7 +208,7 @@ def new_page(visit: Signed) -> Response:
     with visit.office.db.read() as conn:
         choices, mine = _choices(conn, visit.actor), people_units(conn, visit.actor)
     if not mine:
-        raise NotAllowed("写稿由编辑办理；您可以查看稿件")
+        raise NotAllowed("写稿由编辑办理；您可以查看稿件", right=Right.WRITE)
     wanted = visit.params.get("account")
     keys = tuple(a.key for a in choices if wanted == a.key or len(choices) == 1)
     go_at = Times(visit.office).entry(_asked(visit, "go_at"))

@@ -48,7 +48,7 @@ class Program:
         )
 
     def get(self, path: str, **params: Any) -> httpx.Response:
-        return self.client.get(path, params=params)
+        return self.client.get(path, params=params or None)
 
     def send(self, path: str, key: str = "", method: str = "POST", **body: Any) -> httpx.Response:
         self.count += 1

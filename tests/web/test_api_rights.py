@@ -50,6 +50,7 @@ ROUTES: dict[str, tuple[Right | frozenset[Role], Any]] = {
     "GET /notices": (R.READ, ""),
     "GET /quality": (R.READ, "notices"),
     "GET /schedules": (R.READ, ""),
+    "GET /search?q=望江路": (R.READ, TITLE),
     "GET /templates": (R.READ, '"key": "notices"'),
     "GET /templates/{template}": (R.READ, '"key": "notices"'),
     "GET /standings": (R.READ, "notices"),

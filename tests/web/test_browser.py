@@ -137,6 +137,26 @@ def test_no_page_breaks_its_own_policy_or_spills_over_the_screen(rows: Office, s
         assert said == [], size
 
 
+def test_the_top_bar_fits_every_width_and_search_is_always_in_it(rows: Office, sit: Open) -> None:
+    with rows.db.write() as conn:
+        person = builders.actor(conn, "zhou").person or 0
+        for role in set(Role) - {Role.EDITOR, Role.RESPONDER}:
+            builders.grant(conn, person, role, "county")
+    for language in ("zh", "en"):
+        page = sit("zhou")
+        speak = {"name": "gongkai_language", "value": language, "url": page.url}
+        page.context.add_cookies([speak])
+        for width in (320, 640, 720, 721, 860, 861, 1000, 1100, 1101, 1280):
+            page.set_viewport_size({"width": width, "height": 700})
+            page.goto("/posts")
+            over = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            assert page.evaluate(over) <= 0, (language, width)
+            box, link = page.locator(".top .find input"), page.locator(".seek")
+            assert box.is_visible() != link.is_visible(), (language, width)
+        page.keyboard.press("/")
+        assert page.evaluate("document.activeElement.closest('form').action").endswith("/search")
+
+
 def test_the_first_tab_skips_to_the_text_and_focus_is_seen(rows: Office, sit: Open) -> None:
     page = sit("zhou")
     page.keyboard.press("Tab")

@@ -102,6 +102,7 @@ OPEN = {"GET /login", "POST /login", "GET /login/code", "POST /login/code", "POS
 ROUTES: dict[str, tuple[Asked, ...]] = {
     "GET /": read(),
     "GET /pulse": OWN,
+    "GET /search": read("停气</b>", query="?q=望江路"),
     "GET /posts": read(),
     "GET /posts/{waiting}": read(""),
     "GET /posts/{waiting}/revisions/1": read(""),

@@ -388,6 +388,8 @@ def upgrade() -> None:
         sa.Column("id", ID, nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("unit_id", ID, nullable=False),
+        sa.Column("name", sa.Text(), server_default="", nullable=False),
+        sa.Column("title", sa.Text(), server_default="", nullable=False),
         sa.Column("kind", sa.Text(), server_default="", nullable=False),
         sa.Column("url", sa.Text(), server_default="", nullable=False),
         sa.Column("state", sa.Text(), server_default="", nullable=False),
@@ -509,6 +511,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("leased_until is not null"),
     )
     op.create_index("ix_posts_state", "posts", ["state", "id"], unique=False)
+    op.create_index("ix_posts_title", "posts", ["unit_id", "title"], unique=False)
     op.create_table(
         "standings",
         sa.Column("id", ID, nullable=False),
@@ -571,6 +574,7 @@ def upgrade() -> None:
         sa.Column("post_id", ID, nullable=True),
         sa.Column("title", sa.Text(), server_default="", nullable=False),
         sa.Column("column", sa.Text(), server_default="", nullable=False),
+        sa.Column("document_number", sa.Text(), server_default="", nullable=False),
         sa.Column("digest", sa.Text(), server_default="", nullable=False),
         sa.Column("revision", sa.Integer(), server_default="0", nullable=False),
         sa.Column("entry", JSON, nullable=True),
@@ -594,6 +598,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_items")),
         sa.UniqueConstraint("source_id", "key", name=op.f("uq_items_source_id_key")),
     )
+    op.create_index("ix_items_document_number", "items", ["document_number"], unique=False)
     op.create_index("ix_items_due_at", "items", ["due_at"], unique=False)
     op.create_index(
         "ix_items_leased_until",
@@ -604,6 +609,9 @@ def upgrade() -> None:
         postgresql_where=sa.text("leased_until is not null"),
     )
     op.create_index("ix_items_state", "items", ["state", "id"], unique=False)
+    op.create_index(
+        "ix_items_title", "items", ["source_id", "title", "document_number"], unique=False
+    )
     op.create_table(
         "occurrences",
         sa.Column("id", ID, nullable=False),

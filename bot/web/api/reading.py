@@ -6,11 +6,23 @@ from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Table, select
 from starlette.responses import Response
 
-from bot import catalog, collect, compose, notices, people, review, schedule, shapes, tokens
+from bot import (
+    catalog,
+    collect,
+    compose,
+    finding,
+    naming,
+    notices,
+    people,
+    review,
+    schedule,
+    shapes,
+    tokens,
+)
 from bot.collect import exporting, log
 from bot.db import accounts, sources, units
 from bot.deliver import holds, queue
@@ -30,6 +42,15 @@ from bot.web.visit import Id
 from bot.workdays import instant
 
 router = APIRouter(route_class=Route, default_response_class=Json)
+
+
+class SearchAsked(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    q: Words
+    of: Literal["", "numbers", "posts", "items", "replies", "accounts", "people", "sources"] = ""
+    limit: Annotated[int, Field(ge=1, le=50)] = 5
+    lang: Literal["zh", "en"] | None = None
 
 
 class ItemsAsked(Paged):
@@ -138,7 +159,11 @@ def tokens_list(call: Reads, asked: Annotated[TokensAsked, Query()]) -> Response
 @router.get("/sources")
 def sources_list(call: Reads) -> Response:
     """Their sources: when each was read, and why it failed."""
-    return _table(call, sources, sources.c.unit_id, shapes.SOURCE)
+    with call.office.db.read() as conn:
+        mine = sources.c.unit_id.in_(people.unit_ids(conn, call.actor))
+        rows = conn.execute(select(sources).where(mine).order_by(sources.c.id)).mappings().all()
+    found = [shapes.picked(row, shapes.SOURCE) | {"name": naming.called(row)} for row in rows]
+    return Json({"rows": found, "next": None})
 
 
 def _table(call: Call, of: Table, unit: Any, names: str) -> Response:
@@ -147,6 +172,17 @@ def _table(call: Call, of: Table, unit: Any, names: str) -> Response:
         mine = select(of).where(unit.in_(people.unit_ids(conn, call.actor)))
         rows = conn.execute(mine.order_by(of.c.id)).mappings().all()
     return Json({"rows": [shapes.picked(row, names) for row in rows], "next": None})
+
+
+@router.get("/search")
+def search_everything(call: Reads, asked: Annotated[SearchAsked, Query()]) -> Response:
+    """Posts, entries, replies, accounts, people and sources that hold some words, kind by kind;
+    `place`: the page of what the words name exactly."""
+    with call.office.db.read() as conn:
+        scope = people.unit_ids(conn, call.actor)
+        place = finding.straight(conn, scope, asked.q)
+        groups = finding.find(conn, scope, asked.q, most=asked.limit, of=asked.of)
+    return Json(shapes.found(place, groups))
 
 
 # ---------------------------------------------------------------- entries and posts
