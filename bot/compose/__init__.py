@@ -17,6 +17,7 @@ answering  answers to the public, withdrawals
 templating a template tried on real entries, and kept when it renders
 sent       what of a post stands on platforms now
 reposting  what one unit asks others to repost
+writings   what a person is typing, kept before it is a revision
 """
 
 from bot.compose.answering import answer, withdrawal
@@ -43,6 +44,14 @@ from bot.compose.templating import (
     subject_of,
     template_file,
 )
+from bot.compose.writings import (
+    drop_writing,
+    keep_writing,
+    new_writings,
+    open_writing,
+    others_writing,
+    writing,
+)
 
 __all__ = [
     "Body",
@@ -61,16 +70,21 @@ __all__ = [
     "current",
     "draw_card",
     "drop_card",
+    "drop_writing",
     "fields_of",
     "follow_up",
     "from_item",
     "from_template",
     "item_of",
+    "keep_writing",
     "kept",
     "line_in",
     "listing",
     "locked",
+    "new_writings",
     "one",
+    "open_writing",
+    "others_writing",
     "preview",
     "rehearse",
     "reposts_of",
@@ -81,4 +95,5 @@ __all__ = [
     "template_file",
     "tried",
     "withdrawal",
+    "writing",
 ]

@@ -35,6 +35,7 @@ from bot.web import (
     together,
     tokens,
     trail,
+    unsaved,
     vocabulary,
     writing,
 )
@@ -44,6 +45,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     posts.router,
     reposts.router,
     writing.router,
+    unsaved.router,
     entry.router,
     items.router,
     quality.router,

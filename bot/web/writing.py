@@ -15,12 +15,13 @@ from starlette.responses import Response
 
 from bot import compose, media, people, review
 from bot.compose import Body
+from bot.compose.writings import NEW
 from bot.db import media as pictures
 from bot.db import units
 from bot.errors import ConfigError, Conflict, GongkaiError, Invalid, NotAllowed
 from bot.model import Actor, Media, OverLimit, PostState, Right
 from bot.office import Office
-from bot.web import content
+from bot.web import content, unsaved
 from bot.web.lists import Account, squares
 from bot.web.marks import differences, marked
 from bot.web.moving import picked, slots_for
@@ -129,8 +130,12 @@ def shown(
     errors: Sequence[tuple[str, str]] = (),
     theirs: Form | None = None,
     status: int = 200,
+    row: RowMapping | None = None,
 ) -> Response:
-    """The form with its preview: each account's text, counted and screened as it would be sent."""
+    """The form with its preview: each account's text, counted and screened as it would be sent.
+
+    `theirs`: what was saved while this was written. `row`: the writing the form was taken from.
+    """
     with visit.office.db.read() as conn:
         choices = _choices(conn, visit.actor, form.keys)
         try:
@@ -141,12 +146,26 @@ def shown(
         unit_names = people_units(conn, visit.actor)
         now, ids = visit.office.db.now(conn), [one.id for one in choices]
         slots = slots_for(conn, now, ids, post["id"] if post else 0)
+        around = _around(conn, now, visit, post, row)
     return visit.page(
         "writing.html", status, mirror=_mirror(form.text, findings), form=form, post=post, choices=choices, parts=parts, slots=slots,
         findings=findings, errors=list(errors), theirs=theirs, source=source, unit_names=unit_names,
-        saved=visit.params.get("done") == "saved",
-        difference=differences(theirs.text, form.text) if theirs else "",
+        saved=visit.params.get("done") == "saved", posted=visit.request.method == "POST",
+        difference=differences(theirs.text, form.text) if theirs else "", unsaved=row, **around,
     )  # fmt: skip
+
+
+def _around(
+    conn: Connection, now: datetime, visit: Visit, post: RowMapping | None, row: RowMapping | None
+) -> dict[str, Any]:
+    """What stands around the form: which writing it is, others at the post, or other new ones."""
+    place = unsaved.place_of(visit, post["id"] if post else NEW, row)
+    if post is None:
+        left = [one for one in unsaved.beginnings(conn, visit) if one["key"] != place.key]
+        return {"place": place, "left": left, "number": 0, "others": [], "newer": None}
+    number = compose.current(conn, post)["number"]
+    here = unsaved.beside(conn, now, visit.actor, post, number)
+    return {"place": place, "left": [], "number": number, **here}
 
 
 def _choices(conn: Connection, actor: Actor, keys: Sequence[str] = ()) -> list[Account]:
@@ -203,16 +222,20 @@ def _readable(typed: str, office: Office) -> datetime | None:
 
 @router.get("/posts/new")
 def new_page(visit: Signed) -> Response:
-    """An empty form, or one begun at a free slot (`go_at`, `account`). The reader must be able to write
-    somewhere."""
+    """An empty form, one begun at a free slot (`go_at`, `account`), or one left unsaved (`draft`).
+    The reader must be able to write somewhere."""
     with visit.office.db.read() as conn:
         choices, mine = _choices(conn, visit.actor), people_units(conn, visit.actor)
+        row = compose.writing(conn, visit.actor, NEW, visit.params.get("draft", ""))
     if not mine:
         raise NotAllowed("写稿由编辑办理；您可以查看稿件")
     wanted = visit.params.get("account")
     keys = tuple(a.key for a in choices if wanted == a.key or len(choices) == 1)
     go_at = Times(visit.office).entry(_asked(visit, "go_at"))
-    return shown(visit, Form(unit=mine[0][0], keys=keys, go_at=go_at), None)
+    form = Form(unit=mine[0][0], keys=keys, go_at=go_at)
+    if row is not None:
+        form = typed(unsaved.as_typed(visit, row), form)
+    return shown(visit, form, None, row=row)
 
 
 def _asked(visit: Visit, name: str) -> datetime | None:
@@ -228,8 +251,14 @@ def edit_page(visit: Signed, post_id: Id) -> Response:
     with visit.office.db.read() as conn:
         post = post_for(conn, visit.actor, post_id)
         people.require(conn, visit.actor, Right.WRITE, post["unit_id"])
-        form = stored(visit.office, conn, post)
-    return shown(visit, form, post)
+        saved = stored(visit.office, conn, post)
+        row = compose.writing(conn, visit.actor, post_id)
+    form = typed(unsaved.as_typed(visit, row), saved) if row else saved
+    if row is None or replace(form, version=saved.version) == saved:
+        return shown(visit, saved, post)
+    return shown(
+        visit, form, post, row=row, theirs=saved if form.version != saved.version else None
+    )
 
 
 # ---------------------------------------------------------------- saving it
@@ -303,6 +332,7 @@ def _kept(visit: Visit, form: Form, post: RowMapping | None, before: Form) -> Re
         if submit:
             _refuse_late(now, times["go_at"])
             review.submit(office, conn, now, visit.actor, post_id)
+        compose.drop_writing(conn, visit.actor, post["id"] if post else NEW, visit.field("key"))
     return go(f"/posts/{post_id}?done=submit" if submit else f"/posts/{post_id}/edit?done=saved")
 
 
