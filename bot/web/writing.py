@@ -150,7 +150,7 @@ def shown(
     return visit.page(
         "writing.html", status, mirror=_mirror(form.text, findings), form=form, post=post, choices=choices, parts=parts, slots=slots,
         findings=findings, errors=list(errors), theirs=theirs, source=source, unit_names=unit_names,
-        saved=visit.params.get("done") == "saved", posted=visit.request.method == "POST",
+        saved=visit.params.get("done") == "saved", posted=visit.request.method == "POST", at=_readable(form.go_at, visit.office),
         difference=differences(theirs.text, form.text) if theirs else "", unsaved=row, **around,
     )  # fmt: skip
 
@@ -193,6 +193,7 @@ def _preview(
     parts = content.alike(
         [content.part(r.account, r.part, r.outgoing.json(), r.digest) for r in rendered]
     )
+    content.from_pictures(parts, [vars(m) for m in body.media])
     found = [
         f.json() | {"account": r.account["key"], "part": r.part}
         for r in rendered
