@@ -21,7 +21,7 @@ writings   what a person is typing, kept before it is a revision
 """
 
 from bot.compose.answering import answer, withdrawal
-from bot.compose.body import Body, Card, Rendered
+from bot.compose.body import Body, Card, Cut, Rendered
 from bot.compose.catalogue import compose_due, from_item
 from bot.compose.drafting import close, create, draw_card, drop_card, kept, revise
 from bot.compose.filling import body_from, fields_of, tried
@@ -56,6 +56,7 @@ from bot.compose.writings import (
 __all__ = [
     "Body",
     "Card",
+    "Cut",
     "Rendered",
     "account_keys",
     "answer",

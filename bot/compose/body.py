@@ -23,6 +23,17 @@ class Card:
 
 
 @dataclass(frozen=True)
+class Cut:
+    """What a picture was cut from: the original's sha256, and the piece of it in its pixels."""
+
+    of: str
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
 class Body:
     """What an author writes, before it is rendered for each account."""
 
@@ -37,6 +48,9 @@ class Body:
     variants: Mapping[str, str] = field(default_factory=dict)  # account key → its own text
     in_reply_to: Mapping[str, str] = field(default_factory=dict)  # account key → remote id
     card: Card | None = None
+    cuts: Mapping[str, Cut] = field(
+        default_factory=dict
+    )  # a picture's sha256 → what it is cut from
     assisted: bool = False  # a model helped to draft it: labelled, in this and every later revision
 
     def json(self) -> dict[str, Any]:
@@ -47,7 +61,8 @@ class Body:
         media = tuple(Media(**m) for m in stored["media"])
         over = OverLimit(stored["over_limit"]) if stored["over_limit"] else None
         card = Card(**stored["card"]) if stored.get("card") else None
-        return cls(**{**stored, "media": media, "over_limit": over, "card": card})
+        cuts = {sha256: Cut(**cut) for sha256, cut in stored.get("cuts", {}).items()}
+        return cls(**{**stored, "media": media, "over_limit": over, "card": card, "cuts": cuts})
 
 
 @dataclass(frozen=True)

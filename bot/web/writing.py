@@ -13,15 +13,14 @@ from sqlalchemy import Connection, RowMapping, select
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from bot import compose, media, people, review
-from bot.compose import Body
+from bot import compose, people, review
+from bot.compose import Body, Cut
 from bot.compose.writings import NEW
-from bot.db import media as pictures
 from bot.db import units
 from bot.errors import ConfigError, Conflict, GongkaiError, Invalid, NotAllowed
 from bot.model import Actor, Media, OverLimit, PostState, Right
 from bot.office import Office
-from bot.web import content, unsaved
+from bot.web import content, pictures, unsaved
 from bot.web.lists import Account, squares
 from bot.web.marks import differences, marked
 from bot.web.moving import picked, slots_for
@@ -31,6 +30,7 @@ from bot.web.visit import Id, Signed, Visit, go, plain, whole
 from bot.workdays import instant
 
 router = APIRouter()
+ARRANGES = ("up", "down", "cut")  # buttons of one picture: “up:” and its digest
 
 
 @dataclass
@@ -46,6 +46,7 @@ class Form:
     keys: tuple[str, ...] = ()
     variants: dict[str, str] = field(default_factory=dict)
     media: tuple[Media, ...] = ()
+    cuts: dict[str, Cut] = field(default_factory=dict)
     go_at: str = ""
     latest_at: str = ""
     emergency: bool = False
@@ -61,7 +62,7 @@ class Form:
             text=self.text, title=self.title, link=self.link, media=self.media, over_limit=over,
             language=self.language, visibility=self.visibility, warning=self.warning,
             variants={k: v for k, v in self.variants.items() if k in self.keys},
-            in_reply_to=self.in_reply_to,
+            in_reply_to=self.in_reply_to, cuts=self.cuts,
         )  # fmt: skip
 
 
@@ -72,7 +73,7 @@ def stored(office: Office, conn: Connection, post: RowMapping) -> Form:
         title=body.title, text=body.text, link=body.link, warning=body.warning,
         over_limit=body.over_limit or "", unit=post["unit_id"],
         keys=tuple(compose.account_keys(conn, post)), variants=dict(body.variants),
-        media=body.media, go_at=times.entry(post["go_at"]), latest_at=times.entry(post["latest_at"]),
+        media=body.media, cuts=dict(body.cuts), go_at=times.entry(post["go_at"]), latest_at=times.entry(post["latest_at"]),
         emergency=post["emergency"], version=post["version"], language=body.language,
         visibility=body.visibility, in_reply_to=dict(body.in_reply_to),
     )  # fmt: skip
@@ -80,12 +81,8 @@ def stored(office: Office, conn: Connection, post: RowMapping) -> Form:
 
 def typed(visit: Visit, base: Form) -> Form:
     """The form as it came back; what has no field keeps the stored value."""
-    kept = {m.sha256: m for m in base.media}
-    for sha256 in visit.fields("media"):
-        if sha256 not in kept and (found := _known(visit, sha256)):
-            kept[sha256] = found
-    dropped = set(visit.fields("drop"))
-    alts = {sha: visit.field(f"alt-{sha}") for sha in kept}
+    with visit.office.db.read() as conn:
+        media, cuts = pictures.typed(conn, visit, base.media, base.cuts)
     variants = {
         k[8:]: v for k, v in visit.form.items() if k.startswith("variant-") and isinstance(v, str)
     }
@@ -96,7 +93,7 @@ def typed(visit: Visit, base: Form) -> Form:
         keys=tuple(visit.fields("keys")), go_at=visit.field("go_at"),
         latest_at=visit.field("latest_at"), emergency=bool(visit.field("emergency")),
         version=whole(visit.field("version") or "0"), variants=_kept_lines(base.variants | variants),
-        media=tuple(replace(m, alt=alts[s]) for s, m in kept.items() if s not in dropped),
+        media=media, cuts=cuts,
     )  # fmt: skip
 
 
@@ -110,13 +107,6 @@ def _kept_lines(texts: dict[str, str]) -> dict[str, str]:
     """Accounts' own texts; one that was emptied is the common text again."""
     lines = {key: plain(words).replace("\r\n", "\n").strip() for key, words in texts.items()}
     return {key: words for key, words in lines.items() if words}
-
-
-def _known(visit: Visit, sha256: str) -> Media | None:
-    """A picture taken in before; the form carries only its digest."""
-    with visit.office.db.read() as conn:
-        row = conn.execute(select(pictures).where(pictures.c.sha256 == sha256)).mappings().first()
-    return Media(sha256, row["kind"], row["size"], row["width"], row["height"]) if row else None
 
 
 # ---------------------------------------------------------------- showing it
@@ -142,6 +132,8 @@ def shown(
             parts, findings = _preview(visit.office, conn, form, post)
         except ConfigError as error:  # a word list of the office's: the text is still to be read
             parts, findings, errors = [], [], [*errors, ("", str(error))]
+        images = pictures.shown(conn, form.media, form.cuts)
+        limits = pictures.limits(conn, form.keys)
         source = source_of(conn, post, compose.current(conn, post)) if post else None
         unit_names = people_units(conn, visit.actor)
         now, ids = visit.office.db.now(conn), [one.id for one in choices]
@@ -151,7 +143,7 @@ def shown(
         "writing.html", status, mirror=_mirror(form.text, findings), form=form, post=post, choices=choices, parts=parts, slots=slots,
         findings=findings, errors=list(errors), theirs=theirs, source=source, unit_names=unit_names,
         saved=visit.params.get("done") == "saved", posted=visit.request.method == "POST", at=_readable(form.go_at, visit.office),
-        difference=differences(theirs.text, form.text) if theirs else "", unsaved=row, **around,
+        difference=differences(theirs.text, form.text) if theirs else "", unsaved=row, images=images, limits=limits, aspects=pictures.ASPECTS, **around,
     )  # fmt: skip
 
 
@@ -235,7 +227,7 @@ def new_page(visit: Signed) -> Response:
     go_at = Times(visit.office).entry(_asked(visit, "go_at"))
     form = Form(unit=mine[0][0], keys=keys, go_at=go_at)
     if row is not None:
-        form = typed(unsaved.as_typed(visit, row), form)
+        form = _restored(visit, row, form)
     return shown(visit, form, None, row=row)
 
 
@@ -254,12 +246,20 @@ def edit_page(visit: Signed, post_id: Id) -> Response:
         people.require(conn, visit.actor, Right.WRITE, post["unit_id"])
         saved = stored(visit.office, conn, post)
         row = compose.writing(conn, visit.actor, post_id)
-    form = typed(unsaved.as_typed(visit, row), saved) if row else saved
+    form = _restored(visit, row, saved) if row else saved
     if row is None or replace(form, version=saved.version) == saved:
         return shown(visit, saved, post)
     return shown(
         visit, form, post, row=row, theirs=saved if form.version != saved.version else None
     )
+
+
+def _restored(visit: Visit, row: RowMapping, base: Form) -> Form:
+    """The form that was kept unsaved."""
+    before = unsaved.as_typed(visit, row)
+    form = typed(before, base)
+    form.media, form.cuts = pictures.arranged(before, form.media, form.cuts)
+    return form
 
 
 # ---------------------------------------------------------------- saving it
@@ -286,12 +286,13 @@ def _worked(visit: Visit, post_id: int | None, chosen: Sequence[tuple[bytes, str
     with visit.office.db.read() as conn:
         post = post_for(conn, visit.actor, post_id) if post_id else None
         before = stored(visit.office, conn, post) if post else Form()
-    form = typed(visit, before)
+    form, act = typed(visit, before), visit.field("act")
     try:
-        for each in chosen:
-            taken = _taken_in(visit, *each)
-            form.media = (*(m for m in form.media if m.sha256 != taken.sha256), taken)
-        if visit.field("act") == "preview":
+        _with_pictures(visit, form, chosen)
+    except GongkaiError as error:
+        return shown(visit, form, post, errors=[("picture", str(error))], status=422)
+    try:
+        if act == "preview" or act.partition(":")[0] in ARRANGES:
             return shown(visit, form, post)
         return _kept(visit, form, post, before)
     except Conflict as error:
@@ -301,17 +302,17 @@ def _worked(visit: Visit, post_id: int | None, chosen: Sequence[tuple[bytes, str
         return shown(visit, form, post, errors=[(_place(form), str(error))], status=422)
 
 
+def _with_pictures(visit: Visit, form: Form, chosen: Sequence[tuple[bytes, str]]) -> None:
+    """New ones taken in, all cut and ordered as the form says."""
+    form.media, form.cuts = pictures.arranged(visit, form.media, form.cuts)
+    for each in chosen:
+        taken = pictures.take_in(visit, *each)
+        form.media = (*(m for m in form.media if m.sha256 != taken.sha256), taken)
+
+
 def _place(form: Form) -> str:
     """The field an error most likely means."""
     return "keys" if not form.keys else "text" if not form.text else ""
-
-
-def _taken_in(visit: Visit, picture: bytes, name: str) -> Media:
-    with visit.office.db.write() as conn:
-        people.require_anywhere(conn, visit.actor, Right.WRITE)
-        now = visit.office.db.now(conn)
-        alt = visit.field("picture_alt")
-        return media.take_picture(visit.office.media, conn, now, picture, name, alt)
 
 
 def _kept(visit: Visit, form: Form, post: RowMapping | None, before: Form) -> Response:

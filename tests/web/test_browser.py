@@ -379,8 +379,7 @@ def dropped(page: Any, picture: bytes) -> None:
         return carried; }""",
         list(picture),
     )
-    with page.expect_navigation():
-        page.locator("#text").dispatch_event("drop", {"dataTransfer": carried})
+    page.locator("#text").dispatch_event("drop", {"dataTransfer": carried})
 
 
 def test_a_post_is_seen_screened_and_kept_as_one_types(rows: Office, sit: Open) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from typing import Any
 
 import uvicorn
+from PIL import Image
 from sqlalchemy import select
 
 from bot import db
@@ -146,3 +148,111 @@ def test_an_ended_session_is_said_and_what_is_typed_goes_on_after_another_login(
     page.type("#text", "。")
     kept(page)
     assert words(staffed) == ["写着写着登录过期了。"]
+
+
+# ---------------------------------------------------------------- pictures
+
+
+def png(colour: str, size: tuple[int, int] = (160, 90)) -> dict[str, Any]:
+    out = io.BytesIO()
+    Image.new("RGB", size, colour).save(out, "PNG")
+    return {"name": f"{colour}.png", "mimeType": "image/png", "buffer": out.getvalue()}
+
+
+def numbers(page: Any) -> list[int]:
+    sides = ("left", "top", "width", "height")
+    return [int(page.input_value(f".pic:first-of-type input[name^={side}-]")) for side in sides]
+
+
+def test_a_picture_is_cut_with_mouse_and_keys_and_the_text_typed_meanwhile_stays(
+    staffed: Office,
+    sit: Open,  # noqa: F811
+) -> None:
+    page = sit("zhou")
+    page.goto("/posts/new")
+    page.check("[name=keys][value=board]")
+    page.set_input_files("#picture", png("teal", (400, 300)))
+    page.wait_for_selector("#pictures input[name^=alt-]")
+    page.fill("#text", "望江路停水。")
+    page.click(".pic details summary")
+    page.click(".pic input[value='1:1']")
+    assert numbers(page) == [50, 0, 300, 300]
+    frame = page.locator(".cut")
+    frame.press("ArrowRight")
+    assert numbers(page) == [58, 0, 300, 300]
+    frame.press("Shift+ArrowLeft")
+    assert numbers(page) == [58, 0, 292, 292], "the ratio holds"
+    box = frame.bounding_box()
+    page.mouse.move(box["x"] + box["width"] - 4, box["y"] + box["height"] - 4)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=5)
+    page.mouse.up()
+    left, top, width, height = numbers(page)
+    assert (left, top, width) == (58, 0, height)
+    assert 140 < width < 160
+    assert page.is_checked(".pic input[value='1:1']")
+    page.click("button:has-text('裁好')")
+    page.wait_for_selector(".pic label:has-text('裁自 400×300')")
+    assert page.input_value("#text") == "望江路停水。"
+    page.wait_for_selector(f"#preview .shots img[width='{width}']")
+    page.click("button[value=save]")
+    page.wait_for_url("**/edit?done=saved")
+    with staffed.db.read() as conn:
+        body = conn.execute(select(db.revisions.c.body)).scalar_one()
+    assert [(m["width"], m["height"]) for m in body["media"]] == [(width, width)]
+
+
+def test_pictures_are_put_in_order_by_dragging_and_by_buttons_that_keep_the_focus(
+    staffed: Office,
+    sit: Open,  # noqa: F811
+) -> None:
+    page = sit("zhou")
+    page.goto("/posts/new")
+    page.set_input_files("#picture", [png("teal"), png("navy"), png("olive")])
+    page.wait_for_selector(".pic:nth-of-type(3)")
+    order = "[...document.querySelectorAll('[name=media]')].map(e => e.value)"
+    a, b, c = page.evaluate(order)
+    page.locator(".pic").nth(0).locator("button:has-text('后移')").focus()
+    page.keyboard.press("Enter")
+    first = ".pic:first-of-type [name=media][value='{}']"
+    page.wait_for_selector(first.format(b), state="attached")
+    assert page.evaluate("document.activeElement.id") == f"down-{a}"
+    page.locator(".grip").nth(2).drag_to(
+        page.locator(".pic").nth(0), target_position={"x": 9, "y": 2}
+    )
+    page.wait_for_selector(first.format(c), state="attached")
+    kept(page)
+    page.reload()
+    assert page.evaluate(order) == [c, b, a], "kept as they lie"
+
+
+def test_a_file_that_is_no_picture_is_refused_beside_the_pictures(
+    staffed: Office,
+    sit: Open,  # noqa: F811
+) -> None:
+    page = sit("zhou")
+    page.goto("/posts/new")
+    page.fill("#text", "望江路停水。")
+    page.set_input_files("#picture", {**png("teal"), "buffer": b"MZ no picture"})
+    page.wait_for_selector("#pictures [role=alert]:has-text('不是能读的图片')")
+    assert page.input_value("#text") == "望江路停水。"
+
+
+def test_on_a_phone_a_frame_is_dragged_by_touch(staffed: Office, sit: Open) -> None:  # noqa: F811
+    page = sit("zhou", PHONE, has_touch=True)
+    page.goto("/posts/new")
+    page.set_input_files("#picture", png("teal", (400, 300)))
+    page.wait_for_selector("#pictures input[name^=alt-]")
+    page.tap(".pic details summary")
+    page.tap(".pic input[value='1:1']")
+    page.locator(".cut").scroll_into_view_if_needed()
+    box = page.locator(".cut").bounding_box()
+    at = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+    touch = page.context.new_cdp_session(page)
+    touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [at]})
+    for n in range(4):
+        point = {**at, "x": at["x"] + 8 * n}
+        touch.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [point]})
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    assert numbers(page)[0] > 60
+    assert numbers(page)[1:] == [0, 300, 300]

@@ -90,7 +90,7 @@
   function offer() {
     const sent = sessionStorage.getItem("writing-sent");
     sessionStorage.removeItem("writing-sent");
-    if (sent && !document.querySelector("main [role=alert]")) localStorage.removeItem(sent);
+    if (sent && !document.querySelector("main [data-focus]")) localStorage.removeItem(sent);
     const before = kept();
     const here = now();
     const changed = ([name, value, checked]) => here.some((one) => one[0] === name &&
@@ -151,22 +151,149 @@
     text.setSelectionRange(...next);
   });
 
-  // ---- pictures dropped anywhere on the form are taken in at once; their words are asked for beside them
-  const pictures = document.getElementById("pictures");
-  const carries = (e) => e.dataTransfer && [...e.dataTransfer.types].includes("Files");
+  // ---- pictures dropped anywhere on the form are taken in at once; those there are dragged into order
+  const pictures = () => document.getElementById("pictures");
+  const carries = (e) => !dragged && e.dataTransfer && [...e.dataTransfer.types].includes("Files");
+  let dragged = null;
+
+  form.addEventListener("dragstart", (e) => {
+    const grip = e.target.closest(".grip");
+    if (!grip) return;
+    dragged = grip.closest(".pic");
+    e.dataTransfer.effectAllowed = "move";
+    e.dataTransfer.setDragImage(dragged, 0, 0);
+  });
   form.addEventListener("dragover", (e) => {
-    if (!carries(e)) return;
+    if (!carries(e) && !dragged) return;
     e.preventDefault();
-    pictures.classList.add("over-pictures");
+    if (!dragged) return pictures().classList.add("over-pictures");
+    const over = e.target.closest(".pic");
+    if (!over || over === dragged) return;
+    const { top, height } = over.getBoundingClientRect();
+    if (e.clientY > top + height / 2) over.after(dragged); else over.before(dragged);
   });
-  form.addEventListener("dragleave", () => pictures.classList.remove("over-pictures"));
+  form.addEventListener("dragend", () => {
+    if (!dragged) return;
+    dragged = null;
+    renew("preview");
+  });
+  form.addEventListener("dragleave", () => pictures().classList.remove("over-pictures"));
   form.addEventListener("drop", (e) => {
+    if (dragged) return e.preventDefault();
     if (!carries(e)) return;
     e.preventDefault();
-    pictures.classList.remove("over-pictures");
-    document.getElementById("picture").files = e.dataTransfer.files;
-    form.requestSubmit(document.getElementById("look"));
+    pictures().classList.remove("over-pictures");
+    const chosen = document.getElementById("picture");
+    chosen.files = e.dataTransfer.files;
+    chosen.dispatchEvent(new Event("change", { bubbles: true }));
   });
+  // A chosen file goes up by its own request, not with the next preview.
+  pictures().parentElement.addEventListener("change", (e) => { if (e.target.id === "picture") e.stopPropagation(); });
+
+  function renew(act) {
+    htmx.ajax("POST", form.action, { source: pictures(), target: "#pictures", swap: "outerHTML", select: "#pictures", selectOOB: "#preview,#mirror", values: { act } });
+  }
+  const ofPictures = (e) => e.detail.target && e.detail.target.id === "pictures";
+  document.addEventListener("htmx:beforeSwap", (e) => {
+    if (ofPictures(e) && e.detail.xhr.status === 422) { e.detail.shouldSwap = true; e.detail.isError = false; }
+  });
+  for (const event of ["htmx:responseError", "htmx:sendError"])
+    document.addEventListener(event, (e) => {
+      const failed = document.getElementById("picture-failed");
+      if (ofPictures(e)) failed.textContent = failed.dataset.word;
+    });
+  document.addEventListener("htmx:afterSwap", (e) => {
+    if (!ofPictures(e)) return;
+    cutters();
+    typed();
+  });
+
+  // ---- a piece of a picture is chosen by its frame; the numbers beside it are what is sent
+  const SIDES = ["left", "top", "width", "height"];
+  const RATIOS = { "1:1": 1, "4:3": 4 / 3, "16:9": 16 / 9 };
+  const within = (value, least, most) => Math.min(Math.max(value, least), most);
+
+  function cutter(panel) {
+    const whole = { left: 0, top: 0, width: +panel.dataset.width, height: +panel.dataset.height };
+    const frame = panel.querySelector(".cut");
+    const numbers = Object.fromEntries(SIDES.map((side) => [side, panel.querySelector(`input[name^=${side}-]`)]));
+    const aspects = [...panel.querySelectorAll("input[type=radio]")];
+    const ratio = () => RATIOS[aspects.find((each) => each.checked).value];
+    const box = () => Object.fromEntries(SIDES.map((side) => [side, +numbers[side].value || 0]));
+
+    function draw() {
+      for (const side of SIDES) frame.style[side] = `${100 * box()[side] / whole[side === "left" || side === "width" ? "width" : "height"]}%`;
+    }
+    function put(to) {
+      for (const side of SIDES) numbers[side].value = Math.round(to[side]);
+      draw();
+    }
+    function free() {
+      const { width, height } = box();
+      if (!ratio() || Math.abs(width - height * ratio()) > Math.max(1, ratio())) aspects.find((each) => each.value === "free").checked = true;
+    }
+    function told() { numbers.left.dispatchEvent(new Event("input", { bubbles: true })); }
+    function middle(of) {
+      const width = Math.min(whole.width, whole.height * of);
+      const height = Math.min(whole.height, whole.width / of);
+      put({ left: (whole.width - width) / 2, top: (whole.height - height) / 2, width, height });
+    }
+    function moved(from, dx, dy) {
+      put({ ...from, left: within(from.left + dx, 0, whole.width - from.width), top: within(from.top + dy, 0, whole.height - from.height) });
+    }
+    function sized(from, corner, dx, dy) {
+      const east = corner.includes("e"), south = corner.includes("s");
+      const roomX = east ? whole.width - from.left : from.left + from.width;
+      const roomY = south ? whole.height - from.top : from.top + from.height;
+      let width = within(from.width + (east ? dx : -dx), 16, roomX);
+      let height = within(from.height + (south ? dy : -dy), 16, roomY);
+      if (ratio()) {
+        width = Math.min(width, roomX, roomY * ratio());
+        height = width / ratio();
+      }
+      put({ width, height, left: east ? from.left : from.left + from.width - width, top: south ? from.top : from.top + from.height - height });
+    }
+    const chosen = () => { if (aspects[0].checked) free(); };
+
+    frame.addEventListener("pointerdown", (e) => {
+      e.preventDefault();
+      frame.focus();
+      frame.setPointerCapture(e.pointerId);
+      chosen();
+      const corner = e.target.dataset.corner, from = box();
+      const scale = whole.width / frame.parentElement.getBoundingClientRect().width;
+      const move = (now) => {
+        const by = [(now.clientX - e.clientX) * scale, (now.clientY - e.clientY) * scale];
+        if (corner) sized(from, corner, ...by); else moved(from, ...by);
+      };
+      frame.addEventListener("pointermove", move);
+      frame.addEventListener("lostpointercapture", () => { frame.removeEventListener("pointermove", move); told(); }, { once: true });
+    });
+    frame.addEventListener("keydown", (e) => {
+      const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[e.key];
+      if (!by) return;
+      e.preventDefault();
+      chosen();
+      const step = Math.max(1, Math.round(whole.width / 50));
+      if (e.shiftKey) sized(box(), "se", ratio() ? (by[0] + by[1]) * step : by[0] * step, by[1] * step);
+      else moved(box(), by[0] * step, by[1] * step);
+      told();
+    });
+    for (const each of aspects) each.addEventListener("change", () => {
+      if (each.value === "whole") put(whole); else if (RATIOS[each.value]) middle(RATIOS[each.value]);
+    });
+    for (const side of SIDES) numbers[side].addEventListener("input", (e) => { if (e.isTrusted) free(); draw(); });
+    frame.parentElement.hidden = false;
+    draw();
+  }
+  function cutters() {
+    for (const panel of document.querySelectorAll("[data-cutter]:not([data-ready])")) {
+      panel.dataset.ready = "1";
+      cutter(panel);
+    }
+    for (const grip of document.querySelectorAll(".grip")) grip.hidden = false;
+  }
+  cutters();
 
   offer();
   if (form.dataset.posted) typed();
