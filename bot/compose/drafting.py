@@ -213,7 +213,7 @@ def _revision(
     at = {"go_at": post["go_at"], "post": post}
     parts = _of_another(office, conn, post, keys) or preview(office, conn, body, keys, **at)
     by = {"number": number, "author_id": actor.person, "at": now, "body": body.json()}
-    row = {"post_id": post_id, **by, **_bound(post, parts), **made_of}
+    row = {"post_id": post_id, **by, **_bound(post, body, parts), **made_of}
     revision_id = insert_id(conn, revisions, row)
     keep_made(office.media, conn, now, [m for part in parts for m in part.outgoing.media])
     conn.execute(insert(renditions), [_rendition(revision_id, part) for part in parts])
@@ -225,9 +225,9 @@ def _revision(
     conn.execute(update(posts).where(posts.c.id == post_id).values(**anew, **to, **free))
 
 
-def _bound(post: RowMapping, parts: Sequence[Rendered]) -> dict[str, Any]:
+def _bound(post: RowMapping, body: Body, parts: Sequence[Rendered]) -> dict[str, Any]:
     manifest = manifest_of(post, parts)
-    findings = [_finding(part, finding) for part in parts for finding in part.findings]
+    findings = [_finding(body, part, found) for part in parts for found in part.findings]
     return {"manifest": manifest, "digest": digest_of(manifest), "findings": findings}
 
 
@@ -276,8 +276,8 @@ def manifest_of(post: RowMapping, parts: Sequence[Rendered]) -> dict[str, Any]:
     }
 
 
-def _finding(part: Rendered, finding: Finding) -> dict[str, Any]:
-    return finding.json() | {"account": part.account["key"], "part": part.part}
+def _finding(body: Body, part: Rendered, finding: Finding) -> dict[str, Any]:
+    return body.told(finding) | {"account": part.account["key"], "part": part.part}
 
 
 def _linked(part: Rendered) -> tuple[Outgoing, str]:

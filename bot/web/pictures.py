@@ -16,7 +16,7 @@ from bot import media, people
 from bot.compose import Cut
 from bot.db import accounts
 from bot.db import media as kept
-from bot.language import Say
+from bot.language import Say, _
 from bot.media import Box
 from bot.model import Capabilities, Media, Right
 from bot.office import Office
@@ -177,7 +177,7 @@ def limits(conn: Connection, keys: Sequence[str]) -> list[tuple[Account, Say]]:
 def _said(able: Capabilities) -> Say:
     if not able.media_count:
         return Say("不收图片")
-    kinds = "、".join(kind.rpartition("/")[2].upper() for kind in able.media_kinds)
+    kinds = _("、").join(kind.rpartition("/")[2].upper() for kind in able.media_kinds)
     most = {"n": able.media_count, "kinds": kinds}
     if able.media_bytes:
         return Say("至多 {n} 张，每张 {size}；{kinds}", size=size(able.media_bytes), **most)

@@ -20,7 +20,7 @@ from bot.db import units
 from bot.errors import ConfigError, Conflict, GongkaiError, Invalid, NotAllowed
 from bot.model import Actor, Media, OverLimit, PostState, Right
 from bot.office import Office
-from bot.web import content, pictures, unsaved
+from bot.web import content, mending, pictures, unsaved
 from bot.web.lists import Account, squares
 from bot.web.marks import differences, marked
 from bot.web.moving import picked, slots_for
@@ -30,7 +30,8 @@ from bot.web.visit import Id, Signed, Visit, go, plain, whole
 from bot.workdays import instant
 
 router = APIRouter()
-ARRANGES = ("up", "down", "cut")  # buttons of one picture: “up:” and its digest
+# Buttons of one picture (“up:” and its digest) or finding (bot.web.mending), which save nothing.
+SHOWS = ("up", "down", "cut", "mend", "mend-all")
 
 
 @dataclass
@@ -47,6 +48,7 @@ class Form:
     variants: dict[str, str] = field(default_factory=dict)
     media: tuple[Media, ...] = ()
     cuts: dict[str, Cut] = field(default_factory=dict)
+    explained: dict[str, str] = field(default_factory=dict)
     go_at: str = ""
     latest_at: str = ""
     emergency: bool = False
@@ -56,13 +58,18 @@ class Form:
     in_reply_to: dict[str, str] = field(default_factory=dict)
 
     @property
+    def fields(self) -> dict[str, str]:
+        """The texts, by the names of their fields."""
+        return {"text": self.text} | {f"variant-{key}": own for key, own in self.variants.items()}
+
+    @property
     def body(self) -> Body:
         over = OverLimit(self.over_limit) if self.over_limit in list(OverLimit) else None
         return Body(
             text=self.text, title=self.title, link=self.link, media=self.media, over_limit=over,
             language=self.language, visibility=self.visibility, warning=self.warning,
             variants={k: v for k, v in self.variants.items() if k in self.keys},
-            in_reply_to=self.in_reply_to, cuts=self.cuts,
+            in_reply_to=self.in_reply_to, cuts=self.cuts, explained=self.explained,
         )  # fmt: skip
 
 
@@ -73,7 +80,7 @@ def stored(office: Office, conn: Connection, post: RowMapping) -> Form:
         title=body.title, text=body.text, link=body.link, warning=body.warning,
         over_limit=body.over_limit or "", unit=post["unit_id"],
         keys=tuple(compose.account_keys(conn, post)), variants=dict(body.variants),
-        media=body.media, cuts=dict(body.cuts), go_at=times.entry(post["go_at"]), latest_at=times.entry(post["latest_at"]),
+        media=body.media, cuts=dict(body.cuts), explained=dict(body.explained), go_at=times.entry(post["go_at"]), latest_at=times.entry(post["latest_at"]),
         emergency=post["emergency"], version=post["version"], language=body.language,
         visibility=body.visibility, in_reply_to=dict(body.in_reply_to),
     )  # fmt: skip
@@ -83,9 +90,7 @@ def typed(visit: Visit, base: Form) -> Form:
     """The form as it came back; what has no field keeps the stored value."""
     with visit.office.db.read() as conn:
         media, cuts = pictures.typed(conn, visit, base.media, base.cuts)
-    variants = {
-        k[8:]: v for k, v in visit.form.items() if k.startswith("variant-") and isinstance(v, str)
-    }
+    variants, because = _named(visit, "variant-"), _named(visit, "because-")
     return replace(
         base, title=visit.field("title"), text=_words(visit, "text"), link=visit.field("link"),
         warning=visit.field("warning"), over_limit=visit.field("over_limit"),
@@ -93,8 +98,14 @@ def typed(visit: Visit, base: Form) -> Form:
         keys=tuple(visit.fields("keys")), go_at=visit.field("go_at"),
         latest_at=visit.field("latest_at"), emergency=bool(visit.field("emergency")),
         version=whole(visit.field("version") or "0"), variants=_kept_lines(base.variants | variants),
-        media=media, cuts=cuts,
+        media=media, cuts=cuts, explained=_kept_lines(base.explained | because),
     )  # fmt: skip
+
+
+def _named(visit: Visit, prefix: str) -> dict[str, str]:
+    """The texts of fields that begin alike, by what follows."""
+    texts = ((k, v) for k, v in visit.form.items() if isinstance(v, str))
+    return {k.removeprefix(prefix): v for k, v in texts if k.startswith(prefix)}
 
 
 def _words(visit: Visit, name: str) -> str:
@@ -187,22 +198,20 @@ def _preview(
     )
     content.from_pictures(parts, [vars(m) for m in body.media])
     found = [
-        f.json() | {"account": r.account["key"], "part": r.part}
+        body.told(f) | {"account": r.account["key"], "part": r.part}
         for r in rendered
         for f in r.findings
     ]
-    return parts, content.with_findings(parts, found)
+    listed = content.with_findings(parts, found)
+    mending.with_fixes(form.fields, listed)
+    return parts, listed
 
 
 def _mirror(text: str, findings: Sequence[dict[str, Any]]) -> Markup:
     """What was typed with the findings marked, also where an account gets it cut or framed."""
-    found = []
-    for each in findings:
-        words = each["within"][each["start"] : each["end"]]
-        start = each["start"] if each["within"] == text else text.find(words) if words else -1
-        if start >= 0:
-            found.append({**each, "start": start, "end": start + len(words)})
-    return marked(text, found)
+    places = [(each, each["place"]) for each in findings]
+    here = [(each, at) for each, at in places if at and at.field == mending.TEXT]
+    return marked(text, [{**each, "start": at.start, "end": at.end} for each, at in here])
 
 
 def _readable(typed: str, office: Office) -> datetime | None:
@@ -292,7 +301,9 @@ def _worked(visit: Visit, post_id: int | None, chosen: Sequence[tuple[bytes, str
     except GongkaiError as error:
         return shown(visit, form, post, errors=[("picture", str(error))], status=422)
     try:
-        if act == "preview" or act.partition(":")[0] in ARRANGES:
+        if act.startswith("mend"):
+            _mend(visit, form, post, act)
+        if act == "preview" or act.partition(":")[0] in SHOWS:
             return shown(visit, form, post)
         return _kept(visit, form, post, before)
     except Conflict as error:
@@ -308,6 +319,15 @@ def _with_pictures(visit: Visit, form: Form, chosen: Sequence[tuple[bytes, str]]
     for each in chosen:
         taken = pictures.take_in(visit, *each)
         form.media = (*(m for m in form.media if m.sha256 != taken.sha256), taken)
+
+
+def _mend(visit: Visit, form: Form, post: RowMapping | None, act: str) -> None:
+    """What a finding's button chose, put into the form."""
+    with visit.office.db.read() as conn:
+        _, findings = _preview(visit.office, conn, form, post)
+    fields = mending.mended(form.fields, findings, act)
+    form.text = fields.pop("text")
+    form.variants = {name.removeprefix("variant-"): own for name, own in fields.items()}
 
 
 def _place(form: Form) -> str:

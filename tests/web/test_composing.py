@@ -256,3 +256,33 @@ def test_on_a_phone_a_frame_is_dragged_by_touch(staffed: Office, sit: Open) -> N
     touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     assert numbers(page)[0] > 60
     assert numbers(page)[1:] == [0, 300, 300]
+
+
+# ---------------------------------------------------------------- findings
+
+
+def test_a_press_mends_the_text_as_if_typed_and_a_reason_is_written_undisturbed(
+    staffed: Office,
+    sit: Open,  # noqa: F811
+) -> None:
+    page = sit("zhou")
+    page.goto("/posts/new")
+    page.check("[name=keys][value=board]")
+    page.fill("#text", "😀11月25日（星期四）、11月26日（星期五）停水，请拨 13800138000。")
+    page.click(".fix:has-text('改为“星期三”')")
+    assert "11月25日（星期三）" in page.input_value("#text")
+    page.keyboard.press("Control+z")
+    assert "11月25日（星期四）" in page.input_value("#text"), "undone as if typed"
+    page.click(".fix-all:has-text('这类 2 处都改')")
+    assert "（星期三）、11月26日（星期四）" in page.input_value("#text")
+    page.wait_for_selector("#findings:not(:has-text('星期'))")
+    page.click(".because summary")
+    page.type(".because input", "值班电话，", delay=30)
+    page.wait_for_timeout(900)  # a preview came and went
+    page.type(".because input", "已核")
+    assert page.input_value(".because input") == "值班电话，已核"
+    kept(page)
+    page.focus("#title")
+    page.keyboard.press("Enter")  # as ever: it saves, whatever buttons stand before
+    page.wait_for_url("**/edit?done=saved")
+    assert page.input_value(".because input") == "值班电话，已核"

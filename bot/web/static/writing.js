@@ -151,6 +151,26 @@
     text.setSelectionRange(...next);
   });
 
+  // ---- a finding is mended in the text itself, so that it can be undone as if one had typed it
+  function mend({ field, start, end, words, with: instead }) {
+    const area = form.elements[field];
+    const here = area.value.slice(start, end) === words ? +start : area.value.indexOf(words);
+    if (here < 0) return;
+    const folded = area.closest("details");
+    if (folded) folded.open = true;
+    area.focus();
+    area.setSelectionRange(here, here + words.length);
+    document.execCommand("insertText", false, instead);
+  }
+  document.addEventListener("click", (e) => {
+    const button = e.target.closest(".fix, .fix-all");
+    if (!button) return;
+    e.preventDefault();
+    const all = [...document.querySelectorAll(`.fix[data-rule="${button.value.split(":")[1]}"]`)];
+    const chosen = button.matches(".fix") ? [button] : all;
+    for (const each of chosen.sort((a, b) => b.dataset.start - a.dataset.start)) mend(each.dataset);
+  });
+
   // ---- pictures dropped anywhere on the form are taken in at once; those there are dragged into order
   const pictures = () => document.getElementById("pictures");
   const carries = (e) => !dragged && e.dataTransfer && [...e.dataTransfer.types].includes("Files");
@@ -191,7 +211,7 @@
   pictures().parentElement.addEventListener("change", (e) => { if (e.target.id === "picture") e.stopPropagation(); });
 
   function renew(act) {
-    htmx.ajax("POST", form.action, { source: pictures(), target: "#pictures", swap: "outerHTML", select: "#pictures", selectOOB: "#preview,#mirror", values: { act } });
+    htmx.ajax("POST", form.action, { source: pictures(), target: "#pictures", swap: "outerHTML", select: "#pictures", selectOOB: "#preview,#mirror,#findings", values: { act } });
   }
   const ofPictures = (e) => e.detail.target && e.detail.target.id === "pictures";
   document.addEventListener("htmx:beforeSwap", (e) => {
