@@ -23,7 +23,17 @@ writings   what a person is typing, kept before it is a revision
 from bot.compose.answering import answer, withdrawal
 from bot.compose.body import Body, Card, Cut, Rendered
 from bot.compose.catalogue import compose_due, from_item
-from bot.compose.drafting import close, create, draw_card, drop_card, kept, revise
+from bot.compose.drafting import (
+    NO_CARD,
+    card_for,
+    close,
+    create,
+    draw_card,
+    drop_card,
+    kept,
+    revise,
+    same_words,
+)
 from bot.compose.filling import body_from, fields_of, tried
 from bot.compose.reading import (
     account_keys,
@@ -54,6 +64,7 @@ from bot.compose.writings import (
 )
 
 __all__ = [
+    "NO_CARD",
     "Body",
     "Card",
     "Cut",
@@ -64,6 +75,7 @@ __all__ = [
     "body_from",
     "call_off_repost",
     "candidates",
+    "card_for",
     "close",
     "compose_due",
     "correction",
@@ -90,6 +102,7 @@ __all__ = [
     "rehearse",
     "reposts_of",
     "revise",
+    "same_words",
     "save_template",
     "source_moved",
     "subject_of",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, select
@@ -82,35 +82,48 @@ def alike(parts: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def with_findings(
-    parts: Sequence[dict[str, Any]], findings: Sequence[Mapping[str, Any]]
+    parts: Sequence[dict[str, Any]],
+    findings: Sequence[Mapping[str, Any]],
+    where: Callable[[Mapping[str, Any]], Any] | None = None,
 ) -> list[dict[str, Any]]:
     """Number the findings, mark the texts, give the numbered list.
 
-    The same finding in the same text on several accounts is one, with its accounts.
+    The same finding in the same text on several accounts is one, with its accounts; where a form is
+    written also in texts that differ, if `where` tells the same `place` of each.
     """
     listed: dict[tuple[Any, ...], dict[str, Any]] = {}
+    spots = []
     for each in findings:
-        home = _home(parts, each)
-        words = home["payload"]["text"] if home else ""
-        key = (words, each["rule"], each["start"], each["end"], each["message"])
-        known = listed.setdefault(key, {**each, "number": len(listed) + 1, "within": words})
-        known.setdefault("accounts", []).extend(home["accounts"] if home else [])
-    for one in parts:
-        mine = [f for f in listed.values() if f["within"] == one["payload"]["text"]]
-        words = one["payload"]["text"]
-        one["marked"] = marked(words, mine, looks.drawing(one["look"], words))
+        one = _at_home(parts, each)
+        place = where(one) if where else None
+        names = one["rule"], one["severity"], one["message"], one["text"]
+        bare = where is not None and one["start"] == one["end"]
+        key = (names, place) if place or bare else (names, one["within"], one["start"], one["end"])
+        known = listed.setdefault(
+            key, {**one, "place": place, "number": len(listed) + 1, "accounts": []}
+        )
+        known["accounts"] += one["accounts"]
+        spots.append({**one, "number": known["number"]})
+    for part in parts:
+        words = part["payload"]["text"]
+        mine = [spot for spot in spots if spot["within"] == words]
+        part["marked"] = marked(words, mine, looks.drawing(part["look"], words))
     for each in listed.values():
         each["accounts"] = list({a.id: a for a in each["accounts"]}.values())
     return list(listed.values())
 
 
-def _home(parts: Sequence[dict[str, Any]], finding: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The shown part a finding is in."""
-    for one in parts:
-        keys = [a.key for a in one["accounts"]]
-        if one["number"] == finding["part"] and finding["account"] in keys:
-            return one
-    return None
+def _at_home(parts: Sequence[dict[str, Any]], finding: Mapping[str, Any]) -> dict[str, Any]:
+    """The finding with the text it is `within`, that text's accounts, and how often its words stand before
+    it (`nth`), parts of the thread before it counted."""
+    mine = [one for one in parts if finding["account"] in [a.key for a in one["accounts"]]]
+    home = next((one for one in mine if one["number"] == finding["part"]), None)
+    if home is None:
+        return {**finding, "within": "", "accounts": [], "nth": 0}
+    within, words = home["payload"]["text"], finding["text"]
+    before = [one["payload"]["text"] for one in mine if one["number"] < home["number"]]
+    nth = "\0".join([*before, within[: finding["start"]]]).count(words) if words else 0
+    return {**finding, "within": within, "accounts": home["accounts"], "nth": nth}
 
 
 def compared(

@@ -41,15 +41,12 @@ def placed(fields: Mapping[str, str], finding: Mapping[str, Any]) -> Place | Non
 
     What an account gets may be cut or framed: the same words are looked for, the same time over.
     """
-    words, within = finding["text"], finding["within"]
+    words = finding["text"]
     if not words or finding["end"] <= finding["start"]:
         return None
-    for field in dict.fromkeys(f"variant-{a.key}" for a in finding["accounts"]):
-        name = field if fields.get(field) else TEXT
-        start = _nth(fields.get(name, ""), words, within[: finding["start"]].count(words))
-        if start >= 0:
-            return Place(name, start, start + len(words))
-    return None
+    own = next((name for a in finding["accounts"] if fields.get(name := f"variant-{a.key}")), TEXT)
+    start = _nth(fields.get(own, ""), words, finding["nth"])
+    return Place(own, start, start + len(words)) if start >= 0 else None
 
 
 def _nth(text: str, words: str, n: int) -> int:
@@ -60,19 +57,24 @@ def _nth(text: str, words: str, n: int) -> int:
 
 
 def with_fixes(fields: Mapping[str, str], findings: Sequence[dict[str, Any]]) -> None:
-    """Beside each finding its place in the form, and what may stand there instead: its buttons."""
+    """Beside each finding that has a place in the form what may stand there instead: its buttons."""
+    told, rules = set[str](), set[str]()
     for each in findings:
-        place = each["place"] = placed(fields, each)
+        place = each["place"]
         each["units"] = place.units(fields[place.field]) if place else ()
         each["choices"] = choices(each["rule"], each["suggestion"]) if place else []
         named = [each["rule"], each["text"], place.field, place.start] if place else []
-        each["name"] = digest_of(named)[:12]
-        each["why"] = digest_of([each["rule"], each["text"]])[:12]
-    asked = {each["why"]: each for each in reversed(findings) if each["severity"] != "block"}
+        each["name"], each["why"] = (
+            digest_of(named)[:12],
+            digest_of([each["rule"], each["text"]])[:12],
+        )
+        each["asks"] = each["severity"] != "block" and each["why"] not in told
+        told.add(each["why"])
     sure = [each["rule"] for each in findings if len(each["choices"]) == 1]
-    for each in findings:
-        each["asks"] = asked.get(each["why"]) is each  # one reason holds for the same words twice
-        each["alike"] = sure.count(each["rule"]) if len(each["choices"]) == 1 else 0
+    for each in findings:  # beside the first of a rule: how many there are
+        first = len(each["choices"]) == 1 and each["rule"] not in rules
+        each["alike"] = sure.count(each["rule"]) if first else 0
+        rules |= {each["rule"]} if first else set()
 
 
 def mended(
@@ -81,18 +83,19 @@ def mended(
     """The fields with what a button chose: “mend:”, a finding's name and which of its choices; or
     “mend-all:” and a rule, of which all are taken that leave no choice. Raises Conflict where the
     text is another by now."""
-    chosen = [
-        (each, words)
+    chosen = {
+        each["place"]: words
         for each in findings
         for n, words in enumerate(each["choices"])
         if act == f"mend:{each['name']}:{n}"
         or (act == f"mend-all:{each['rule']}" and len(each["choices"]) == 1)
-    ]
+    }
     if not chosen:
         raise Conflict("这一处已经不在正文里了，请看现在的疑点")
-    out = dict(fields)
-    for each, words in sorted(chosen, key=lambda pair: -pair[0]["place"].start):
-        place: Place = each["place"]
+    out, ends = dict(fields), dict[str, int]()
+    for place in sorted(chosen, key=lambda place: -place.start):
         text = out[place.field]
-        out[place.field] = text[: place.start] + words + text[place.end :]
+        if place.end <= ends.get(place.field, len(text)):  # one within another waits for its turn
+            out[place.field] = text[: place.start] + chosen[place] + text[place.end :]
+            ends[place.field] = place.start
     return out

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter
@@ -49,6 +50,7 @@ class Form:
     media: tuple[Media, ...] = ()
     cuts: dict[str, Cut] = field(default_factory=dict)
     explained: dict[str, str] = field(default_factory=dict)
+    card: bool = False
     go_at: str = ""
     latest_at: str = ""
     emergency: bool = False
@@ -80,7 +82,9 @@ def stored(office: Office, conn: Connection, post: RowMapping) -> Form:
         title=body.title, text=body.text, link=body.link, warning=body.warning,
         over_limit=body.over_limit or "", unit=post["unit_id"],
         keys=tuple(compose.account_keys(conn, post)), variants=dict(body.variants),
-        media=body.media, cuts=dict(body.cuts), explained=dict(body.explained), go_at=times.entry(post["go_at"]), latest_at=times.entry(post["latest_at"]),
+        media=body.media, cuts=dict(body.cuts), explained=dict(body.explained),
+        card=body.card is not None,
+        go_at=times.entry(post["go_at"]), latest_at=times.entry(post["latest_at"]),
         emergency=post["emergency"], version=post["version"], language=body.language,
         visibility=body.visibility, in_reply_to=dict(body.in_reply_to),
     )  # fmt: skip
@@ -98,6 +102,7 @@ def typed(visit: Visit, base: Form) -> Form:
         keys=tuple(visit.fields("keys")), go_at=visit.field("go_at"),
         latest_at=visit.field("latest_at"), emergency=bool(visit.field("emergency")),
         version=whole(visit.field("version") or "0"), variants=_kept_lines(base.variants | variants),
+        card=bool(visit.field("card")) if visit.field("card_asked") else base.card,
         media=media, cuts=cuts, explained=_kept_lines(base.explained | because),
     )  # fmt: skip
 
@@ -140,9 +145,10 @@ def shown(
     with visit.office.db.read() as conn:
         choices = _choices(conn, visit.actor, form.keys)
         try:
-            parts, findings = _preview(visit.office, conn, form, post)
-        except ConfigError as error:  # a word list of the office's: the text is still to be read
-            parts, findings, errors = [], [], [*errors, ("", str(error))]
+            found = _preview(visit.office, conn, form, post)
+        except (ConfigError, Invalid) as error:  # the office's word list or font; a card too long
+            found = {"parts": [], "findings": [], "card": None}
+            errors = [*errors, ("preview", str(error))]
         images = pictures.shown(conn, form.media, form.cuts)
         limits = pictures.limits(conn, form.keys)
         source = source_of(conn, post, compose.current(conn, post)) if post else None
@@ -151,8 +157,8 @@ def shown(
         slots = slots_for(conn, now, ids, post["id"] if post else 0)
         around = _around(conn, now, visit, post, row)
     return visit.page(
-        "writing.html", status, mirror=_mirror(form.text, findings), form=form, post=post, choices=choices, parts=parts, slots=slots,
-        findings=findings, errors=list(errors), theirs=theirs, source=source, unit_names=unit_names,
+        "writing.html", status, mirror=_mirror(form.text, found["findings"]), form=form, post=post,
+        choices=choices, slots=slots, **found, errors=list(errors), theirs=theirs, source=source, unit_names=unit_names,
         saved=visit.params.get("done") == "saved", posted=visit.request.method == "POST", at=_readable(form.go_at, visit.office),
         difference=differences(theirs.text, form.text) if theirs else "", unsaved=row, images=images, limits=limits, aspects=pictures.ASPECTS, **around,
     )  # fmt: skip
@@ -186,11 +192,12 @@ def people_units(conn: Connection, actor: Actor) -> list[tuple[int, str]]:
 
 def _preview(
     office: Office, conn: Connection, form: Form, post: RowMapping | None
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+) -> dict[str, Any]:
+    """The parts as they would be sent, what screening says of them, and the card where one goes."""
     if not form.keys:
-        return [], []
-    before = Body.of(compose.current(conn, post)["body"]) if post else form.body
-    body = compose.kept(before, form.body)
+        return {"parts": [], "findings": [], "card": None}
+    body = _body(office, conn, form, post)
+    body = compose.kept(_before(conn, post) or body, body)
     at = _readable(form.go_at, office)
     rendered = compose.preview(office, conn, body, form.keys, go_at=at, post=post)
     parts = content.alike(
@@ -202,9 +209,36 @@ def _preview(
         for r in rendered
         for f in r.findings
     ]
-    listed = content.with_findings(parts, found)
+    listed = content.with_findings(parts, found, partial(mending.placed, form.fields))
     mending.with_fixes(form.fields, listed)
-    return parts, listed
+    return {"parts": parts, "findings": listed, "card": _card(parts, len(body.media))}
+
+
+def _before(conn: Connection, post: RowMapping | None) -> Body | None:
+    return Body.of(compose.current(conn, post)["body"]) if post else None
+
+
+def _body(office: Office, conn: Connection, form: Form, post: RowMapping | None) -> Body:
+    """What the form says. A card stays while its words are the same, else it is drawn anew."""
+    body, before = form.body, _before(conn, post)
+    had = before.card if before else None
+    if not form.card:
+        return replace(body, card=compose.NO_CARD if had else None)
+    if before and had and compose.same_words(before, body):
+        return replace(body, card=had)
+    card = compose.card_for(office, conn, office.db.now(conn), form.unit, body)
+    return replace(body, card=card)
+
+
+def _card(parts: Sequence[dict[str, Any]], own: int) -> dict[str, Any] | None:
+    """The card's picture and the accounts it goes to: it stands behind the author's own pictures."""
+    shows = [p for p in parts if p["number"] == 0 and len(p["payload"]["media"]) > own]
+    if not shows:
+        return None
+    return {
+        "media": shows[0]["payload"]["media"][-1],
+        "accounts": [a for p in shows for a in p["accounts"]],
+    }
 
 
 def _mirror(text: str, findings: Sequence[dict[str, Any]]) -> Markup:
@@ -324,8 +358,8 @@ def _with_pictures(visit: Visit, form: Form, chosen: Sequence[tuple[bytes, str]]
 def _mend(visit: Visit, form: Form, post: RowMapping | None, act: str) -> None:
     """What a finding's button chose, put into the form."""
     with visit.office.db.read() as conn:
-        _, findings = _preview(visit.office, conn, form, post)
-    fields = mending.mended(form.fields, findings, act)
+        found = _preview(visit.office, conn, form, post)
+    fields = mending.mended(form.fields, found["findings"], act)
     form.text = fields.pop("text")
     form.variants = {name.removeprefix("variant-"): own for name, own in fields.items()}
 
@@ -366,9 +400,10 @@ def _refuse_late(now: datetime, go_at: datetime | None) -> None:
 def _created(
     office: Office, conn: Connection, now: datetime, actor: Actor, form: Form, times: dict[str, Any]
 ) -> int:
-    unit = form.unit or next((u for u, _ in people_units(conn, actor)), 0)
+    form.unit = form.unit or next((u for u, _ in people_units(conn, actor)), 0)
+    body = _body(office, conn, form, None)
     return compose.create(
-        office, conn, now, actor, unit_id=unit, keys=form.keys, body=form.body,
+        office, conn, now, actor, unit_id=form.unit, keys=form.keys, body=body,
         emergency=form.emergency, **times,
     )  # fmt: skip
 
@@ -381,6 +416,6 @@ def _revised(
     if post["state"] == PostState.DRAFT and form == before:
         return
     compose.revise(
-        office, conn, now, actor, post["id"], form.version, form.body, form.keys,
+        office, conn, now, actor, post["id"], form.version, _body(office, conn, form, post), form.keys,
         emergency=form.emergency, **times,
     )  # fmt: skip

@@ -75,10 +75,27 @@ def test_the_same_words_in_a_text_cut_short_are_found_where_they_were_typed() ->
     class Account:
         key = "masto"
 
-    finding = {"text": "甲", "within": "甲乙……甲丙", "start": 4, "end": 5, "accounts": [Account()]}
+    finding = {"text": "甲", "nth": 1, "start": 4, "end": 5, "accounts": [Account()]}
     assert mending.placed({"text": "甲乙丁甲丙戊"}, finding) == mending.Place("text", 3, 4)
     assert mending.placed({"text": "没有"}, finding) is None
     assert mending.Place("text", 1, 2).units("😀甲") == (2, 3)
+
+
+def test_what_several_accounts_and_parts_of_a_thread_show_is_one_place(
+    staffed: Office, enter: Enter
+) -> None:
+    words = "11月25日（星期四）停水，请提前储水，给您带来不便，敬请谅解。" * 20
+    form = {**FORM, "keys": ["board", "masto"], "over_limit": "thread", "text": words}
+    reader = enter("zhou")
+    page = reader.post("/posts/new", **form)
+    assert len(page.all("//article")) > 2
+    assert len(buttons(page, "改为“星期三”")) == 20
+    assert len(buttons(page, "这类 20 处都改")) == 1
+    last = buttons(page, "改为“星期三”")[-1]
+    page = reader.post("/posts/new", **{**form, "act": last})
+    assert text(page) == "星期三".join(words.rsplit("星期四", 1))
+    page = reader.post("/posts/new", **{**form, "act": "mend-all:weekday"})
+    assert text(page) == words.replace("星期四", "星期三")
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from bot import db
 from bot.model import DeliveryState
 from bot.office import Office
 from tests import builders
+from tests.test_cards import needs_font
 from tests.web import scene
 from tests.web.conftest import Enter
 
@@ -438,3 +439,43 @@ def test_a_picture_too_heavy_for_an_account_says_how_much_it_was_compressed(
     page = enter("zhou").post("/posts/new", files=files, **{**FORM, "act": "preview"})
     assert "为该平台压缩 " in page.words("//article[2]")
     assert "为该平台压缩" not in page.words("//article[1]")
+
+
+# ---------------------------------------------------------------- the card
+
+LONG = "望江路明日停水，请提前储水。" * 60  # longer than a microblog takes
+
+
+@needs_font
+def test_a_card_is_looked_at_while_it_is_written_and_has_the_words_of_its_version(
+    staffed: Office, enter: Enter
+) -> None:
+    reader = enter("zhou")
+    form = {**FORM, "text": LONG, "card_asked": "1", "card": "1", "over_limit": "shorten"}
+    page = reader.post("/posts/new", **{**form, "act": "preview"})
+    shown = page.all("//a[starts-with(@class, 'card-shown')]/img")[0]
+    assert shown.get("width") == "1080"
+    assert shown.get("alt").startswith("停水通知")
+    assert reader.get(shown.get("src")).answer.headers["content-type"] == "image/png"
+    reader.post("/posts/new", **form)
+    assert body(staffed, 1)["card"]["text"] == LONG
+    drawn = dict(body(staffed, 1)["card"])
+    reader.post("/posts/1/edit", **{**form, "keys": ["masto"]}, version="1")
+    assert body(staffed, 1)["card"] == drawn, "the same words: the same card"
+    reader.post("/posts/1/edit", **{**form, "text": f"改了。{LONG}"}, version="2")
+    assert body(staffed, 1)["card"]["text"].startswith("改了。"), "never other words"
+    reader.post("/posts/1/edit", **{**form, "card": ""}, version="3")
+    assert body(staffed, 1)["card"] is None
+
+
+@needs_font
+def test_where_the_whole_text_has_room_no_card_goes_and_one_too_long_keeps_the_text(
+    staffed: Office, enter: Enter
+) -> None:
+    form = {**FORM, "keys": ["board"], "act": "preview", "card_asked": "1", "card": "1"}
+    page = enter("zhou").post("/posts/new", **form)
+    assert "不配长图" in page.words("//*[@id='preview']")
+    form |= {"keys": ["masto"], "text": LONG * 9, "over_limit": "shorten"}
+    page = enter("zhou").post("/posts/new", **form)
+    assert "长图放不下" in page.words("//*[@id='preview']")
+    assert page.all("//textarea[@name='text']")[0].text == LONG * 9
