@@ -21,7 +21,7 @@ from bot.web.review import author_name, post_for
 from bot.web.visit import Id, Signed, Visit, bare, go, plain, whole
 
 router = APIRouter()
-OURS = ("csrf", "window", "seen", "turn", "act")  # of the page, not of the text
+OURS = ("csrf", "window", "seen", "turn", "base", "act")  # of the page, not of the text
 
 
 def place_of(visit: Visit, post_id: int, row: RowMapping | None) -> Place:

@@ -80,6 +80,12 @@ def test_two_at_one_post_see_each_other_and_neither_overwrites(
     assert zhou.input_value("#text") == "周禾那版。"
     assert zhou.inner_text("details del") == "王丽"
     assert zhou.inner_text("details ins") == "周禾"
+    zhou.type("#text", "再写")
+    kept(zhou)
+    zhou.goto(f"/posts/{post}/edit")
+    assert zhou.inner_text("details del") == "王丽", "compared until he saves"
+    zhou.click("button.primary[value=save]")
+    zhou.wait_for_url("**/edit?done=saved")
 
 
 def test_offline_it_stays_on_this_computer_and_goes_up_when_the_line_is_back(
@@ -140,14 +146,21 @@ def test_an_ended_session_is_said_and_what_is_typed_goes_on_after_another_login(
 ) -> None:
     page = sit("zhou")
     page.goto("/posts/new")
-    cookies = page.context.cookies()
     page.context.clear_cookies()
     page.fill("#text", "写着写着登录过期了")
     page.wait_for_selector("#kept-at:has-text('登录已过期')")
-    page.context.add_cookies(cookies)
+    somebody = page.context.new_page()
+    enter(somebody, page.url.split("/posts")[0], "gu")
     page.type("#text", "。")
+    page.wait_for_timeout(2500)
+    assert words(staffed) == [], (
+        "another person's session: nothing of his is written under that name"
+    )
+    somebody.context.clear_cookies()
+    enter(somebody, page.url.split("/posts")[0], "zhou")
+    page.type("#text", "接着写")
     kept(page)
-    assert words(staffed) == ["写着写着登录过期了。"]
+    assert words(staffed) == ["写着写着登录过期了。接着写"]
 
 
 # ---------------------------------------------------------------- pictures
@@ -174,6 +187,14 @@ def test_a_picture_is_cut_with_mouse_and_keys_and_the_text_typed_meanwhile_stays
     page.set_input_files("#picture", png("teal", (400, 300)))
     page.wait_for_selector("#pictures input[name^=alt-]")
     page.fill("#text", "望江路停水。")
+    page.focus("#pictures input[name^=alt-]")
+    for part in ("停水", "范围图"):
+        page.keyboard.type(part)
+        page.evaluate(
+            "document.querySelector('.pic button[value^=cut]')?.dispatchEvent(new MouseEvent('click', {bubbles: true, cancelable: true}))"
+        )
+        page.wait_for_timeout(700)  # the pictures are put anew meanwhile
+    assert page.input_value("#pictures input[name^=alt-]") == "停水范围图"
     page.click(".pic details summary")
     page.click(".pic input[value='1:1']")
     assert numbers(page) == [50, 0, 300, 300]
@@ -277,9 +298,10 @@ def test_a_press_mends_the_text_as_if_typed_and_a_reason_is_written_undisturbed(
     assert "（星期三）、11月26日（星期四）" in page.input_value("#text")
     page.wait_for_selector("#findings:not(:has-text('星期'))")
     page.click(".because summary")
-    page.type(".because input", "值班电话，", delay=30)
-    page.wait_for_timeout(900)  # a preview came and went
-    page.type(".because input", "已核")
+    page.focus(".because input")
+    for part in ("值班", "电话", "，", "已核"):
+        page.keyboard.type(part, delay=60)
+        page.wait_for_timeout(700)  # a preview comes and goes
     assert page.input_value(".because input") == "值班电话，已核"
     kept(page)
     page.focus("#title")

@@ -10,7 +10,7 @@
   const place = prefix + form.elements.key.value;
   const bar = document.getElementById("kept-here");
   const said = document.getElementById("kept-at");
-  const ours = (each) => each.name && each.type !== "file" && each.type !== "hidden" && each.tagName !== "BUTTON";
+  const ours = (each) => each.name && !["file", "hidden", "submit"].includes(each.type) && each.tagName !== "BUTTON";
   const fields = () => [...form.elements].filter(ours);
   const now = () => fields().map((each) => [each.name, each.value, each.type === "checkbox" ? each.checked : null]);
   const clock = (at) => new Date(at).toLocaleTimeString("zh-CN", { hour12: false });
@@ -32,19 +32,32 @@
     const data = new URLSearchParams();
     for (const [name, value] of new FormData(form)) if (typeof value === "string") data.append(name, value);
     data.append("turn", ++turn);
+    data.set("version", form.elements.base.value);  // until it is saved it was written on the older one
     return data;
   }
   async function send(last) {
     dirty = false;
     try {
       const answer = await fetch(form.dataset.keep, { method: "POST", body: asSent(), headers: { accept: "application/json" }, keepalive: last, signal: AbortSignal.timeout(8000) });
-      if (answer.ok) return taken((await answer.json()).at);
+      if (answer.ok && !answer.redirected) return taken((await answer.json()).at);
       dirty = true;
-      if (answer.status === 401 || answer.status === 403 || answer.redirected) return tell("expired", "", true);
-      if (answer.status < 500) return tell((await answer.json()).error.message, "", true);
+      const told = (answer.headers.get("content-type") || "").includes("json");
+      if (told && answer.status < 500) return tell((await answer.json()).error.message, "", true);
+      if (!told && answer.status < 500) {
+        tell("expired", "", true);
+        return again(await admitted() ? 0 : 15000);
+      }
     } catch { dirty = true; }
     tell("here", clock(Date.now()), true);
     again(5000);
+  }
+  // The same person signed in again in another window: this page goes on with that session's token.
+  async function admitted() {
+    const page = new DOMParser().parseFromString(await (await fetch(location.href)).text(), "text/html");
+    const other = page.getElementById("writing");
+    if (!other || other.dataset.who !== form.dataset.who) return false;
+    for (const each of document.querySelectorAll("[name=csrf]")) each.value = other.elements.csrf.value;
+    return true;
   }
   function taken(at) {
     if (!dirty) localStorage.removeItem(place);
@@ -149,6 +162,21 @@
     e.preventDefault();
     text.focus();
     text.setSelectionRange(...next);
+  });
+
+  // Where one writes, nothing is put anew under the hand: leaving the field brings what was passed over.
+  const writes = (within) => { const here = document.activeElement; return within.contains(here) && here.matches("input[type=text]") ? here : null; };
+  document.addEventListener("htmx:oobBeforeSwap", (e) => { if (writes(e.detail.target)) e.detail.shouldSwap = false; });
+  let hand = null;
+  document.addEventListener("htmx:beforeSwap", (e) => {
+    const here = e.detail.target && writes(e.detail.target);
+    hand = here && { id: here.id, at: [here.selectionStart, here.selectionEnd] };
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    const here = hand && document.getElementById(hand.id);
+    if (!here || document.activeElement === here) return;
+    here.focus({ preventScroll: true });
+    here.setSelectionRange(...hand.at);
   });
 
   // ---- a finding is mended in the text itself, so that it can be undone as if one had typed it
