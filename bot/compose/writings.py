@@ -16,7 +16,6 @@ from sqlalchemy import (
     RowMapping,
     and_,
     delete,
-    insert,
     or_,
     select,
     update,
@@ -24,7 +23,7 @@ from sqlalchemy import (
 
 from bot import people
 from bot.compose.reading import one
-from bot.db import micros, writings
+from bot.db import insert_missing, micros, writings
 from bot.db import people as persons
 from bot.errors import Conflict, Invalid
 from bot.model import Actor, Right
@@ -90,10 +89,9 @@ def _mine(actor: Actor, post_id: int, key: str = "") -> ColumnElement[bool]:
 
 
 def _write(conn: Connection, actor: Actor, post_id: int, key: str, **values: object) -> None:
-    changed = conn.execute(update(writings).where(_mine(actor, post_id, key)).values(**values))
-    if not changed.rowcount:
-        whose = {"person_id": actor.person, "post_id": post_id, "key": key}
-        conn.execute(insert(writings).values(**whose, **values))
+    """Two windows may begin at once: one row, whoever is first."""
+    insert_missing(conn, writings, [{"person_id": actor.person, "post_id": post_id, "key": key}])
+    conn.execute(update(writings).where(_mine(actor, post_id, key)).values(**values))
 
 
 def _forget_old(conn: Connection, now: datetime, actor: Actor) -> None:
