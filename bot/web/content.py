@@ -97,8 +97,9 @@ def with_findings(
         one = _at_home(parts, each)
         place = where(one) if where else None
         names = one["rule"], one["severity"], one["message"], one["text"]
-        bare = where is not None and one["start"] == one["end"]
-        key = (names, place) if place or bare else (names, one["within"], one["start"], one["end"])
+        key = (names, place) if place else (names, one["within"], one["start"], one["end"])
+        if where and one["start"] == one["end"]:  # of a card, or of no words: not told twice
+            key = next((k for k in listed if k[0] == names), (names, None))
         known = listed.setdefault(
             key, {**one, "place": place, "number": len(listed) + 1, "accounts": []}
         )

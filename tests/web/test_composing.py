@@ -6,6 +6,7 @@ import io
 import threading
 from typing import Any
 
+import pytest
 import uvicorn
 from PIL import Image
 from sqlalchemy import select
@@ -17,6 +18,7 @@ from bot.web.app import build
 from tests import builders
 from tests.web import scene, serving
 from tests.web.test_browser import (  # noqa: F401
+    DESK,
     PHONE,
     Open,
     chromium,
@@ -308,3 +310,31 @@ def test_a_press_mends_the_text_as_if_typed_and_a_reason_is_written_undisturbed(
     page.keyboard.press("Enter")  # as ever: it saves, whatever buttons stand before
     page.wait_for_url("**/edit?done=saved")
     assert page.input_value(".because input") == "值班电话，已核"
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE])
+def test_with_all_that_can_stand_there_a_form_has_no_grave_fault_and_spills_nowhere(
+    staffed: Office,
+    sit: Open,  # noqa: F811
+    size: tuple[int, int],
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.base", reason="axe is not installed")
+    from tests.web.test_each_page import FAULTS, SPILLS
+
+    page = sit("zhou", size)
+    page.goto("/posts/new")
+    for key in ("board", "masto", "hand"):
+        page.check(f"[name=keys][value={key}]")
+    page.fill("#text", "11月25日（星期四）停水，请拨 13800138000，见 https://a.example/b 。" * 12)
+    page.check("[name=card]")
+    page.set_input_files("#picture", [png("teal"), png("navy", (60, 300))])
+    page.wait_for_selector(".pic:nth-of-type(2)")
+    page.locator(".pic details summary").first.click()
+    page.locator(".because summary").first.click()
+    page.wait_for_selector("#preview .chained, #preview .look.weibo")
+    page.evaluate(axe.AXE_SCRIPT)
+    assert page.evaluate(FAULTS) == []
+    assert page.evaluate(SPILLS) == []
+    if size == PHONE:
+        small = "[...document.querySelectorAll('main .btn')].filter(b => b.offsetParent)"
+        assert page.evaluate(f"{small}.every(b => b.getBoundingClientRect().height >= 44)")

@@ -11,6 +11,7 @@ from bot import db
 from bot.office import Office
 from bot.web import mending
 from tests import offices
+from tests.test_cards import needs_font
 from tests.web import scene
 from tests.web.conftest import Enter
 
@@ -96,6 +97,16 @@ def test_what_several_accounts_and_parts_of_a_thread_show_is_one_place(
     assert text(page) == "星期三".join(words.rsplit("星期四", 1))
     page = reader.post("/posts/new", **{**form, "act": "mend-all:weekday"})
     assert text(page) == words.replace("星期四", "星期三")
+
+
+@needs_font
+def test_what_stands_on_the_card_too_is_told_once(staffed: Office, enter: Enter) -> None:
+    words = "云澜老县通知。" + "请提前储水。" * 200
+    form = {**FORM, "keys": ["masto"], "over_limit": "shorten", "text": words}
+    page = enter("zhou").post("/posts/new", **form, card="1", card_asked="1")
+    assert page.all("//a[starts-with(@class, 'card-shown')]")
+    said = [each.text_content() for each in page.all("//*[@id='findings']//*[@id]")]
+    assert len([each for each in said if "云澜老县" in each]) == 1
 
 
 @pytest.mark.parametrize(
