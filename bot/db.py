@@ -201,6 +201,15 @@ grants = Table(
     Column("role", Text, nullable=False),
     PrimaryKeyConstraint("person_id", "unit_id", "role"),
 )
+duties = Table(  # 值班
+    "duties",
+    metadata,
+    _id(),
+    _to("units"),
+    _text("day"),  # 2026-12-01, of the office's calendar
+    _to("people", "person_id"),
+    UniqueConstraint("unit_id", "day"),
+)
 delegations = Table(  # 代签: who acts in whose place, for which steps, from when until when
     "delegations",
     metadata,
@@ -546,7 +555,9 @@ holds = Table(
     _text("reason"),
     _json("passes"),  # post ids let through by name
     _to("people", "person_id", null=True),
+    _flag("solemn"),  # 肃穆模式: declared with a start and an end
     _at("since", null=False),
+    _at("begun_at"),  # its start is on record; till then it stands by the clock
     _at("until"),
     _at("lifted_at"),
     _to("people", "lifted_by", null=True),
@@ -907,7 +918,8 @@ class Database:
             self.url = self.url.set(drivername="postgresql+psycopg")
         self.clock = clock or Clock()
         self.sqlite = self.url.get_backend_name() == "sqlite"
-        self.engine = _sqlite_engine(self.url) if self.sqlite else _postgres_engine(self.url)
+        made = _sqlite_engine(self.url) if self.sqlite else _postgres_engine(self.url)
+        self.engine = made.execution_options(gongkai_now=self.now)
         self._reader = self.engine
         if not self.sqlite:
             self._reader = self.engine.execution_options(
@@ -1040,6 +1052,12 @@ def write_over(conn: Connection) -> None:
 def one_writer(conn: Connection) -> bool:
     """Does a writing transaction exclude every other here, so that no row needs a lock?"""
     return conn.dialect.name == "sqlite"
+
+
+def clock_of(conn: Connection) -> datetime:
+    """The store's clock, of a transaction that may have waited since it was last asked."""
+    at: datetime = conn.get_execution_options()["gongkai_now"](conn)
+    return at
 
 
 def lock(conn: Connection, table: Table, ids: Sequence[int], *, share: bool = False) -> None:

@@ -31,7 +31,11 @@ from bot.model import Actor, DeliveryState, NoticeKind, Right
 
 K = NoticeKind
 ALIASES = {"schedules": K.SCHEDULE, "watch": K.COLLECT, "given-back": K.ITEM, "link": K.POST}
-TURNS = (K.REVIEW, K.EMERGENCY)  # somebody's turn: kept only so that he is told; no incident
+TURNS = (
+    K.REVIEW,
+    K.EMERGENCY,
+    K.DELEGATION,
+)  # somebody's: kept only so that he is told; no incident
 BY_HAND = (K.BASELINE, K.POST, K.ITEM, K.FLOOD, K.SCHEDULE, K.DELIVERY)  # may outlive its cause
 
 
@@ -137,7 +141,7 @@ def listing(
 
 
 def no_turn() -> ColumnElement[bool]:
-    """An incident, not somebody's turn."""
+    """An incident, not somebody's turn or task."""
     return ~or_(*(notices.c.key.startswith(f"{kind}:") for kind in TURNS))
 
 

@@ -124,6 +124,16 @@ def token(of: RowMapping, now: datetime) -> dict[str, Any]:
     return {**of, "state": state(of, now), "stands": state(of, now) == "active"}
 
 
+STANDING = "id state source signer template accounts columns begins ends daily_max used_today note ended_at"
+
+
+def standing(of: Mapping[str, Any]) -> dict[str, Any]:
+    """A standing sign-off whole: its bounds, what it signed, what it did not cover and why."""
+    left = [picked(row, "id title state") | {"why": str(row["why"])} for row in of["not_covered"]]
+    signed = [picked(row, "id title state at") for row in of["signed"]]
+    return {**picked(of, STANDING), "signed": signed, "not_covered": left}
+
+
 def notice(of: RowMapping) -> dict[str, Any]:
     """An incident that people were told of."""
     from bot.language import Say

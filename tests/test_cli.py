@@ -86,7 +86,10 @@ def test_help_and_version_need_no_office(tmp_path: Path) -> None:
         "sign",
         "queue",
         "hold",
+        "solemn",
+        "let",
         "resume",
+        "duty",
         "schedule",
         "notices",
         "replies",
@@ -478,6 +481,62 @@ def test_stop_and_lift(run: Run, desk: Office) -> None:
     assert (held["reason"], held["stops"]) == ("核实", 1)
     assert said(run("resume", 1, "--json", "--as", "lin")) == {"waiting": 1}
     assert "已解除" in run("resume", 1, "--as", "lin", code=2).stderr
+
+
+def test_a_period_of_mourning_is_looked_at_declared_named_into_and_gone_through(
+    run: Run, desk: Office
+) -> None:
+    delivery, now = queued(run, desk), datetime.now(UTC)
+    due = {name: now + timedelta(hours=30) for name in ("go_at", "due_at")}
+    with desk.db.write() as conn:
+        conn.execute(update(deliveries).values(**due, latest_at=now + timedelta(days=9)))
+    begins, until = (f"{now + timedelta(days=n):%Y-%m-%dT%H:%M}+00:00" for n in (1, 2))
+    period = ("all", "--from", begins, "--until", until, "--as", "lin")
+    kept = said(run("solemn", *period, "--what-if", "--json"))
+    assert [one["id"] for one in kept["deliveries"]] == [delivery]
+    assert "投递" in run("solemn", *period, "--what-if").stdout
+    assert said(run("resume", "--json")) == []
+    assert said(run("solemn", *period, "--reason", "哀悼", "--json")) == {"hold": 1}
+    (ahead,) = said(run("resume", "--json"))
+    assert (ahead["ahead"], ahead["stops"]) == (True, 0)
+    assert said(run("resume", 1, "--json", "--as", "lin")) == {"waiting": 0}
+    assert "到何时为止" in run("solemn", "all", "--reason", "x", "--as", "lin", code=2).stderr
+    run("solemn", "unit", "county", "--until", until, "--reason", "哀悼", "--as", "lin")
+    with desk.db.write() as conn:
+        conn.execute(update(deliveries).values(go_at=now))
+    (row,) = said(run("queue", "--hold", 2, "--json"))
+    assert (row["id"], row["why"][:4]) == (delivery, "肃穆模式")
+    run("queue", "back", delivery, *AS)
+    assert said(run("queue", "--hold", 2, "--json")) == []
+    run("let", 2, 1, "--as", "lin")
+    assert said(run("resume", "--json"))[0]["passes"] == [1]
+
+
+def test_a_standing_sign_off_is_shown_whole(run: Run, office: Office) -> None:
+    source = '[sources.notices]\nunit = "county"\nurl = "feed.xml"\naccounts = ["hand"]\n'
+    offices.declared(office, source + offices.HAND.format(key="hand"))
+    given = ("notices", "--until", "2099-01-01", "--daily-max", 3, "--json", "--as", "lin")
+    made = said(run("sign", "standing", *given))["standing"]
+    one = said(run("sign", "standings", made, "--json"))
+    assert (one["state"], one["used_today"], one["daily_max"]) == ("active", 0, 3)
+    assert (one["accounts"], one["signed"], one["not_covered"]) == (["hand"], [], [])
+    assert "notices" in run("sign", "standings", made).stdout
+    assert run("sign", "standings", 99, code=2).stderr
+
+
+def test_who_is_on_duty_is_put_imported_and_listed(run: Run, desk: Office, tmp_path: Path) -> None:
+    run("duty", "put", "county", "2026-11-24", "lin", *AS)
+    file = tmp_path / "roster.csv"
+    file.write_text("日期,值班人\n2026-11-25,林岚\n2026-11-26,周文\n", "utf-8-sig")
+    assert said(run("duty", "import", "county", file, "--json", *AS)) == {"changed": 2}
+    span = ("--from", "2026-11-20", "--until", "2026-11-25")
+    rows = said(run("duty", "list", *span, "--json"))
+    assert [(row["day"], row["login"]) for row in rows] == [
+        ("2026-11-24", "lin"),
+        ("2026-11-25", "lin"),
+    ]
+    run("duty", "put", "county", "2026-11-24", *AS)
+    assert len(said(run("duty", "list", *span, "--json"))) == 1
 
 
 def test_a_stop_lists_what_is_under_way_and_cannot_be_called_back(run: Run, desk: Office) -> None:

@@ -201,6 +201,13 @@ ACTS: dict[str, tuple[Right, Callable[[World], Any]]] = {
     ),
     "queue.drop": (R.SCHEDULE, lambda w: queue.drop(*w.first, w.unclear)),
     "holds.hold": (R.STOP, lambda w: holds.hold(*w.first, HoldScope.UNIT, w.unit, "核实")),
+    "holds.declare": (
+        R.STOP,
+        lambda w: holds.declare(
+            *w.first, HoldScope.UNIT, w.unit, "哀悼", None, w.first[1] + timedelta(hours=1)
+        ),
+    ),
+    "holds.let_through": (R.STOP, lambda w: holds.let_through(*w.first, w.hold, w.draft)),
     "holds.resume": (R.STOP, lambda w: holds.resume(*w.first, w.hold)),
     "accounts.pause": (R.ADMIN, lambda w: accounts.pause(*w.first, "hand", True)),
     "accounts.ask_check": (R.ADMIN, lambda w: accounts.ask_check(*w.first, "hand")),
@@ -345,6 +352,8 @@ def test_the_machine_s_own_shell_does_only_what_says_so(world: World) -> None:
         "catalog.pause",
         "catalog.poll_now",
         "holds.hold",
+        "holds.declare",
+        "holds.let_through",
         "holds.resume",
         "accounts.pause",
         "accounts.ask_check",

@@ -277,7 +277,7 @@ def stop(conn: Connection, now: datetime, scope: HoldScope, target: int, why: Sa
     mine = holds.c.scope == scope, holds.c.target_id == target, holds.c.person_id.is_(None)
     if conn.execute(select(holds.c.id).where(*mine, holds.c.lifted_at.is_(None))).first():
         return
-    values = {"scope": scope, "target_id": target, "reason": str(why), "since": now}
-    made = insert_id(conn, holds, {**values, "passes": []})
+    values = {"scope": scope, "target_id": target, "reason": str(why)}
+    made = insert_id(conn, holds, {**values, "since": now, "begun_at": now, "passes": []})
     audit.write(conn, now, MACHINE, "hold", f"{scope}:{target}", hold=made)
     open_notice(conn, now, f"hold:{made}", why, None, f"/stop#hold-{made}")

@@ -111,7 +111,10 @@ def account_of(conn: Connection, actor: Actor, key: str) -> RowMapping:
     """A by-hand account whose replies this person may handle; the machine's own shell may."""
     row = conn.execute(select(accounts).where(accounts.c.key == key)).mappings().first()
     if row is None:
-        raise NotFound("没有账号 {key}；账号在 config.toml 的 [accounts] 里声明", key=key)
+        raise NotFound(
+            "没有账号 {key}；账号在 config.toml 的 [accounts] 里声明，再运行 gongkai check 收入",
+            key=key,
+        )
     if actor.person is not None:
         people.require(conn, actor, Right.REPLY, row["unit_id"])
     if not (row["capabilities"] or {}).get("by_hand"):

@@ -203,6 +203,7 @@ class BoardPart(Part):
     moderate: bool = True  # replies wait for a person
     replies: bool = True
     replies_per_hour: int = 10  # from one address
+    grey: bool = True  # while 肃穆模式 stands for everything
 
 
 class CardPart(Part):
@@ -339,6 +340,7 @@ class AlarmPart(Part):
     token: tuple[int, ...] = (7, 3, 1)  # days before a credential ends
     idle_warn: int = Field(10, ge=0)  # days an account published nothing; 0: never
     idle_fail: int = Field(14, ge=0)  # 国办秘函〔2019〕19号: no update in two weeks fails the check
+    duty: bool = True  # whoever is on duty gets what is urgent, and what nobody else gets
 
 
 class AddressPart(Part):

@@ -128,8 +128,10 @@ def _narrowed(
     state: str = "",
     post: int | None = None,
     account: int | None = None,
+    hold: int | None = None,
 ) -> Any:
-    """`state`: one of theirs, or "person" (needs one) or "held"."""
+    """`state`: one of theirs, or "person" (needs one) or "held"; `hold`: what fell due under it and
+    nobody has decided on."""
     query = query.where(posts.c.unit_id.in_(unit_ids))
     if state == "person":
         query = query.where(needs_person())
@@ -141,7 +143,7 @@ def _narrowed(
         query = query.where(deliveries.c.post_id == post)
     if account is not None:
         query = query.where(deliveries.c.account_id == account)
-    return query
+    return query if hold is None else query.where(holds.kept(conn, hold))
 
 
 def needs_person() -> Any:
@@ -194,6 +196,8 @@ def why(conn: Connection, now: datetime, row: RowMapping) -> Say | None:
     if row["state"] != S.READY:
         return stored
     if holds.standing(conn).stops(row):
+        if holds.standing(conn, solemn=True).stops(row):
+            return Say("肃穆模式；结束后由人复核，决定改期、照发或不发")
         return Say("已停发；解除后由人决定是否补发")
     if stored is not None and row["due_at"] is None:
         return stored

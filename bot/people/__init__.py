@@ -5,6 +5,7 @@ Every stage function asks `require` before it changes anything; pages and comman
 
 roles     units, roles, and what they allow
 persons   people and their passwords
+duty      who is on duty, per unit and day (asked by its own name)
 """
 
 from bot.people.persons import (

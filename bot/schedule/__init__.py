@@ -13,6 +13,7 @@ firing     an occurrence whose turn it is, once: a post, a slot given, or missed
 acts       what people do: list, ask what if, run, skip, pause
 agenda     what goes out when, by day, as people look at it
 retiming   a post at another time, and what that would mean
+solemn     what a 肃穆模式 of a period would keep
 """
 
 from bot.schedule.acts import coming, listing, pause, run, skip, what_if

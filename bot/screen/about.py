@@ -61,6 +61,13 @@ ABOUT: Mapping[str, About] = {
         (WARN,),
         Say("《个人信息保护法》第二十八条；教财厅函〔2017〕28号"),
     ),
+    "period": About(Say("起止日期或时间颠倒"), (WARN,), Say("日历")),
+    "law-name": About(
+        Say("《》里的法律名称有误，或引用已废止的法律"), (WARN,), Say("全国人大公布的法律目录")
+    ),
+    "net-disk": About(Say("网盘链接"), (WARN,), Say("链接内容须由本单位管")),
+    "broken-link": About(Say("写错了的网址"), (WARN,), Say("公众须能打开")),
+    "personal-mail": About(Say("公众邮箱用作公务联系"), (NOTE,), Say("机关通行做法")),
     "weekday": About(Say("日期与星期对不上；给出对的星期"), (WARN,), Say("日历")),
     "impossible-date": About(Say("2月30日、25时等没有的日期和钟点"), (WARN,), Say("日历")),
     "relative-time": About(
@@ -72,7 +79,11 @@ ABOUT: Mapping[str, About] = {
         Say("GB/T 9704-2012 之 7.2.5"),
     ),
     "unpaired": About(Say("括号、引号、书名号只有一半"), (WARN,), Say("GB/T 15834-2011")),
-    "sum": About(Say("简单表格里合计不等于各项之和"), (WARN,), Say("三审三校的通行做法")),
+    "sum": About(
+        Say("合计不等于各项之和；一句话里的几个数互相矛盾；大小写金额不符"),
+        (WARN,),
+        Say("三审三校的通行做法"),
+    ),
     "region-wording": About(
         Say("涉台涉港澳、民族、领土用语不合规范"),
         (BLOCK, WARN),
@@ -97,6 +108,9 @@ ABOUT: Mapping[str, About] = {
         Say("短网址：审的人和看的人都不知道通到哪里"), (WARN,), Say("网址去向须看得见")
     ),
     "private-link": About(Say("只有内网打得开的网址"), (WARN,), Say("公众须能打开")),
+    "cut-link": About(
+        Say("网址里有汉字：平台把链接断在汉字之前"), (WARN,), Say("平台只认 ASCII 的网址")
+    ),
     "dead-link": About(
         Say("打不开的链接：404、410 或没有这个域名；[screening] dead_links = true 才查"),
         (WARN,),

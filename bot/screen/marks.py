@@ -66,6 +66,7 @@ _KEEP = (
 _PAPER = "(?:资料|文件|材料|刊物|信息|文稿|通报|通知|明电|讨论稿|讲话|情况)"
 _WORK = late(
     rf"工作秘密 ?[{_STARS}*＊▲△◆◇■]|(?<![^为是属系于\W])(?<!、)工作秘密[，,：:、·—\-\s]+(?:{_KEEP})|工作秘密(?=[{_CLOSE}\n]|$)"
+    rf"|(?:^|(?<=[\n{_OPEN}]))工作秘密[·• ]{{0,2}}[0-9一二三四五六七八九十]{{1,2}}年内"
     rf"|(?:^|(?<=[\n{_OPEN}：: ]))工作秘密(?:级|事项)?[ ：:，,·\-—（(]{{0,2}}{_TERM}(?=[ ）){_CLOSE}\n]|$)"
     rf"|(?:此件|本件|此文件?|本文件?|本材料|该件|密级|标[识志注]|属性)(?:[：:]|(?:系|属于?|为|是)) ?工作秘密(?![{_HAN}])"
 )
@@ -156,8 +157,13 @@ def _marks(rule: str, pattern: re.Pattern[str], said: str, text: str) -> Iterato
         sure = rule != "internal-mark" or _SURE.search(match[0])
         if sure and (starred or (opened and _AFTER.match(after))):
             yield Hit(rule, Severity.BLOCK, start, end, said)
-        elif re.search(r"[，,：:、· \n★☆▲◆*]", match[0]) or (
-            # a sentence of its own (请勿外传！) is a caution, wherever it stands
-            (opened or ("外传" in match[0] and _SENTENCE.search(before))) and _AFTER.match(after)
+        elif (
+            re.search(r"[，,：:、· \n★☆▲◆*]", match[0])
+            or (opened and rule == "not-public")
+            or (
+                # a sentence of its own (请勿外传！) is a caution, wherever it stands
+                (opened or ("外传" in match[0] and _SENTENCE.search(before)))
+                and _AFTER.match(after)
+            )
         ):
             yield Hit(rule, Severity.WARN, start, end, said)

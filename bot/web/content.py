@@ -63,7 +63,7 @@ def part(row: Row, number: int, payload: Mapping[str, Any], digest: str) -> dict
         "links": looks.addresses(look, words),
         "folded": look == looks.WEIBO and size > looks.FOLDED,
         "count": size,
-        "limit": able.text_limit,
+        "limit": (able.of_an_answer if payload["in_reply_to"] else able).text_limit,
         "unit": UNIT_WORDS[able.unit],
     }
 

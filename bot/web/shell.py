@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, select
 
 from bot import people
-from bot.db import accounts, grants, holds, items, posts, sources, units, workers
+from bot.db import accounts, clock_of, grants, holds, items, posts, sources, units, workers
 from bot.db import people as persons
-from bot.deliver.holds import stands
+from bot.deliver.holds import ahead, stands
 from bot.language import Say
 from bot.model import Actor, HoldScope, Right, Role
 from bot.office import Office
@@ -86,11 +86,22 @@ def heart(conn: Connection, now: datetime) -> dict[str, Any]:
 
 def standing(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
     """The holds that stand and concern the reader's units, the widest first."""
-    rows = conn.execute(select(holds).where(stands()).order_by(holds.c.since)).mappings()
-    named = [named_hold(conn, row) for row in rows]
     order = list(HoldScope)
-    seen = [h for h in named if h["unit_id"] is None or h["unit_id"] in scope]
+    seen = _concerning(conn, scope, stands(clock_of(conn)))
     return sorted(seen, key=lambda h: order.index(HoldScope(h["scope"])))
+
+
+def declared(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
+    """Those of 肃穆模式 whose start is to come, the earliest first."""
+    return _concerning(conn, scope, ahead(clock_of(conn)))
+
+
+def _concerning(
+    conn: Connection, scope: set[int], which: ColumnElement[bool]
+) -> list[dict[str, Any]]:
+    rows = conn.execute(select(holds).where(which).order_by(holds.c.since)).mappings()
+    named = [named_hold(conn, row) for row in rows]
+    return [h for h in named if h["unit_id"] is None or h["unit_id"] in scope]
 
 
 def named_hold(conn: Connection, row: RowMapping) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from bot.deliver import holds, queue
 from bot.model import AccountState, Act, Actor, DeliveryState, ItemState, PostState, SourceState
 from bot.notices import no_turn
 from bot.office import Office
-from bot.web import counts
+from bot.web import counts, shell
+from bot.web.duty import today_on_duty
 from bot.web.lists import Account, squares
 from bot.web.queue import View
 from bot.web.render import Times
@@ -48,6 +49,9 @@ def data_for_today(office: Office, actor: Actor) -> dict[str, Any]:
             "sources": _sources(conn, scope),
             "strip": strip(office, conn, now, scope),
             "notices": _notices(conn, scope),
+            "declared": shell.declared(conn, scope),
+            "lent": _lent(conn, now, actor),
+            "duty": today_on_duty(office, conn, scope),
         }
 
 
@@ -56,6 +60,19 @@ def _returned(conn: Connection, actor: Actor) -> list[RowMapping]:
     mine = (posts.c.state == PostState.DRAFT, posts.c.returned.is_not(None))
     query = select(posts).where(*mine, posts.c.author_id == actor.person)
     return list(conn.execute(query.order_by(posts.c.changed_at.desc()).limit(20)).mappings())
+
+
+def _lent(conn: Connection, now: datetime, actor: Actor) -> list[dict[str, Any]]:
+    """Where the reader acts for another, or will; and what was taken back since yesterday."""
+    mine = [
+        d for d in review.delegations_of(conn, now, actor.person) if d["taker_id"] == actor.person
+    ]
+    return [
+        d
+        for d in mine
+        if d["state"] in ("open", "planned")
+        or (d["state"] == "ended" and now - d["ended_at"] < timedelta(days=1))
+    ]
 
 
 def _undecided(

@@ -282,6 +282,17 @@ def upgrade() -> None:
     op.create_index("ix_delegations_giver_id", "delegations", ["giver_id"], unique=False)
     op.create_index("ix_delegations_taker_id", "delegations", ["taker_id"], unique=False)
     op.create_table(
+        "duties",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("unit_id", ID, nullable=False),
+        sa.Column("day", sa.Text(), server_default="", nullable=False),
+        sa.Column("person_id", ID, nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_duties_person_id")),
+        sa.ForeignKeyConstraint(["unit_id"], ["units.id"], name=op.f("fk_duties_unit_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_duties")),
+        sa.UniqueConstraint("unit_id", "day", name=op.f("uq_duties_unit_id_day")),
+    )
+    op.create_table(
         "grants",
         sa.Column("person_id", ID, nullable=False),
         sa.Column("unit_id", ID, nullable=False),
@@ -298,7 +309,9 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), server_default="", nullable=False),
         sa.Column("passes", JSON, nullable=True),
         sa.Column("person_id", ID, nullable=True),
+        sa.Column("solemn", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("begun_at", sa.BigInteger(), nullable=True),
         sa.Column("until", sa.BigInteger(), nullable=True),
         sa.Column("lifted_at", sa.BigInteger(), nullable=True),
         sa.Column("lifted_by", ID, nullable=True),

@@ -14,7 +14,8 @@ from bot import catalog, collect, compose, notices, people, review, schedule, sh
 from bot.collect import exporting, log
 from bot.db import accounts, sources, units
 from bot.deliver import holds, queue
-from bot.model import DeliveryState, ItemState, PostState, ReplyState
+from bot.model import DeliveryState, HoldScope, ItemState, PostState, ReplyState
+from bot.schedule import solemn
 from bot.web import shell, trail
 from bot.web.account import readable_account
 from bot.web.api.door import Call, Reads, Route
@@ -24,7 +25,9 @@ from bot.web.items import item_for, scope_of
 from bot.web.queue import delivery_for
 from bot.web.reply import readable
 from bot.web.review import post_for
+from bot.web.standings import standing_for
 from bot.web.visit import Id
+from bot.workdays import instant
 
 router = APIRouter(route_class=Route, default_response_class=Json)
 
@@ -44,6 +47,17 @@ class QueueAsked(Paged):
     state: Literal["", "person", "held"] | DeliveryState = ""
     post: Number | None = None
     account: Number | None = None
+    hold: Annotated[Number | None, Query(description="fell due under it, undecided")] = None
+
+
+class PeriodAsked(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    scope: Literal["all", "unit"] = "all"
+    target: Words = ""
+    begins: Words = ""
+    until: Words
+    passes: Annotated[list[Number], Query()] = []
 
 
 class RepliesAsked(Paged):
@@ -186,6 +200,15 @@ def coverage(call: Reads, post_id: Id) -> Response:
     return Json({"rows": rows, "next": None})
 
 
+@router.get("/posts/{post_id:int}/counts")
+def counts(call: Reads, post_id: Id) -> Response:
+    """Likes, reposts and replies of a post over time, on each account, oldest first."""
+    with call.office.db.read() as conn:
+        post_for(conn, call.actor, post_id)
+        found = collect.over_time(conn, post_id, people.unit_ids(conn, call.actor))
+    return Json({"rows": [shapes.row(each) for each in found], "next": None})
+
+
 # ---------------------------------------------------------------- review, queue, holds
 
 
@@ -197,12 +220,30 @@ def waiting(call: Reads) -> Response:
     return Json({"rows": [shapes.row(row) for row in rows], "next": None})
 
 
+@router.get("/standings")
+def standings_list(call: Reads) -> Response:
+    """The standing sign-offs of the reader's units: which stand, sleep, have ended."""
+    with call.office.db.read() as conn:
+        now, scope = call.office.db.now(conn), people.unit_ids(conn, call.actor)
+        rows = review.standing_list(conn, now, scope)
+    names = "id state source signer template accounts columns begins ends daily_max note"
+    return Json({"rows": [shapes.picked(row, names) for row in rows], "next": None})
+
+
+@router.get("/standings/{standing_id:int}")
+def standing(call: Reads, standing_id: Id) -> Response:
+    """One whole: its bounds, today's use, what it signed, what it did not cover and why."""
+    with call.office.db.read() as conn:
+        return Json(shapes.standing(standing_for(call.office, conn, call.actor, standing_id)))
+
+
 @router.get("/queue")
 def queue_list(call: Reads, asked: Annotated[QueueAsked, Query()]) -> Response:
     """Deliveries, and why each has not gone yet."""
     with call.office.db.read() as conn:
         now, scope = call.office.db.now(conn), people.unit_ids(conn, call.actor)
         what: dict[str, Any] = {"state": asked.state, "post": asked.post, "account": asked.account}
+        what |= {"hold": asked.hold}
         more: dict[str, Any] = {"limit": asked.limit + 1, "before": before("queue", asked.cursor)}
         rows = queue.listing(conn, scope, **what, **more)
         found = [shapes.delivery(row, queue.why(conn, now, row)) for row in rows]
@@ -221,11 +262,23 @@ def delivery(call: Reads, delivery_id: Id) -> Response:
 
 @router.get("/holds")
 def holds_list(call: Reads) -> Response:
-    """The holds that stand and concern the reader's units."""
+    """The holds that stand and concern the reader's units, and those declared (`ahead`)."""
     with call.office.db.read() as conn:
-        mine = {row["id"] for row in shell.standing(conn, people.unit_ids(conn, call.actor))}
+        scope = people.unit_ids(conn, call.actor)
+        mine = {row["id"] for row in (*shell.standing(conn, scope), *shell.declared(conn, scope))}
         rows = [row for row in holds.listing(conn, call.office.db.now(conn)) if row["id"] in mine]
     return Json({"rows": rows, "next": None})
+
+
+@router.get("/holds/foreseen")
+def foreseen(call: Reads, asked: Annotated[PeriodAsked, Query()]) -> Response:
+    """What a 肃穆模式 of a period would keep: deliveries, unsigned posts, occurrences, free slots."""
+    zone, scope = call.office.config.tz, HoldScope(asked.scope)
+    span = instant(asked.begins, zone), instant(asked.until, zone)
+    with call.office.db.read() as conn:
+        now, target = call.office.db.now(conn), holds.target_of(conn, scope, asked.target)
+        what = (call.actor, scope, target, *span, asked.passes)
+        return Json(solemn.foresee(call.office, conn, now, *what).json())
 
 
 # ---------------------------------------------------------------- replies, trail

@@ -20,6 +20,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment
 from sqlalchemy import RowMapping
 
+from bot.deliver import holds
 from bot.language import current
 from bot.office import Office
 from bot.web import render
@@ -294,9 +295,15 @@ class Pages:
             here=path,
             other_language=_query(path, {**query, "lang": other}),
             asked=query.get("q", ""),
+            grey=self.config.board.grey and self._solemn(),
             **values,
         )
         return HTMLResponse(body, status, headers)
+
+    def _solemn(self) -> bool:
+        """Does 肃穆模式 stand for everything?"""
+        with self.office.db.read() as conn:
+            return any(each.everything for each in holds.standing(conn, solemn=True).groups)
 
 
 def environment(office: Office) -> Environment:
