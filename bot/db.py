@@ -418,6 +418,21 @@ renditions = Table(
     _text("identity"),  # the account's remote identity it was rendered for
     UniqueConstraint("revision_id", "account_id", "part"),
 )
+writings = Table(  # what a person is typing, not yet a revision (bot.compose.writings)
+    "writings",
+    metadata,
+    _id(),
+    _to("people", "person_id"),
+    Column("post_id", _Id, nullable=False),  # 0: a new one
+    _text("key"),  # tells a person's new ones apart
+    _text("window"),  # the window that typed last
+    _count("turn"),  # its own count: one that was long on its way is passed over
+    _json("fields"),  # as the form sends them; None: it is only open
+    _at("at"),  # typed last
+    _at("seen_at"),  # open last
+    UniqueConstraint("person_id", "post_id", "key"),
+    Index("ix_writings_post_id", "post_id"),
+)
 links = Table(  # an address in a post, and whether it opens (bot.links)
     "links",
     metadata,

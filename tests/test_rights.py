@@ -16,6 +16,7 @@ from sqlalchemy import Connection, select, update
 
 from bot import catalog, compose, people, review, second
 from bot.compose import Body
+from bot.compose.writings import Place
 from bot.db import deliveries, insert_id, items, posts, replies, revisions, sources
 from bot.db import people as persons
 from bot.deliver import accounts, holds, plan, queue
@@ -125,6 +126,15 @@ ACTS: dict[str, tuple[Right, Callable[[World], Any]]] = {
         lambda w: compose.revise(w.office, *w.first, w.draft, 1, Body("改"), ["hand"]),
     ),
     "compose.drop_card": (R.WRITE, lambda w: compose.drop_card(w.office, *w.first, w.draft)),
+    "compose.keep_writing": (
+        R.WRITE,
+        lambda w: compose.keep_writing(*w.first, w.draft, [("text", "文")], Place()),
+    ),
+    "compose.open_writing": (R.WRITE, lambda w: compose.open_writing(*w.first, w.draft)),
+    "compose.drop_writing": (
+        R.WRITE,
+        lambda w: compose.drop_writing(w.first[0], w.first[2], w.draft),
+    ),
     "compose.close": (R.WRITE, lambda w: compose.close(*w.first, w.draft)),
     "compose.from_item": (R.WRITE, lambda w: compose.from_item(w.office, *w.first, w.item)),
     "compose.from_template": (

@@ -39,6 +39,7 @@ from bot.web import (
     together,
     tokens,
     trail,
+    unsaved,
     vocabulary,
     writing,
 )
@@ -49,6 +50,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     posts.router,
     reposts.router,
     writing.router,
+    unsaved.router,
     entry.router,
     items.router,
     quality.router,

@@ -29,7 +29,8 @@ from bot.web.session import Session
 SAFE = ("GET", "HEAD", "OPTIONS")
 OPEN_TO_NEW = ("/password", "/logout", "/language")  # while the one-time password stands
 OPEN_TO_BARE = ("/me/code", "/logout", "/language")  # while the second factor is missing
-BY_ITSELF = ("/pulse", "/queue/news", "/replies/news")  # a page asks: keeps no session alive
+# A page asks: keeps no session alive.
+BY_ITSELF = ("/pulse", "/queue/news", "/replies/news", "/writing/beside")
 
 
 class Elsewhere(Exception):

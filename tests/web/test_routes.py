@@ -112,6 +112,11 @@ ROUTES: dict[str, tuple[Asked, ...]] = {
     "GET /posts/{draft}/edit": (Asked(R.WRITE),),
     "POST /posts/new": acts(R.WRITE, act("save", **TYPED), refuses=LACKS),
     "POST /posts/{draft}/edit": acts(R.WRITE, act("save", version="1", **TYPED), refuses=LACKS),
+    "POST /posts/new/keep": (Asked(R.WRITE, TYPED, anywhere=True),),
+    "POST /posts/{draft}/keep": acts(R.WRITE, TYPED),
+    "POST /posts/new/leave": (Asked(R.WRITE, {"key": "none"}, anywhere=True),),
+    "POST /posts/{draft}/leave": acts(R.WRITE, {}),
+    "GET /writing/beside": (Asked(R.WRITE, query="?post={draft}&number=1"),),
     "GET /posts/{waiting}/reposts": read(""),
     "POST /posts/{waiting}/reposts": acts(
         R.WRITE, act("ask", keys="hand", by="2026-11-26T18:00"), refuses=LACKS

@@ -437,6 +437,24 @@ def upgrade() -> None:
     )
     op.create_index("ix_tokens_person_id", "tokens", ["person_id"], unique=False)
     op.create_table(
+        "writings",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("person_id", ID, nullable=False),
+        sa.Column("post_id", ID, nullable=False),
+        sa.Column("key", sa.Text(), server_default="", nullable=False),
+        sa.Column("window", sa.Text(), server_default="", nullable=False),
+        sa.Column("turn", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("fields", JSON, nullable=True),
+        sa.Column("at", sa.BigInteger(), nullable=True),
+        sa.Column("seen_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_writings_person_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_writings")),
+        sa.UniqueConstraint(
+            "person_id", "post_id", "key", name=op.f("uq_writings_person_id_post_id_key")
+        ),
+    )
+    op.create_index("ix_writings_post_id", "writings", ["post_id"], unique=False)
+    op.create_table(
         "connectings",
         sa.Column("id", ID, nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
