@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tomllib
 import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from pydantic import Field as Default
 from pydantic import field_validator
 
-from bot.config import Part, check, line_of
+from bot.config import Part, check, line_of, read_toml
 from bot.errors import ConfigError, Invalid
 from bot.language import Say
 from bot.model import OverLimit, PostKind
@@ -259,11 +258,7 @@ def parse(folder: Path, key: str, whole: str) -> Template:
     """The template that `whole` would be as `folder/key.txt`. Raises ConfigError."""
     file = path_of(folder, key)
     head, source, offset = _split(whole, file)
-    try:
-        values = tomllib.loads(head)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError("模板 {file} 的头部有误：{why}", file=file.name, why=str(error)) from None
-    front = check(Front, values, file, whole)
+    front = check(Front, read_toml(head, file), file, whole)
     digest = hashlib.sha256(whole.encode()).hexdigest()
     return Template(key, front, source, digest, file, head, offset).parsed()
 
