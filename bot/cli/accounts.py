@@ -11,7 +11,8 @@ from bot.deliver import queue
 from bot.language import Say, _
 
 STATES = {"active": Say("可用"), "paused": Say("已停用"), "broken": Say("已断开")}
-QUEUE: dict[str, Say] = {"person": Say("需要人定"), "held": Say("已停发"), **queue.STATES}
+QUEUE: dict[str, Say] = {"person": Say("需要人定"), "held": Say("已停发")}
+QUEUE |= {str(state): word for state, word in queue.STATES.items()}
 FILED = {
     "registrar": Say("登记单位"),
     "number": Say("备案编号"),
