@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -124,13 +124,16 @@ def token(of: RowMapping, now: datetime) -> dict[str, Any]:
     return {**of, "state": state(of, now), "stands": state(of, now) == "active"}
 
 
-def notice(of: RowMapping) -> dict[str, Any]:
-    """An incident that people were told of."""
-    from bot.language import Say
-    from bot.notices import kind_of
+def notices(conn: Connection, rows: Sequence[RowMapping]) -> list[dict[str, Any]]:
+    """Incidents that people were told of; `say` names what they are of."""
+    from bot import notices as ground
 
-    kept = picked(of, "id key opened_at closed_at told link")
-    return {**kept, "kind": kind_of(of["key"]), "say": str(Say.of(of["say"]))}
+    of = ground.subjects_of(conn, rows)
+    return [
+        picked(row, "id key opened_at closed_at told link")
+        | {"kind": ground.kind_of(row["key"]), "say": str(ground.sentence(row, of))}
+        for row in rows
+    ]
 
 
 # ---------------------------------------------------------------- what the office writes itself

@@ -135,7 +135,7 @@ def _tell(
     conn: Connection, now: datetime, item_id: int, giver: RowMapping, to: int, title: str
 ) -> None:
     said = Say("{unit}报送“{title}”，请成稿或退回", unit=giver["name"], title=title)
-    open_notice(conn, now, f"item:{item_id}", said, to, "/items?state=waiting")
+    open_notice(conn, now, f"item:{item_id}", said, to, f"/items/{item_id}")
 
 
 # ---------------------------------------------------------------- back and forth
@@ -157,7 +157,8 @@ def give_back(conn: Connection, now: datetime, actor: Actor, item_id: int, reaso
     audit.write(conn, now, actor, "item.return", f"item:{item_id}")
     close_notice(conn, now, f"item:{item_id}")
     said = Say("报送的“{title}”被退回：{why}", title=row["title"], why=reason.strip())
-    open_notice(conn, now, f"given-back:{item_id}", said, row["from_unit_id"], "/items")
+    key, link = f"given-back:{item_id}", f"/items/{item_id}"
+    open_notice(conn, now, key, said, row["from_unit_id"], link)
 
 
 def amend(conn: Connection, now: datetime, actor: Actor, item_id: int, entry: Entry) -> None:

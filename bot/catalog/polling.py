@@ -6,7 +6,7 @@ import asyncio
 import logging
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
@@ -165,4 +165,5 @@ def _failed(office: Office, row: RowMapping, part: SourcePart, error: GongkaiErr
             said = Say(
                 "来源 {key} 连续 {n} 次读不到：{why}", key=row["key"], n=failures, why=error.say
             )
-            open_notice(conn, now, f"source:{row['id']}", said, row["unit_id"], "/accounts")
+            link = f"/sources/{quote(row['key'])}"
+            open_notice(conn, now, f"source:{row['id']}", said, row["unit_id"], link)

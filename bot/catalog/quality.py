@@ -338,7 +338,13 @@ def remind(office: Office) -> int:
         today = office_day(now, office.config.tz)
         ended = [row for item in found if (row := _to_take_down(office, item, today))]
         told = [
-            (now, f"take-down:{row.item.id}", _reminder(row), everyone[row.unit], "/items")
+            (
+                now,
+                f"take-down:{row.item.id}",
+                _reminder(row),
+                everyone[row.unit],
+                "/quality?rule=take_down",
+            )
             for row in ended
             if row.rule == "take_down" and row.item
         ]

@@ -74,7 +74,7 @@ def _fire(office: Office, conn: Connection, now: datetime, row: RowMapping) -> N
 def _missed(conn: Connection, now: datetime, row: RowMapping, why: Say) -> dict[str, Any]:
     """One notice for a schedule that misses its times, until one of them goes well again."""
     said = Say("日程 {key} 错过了一期：{why}", key=row["schedule"], why=why)
-    open_notice(conn, now, f"schedule:{row['schedule']}", said, None, "/today")
+    open_notice(conn, now, f"schedule:{row['schedule']}", said, None, "/calendar/schedules")
     return {"state": MISSED, "reason": why.json()}
 
 

@@ -199,7 +199,7 @@ def _ask_for_material(office: Office, schedule: Schedule, *, paused: bool) -> No
         return
     with office.db.write() as conn:
         for key in sorted(wanted.keys() - standing):
-            open_notice(conn, now, key, wanted[key], None, "/posts")
+            open_notice(conn, now, key, wanted[key], None, "/calendar/schedules")
         close_notice(conn, now, *sorted(standing - wanted.keys()))
 
 
