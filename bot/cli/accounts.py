@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Any
 
 from bot.cli.base import cell
@@ -63,15 +62,11 @@ def _standing(of: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
 def _hours(hours: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
     yield _("时段"), "、".join(hours["slots"]) or _("不限")
     if free := hours["next_slots"]:
-        yield _("空着的时段"), "、".join(_minute(at) for at in free)
+        yield _("空着的时段"), "、".join(cell(at) for at in free)
     most, gap = hours["daily_most"], round(hours["gap_seconds"])
     yield _("每天最多"), Say("{n} 条", n=most) if most else _("不限")
     yield _("静默时段"), hours["quiet"] or _("无")
     yield _("两条间隔"), Say("至少 {n} 秒", n=gap) if gap else _("不限")
-
-
-def _minute(at: datetime) -> str:
-    return cell(at).rpartition(":")[0]
 
 
 def _can(of: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:

@@ -15,7 +15,7 @@ agenda     what goes out when, by day, as people look at it
 retiming   a post at another time, and what that would mean
 """
 
-from bot.schedule.acts import coming, listing, pause, run, skip, what_if
+from bot.schedule.acts import coming, listing, passed_by, pause, run, skip, what_if
 from bot.schedule.calendar import times, upcoming
 from bot.schedule.files import Schedule, load, load_all, read
 from bot.schedule.firing import DONE, EMPTY, fire_due
@@ -34,6 +34,7 @@ __all__ = [
     "listing",
     "load",
     "load_all",
+    "passed_by",
     "pause",
     "plan_ahead",
     "read",

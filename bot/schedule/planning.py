@@ -38,6 +38,8 @@ def plan_ahead(office: Office) -> list[GongkaiError]:
             schedule = load(office, file)
             _plan_past(office, schedule, silence)
             _plan_one(office, schedule)
+        except UnknownYear as error:
+            wrong.append(ConfigError("日程 {key}：{why}", key=file.stem, why=error.say))
         except (GongkaiError, OSError, UnicodeDecodeError) as error:
             wrong.append(error if isinstance(error, GongkaiError) else ConfigError(str(error)))
     _forget(office, [file.stem for file in found])
