@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -14,7 +15,17 @@ from bot.compose.body import Body, Card, Rendered
 from bot.compose.reading import account_keys, accounts_of, current, locked
 from bot.compose.rendering import preview
 from bot.compose.sent import reposting, sent_parts, source_for
-from bot.db import accounts, approvals, deliveries, insert_id, posts, renditions, revisions, units
+from bot.db import (
+    accounts,
+    approvals,
+    deliveries,
+    insert_id,
+    items,
+    posts,
+    renditions,
+    revisions,
+    units,
+)
 from bot.errors import Conflict, Invalid
 from bot.language import Say
 from bot.media import keep_made
@@ -24,6 +35,7 @@ from bot.model import (
     Actor,
     Capabilities,
     DeliveryState,
+    Entry,
     Finding,
     Outgoing,
     PostKind,
@@ -167,12 +179,26 @@ def draw_card(
     post = locked(conn, post_id)
     before = Body.of(current(conn, post)["body"])
     whole = words or max((before.text, *before.variants.values()), key=len)
+    publisher, at = _published(conn, post)
+    day = chinese_date((at or now).astimezone(office.config.tz))
+    card = Card(before.title, _without_link(whole, before.link), publisher, day, before.link)
+    return _with_card(office, conn, now, actor, post, card)
+
+
+def _published(conn: Connection, post: RowMapping) -> tuple[str, datetime | None]:
+    """Who published what a post tells of, and when: its entry's word, else the post's unit."""
     unit = conn.execute(select(units.c.name).where(units.c.id == post["unit_id"])).scalar_one()
-    on_it = whole.replace(before.link, "").strip() if before.link else whole
-    day = chinese_date(now.astimezone(office.config.tz))
-    return _with_card(
-        office, conn, now, actor, post, Card(before.title, on_it, unit, day, before.link)
-    )
+    stored = conn.execute(select(items.c.entry).where(items.c.id == post["item_id"])).scalar()
+    entry = Entry.of(stored) if stored else None
+    return (entry.publisher or unit, entry.published) if entry else (unit, None)
+
+
+def _without_link(whole: str, link: str) -> str:
+    """The link stands under a card by itself; so does not what only leads to it (原文：)."""
+    if not link:
+        return whole
+    alone = re.compile(rf"^[^\n:：]{{0,8}}[:：]?[ \u3000]*{re.escape(link)}\s*$", re.M)
+    return alone.sub("", whole).replace(link, "").strip()
 
 
 def drop_card(office: Office, conn: Connection, now: datetime, actor: Actor, post_id: int) -> int:
