@@ -912,3 +912,11 @@ def test_an_account_is_shown_in_words(run: Run) -> None:
     assert "None" not in told
     assert "不采集" in told
     assert "备案编号" in told
+
+
+def test_an_entry_is_shown_with_what_it_says(run: Run) -> None:
+    fields = ("--title", "关于停水的通告", "--index-number", "A1", "--body", "明日停水。")
+    (made,) = said(run("item", "add", "--unit", "county", *fields, "--json", *AS))["items"]
+    told = run("item", "show", made).output
+    assert "A1" in told
+    assert "明日停水。" in told

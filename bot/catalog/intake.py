@@ -122,6 +122,8 @@ def _begins_as(
         return ItemState.NEW, Say("发布日期较早")
     if not part.of_column(entry.column).draft:
         return ItemState.NEW, NOT_DRAFTED
+    if not (entry.body or entry.summary or entry.link):  # as of a file that is not opened
+        return ItemState.NEW, Say("只有标题，没有摘要、正文和链接")
     return ItemState.NEW, None
 
 
