@@ -46,7 +46,13 @@ from bot.language import Say
 from bot.model import Actor, DeliveryState, HoldScope, NoticeKind, PostKind, Right
 
 K = NoticeKind
-ALIASES = {"schedules": K.SCHEDULE, "watch": K.COLLECT, "given-back": K.ITEM, "link": K.POST}
+ALIASES = {
+    "secret": K.SOURCE,
+    "schedules": K.SCHEDULE,
+    "watch": K.COLLECT,
+    "given-back": K.ITEM,
+    "link": K.POST,
+}
 TURNS = (K.REVIEW, K.EMERGENCY)  # somebody's turn: kept only so that he is told; no incident
 BY_HAND = (K.BASELINE, K.POST, K.ITEM, K.FLOOD, K.SCHEDULE, K.DELIVERY)  # may outlive its cause
 

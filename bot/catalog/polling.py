@@ -150,7 +150,21 @@ def _polled(
     mine = lease.settle(conn, sources, row, now + part.every, **values)
     if mine:
         close_notice(conn, now, f"source:{row['id']}")
+        if not reading.unchanged:
+            _tell_of_secrets(conn, now, row, reading)
     return mine
+
+
+def _tell_of_secrets(conn: Connection, now: datetime, row: RowMapping, reading: Reading) -> None:
+    """A document with a mark of secrecy lies where the public's do: told until it is gone."""
+    key, found = f"secret:{row['id']}", [p for p in reading.problems if p.secret]
+    if not found:
+        close_notice(conn, now, key)
+        return
+    named = "、".join(problem.where for problem in found[:5])
+    values = {"key": row["key"], "n": len(found), "names": named}
+    said = Say("来源 {key} 里有 {n} 个文件标有密级，没有读：{names}；请立即移出", **values)
+    open_notice(conn, now, key, said, row["unit_id"], f"/sources/{quote(row['key'])}")
 
 
 def _failed(office: Office, row: RowMapping, part: SourcePart, error: GongkaiError) -> None:

@@ -112,7 +112,7 @@ class Folder(Source):
                     raise SourceError("还在变动，下次再读")
                 drafts[file.name] = self._draft(file)
             except SourceError as error:
-                problems.append(Problem(file.name, str(error)))
+                problems.append(Problem(file.name, str(error), error.secret))
         return drafts, problems
 
     def parse(self, body: bytes, content_type: str, origin: Origin) -> Reading:

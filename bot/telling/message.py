@@ -19,6 +19,7 @@ MOST = 40  # sentences of one message; the console shows the others
 K, S = NoticeKind, DeliveryState
 ADVICE: Mapping[str, Say] = {  # what to do, where the sentence alone does not say so
     "given-back": Say("改好再次报送，或者收回"),
+    "secret": Say("把文件移到涉密载体上，查清谁能打开这个文件夹，向保密工作机构报告"),
     K.RETURNED: Say("请拟稿人按意见修改，重新送审"),
     K.REFER: Say("等主管部门或保密行政管理部门答复；有了答复由审签人写明依据，通过或退回"),
     K.SOURCE: Say("会接着再读；网站改版了就在来源页试读，按结果改 config.toml"),
