@@ -241,7 +241,7 @@ def _of_deliveries(conn: Connection, ids: list[int]) -> dict[int, Say]:
 
 def _on_account(row: RowMapping) -> Say:
     values = {"what": named(row), "account": row["name"], "state": STANDS[row["state"]]}
-    return Say("{what}在{account}（{state}）", **values)
+    return Say("{what}在{account}，{state}", **values)
 
 
 def _of_posts(conn: Connection, ids: list[int]) -> dict[int, Say]:

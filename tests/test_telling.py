@@ -93,7 +93,7 @@ def test_mail_says_which_post_on_which_account_is_in_trouble(desk: Desk) -> None
     desk.open("delivery:1", Say("平台确认已发出，但公众看不到，请核对"))
     desk.tell(MINUTE)
     (mail,) = desk.smtp.mails
-    of = "“停水通知。”在云澜发布（等人决定）：平台确认已发出，但公众看不到，请核对"
+    of = "“停水通知。”在云澜发布，等人决定：平台确认已发出，但公众看不到，请核对"
     assert mail.subject == f"【公开提醒】{of}"
     assert mail.text.startswith(f"{of}\n怎么办：在投递页决定现在发还是不发\n2026-11-24 09:00")
 
@@ -116,7 +116,7 @@ def test_mail_says_how_a_delivery_stands_and_what_to_do(
     desk.open("flood:1", Say("一次多出 99 条"))
     desk.tell(MINUTE)
     (mail,) = desk.smtp.mails
-    of = f"“停水通知。”在云澜发布（{stands}）：平台一时不能应答"
+    of = f"“停水通知。”在云澜发布，{stands}：平台一时不能应答"
     assert mail.subject == f"【公开提醒】2 件：{of} …"
     assert mail.text.startswith(f"{of}\n怎么办：{first}")
     with desk.office.db.read() as conn:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, RowMapping, and_, func, select
 from starlette.responses import Response
 
 from bot import people, review
+from bot.catalog import HAND
 from bot.db import accounts, deliveries, items, notices, posts, replies, sources
 from bot.deliver import holds, queue
 from bot.model import AccountState, Act, Actor, DeliveryState, ItemState, PostState, SourceState
@@ -93,7 +94,8 @@ def _accounts(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
 
 
 def _sources(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
-    rows = conn.execute(select(sources).where(sources.c.unit_id.in_(scope))).mappings()
+    polled = sources.c.unit_id.in_(scope), sources.c.kind != HAND
+    rows = conn.execute(select(sources).where(*polled)).mappings()
     return [{**r, "bad": bool(r["error"]) and r["state"] == SourceState.ACTIVE} for r in rows]
 
 
