@@ -63,6 +63,7 @@ messages: $(VENV)/.dev
 	$(BIN)/pybabel -q extract -F babel.cfg -k Say -k _ --no-location --sort-output -o bot/locale/gongkai.pot bot
 	$(BIN)/pybabel -q update -D gongkai -i bot/locale/gongkai.pot -d bot/locale --no-fuzzy-matching --ignore-obsolete
 	$(BIN)/pybabel -q compile -D gongkai -d bot/locale
+	$(BIN)/pybabel -q compile -D click -d bot/locale
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

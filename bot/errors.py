@@ -69,11 +69,14 @@ class Invalid(GongkaiError):
 
 
 class SourceError(GongkaiError):
-    """The catalogue could not be read whole. `gone` when its page says 404 or 410."""
+    """The catalogue could not be read whole. `gone` when its page says 404 or 410; `secret` when a
+    document bears a mark of secrecy."""
 
-    def __init__(self, text: str | Say, /, *, gone: bool = False, **values: Any) -> None:
+    def __init__(
+        self, text: str | Say, /, *, gone: bool = False, secret: bool = False, **values: Any
+    ) -> None:
         super().__init__(text, **values)
-        self.gone = gone
+        self.gone, self.secret = gone, secret
 
 
 class AdapterError(GongkaiError):

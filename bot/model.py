@@ -560,10 +560,11 @@ class Reading:
 
 @dataclass(frozen=True)
 class Problem:
-    """Something a reader noticed and survived: where, and what."""
+    """Something a reader noticed and survived: where, and what; `secret`: somebody must be told."""
 
     where: str
     what: str
+    secret: bool = False
 
 
 # ---------------------------------------------------------------- screening

@@ -150,13 +150,16 @@ def standing(of: Mapping[str, Any]) -> dict[str, Any]:
     return {**picked(of, STANDING), "signed": signed, "not_covered": left}
 
 
-def notice(of: RowMapping) -> dict[str, Any]:
-    """An incident that people were told of."""
-    from bot.language import Say
-    from bot.notices import kind_of
+def notices(conn: Connection, rows: Sequence[RowMapping]) -> list[dict[str, Any]]:
+    """Incidents that people were told of; `say` names what they are of."""
+    from bot import notices as ground
 
-    kept = picked(of, "id key opened_at closed_at told link")
-    return {**kept, "kind": kind_of(of["key"]), "say": str(Say.of(of["say"]))}
+    of = ground.subjects_of(conn, rows)
+    return [
+        picked(row, "id key opened_at closed_at told link")
+        | {"kind": ground.kind_of(row["key"]), "say": str(ground.sentence(row, of))}
+        for row in rows
+    ]
 
 
 # ---------------------------------------------------------------- what the office writes itself

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, RowMapping, and_, insert, or_, select, update
 
@@ -83,14 +84,16 @@ def _add(
         said = Say(
             "来源 {key} 一次多出 {n} 条，已全部留待人工确认", key=called(source), n=len(fresh)
         )
-        open_notice(conn, now, f"flood:{source['id']}", said, source["unit_id"], "/items")
+        link = f"/items?state=waiting&source={quote(source['key'])}"
+        open_notice(conn, now, f"flood:{source['id']}", said, source["unit_id"], link)
     if source["baseline_only"] and fresh:
         said = Say(
             "恢复备份后首次读取来源 {key}：备份里没有的 {n} 条记为不发，请核对是否已发",
             key=called(source),
             n=len(fresh),
         )
-        open_notice(conn, now, f"baseline:{source['id']}", said, source["unit_id"], "/items")
+        link = f"/items?source={quote(source['key'])}"
+        open_notice(conn, now, f"baseline:{source['id']}", said, source["unit_id"], link)
 
 
 def _chosen_at_first(source: RowMapping, part: SourcePart, fresh: Sequence[Entry]) -> set[str]:
@@ -121,6 +124,8 @@ def _begins_as(
         return ItemState.NEW, Say("发布日期较早")
     if not part.of_column(entry.column).draft:
         return ItemState.NEW, NOT_DRAFTED
+    if not (entry.body or entry.summary or entry.link):  # as of a file that is not opened
+        return ItemState.NEW, Say("只有标题，没有摘要、正文和链接")
     return ItemState.NEW, None
 
 

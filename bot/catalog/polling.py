@@ -6,7 +6,7 @@ import asyncio
 import logging
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
@@ -153,7 +153,21 @@ def _polled(
     mine = lease.settle(conn, sources, row, now + part.every, **values)
     if mine:
         close_notice(conn, now, f"source:{row['id']}")
+        if not reading.unchanged:
+            _tell_of_secrets(conn, now, row, reading)
     return mine
+
+
+def _tell_of_secrets(conn: Connection, now: datetime, row: RowMapping, reading: Reading) -> None:
+    """A document with a mark of secrecy lies where the public's do: told until it is gone."""
+    key, found = f"secret:{row['id']}", [p for p in reading.problems if p.secret]
+    if not found:
+        close_notice(conn, now, key)
+        return
+    named = "、".join(problem.where for problem in found[:5])
+    values = {"key": row["key"], "n": len(found), "names": named}
+    said = Say("来源 {key} 里有 {n} 个文件标有密级，没有读：{names}；请立即移出", **values)
+    open_notice(conn, now, key, said, row["unit_id"], f"/sources/{quote(row['key'])}")
 
 
 def _failed(office: Office, row: RowMapping, part: SourcePart, error: GongkaiError) -> None:
@@ -168,4 +182,5 @@ def _failed(office: Office, row: RowMapping, part: SourcePart, error: GongkaiErr
             said = Say(
                 "来源 {key} 连续 {n} 次读不到：{why}", key=called(row), n=failures, why=error.say
             )
-            open_notice(conn, now, f"source:{row['id']}", said, row["unit_id"], "/accounts")
+            link = f"/sources/{quote(row['key'])}"
+            open_notice(conn, now, f"source:{row['id']}", said, row["unit_id"], link)

@@ -114,6 +114,12 @@ class Report:
         rows = tuple(row for row in self.rows if rule in ("", row.rule))
         return Report(rows, self.items, self.names)
 
+    def of(self, unit_keys: Collection[str], source: str) -> Report:
+        """What is of some units, and of one source where it is named."""
+        rows = (row for row in self.rows if row.unit in unit_keys and source in ("", row.source))
+        items = {p: n for p, n in self.items.items() if p[0] in unit_keys and source in ("", p[1])}
+        return Report(tuple(rows), items, self.names)
+
     def sources(self) -> list[dict[str, Any]]:
         """Each source, and under each of its `checks`, in the order of RULES, the rows it found."""
         of: dict[tuple[str, str], dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
@@ -162,22 +168,28 @@ def report(
     unit: str = "",
     source: str = "",
 ) -> Report:
-    """Everything found in the catalogues of some units; of those, only what lies at or below `unit`,
-    or in one source. Raises NotFound."""
-    if unit:
-        unit_ids = unit_ids & people.below(conn, people.unit_of(conn, unit)["id"])
-    everything = load(office, conn, unit_ids, source)
+    """Everything found in the catalogues of some units; of that, what is of `unit` and those below,
+    or of one source: all the same is held to all, for what interprets a document or keeps a column
+    alive may stand in another. Raises NotFound."""
+    everything = load(office, conn, unit_ids)
     found = [item for item in everything if item.listed]
     today, rules = office_day(now, office.config.tz), office.config.quality
     rows = [row for item in found for row in _of_one(office, item, today)]
     rows += [row for item in everything if (row := _to_take_down(office, item, today))]
     rows += _twins(found)
-    rows += _stale(office, conn, unit_ids, source, found, today)
+    rows += _stale(office, conn, unit_ids, found, today)
     rows += _uninterpreted(office, rules, found, today)
     order = list(RULES)
     rows.sort(key=lambda r: (r.unit, r.source, order.index(r.rule), r.item.id if r.item else 0))
-    figures = Counter((item.unit, item.source) for item in found)
-    return Report(tuple(rows), figures, naming.of_sources(conn))
+    whole = Report(
+        tuple(rows), Counter((item.unit, item.source) for item in found), naming.of_sources(conn)
+    )
+    within = people.below(conn, people.unit_of(conn, unit)["id"]) if unit else unit_ids
+    return whole.of(_keys(conn, within), source)
+
+
+def _keys(conn: Connection, unit_ids: Collection[int]) -> set[str]:
+    return set(conn.execute(select(units.c.key).where(units.c.id.in_(unit_ids))).scalars())
 
 
 # ---------------------------------------------------------------- one entry by itself
@@ -219,7 +231,7 @@ def _misplaced(entry: Entry, rules: QualityPart) -> Say | None:
     if top and rules.topics and top not in rules.topics:
         return Say("没有“{topic}”这个主题分类", topic=top)
     in_policies = any(word in entry.column for word in rules.policies)
-    if in_policies and "解读" in entry.title:
+    if in_policies and nature.tells(entry.title):
         return Say("解读放在了政策文件栏目")
     alone = replace(entry, column="")
     numbered = entry.document_number and nature.is_policy(alone, ())
@@ -245,37 +257,39 @@ def _alike(item: Item, same: Sequence[Item]) -> Say:
     """A few are named: of a thousand alike each would else name all the others."""
     few = [other for other in same[: NAMED + 1] if other is not item][:NAMED]
     others = "、".join(f"#{other.id}" for other in few)
+    what = Say("标题、文号相同") if item.entry.document_number else Say("标题、日期相同")
     if len(same) <= NAMED + 1:
-        return Say("与 {others} 标题、文号相同", others=others)
-    return Say("与 {others} 等 {n} 条标题、文号相同", others=others, n=len(same) - 1)
+        return Say("与 {others} {what}", others=others, what=what)
+    return Say("与 {others} 等 {n} 条{what}", others=others, n=len(same) - 1, what=what)
 
 
 def _stale(
     office: Office,
     conn: Connection,
     unit_ids: Collection[int],
-    source: str,
     found: Iterable[Item],
     today: date,
 ) -> Iterator[Row]:
-    """Columns without a new entry for too long, and declared ones without any."""
-    newest: dict[tuple[str, str, str], Item] = {}
+    """Columns without a new entry for too long, and declared ones without any.
+
+    Of a unit's sources any keeps a column alive: an archive beside the living catalogue is no fault.
+    """
+    newest: dict[tuple[str, str], Item] = {}
     for item in found:
-        place = item.unit, item.source, item.entry.column
+        place = item.unit, item.entry.column
         if item.entry.column and (place not in newest or _day(item) > _day(newest[place])):
             newest[place] = item
-    for (unit, key, column), item in newest.items():
+    for (unit, column), item in newest.items():
         span = _span(office.config.quality, column)
         if (idle := today - _day(item)) > span:
             said = Say("“{column}”已 {n} 天没有更新", column=column, n=idle.days)
-            yield Row("stale", unit, key, said, item, column, _day(item) + span)
-    for unit, key in _declared(conn, unit_ids, source):
+            yield Row("stale", unit, item.source, said, item, column, _day(item) + span)
+    for unit, key in _declared(conn, unit_ids):
         part = office.config.sources.get(key)
         for column in part.columns if part else ():
-            if (unit, key, column) not in newest:
-                yield Row(
-                    "stale", unit, key, Say("“{column}”是空栏目", column=column), None, column
-                )
+            if (unit, column) not in newest:
+                said = Say("“{column}”是空栏目", column=column)
+                yield Row("stale", unit, key, said, None, column)
 
 
 def _day(item: Item) -> date:
@@ -286,13 +300,11 @@ def _span(rules: QualityPart, column: str) -> Any:
     return next((span for word, span in rules.stale_columns.items() if word in column), rules.stale)
 
 
-def _declared(conn: Connection, unit_ids: Collection[int], source: str) -> list[tuple[str, str]]:
+def _declared(conn: Connection, unit_ids: Collection[int]) -> list[tuple[str, str]]:
     query = select(units.c.key, sources.c.key.label("source")).join(
         units, units.c.id == sources.c.unit_id
     )
     query = query.where(sources.c.unit_id.in_(unit_ids), sources.c.baseline_at.is_not(None))
-    if source:
-        query = query.where(sources.c.key == source)
     return [(unit, key) for unit, key in conn.execute(query)]
 
 
@@ -346,7 +358,13 @@ def remind(office: Office) -> int:
         today = office_day(now, office.config.tz)
         ended = [row for item in found if (row := _to_take_down(office, item, today))]
         told = [
-            (now, f"take-down:{row.item.id}", _reminder(row), everyone[row.unit], "/items")
+            (
+                now,
+                f"take-down:{row.item.id}",
+                _reminder(row),
+                everyone[row.unit],
+                "/quality?rule=take_down",
+            )
             for row in ended
             if row.rule == "take_down" and row.item
         ]

@@ -35,7 +35,6 @@ def load(
     office: Office,
     conn: Connection,
     unit_ids: Collection[int],
-    source: str = "",
     only: str = "",
 ) -> list[Item]:
     """The entries that stand; what was given back or called back is none of the catalogue's."""
@@ -51,8 +50,6 @@ def load(
         .where(sources.c.unit_id.in_(unit_ids), items.c.returned == "")
         .order_by(items.c.id)
     )
-    if source:
-        query = query.where(sources.c.key == source)
     if only:
         query = query.where(items.c.title.contains(only))
     sent, standing = _sent(conn)

@@ -9,6 +9,7 @@ import click
 from bot import catalog, export
 from bot.catalog.quality import HEADS, QUIET, Report
 from bot.cli.base import reading_units, say, show
+from bot.errors import NotFound
 from bot.language import _
 from bot.office import Office
 
@@ -17,6 +18,9 @@ def quality(
     office: Office, unit: str, source: str, rule: str, xlsx: str | None, json_: bool
 ) -> None:
     """Show the report, or write its rows to a file."""
+    if source and source not in office.config.sources and not source.startswith(catalog.HAND):
+        known = "、".join(office.config.sources) or "—"
+        raise NotFound("没有来源 {key}，有：{known}", key=source, known=known)
     with office.db.read() as conn:
         scope = reading_units(office, None, conn)
         whole = catalog.report(office, conn, office.db.now(conn), scope, unit=unit, source=source)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -14,7 +15,17 @@ from bot.compose.body import Body, Card, Rendered
 from bot.compose.reading import account_keys, accounts_of, current, locked
 from bot.compose.rendering import preview
 from bot.compose.sent import reposting, sent_parts, source_for
-from bot.db import accounts, approvals, deliveries, insert_id, posts, renditions, revisions, units
+from bot.db import (
+    accounts,
+    approvals,
+    deliveries,
+    insert_id,
+    items,
+    posts,
+    renditions,
+    revisions,
+    units,
+)
 from bot.errors import Conflict, Invalid
 from bot.language import Say
 from bot.media import keep_made
@@ -24,6 +35,7 @@ from bot.model import (
     Actor,
     Capabilities,
     DeliveryState,
+    Entry,
     Finding,
     Outgoing,
     PostKind,
@@ -170,19 +182,41 @@ def draw_card(
     """A revision with a picture of the post's whole text, or of `words`; give its version."""
     post = locked(conn, post_id)
     before = Body.of(current(conn, post)["body"])
-    card = card_for(office, conn, now, post["unit_id"], before, words)
+    of = post["unit_id"], post["item_id"]
+    card = card_for(office, conn, now, of, before, words)
     return _with_card(office, conn, now, actor, post, card)
 
 
 def card_for(
-    office: Office, conn: Connection, now: datetime, unit_id: int, body: Body, words: str = ""
+    office: Office,
+    conn: Connection,
+    now: datetime,
+    of: tuple[int, int | None],
+    body: Body,
+    words: str = "",
 ) -> Card:
-    """What stands on a card of today: a body's whole text, or `words`."""
+    """What stands on a card: a body's whole text, or `words`; who published it (`of`: a post's unit
+    and entry), and the entry's day, else today."""
     whole = words or max((body.text, *body.variants.values()), key=len)
+    publisher, at = _published(conn, *of)
+    day = chinese_date((at or now).astimezone(office.config.tz))
+    return Card(body.title, _without_link(whole, body.link), publisher, day, body.link)
+
+
+def _published(conn: Connection, unit_id: int, item_id: int | None) -> tuple[str, datetime | None]:
+    """Who published what a post tells of, and when: its entry's word, else the post's unit."""
     unit = conn.execute(select(units.c.name).where(units.c.id == unit_id)).scalar() or ""
-    on_it = whole.replace(body.link, "").strip() if body.link else whole
-    day = chinese_date(now.astimezone(office.config.tz))
-    return Card(body.title, on_it, unit, day, body.link)
+    stored = conn.execute(select(items.c.entry).where(items.c.id == item_id)).scalar()
+    entry = Entry.of(stored) if stored else None
+    return (entry.publisher or unit, entry.published) if entry else (unit, None)
+
+
+def _without_link(whole: str, link: str) -> str:
+    """The link stands under a card by itself; so does not what only leads to it (原文：)."""
+    if not link:
+        return whole
+    alone = re.compile(rf"^[^\n:：]{{0,8}}[:：]?[ \u3000]*{re.escape(link)}\s*$", re.M)
+    return alone.sub("", whole).replace(link, "").strip()
 
 
 def drop_card(office: Office, conn: Connection, now: datetime, actor: Actor, post_id: int) -> int:

@@ -77,7 +77,7 @@ def _missed(
     """One notice for a schedule that misses its times, until one of them goes well again."""
     name = naming.of_schedule(office.config, row["schedule"])
     said = Say("日程 {key} 错过了一期：{why}", key=name, why=why)
-    open_notice(conn, now, f"schedule:{row['schedule']}", said, None, "/today")
+    open_notice(conn, now, f"schedule:{row['schedule']}", said, None, "/calendar/schedules")
     return {"state": MISSED, "reason": why.json()}
 
 

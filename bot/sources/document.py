@@ -88,7 +88,8 @@ def elements(lines: Sequence[Line], name: str) -> Document:
     lines = [line for line in lines if line.text.strip()]
     for line in lines[:HEAD]:
         if found := _SECRET.match(line.text):
-            raise SourceError("文件标有密级（{mark}），不予读取；请立即移出公开目录", mark=found[0])
+            said = Say("文件标有密级（{mark}），不予读取；请立即移出公开目录", mark=found[0])
+            raise SourceError(said, secret=True)
     head = _head(lines)
     title, start = _title(lines, head.end, head.named or name)
     number, start = (head.number, start) if head.number else _number_below(lines, start)

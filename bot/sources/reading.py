@@ -34,7 +34,7 @@ async def read(target: str, zone: tzinfo, *, kind: str = "", private: bool = Fal
     address may be on our own network. Raises SourceError where it cannot be read whole, Invalid
     for an unknown kind.
     """
-    if kind:
+    if kind and target.strip():
         loose = not is_remote(target)
         return await reader(kind).read(Origin(target, zone, private=private, as_they_stand=loose))
     return (await recognised(target, zone, private=private))[1]
@@ -42,6 +42,8 @@ async def read(target: str, zone: tzinfo, *, kind: str = "", private: bool = Fal
 
 async def recognised(target: str, zone: tzinfo, *, private: bool = False) -> tuple[str, Reading]:
     """Which kind of catalogue stands there, and what it says. Raises SourceError."""
+    if not target.strip():
+        raise Invalid("请给出网址或文件")
     origin = Origin(target, zone, private=private)
     if not is_remote(target) and Path(target).is_dir():
         return "folder", await reader("folder").read(origin)
@@ -80,7 +82,7 @@ async def attempt(
 ) -> tuple[str, Reading]:
     """The same before a source is declared: of a list page on the web one article is read, too, to
     see that its links can be followed. Raises SourceError, Invalid."""
-    if not kind:
+    if not kind or not target.strip():
         kind, reading = await recognised(target, zone, private=private)
         if kind != "page" or not is_remote(target):
             return kind, reading

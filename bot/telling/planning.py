@@ -7,28 +7,17 @@ was over before anybody was told of it is not told at all, and of a turn only th
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, select, update
 
 from bot import lease, people, review
 from bot.config import AddressPart
-from bot.db import (
-    accounts,
-    delegations,
-    deliveries,
-    insert_missing,
-    items,
-    notices,
-    posts,
-    sources,
-    tellings,
-)
+from bot.db import delegations, insert_missing, notices, posts, tellings
 from bot.db import people as persons
 from bot.db import units as unit_rows
 from bot.language import Say
 from bot.model import Actor, NoticeKind
-from bot.notices import kind_of
+from bot.notices import kind_of, owner
 from bot.office import Office
 from bot.people import duty
 from bot.workdays import office_day
@@ -194,17 +183,4 @@ def _number(key: str) -> int:
 
 def _unit(conn: Connection, row: RowMapping) -> int | None:
     """The unit a notice concerns; None: the whole office."""
-    if row["unit_id"] is not None:
-        return int(row["unit_id"])
-    number = _number(row["key"])
-    owners: dict[K, Any] = {
-        K.DELIVERY: select(posts.c.unit_id).join(deliveries).where(deliveries.c.id == number),
-        K.ITEM: select(sources.c.unit_id).join(items).where(items.c.id == number),
-        K.ACCOUNT: select(accounts.c.unit_id).where(accounts.c.id == number),
-    }
-    owner = owners.get(kind_of(row["key"]))
-    return None if owner is None else conn.execute(owner).scalar()
-
-
-def bind(row: RowMapping) -> int:
-    return _number(row["key"])
+    return conn.execute(select(owner()).where(notices.c.id == row["id"])).scalar()

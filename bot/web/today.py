@@ -7,15 +7,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter
-from sqlalchemy import Connection, RowMapping, and_, func, or_, select
+from sqlalchemy import Connection, RowMapping, and_, func, select
 from starlette.responses import Response
 
 from bot import people, review
+from bot.catalog import HAND
 from bot.db import accounts, deliveries, items, notices, posts, replies, sources
 from bot.deliver import holds, queue
 from bot.model import AccountState, Act, Actor, DeliveryState, ItemState, PostState, SourceState
 from bot.naming import source_name
-from bot.notices import no_turn
+from bot.notices import concerns, no_turn, sentence, subjects_of
 from bot.office import Office
 from bot.web import counts, shell
 from bot.web.duty import today_on_duty
@@ -111,16 +112,19 @@ def _accounts(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
 
 
 def _sources(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
-    named = select(sources, source_name.label("called"))
-    rows = conn.execute(named.where(sources.c.unit_id.in_(scope))).mappings()
+    polled = sources.c.unit_id.in_(scope), sources.c.kind != HAND
+    named = select(sources, source_name.label("called")).where(*polled)
+    rows = conn.execute(named).mappings()
     return [{**r, "bad": bool(r["error"]) and r["state"] == SourceState.ACTIVE} for r in rows]
 
 
-def _notices(conn: Connection, scope: set[int]) -> list[RowMapping]:
+def _notices(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
     """Incidents that stand, the newest first."""
-    concern = or_(notices.c.unit_id.is_(None), notices.c.unit_id.in_(scope))
-    query = select(notices).where(notices.c.closed_at.is_(None), concern, no_turn())
-    return list(conn.execute(query.order_by(notices.c.opened_at.desc()).limit(8)).mappings())
+    stand = notices.c.closed_at.is_(None), concerns(scope), no_turn()
+    query = select(notices).where(*stand).order_by(notices.c.opened_at.desc()).limit(8)
+    rows = conn.execute(query).mappings().all()
+    of = subjects_of(conn, rows)
+    return [{**row, "say": sentence(row, of)} for row in rows]
 
 
 # ---------------------------------------------------------------- the strip

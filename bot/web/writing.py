@@ -137,7 +137,8 @@ def _body(office: Office, conn: Connection, form: Form, post: RowMapping | None)
         return replace(body, card=compose.NO_CARD if had else None)
     if before and had and compose.same_words(before, body):
         return replace(body, card=had)
-    card = compose.card_for(office, conn, office.db.now(conn), form.unit, body)
+    of = (post["unit_id"], post["item_id"]) if post else (form.unit, None)
+    card = compose.card_for(office, conn, office.db.now(conn), of, body)
     return replace(body, card=card)
 
 

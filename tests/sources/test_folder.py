@@ -415,3 +415,25 @@ def test_the_elements_of_real_documents_agree_with_their_catalogue() -> None:
 
 CATALOGUED = re.compile(r"VALUES \(\d+, '[^']*', '[^']*', '[^']*', '([^']*)', '([^']*)', '([^']*)'")
 FORMED = re.compile(r"成文日期：</b></td>\s*<td>([^<]*)</td>")
+
+
+def test_a_copy_is_told_and_not_taken_though_its_original_is_edited(tmp_path: Path) -> None:
+    def _read(memo: dict[str, Any]) -> Reading:
+        source = Folder(FolderOptions(settle=0))
+        return asyncio.run(source.read(Origin(str(tmp_path), ZONE, memo=memo)))
+
+    (tmp_path / "停水 - 副本.txt").write_text("停水\n\n明日停水。", "utf-8")
+    (tmp_path / "停水.txt").write_text("停水\n\n明日停水。", "utf-8")
+    both = _read({})
+    assert len(both.entries) == 1
+    assert both.whole
+    assert [(p.where, p.what[:9]) for p in both.problems if "副本" in p.where] == [
+        ("停水 - 副本.txt", "与“停水.txt”")
+    ]
+    (tmp_path / "停水.txt").write_text("停水\n\n改到后日停水。", "utf-8")
+    edited = _read(dict(both.memo))
+    assert [entry.key for entry in edited.entries] == [entry.key for entry in both.entries]
+    assert edited.entries[0].body == "改到后日停水。"
+    (tmp_path / "停水.txt").unlink()
+    left = _read(dict(edited.memo))
+    assert [entry.body for entry in left.entries] == ["明日停水。"], "now it is the only one"

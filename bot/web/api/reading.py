@@ -367,7 +367,8 @@ def notices_list(call: Reads, asked: Annotated[NoticesAsked, Query()]) -> Respon
         scope, below = people.unit_ids(conn, call.actor), before("notices", asked.cursor)
         more: dict[str, Any] = {"ended": asked.ended, "limit": asked.limit + 1, "before": below}
         rows = notices.listing(conn, scope, **more) if scope else []
-    return Json(page("notices", [shapes.notice(row) for row in rows], asked.limit))
+        found = shapes.notices(conn, rows)
+    return Json(page("notices", found, asked.limit))
 
 
 @router.get("/quality")
