@@ -69,7 +69,8 @@ def test_the_compiled_catalogue_is_the_written_one(english: Catalog) -> None:
 
 def test_what_the_command_line_s_library_says_is_compiled_too() -> None:
     folder, out = FOLDER.parents[1] / "zh" / "LC_MESSAGES", io.BytesIO()
-    write_mo(out, read_po((folder / "click.po").open("rb"), locale="zh"))
+    with (folder / "click.po").open("rb") as file:
+        write_mo(out, read_po(file, locale="zh"))
     assert out.getvalue() == (folder / "click.mo").read_bytes(), "run: make messages"
 
 
