@@ -97,7 +97,9 @@ def _span(cell: Node, name: str) -> int:
 
 
 def _of_xml(text: str) -> list[Grid]:
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True)
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True
+    )
     try:
         root: Any = etree.fromstring(_DECLARED.sub("", text, count=1).encode(), parser)
     except etree.XMLSyntaxError as error:
@@ -122,14 +124,20 @@ def _sheet(sheet: Any) -> Grid:
 def _records(root: Any) -> Iterator[Grid]:
     """Elements of one name beside each other that have fields in them."""
     for parent in root.iter(etree.Element):
-        names = Counter(child.tag for child in parent if len(child) or child.attrib)
+        inner = [*_elements(parent)]
+        names = Counter(child.tag for child in inner if len(child) or child.attrib)
         for name, count in names.items():
-            if count > 1 or (count == len(parent) and parent is root):
-                yield _table([_fields(child) for child in parent if child.tag == name])
+            if count > 1 or (count == len(inner) and parent is root):
+                yield _table([_fields(child) for child in inner if child.tag == name])
+
+
+def _elements(parent: Any) -> Iterator[Any]:
+    """Its children; a reference to an entity, which is not followed, is none."""
+    yield from parent.iterchildren(etree.Element)
 
 
 def _fields(record: Any) -> dict[str, str]:
-    said = {_local(child.tag): words("".join(child.itertext())) for child in record}
+    said = {_local(child.tag): words("".join(child.itertext())) for child in _elements(record)}
     return {**record.attrib, **said}
 
 

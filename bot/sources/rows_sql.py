@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from bot.errors import SourceError
 
 _BEGIN = re.compile(
-    r"(?:\s|--[^\n]*\n|/\*.*?\*/;?)*(?:INSERT\s+INTO|CREATE\s+(?:TABLE|DATABASE)|DROP\s+TABLE|LOCK\s+TABLES"
+    r"(?:\s|--[^\n]*\n|/\*(?>.*?\*/);?)*+(?:INSERT\s+INTO|CREATE\s+(?:TABLE|DATABASE)|DROP\s+TABLE|LOCK\s+TABLES"
     r"|SET\s+(?:NAMES|FOREIGN|SQL|@)|USE\s+`|BEGIN\b|START\s+TRANSACTION)",
     re.S | re.I,
 )
@@ -41,8 +41,10 @@ def statements(text: str) -> list[tuple[str, list[list[str]]]]:
     at = 0
     while insert := _INSERT.search(text, at):
         table = insert["table"].strip('`"[]')
-        heads = _names(insert["columns"]) if insert["columns"] else _created(text, table)
-        rows = found.setdefault(table, [heads])
+        if table not in found:
+            columns = insert["columns"]
+            found[table] = [_names(columns) if columns else _created(text, table)]
+        rows = found[table]
         at = insert.end()
         while text[at : at + 1] == "(":
             row, at = _row(text, at + 1)

@@ -45,6 +45,22 @@ def test_a_dump_that_breaks_off_is_refused(end: int) -> None:
         parse(DUMP[:end])
 
 
+def test_many_comments_before_what_is_no_dump_cost_no_time() -> None:
+    begun = time.process_time()
+    with pytest.raises(SourceError):
+        parse("/* 版权所有 */\n" * 200 + "function show() {}\n")
+    assert time.process_time() - begun < 1
+
+
+def test_instructions_and_entities_between_the_records_of_xml_are_passed_over() -> None:
+    records = (
+        "<list><?php run ?><item>&x;<?php run ?><title>关于停水的通告</title><date>2026-01-31</date></item>"
+        "<item><title>关于供暖的通告</title><date>2026-02-01</date></item></list>"
+    )
+    reading = parse(f'<?xml version="1.0"?><!DOCTYPE list [<!ENTITY x "甲">]>{records}')
+    assert [entry.title for entry in reading.entries] == ["关于停水的通告", "关于供暖的通告"]
+
+
 PAGE = (
     "<table><tr><td>索 引 号：</td><td>YL/2026-1</td><td>发文字号：</td><td>云政发〔2026〕1号</td></tr>"
     "<tr><td>成文日期：</td><td>2026年1月8日</td><td>发布日期：</td><td>2026年1月20日</td></tr></table>"
