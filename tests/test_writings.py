@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select
 
 from bot import compose, db
-from bot.compose.writings import NEW, Place
+from bot.compose.writings import KEPT, MOST, NEW, Place
 from bot.errors import Conflict
 from bot.model import Actor, Role
 from bot.office import Office
@@ -81,3 +81,23 @@ def test_others_are_told_who_is_there_and_what_was_left_is_found_and_dropped(
     clock.move(timedelta(minutes=1).total_seconds())
     with office.db.read() as conn:
         assert compose.others_writing(conn, office.db.now(conn), zhou, post) == []
+
+
+def test_at_the_most_new_ones_no_other_begins_but_each_goes_on(office: Office, post: int) -> None:
+    zhou = who(office, "zhou")
+    for n in range(MOST):
+        keep(office, zhou, NEW, "半句", Place(key=str(n), window="a"))
+    keep(office, zhou, NEW, "接着写", Place(key="0", window="a", turn=1))
+    with pytest.raises(Conflict, match=str(MOST)):
+        keep(office, zhou, NEW, "又一份", Place(key="other", window="a"))
+
+
+@both
+def test_what_somebody_left_for_good_is_forgotten_as_others_write(
+    office: Office, post: int, clock: FixedClock
+) -> None:
+    keep(office, who(office, "wang"), post, "走了的人", Place(window="a"))
+    clock.move((KEPT + timedelta(days=1)).total_seconds())
+    keep(office, who(office, "zhou"), post, "在写的人", Place(window="b"))
+    with office.db.read() as conn:
+        assert conn.execute(select(func.count()).select_from(db.writings)).scalar_one() == 1

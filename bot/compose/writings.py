@@ -16,6 +16,7 @@ from sqlalchemy import (
     RowMapping,
     and_,
     delete,
+    func,
     or_,
     select,
     update,
@@ -64,10 +65,10 @@ def keep_writing(
     _allowed(conn, actor, post_id)
     if len(fields) > FIELDS or sum(len(k) + len(v) for k, v in fields) > LIMIT:
         raise Invalid("内容太长，没有自动保存；请删减")
-    _forget_old(conn, now, actor)
-    if post_id == NEW and len(new_writings(conn, actor)) > MOST:
-        raise Conflict("没有存成稿件的已有 {n} 份，请先存下或清掉一些", n=MOST)
+    _forget_old(conn, now)
     row, ours = writing(conn, actor, post_id, place.key), place.window
+    if row is None and post_id == NEW and len(new_writings(conn, actor)) >= MOST:
+        raise Conflict("没有存成稿件的已有 {n} 份，请先存下或清掉一些", n=MOST)
     if row is not None and row["window"] != ours and mark(row) > place.seen:
         raise Conflict("您在另一个窗口或另一台电脑上改过这篇，那边的更新；这里的没有自动保存")
     if row is not None and row["window"] == ours and row["turn"] > place.turn:
@@ -94,11 +95,10 @@ def _write(conn: Connection, actor: Actor, post_id: int, key: str, **values: obj
     conn.execute(update(writings).where(_mine(actor, post_id, key)).values(**values))
 
 
-def _forget_old(conn: Connection, now: datetime, actor: Actor) -> None:
-    """His own that nobody came back to, and pages that were only open."""
-    was_open = and_(writings.c.fields.is_(None), writings.c.seen_at < now - OPEN)
-    old = or_(was_open, writings.c.at < now - KEPT)
-    conn.execute(delete(writings).where(writings.c.person_id == actor.person, old))
+def _forget_old(conn: Connection, now: datetime) -> None:
+    """What nobody came back to, also of people who left."""
+    last = func.coalesce(writings.c.at, writings.c.seen_at)
+    conn.execute(delete(writings).where(last < now - KEPT))
 
 
 def writing(conn: Connection, actor: Actor, post_id: int, key: str = "") -> RowMapping | None:

@@ -180,10 +180,10 @@ def new_page(visit: Signed) -> Response:
     wanted = visit.params.get("account")
     keys = tuple(a.key for a in choices if wanted == a.key or len(choices) == 1)
     go_at = Times(visit.office).entry(_asked(visit, "go_at"))
-    form = Form(unit=mine[0][0], keys=keys, go_at=go_at)
+    form, errors = Form(unit=mine[0][0], keys=keys, go_at=go_at), list[tuple[str, str]]()
     if row is not None:
-        form = _restored(visit, row, form)
-    return shown(visit, form, None, row=row)
+        form, errors = _restored(visit, row, form)
+    return shown(visit, form, None, row=row, errors=errors)
 
 
 def _asked(visit: Visit, name: str) -> datetime | None:
@@ -201,20 +201,22 @@ def edit_page(visit: Signed, post_id: Id) -> Response:
         people.require(conn, visit.actor, Right.WRITE, post["unit_id"])
         saved = stored(visit.office, conn, post)
         row = compose.writing(conn, visit.actor, post_id)
-    form = _restored(visit, row, saved) if row else saved
-    if row is None or replace(form, version=saved.version) == saved:
+    form, errors = _restored(visit, row, saved) if row else (saved, [])
+    if row is None or (replace(form, version=saved.version) == saved and not errors):
         return shown(visit, saved, post)
-    return shown(
-        visit, form, post, row=row, theirs=saved if form.version != saved.version else None
-    )
+    theirs = saved if form.version != saved.version else None
+    return shown(visit, form, post, row=row, theirs=theirs, errors=errors)
 
 
-def _restored(visit: Visit, row: RowMapping, base: Form) -> Form:
-    """The form that was kept unsaved."""
+def _restored(visit: Visit, row: RowMapping, base: Form) -> tuple[Form, list[tuple[str, str]]]:
+    """The form that was kept unsaved; with what cannot be done to its pictures, which stay as they were."""
     before = unsaved.as_typed(visit, row)
     form = typed(before, base)
-    form.media, form.cuts = pictures.arranged(before, form.media, form.cuts)
-    return form
+    try:
+        form.media, form.cuts = pictures.arranged(before, form.media, form.cuts)
+    except GongkaiError as error:
+        return form, [("picture", str(error))]
+    return form, []
 
 
 # ---------------------------------------------------------------- saving it

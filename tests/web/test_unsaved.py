@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from io import BytesIO
 from typing import Any
 
 import pytest
+from PIL import Image
 from sqlalchemy import select
 
-from bot import db
+from bot import db, media
 from bot.model import Role
 from bot.office import Office
 from bot.workdays import FixedClock
@@ -152,3 +154,18 @@ def test_what_nobody_came_back_to_for_months_goes(
     clock.move(timedelta(days=91).total_seconds())
     enter("zhou").post("/posts/new/keep", **TYPED, key="bb")
     assert [row["key"] for row in kept(two)] == ["bb"]
+
+
+def test_a_cut_that_cannot_be_made_never_shuts_the_form(two: Office, enter: Enter) -> None:
+    post, here = scene.post(two), enter("zhou")
+    frames, moving = [Image.new("RGB", (80, 60), colour) for colour in ("red", "blue")], BytesIO()
+    frames[0].save(moving, "GIF", save_all=True, append_images=frames[1:])
+    with two.db.write() as conn:
+        sha = media.take_picture(
+            two.media, conn, two.db.now(conn), moving.getvalue(), "动图.gif"
+        ).sha256
+    cut = {"media": sha, f"aspect-{sha}": "1:1"}
+    here.post(f"/posts/{post}/keep", **TYPED, **cut, window="a", seen="0")
+    page = here.get(f"/posts/{post}/edit")
+    assert (page.status, text(page)) == (200, "望江路明日停")
+    assert "会动的图不能裁剪" in page.words()
