@@ -8,9 +8,9 @@ from decimal import Decimal
 
 from bot.language import Say
 from bot.model import Severity
-from bot.screen.base import Context, Hit, late
+from bot.screen.base import FIGURE, Context, Hit, late
 
-_N = r"([0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]+)?)"
+_N = f"({FIGURE})"
 _FIGURE = {c: i for i, c in enumerate("零一二三四五六七八九十")} | {"两": 2}
 
 
@@ -82,7 +82,7 @@ def _count(written: str) -> int:
 _DIGITS = {c: i for i, c in enumerate("零壹贰叁肆伍陆柒捌玖")} | {"〇": 0, "两": 2, "参": 3}
 _TENS = {"拾": 10, "佰": 100, "仟": 1000}
 _CAPITALS = late(
-    r"([零壹贰叁肆伍陆柒捌玖拾佰仟万亿]{2,}) ?(?:元|圆)(?:整|正|([零壹贰叁肆伍陆柒捌玖])角)?"
+    r"(?<![零壹贰叁肆伍陆柒捌玖拾佰仟万亿])([零壹贰叁肆伍陆柒捌玖拾佰仟万亿]{2,}+) ?(?:元|圆)(?:整|正|([零壹贰叁肆伍陆柒捌玖])角)?"
     rf"[整正]?[）)]?[^。\n0-9]{{0,8}}?[¥￥]?{_N} ?(万?)元?"
     rf"|[¥￥]{_N} ?(万?)元?[^。\n0-9]{{0,10}}?([零壹贰叁肆伍陆柒捌玖拾佰仟万亿]{{2,}}) ?(?:元|圆)(?:整|正|$|[）)。，,])"
 )

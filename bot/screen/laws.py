@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,7 +55,7 @@ def _laws() -> dict[str, Law]:
     return laws
 
 
-@cache
+@lru_cache(maxsize=1000)  # of names that texts bring
 def _nearly(name: str, full: bool) -> str:
     """The law in force that `name` was meant for. As a 条例 only in its full form: 中华人民共和国…."""
     if name.endswith("条例"):

@@ -159,7 +159,7 @@ _BROKEN = late(
 )
 _SHARED = late(r"https?://[!#-;=?-~]+[^。\n]{0,6}?(?:提取码|访问码)")
 _MAIL = late(
-    r"[A-Za-z0-9._-]+@(?:qq|163|126|139|189|sina|sohu|gmail|hotmail|outlook|foxmail|yeah|21cn|aliyun)\.(?:com|cn|net)",
+    r"(?<![A-Za-z0-9._-])[A-Za-z0-9._-]++@(?:qq|163|126|139|189|sina|sohu|gmail|hotmail|outlook|foxmail|yeah|21cn|aliyun)\.(?:com|cn|net)",
     re.I,
 )
 _DISK_SAID = Say("网盘链接，随时会失效，内容也不归本单位管。请放到本单位网站").text

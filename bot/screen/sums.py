@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from bot.language import Say
 from bot.model import Severity
-from bot.screen.base import Context, Hit, late
+from bot.screen.base import FIGURE, Context, Hit, late
 
 # ---------------------------------------------------------------- of a table
 
@@ -190,13 +190,12 @@ def _figure(cell: str, blank: bool = False) -> Decimal | None:
 
 # ---------------------------------------------------------------- of a sentence
 
-_N = r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]+)?"
 _COUNTED = (
     "元|人次|户次|枚|面|块|分(?![之别钟为])|车次|人|件|个|项|户|吨|公斤|亩|公顷|公里|千米|平方米|立方米|米|次|家|所|名|例|台|辆|份|条|起|处|宗"
     "|批|座|期|场|套|间|张|只|头|棵|株|盏|栋|幢|艘|架|本|册|篇|部|支|队|位|对|组|班|节|课时|小时|天|车|千瓦时|千瓦|度|票|村"
 )
 _TIMES = {"": 1, "百": 100, "千": 1000, "万": 10**4, "百万": 10**6, "千万": 10**7, "亿": 10**8}
-_FIGURE = rf"({_N}) ?(百万|千万|[百千万亿]?)({_COUNTED})(?![次余多以左内外])"
+_FIGURE = rf"({FIGURE}) ?(百万|千万|[百千万亿]?)({_COUNTED})(?![次余多以左内外])"
 _ABOUT = "约近超逾达余多"
 # An item: what is counted, and how many; in brackets after it its own parts.
 _ITEM = late(

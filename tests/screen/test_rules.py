@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date
 from urllib.parse import unquote
 
@@ -626,3 +627,14 @@ def test_rarer_forms(text: str, rule: str, severity: Severity) -> None:
 )
 def test_what_only_looks_like_rarer_forms(text: str) -> None:
     assert found(text) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["不合格" + "3" * 20_000, "共拾" + "佰" * 20_000, "a." * 10_000 + "@qq", "满意占3%，" * 4_000],
+    ids=["digits", "capitals", "address", "shares"],
+)
+def test_a_text_made_to_be_slow_is_screened_in_a_moment(text: str) -> None:
+    begun = time.process_time()
+    screen(text)
+    assert time.process_time() - begun < 2
