@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
+from functools import partial
+from typing import NamedTuple
 
 from bot.language import Say
 from bot.model import Severity
@@ -158,63 +160,76 @@ _BOTH_WAYS = late(
 _PARTS_SAID = Say("几个数对不上：部分与总数、前后之差不符。请核对").text
 
 
-def parts(text: str, context: Context) -> Iterator[Hit]:
-    """抽检60批次，合格57批次，不合格5批次; 由41.2万亩增至43.6万亩，净增3.4万亩; 共18个，已有21个."""
-    for match in _HALVES.finditer(text) if _HALF.search(text) else ():
-        if _number(match[1]) != _number(match[4]) + _number(match[6]):
-            yield Hit("sum", Severity.WARN, *match.span(), _PARTS_SAID)
-    for match in _ALREADY.finditer(text) if "共" in text and "有" in text else ():
-        if _number(match[3]) > _number(match[1]):
-            yield Hit("sum", Severity.WARN, *match.span(), _PARTS_SAID)
-    for match in _CUT.finditer(text) if "审" in text or "节" in text else ():
-        if _number(match[1]) - _number(match[3]) != _number(match[4]):
-            yield Hit("sum", Severity.WARN, *match.span(), _PARTS_SAID)
-    for match in _RISE.finditer(text) if "由" in text and _BY.search(text) else ():
-        off = abs(abs(_number(match[4]) - _number(match[1])) - _number(match[5]))
-        if off > Decimal("0.11") and off > _number(match[5]) / 100:
-            yield Hit("sum", Severity.WARN, *match.span(), _PARTS_SAID)
-    yield from _ways(text)
+class Claim(NamedTuple):
+    """What a sentence says of several figures. `signs`: one of these stands in each such text."""
+
+    signs: tuple[str, ...]
+    pattern: re.Pattern[str]
+    wrong: Callable[[re.Match[str]], bool]
 
 
-def _ways(text: str) -> Iterator[Hit]:
-    """由3860增加到3610; 应参保28.6万人，已参保29.1万人; 500批次，合格487批次，合格率98.6%; a rise that falls."""
-    wrong = (
-        [
-            m
-            for m in _TURNED.finditer(text)
-            if (_number(m[4]) < _number(m[1])) == (m[3] in "增升提扩")
-        ]
-        if "由" in text or "从" in text
-        else []
-    )
-    if "应" in text:
-        wrong += [m for m in _OWED.finditer(text) if _number(m[4]) > _number(m[2])]
-    if "率" in text:
-        wrong += [m for m in _RATE.finditer(text) if not _rated(*map(_number, (m[4], m[1], m[5])))]
-    if "余" in text or "剩" in text:
-        wrong += [
-            m for m in _LEFT.finditer(text) if _number(m[1]) != sum(map(_number, m.groups()[2:]))
-        ]
-    if "其中" in text:
-        wrong += [m for m in _BEYOND.finditer(text) if _number(m[3]) > _number(m[1])]
-    if "总投资" in text:
-        wrong += [m for m in _SPENT.finditer(text) if not _rated(*map(_number, (m[3], m[1], m[4])))]
-    if "较" in text or "比" in text:
-        wrong += [
-            m
-            for m in _AGAINST.finditer(text)
-            if (_number(m[1]) > _number(m[3])) != (m[4] in "增提上")
-        ]
-    if "比" in text:
-        wrong += [m for m in _BOTH_WAYS.finditer(text) if (m[1] in _UP) != (m[2] in _UP)]
-    for match in wrong:
-        yield Hit("sum", Severity.WARN, *match.span(), _PARTS_SAID)
+def _figures(match: re.Match[str], *groups: int) -> list[Decimal]:
+    return [_number(match[n]) for n in groups]
 
 
-def _rated(part: Decimal, whole: Decimal, rate: Decimal) -> bool:
-    return bool(whole) and abs(100 * part / whole - rate) < Decimal("0.6")
+def _halves(match: re.Match[str]) -> bool:
+    whole, one, other = _figures(match, 1, 4, 6)
+    return whole != one + other
+
+
+def _risen(match: re.Match[str]) -> bool:
+    before, after, by = _figures(match, 1, 4, 5)
+    off = abs(abs(after - before) - by)
+    return off > Decimal("0.11") and off > by / 100
+
+
+def _left(match: re.Match[str]) -> bool:
+    whole, *rest = _figures(match, 1, 3, 4, 5)
+    return whole != sum(rest)
+
+
+def _more(match: re.Match[str], part: int, whole: int) -> bool:
+    return _number(match[part]) > _number(match[whole])
+
+
+def _other_rate(match: re.Match[str], part: int, whole: int, rate: int) -> bool:
+    some, of, said = _figures(match, part, whole, rate)
+    return not of or abs(100 * some / of - said) >= Decimal("0.6")
 
 
 _UP = ("增长", "增加", "上升")
-_HALF = late("不(?:合格|同意)|反对|未通过|[仍尚还]有|剩余")
-_BY = late("，(?:净增|净减|增加|减少|增长|提高|降低|上升|下降)了?[0-9]")
+_CLAIMS = (
+    # 抽检60批次，合格57批次，不合格5批次
+    Claim(("不合格", "不同意", "反对", "未通过", "仍有", "尚有", "还有", "剩余"), _HALVES, _halves),
+    Claim(("已有", "其中"), _ALREADY, partial(_more, part=3, whole=1)),  # 共18个，已有21个
+    Claim(
+        ("核减", "审减", "节约", "节省", "下浮"),
+        _CUT,
+        lambda m: _number(m[1]) - _number(m[3]) != _number(m[4]),
+    ),
+    # 由41.2万亩增至43.6万亩，净增3.4万亩
+    Claim(
+        ("，净", "，增", "，减", "，提高", "，降低", "，上升", "，下降"),
+        _RISE,
+        _risen,
+    ),
+    # 由3860增加到3610
+    Claim(("由", "从"), _TURNED, lambda m: _more(m, 1, 4) == (m[3] in "增升提扩")),
+    Claim(("应",), _OWED, partial(_more, part=4, whole=2)),  # 应参保28.6万人，已参保29.1万人
+    # 500批次，合格487批次，合格率98.6%
+    Claim(("率",), _RATE, partial(_other_rate, part=4, whole=1, rate=5)),
+    Claim(("尚余", "剩余", "还剩", "其余"), _LEFT, _left),
+    Claim(("其中",), _BEYOND, partial(_more, part=3, whole=1)),
+    Claim(("总投资",), _SPENT, partial(_other_rate, part=3, whole=1, rate=4)),
+    Claim(("较", "比"), _AGAINST, lambda m: _more(m, 1, 3) != (m[4] in "增提上")),
+    Claim(("同比",), _BOTH_WAYS, lambda m: (m[1] in _UP) != (m[2] in _UP)),  # a rise that falls
+)
+
+
+def parts(text: str, context: Context) -> Iterator[Hit]:
+    """Parts and wholes, befores and afters that contradict each other: see _CLAIMS."""
+    for claim in _CLAIMS:
+        if any(sign in text for sign in claim.signs):
+            for match in claim.pattern.finditer(text):
+                if claim.wrong(match):
+                    yield Hit("sum", Severity.WARN, *match.span(), _PARTS_SAID)
