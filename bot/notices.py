@@ -53,11 +53,7 @@ ALIASES = {
     "given-back": K.ITEM,
     "link": K.POST,
 }
-TURNS = (
-    K.REVIEW,
-    K.EMERGENCY,
-    K.DELEGATION,
-)  # somebody's: kept only so that he is told; no incident
+TURNS = (K.REVIEW, K.EMERGENCY, K.DELEGATION)  # kept only so that somebody is told: no incidents
 BY_HAND = (K.BASELINE, K.POST, K.ITEM, K.FLOOD, K.SCHEDULE, K.DELIVERY)  # may outlive its cause
 
 

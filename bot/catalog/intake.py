@@ -33,7 +33,6 @@ from bot.model import (
 )
 from bot.naming import called
 from bot.notices import open_notice
-from bot.office import Office
 from bot.text import document_key
 
 MISSING_BEFORE_GONE = 2
@@ -41,7 +40,6 @@ NOT_DRAFTED = Say("该来源不自动成稿")  # a digest or a person may still 
 
 
 def take_in(
-    office: Office,
     conn: Connection,
     now: datetime,
     source: RowMapping,

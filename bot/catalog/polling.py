@@ -51,14 +51,14 @@ def sync(office: Office, conn: Connection, now: datetime) -> None:
         reader(office, key, part)
         values = {"unit_id": unit_ids[part.unit], "kind": part.kind, "url": part.url}
         if key not in stand:
-            fresh = {"key": key, "state": SourceState.ACTIVE, "due_at": now}
+            fresh = {"key": key, "name": part.name, "state": SourceState.ACTIVE, "due_at": now}
             conn.execute(insert(sources).values(**fresh, **values))
         elif any(stand[key][k] != v for k, v in values.items()):
             # Another address: what it said last is no longer a base for a conditional request.
-            again = {"etag": "", "last_modified": "", "due_at": now}
+            again = {"etag": "", "last_modified": "", "name": part.name, "due_at": now}
             conn.execute(update(sources).where(sources.c.key == key).values(**values, **again))
-        named = update(sources).where(sources.c.key == key, sources.c.name != part.name)
-        conn.execute(named.values(name=part.name))
+        elif stand[key]["name"] != part.name:
+            conn.execute(update(sources).where(sources.c.key == key).values(name=part.name))
     gone = {k for k, row in stand.items() if row["kind"] != HAND} - set(office.config.sources)
     paused = {"state": SourceState.PAUSED}
     conn.execute(update(sources).where(sources.c.key.in_(gone)).values(**paused))
@@ -129,7 +129,7 @@ def _take(office: Office, row: RowMapping, part: SourcePart, reading: Reading) -
     with office.db.write() as conn:
         now = office.db.now(conn)
         if _polled(conn, now, row, part, reading) and not reading.unchanged:
-            take_in(office, conn, now, row, part, reading)
+            take_in(conn, now, row, part, reading)
 
 
 def _origin(office: Office, row: RowMapping, part: SourcePart) -> Origin:
@@ -165,7 +165,7 @@ def _tell_of_secrets(conn: Connection, now: datetime, row: RowMapping, reading: 
         close_notice(conn, now, key)
         return
     named = "、".join(problem.where for problem in found[:5])
-    values = {"key": row["key"], "n": len(found), "names": named}
+    values = {"key": called(row), "n": len(found), "names": named}
     said = Say("来源 {key} 里有 {n} 个文件标有密级，没有读：{names}；请立即移出", **values)
     open_notice(conn, now, key, said, row["unit_id"], f"/sources/{quote(row['key'])}")
 

@@ -89,7 +89,7 @@ def main(context: click.Context, path: str, lang: str | None) -> None:
 
 def _language_of(path: str) -> str:
     """The office's language, before its file is checked; Chinese where it cannot be read."""
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, RecursionError):
         return str(tomllib.loads(Path(path).read_text("utf-8")).get("language", "zh"))
     return "zh"
 

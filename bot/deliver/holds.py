@@ -22,6 +22,7 @@ from sqlalchemy import (
     Connection,
     RowMapping,
     and_,
+    case,
     false,
     func,
     or_,
@@ -220,7 +221,7 @@ def declare(
     made = _pressed(conn, actor, scope, target, reason, span)
     data = {"hold": made, "begins": begins.isoformat(), "until": until.isoformat()}
     audit.write(conn, now, actor, "hold.declare", f"{scope}:{target or ''}", **data)
-    begin_due(conn, now)
+    _begin_due(conn, now, holds.c.id == made)
     return made
 
 
@@ -327,12 +328,14 @@ def _standing_or_ahead(conn: Connection, hold_id: int) -> RowMapping:
 
 def begin_due(conn: Connection, now: datetime) -> None:
     """Put the starts that have come on record, and tell of them. They stood from their second on."""
-    come = (
-        select(holds)
-        .where(stands(now), holds.c.solemn, holds.c.begun_at.is_(None))
-        .order_by(holds.c.id)
-    )
-    for row in conn.execute(come).mappings().all():
+    _begin_due(conn, now, true())
+
+
+def _begin_due(conn: Connection, now: datetime, which: ColumnElement[bool]) -> None:
+    """The widest first: rows are locked in the order in which attempts lock them."""
+    come = select(holds).where(which, stands(now), holds.c.solemn, holds.c.begun_at.is_(None))
+    widest = case((holds.c.scope == HoldScope.ALL, 0), else_=1)
+    for row in conn.execute(come.order_by(widest, holds.c.id)).mappings().all():
         lock(conn, _TABLES[HoldScope(row["scope"])], [row["target_id"] or 1])
         mine = holds.c.id == row["id"], holds.c.begun_at.is_(None), holds.c.lifted_at.is_(None)
         if conn.execute(update(holds).where(*mine).values(begun_at=now)).rowcount:

@@ -15,7 +15,7 @@ from bot.model import Actor, Right
 from bot.people.roles import able, ancestry, require
 
 _DATE = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?")
-_SPLIT = re.compile(r"[\t,，;；]+|\s{1,}")
+_SPLIT = re.compile(r"[\s,，;；]+")
 
 
 def put(
@@ -51,7 +51,7 @@ def read(text: str) -> dict[date, str]:
         if not cells:
             continue
         on = _day(cells[0])
-        if on is None and not found and number == 1:
+        if on is None and number == 1:
             continue  # headings
         if on is None or len(cells) < 2:
             raise Invalid("第 {n} 行看不懂：每行一个日期、一个人，如 2026-12-01 林岚", n=number)

@@ -67,14 +67,10 @@ def why(office: Office, conn: Connection, post: RowMapping) -> Say | None:
     if post["state"] == PostState.IN_REVIEW:
         return Say("等待审次：{step}", step=waits_at(office, conn, post).name)
     if post["state"] == PostState.APPROVED and post["slot"]:
+        name = naming.of_schedule(office.config, post["slot"])
         if _over(office, conn, post):
-            return Say(
-                "签发的时段已过，没有等到日程 {key} 的时段；请改期，重新审签",
-                key=naming.of_schedule(office.config, post["slot"]),
-            )
-        return Say(
-            "已签发，等日程 {key} 的下一个时段", key=naming.of_schedule(office.config, post["slot"])
-        )
+            return Say("签发的时段已过，没有等到日程 {key} 的时段；请改期，重新审签", key=name)
+        return Say("已签发，等日程 {key} 的下一个时段", key=name)
     if post["state"] == PostState.APPROVED:
         return (
             Say("已签发，正在排入队列") if post["due_at"] else Say("没能排入队列，请管理员查看日志")

@@ -283,7 +283,7 @@ def _open(items: list[Item], tail: str) -> bool:
 
 def _differs(whole: re.Match[str], items: list[Item]) -> bool:
     said, found = _value(whole[2], whole[3]), _total_of(items)
-    slack = Decimal(len(items) + 1) * _rounding(whole, items)
+    slack = Decimal(len(items) + 1) * _rounding(whole)
     if not whole[5]:
         return len(items) > 2 and slack < abs(said - found) <= said / 4
     if whole[5] in ("分别为", "分别是", "分为", "即") or _closed(items):
@@ -294,7 +294,7 @@ def _differs(whole: re.Match[str], items: list[Item]) -> bool:
     return bool(whole[1]) and alike and slack < said - found <= said / 10
 
 
-def _rounding(whole: re.Match[str], items: list[Item]) -> Decimal:
+def _rounding(whole: re.Match[str]) -> Decimal:
     """Half the last place of a figure that is written in 万 or with a point; counts are exact."""
     places = len(whole[2].partition(".")[2])
     return Decimal(_TIMES[whole[3]]) / 2 / 10**places if places else Decimal(0)

@@ -105,13 +105,17 @@ def with_findings(
         )
         known["accounts"] += one["accounts"]
         spots.append({**one, "number": known["number"]})
-    for part in parts:
-        words = part["payload"]["text"]
-        mine = [spot for spot in spots if spot["within"] == words]
-        part["marked"] = marked(words, mine, looks.drawing(part["look"], words))
+    _mark(parts, spots)
     for each in listed.values():
         each["accounts"] = list({a.id: a for a in each["accounts"]}.values())
     return list(listed.values())
+
+
+def _mark(parts: Sequence[dict[str, Any]], spots: Sequence[Mapping[str, Any]]) -> None:
+    for one in parts:
+        words = one["payload"]["text"]
+        mine = [spot for spot in spots if spot["within"] == words]
+        one["marked"] = marked(words, mine, looks.drawing(one["look"], words))
 
 
 def _at_home(parts: Sequence[dict[str, Any]], finding: Mapping[str, Any]) -> dict[str, Any]:

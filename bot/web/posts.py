@@ -156,7 +156,7 @@ def data_for_post(office: Office, actor: Actor, post_id: int) -> dict[str, Any]:
             "findings": content.with_findings(parts, revision["findings"] or ()),
             "steps": steps,
             "trail": review.trail(conn, post_id),
-            "source": source_of(conn, post, revision),
+            "source": source_of(conn, post),
             "deliveries": _deliveries(office, conn, actor, post),
             "replies": _replies(conn, post_id),
             "rights": people.rights(conn, actor, post["unit_id"]),

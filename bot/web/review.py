@@ -148,7 +148,7 @@ def data_for_signing(
             "names": review.names_for(office, conn, actor, post),
             "may_record": people.may(conn, actor, Right.RECORD, post["unit_id"])
             and actor.person not in review.authors(conn, [revision["id"]]).get(revision["id"], ()),
-            "source": source_of(conn, post, revision),
+            "source": source_of(conn, post),
         }
 
 
@@ -192,7 +192,7 @@ def _refusal(office: Office, conn: Connection, actor: Actor, post: RowMapping) -
     return str(review.why_not(office, conn, actor, post) or "")
 
 
-def source_of(conn: Connection, post: RowMapping, revision: RowMapping) -> dict[str, Any] | None:
+def source_of(conn: Connection, post: RowMapping) -> dict[str, Any] | None:
     """The catalogue entry a post was made of, and whether it changed since."""
     if post["item_id"] is None:
         return None

@@ -62,30 +62,35 @@ def shown(
             errors = [*errors, ("preview", str(error))]
         images = pictures.shown(conn, form.media, form.cuts)
         limits = pictures.limits(conn, form.keys)
-        source = source_of(conn, post, compose.current(conn, post)) if post else None
-        unit_names = people_units(conn, visit.actor)
-        now, ids = visit.office.db.now(conn), [one.id for one in choices]
-        slots = slots_for(conn, now, ids, post["id"] if post else 0)
-        around = _around(conn, now, visit, post, row)
+        around = _around(conn, visit, post, row, choices)
     return visit.page(
         "writing.html", status, mirror=_mirror(form.text, found["findings"]), form=form, post=post,
-        choices=choices, slots=slots, **found, errors=list(errors), theirs=theirs, source=source, unit_names=unit_names,
+        choices=choices, **found, errors=list(errors), theirs=theirs, images=images, limits=limits, aspects=pictures.ASPECTS,
         saved=visit.params.get("done") == "saved", posted=visit.request.method == "POST", at=_readable(form.go_at, visit.office),
-        difference=differences(theirs.text, form.text) if theirs else "", unsaved=row, images=images, limits=limits, aspects=pictures.ASPECTS, **around,
+        difference=differences(theirs.text, form.text) if theirs else "", unsaved=row, **around,
     )  # fmt: skip
 
 
 def _around(
-    conn: Connection, now: datetime, visit: Visit, post: RowMapping | None, row: RowMapping | None
+    conn: Connection,
+    visit: Visit,
+    post: RowMapping | None,
+    row: RowMapping | None,
+    choices: Sequence[Account],
 ) -> dict[str, Any]:
-    """What stands around the form: which writing it is, others at the post, or other new ones."""
+    """What stands around the form: its times and units, which writing it is, others at the post or
+    other new ones, the entry it was made of."""
+    now, ids = visit.office.db.now(conn), [one.id for one in choices]
     place = unsaved.place_of(visit, post["id"] if post else NEW, row)
+    slots = slots_for(conn, now, ids, post["id"] if post else 0)
+    found = {"place": place, "slots": slots, "unit_names": people_units(conn, visit.actor)}
     if post is None:
         left = [one for one in unsaved.beginnings(conn, visit) if one["key"] != place.key]
-        return {"place": place, "left": left, "number": 0, "others": [], "newer": None}
+        alone = {"left": left, "number": 0, "others": [], "newer": None, "source": None}
+        return found | alone
     number = compose.current(conn, post)["number"]
     here = unsaved.beside(conn, now, visit.actor, post, number)
-    return {"place": place, "left": [], "number": number, **here}
+    return {**found, "left": [], "number": number, "source": source_of(conn, post), **here}
 
 
 def _choices(conn: Connection, actor: Actor, keys: Sequence[str] = ()) -> list[Account]:
