@@ -529,7 +529,7 @@ def test_who_is_on_duty_is_put_imported_and_listed(run: Run, desk: Office, tmp_p
     file = tmp_path / "roster.csv"
     file.write_text("日期,值班人\n2026-11-25,林岚\n2026-11-26,周文\n", "utf-8-sig")
     assert said(run("duty", "import", "county", file, "--json", *AS)) == {"changed": 2}
-    span = ("--from", "2026-11-20", "--until", "2026-11-25")
+    span = ("--from", "2026-11-24", "--until", "2026-11-25")
     rows = said(run("duty", "list", *span, "--json"))
     assert [(row["day"], row["login"]) for row in rows] == [
         ("2026-11-24", "lin"),
@@ -948,7 +948,7 @@ def test_the_calendar_and_what_a_move_would_mean_are_had_as_json(desk: Office, r
         (["post", "show", "--foo"], "没有选项 '--foo'"),
         (["post", "new", "--unit"], "选项 '--unit' 后面要写 1 个值"),
         (["replies", "import", "没有.csv", "--account", "x"], "'没有.csv' 不存在"),
-        (["replies", "--since", "昨天"], "'昨天' 的写法应是 '%Y-%m-%d'"),
+        (["replies", "--since", "昨天"], "日期写作 2026-11-24，不是 昨天"),
         (["read", ""], "请给出网址或文件"),
         (["source", "try", " "], "请给出网址或文件"),
         (["source", "try", "http://127.0.0.1:1/"], "在命令行试读加 --private"),

@@ -73,7 +73,7 @@ class Speaking(click.Group):
     help="办公室的配置文件 the office's file",
 )
 @click.option("--lang", type=click.Choice(["zh", "en"]), default=None, help="语言 language")
-@click.version_option(package_name="gongkai")
+@click.version_option(package_name="gongkai", help="版本 the version.")
 @click.pass_context
 def main(context: click.Context, path: str, lang: str | None) -> None:
     """公开 Gongkai: a government office's microblogs, from entry to signed post to reply."""

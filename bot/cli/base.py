@@ -10,7 +10,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -216,6 +216,24 @@ def instant(office: Office, value: str | None) -> datetime | None:
     from bot import workdays
 
     return workdays.instant(value or "", office.config.tz)
+
+
+class Day(click.ParamType[date]):
+    """A day of the calendar, as 2026-11-24."""
+
+    name = "day"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            from bot.language import Say
+
+            said = Say("日期写作 2026-11-24，不是 {value}", value=value)
+            return self.fail(str(said), param, ctx)
+
+
+DAY = Day()
 
 
 def reading_units(office: Office, actor: Actor | None, conn: Any) -> set[int]:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from bot.cli.base import acting, as_json, reading_units, say, show, with_office, writing
+from bot.cli.base import DAY, acting, as_json, reading_units, say, show, with_office, writing
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from bot.model import Actor
     from bot.office import Office
-
-DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @click.group("duty")
@@ -50,8 +50,7 @@ def duty_put(office: Office, actor: Actor, unit: str, day: date, who: str) -> No
     from bot.people import duty as stage
 
     with writing(office) as (conn, now):
-        on = date(day.year, day.month, day.day)
-        stage.put(conn, now, actor, people.unit_of(conn, unit)["id"], {on: who})
+        stage.put(conn, now, actor, people.unit_of(conn, unit)["id"], {day: who})
 
 
 @duty.command("import")

@@ -127,7 +127,7 @@ def _elements(stored: dict[str, Any]) -> list[dict[str, str]]:
     found = {name: cell(value) for name, value in said.items() if value}
     if entry.attachments:
         found["attachments"] = "；".join(one.name or one.url for one in entry.attachments)
-    heads = {**FIELDS, "body": "正文", "attachments": "附件"}
+    heads = {**FIELDS, "formed": "成文日期", "body": "正文", "attachments": "附件"}
     return [
         {"name": _(heads[name]), "value": value if len(value) <= LONGEST else f"{value[:LONGEST]}…"}
         for name, value in found.items()

@@ -17,18 +17,18 @@ KINDS = ("posts", "items", "replies", "accounts", "people", "sources")
 
 @click.command()
 @click.argument("words")
-@click.option("--of", default="", type=click.Choice(["", *KINDS]), help="只找这一类 only these")
+@click.option("--of", default=None, type=click.Choice(KINDS), help="只找这一类 only these")
 @click.option("--limit", default=5, type=click.IntRange(1, 50), help="每类几条 of each kind")
 @as_json
 @with_office
-def search(office: Office, words: str, of: str, limit: int, json_: bool) -> None:
+def search(office: Office, words: str, of: str | None, limit: int, json_: bool) -> None:
     """搜索：稿件、条目、评论、账号、人员、来源，词语、文号或编号 find anything by words or number."""
     from bot import finding, shapes
 
     with office.db.read() as conn:
         scope = reading_units(office, None, conn)
         place = finding.straight(conn, scope, words)
-        groups = finding.find(conn, scope, words, most=limit, of=of)
+        groups = finding.find(conn, scope, words, most=limit, of=of or "")
     if json_:
         say(shapes.found(place, groups), True, "")
         return

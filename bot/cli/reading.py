@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli.base import acting, alone, as_json, harmless, say, show, writing
+from bot.cli.base import DAY, acting, alone, as_json, harmless, say, show, writing
 
 if TYPE_CHECKING:
     from bot.model import Actor
     from bot.office import Office
-
-DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @click.command()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli.base import as_json
+from bot.cli.base import DAY, as_json
 
 if TYPE_CHECKING:
     from datetime import date
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--account", default="", help="按某账号的规则 by an account's rules (key)")
 @click.option("--scheduled", is_flag=True, help="定时发布 it goes out on another day")
 @click.option("--links", is_flag=True, help="查链接是否打得开 ask whether its links open")
-@click.option("--on", "day", default="", help="发布日期 the day it is read: 2026-11-24")
+@click.option("--on", "day", type=DAY, default=None, help="发布日期 the day it is read: 2026-11-24")
 @as_json
 @click.pass_context
 def screen(
@@ -32,17 +32,19 @@ def screen(
     account: str,
     scheduled: bool,
     links: bool,
-    day: str,
+    day: date | None,
     json_: bool,
 ) -> None:
     """审查一段文字，不入库 screen a text: 0 nothing blocks, 1 something does, 2 cannot be read."""
+    from datetime import datetime
+
     from bot import screen as screening
     from bot.model import Severity
     from bot.wordlists import rules_of
 
     config, text = _config(context), _text(file)
     known = screening.Context(
-        on=_day(config, day),
+        on=day or datetime.now(config.tz).date(),
         scheduled=scheduled,
         capabilities=_capabilities(context, account) if account else None,
         links=_looked_up(config, text) if links else {},
@@ -87,19 +89,6 @@ def _looked_up(config: Config, text: str) -> dict[str, LinkLook]:
     from bot.links import look_up
 
     return asyncio.run(look_up(config, addresses([text])))
-
-
-def _day(config: Config, written: str) -> date:
-    from datetime import date, datetime
-
-    from bot.errors import Invalid
-
-    if not written:
-        return datetime.now(config.tz).date()
-    try:
-        return date.fromisoformat(written)
-    except ValueError:
-        raise Invalid("日期写作 2026-11-24，不是 {value}", value=written) from None
 
 
 def _text(file: str) -> str:
