@@ -89,6 +89,11 @@ def test_only_whoever_reads_there_is_put_on_duty_by_whoever_runs_the_queue(offic
     assert rows(office, duties) == []
 
 
+def test_more_days_than_a_statement_takes_are_refused_with_a_sentence(office: Office) -> None:
+    with pytest.raises(Invalid, match=str(duty.MOST)):
+        put(office, {TODAY + timedelta(n): "lin" for n in range(40_000)})
+
+
 def test_who_is_barred_is_not_on_duty(office: Office) -> None:
     put(office, {TODAY: "lin"})
     with office.db.write() as conn:

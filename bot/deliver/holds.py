@@ -60,6 +60,9 @@ _TABLES = {
     HoldScope.ITEM: items,
     HoldScope.POST: posts,
 }
+# The widest first: as an attempt locks office, unit, account and post.
+_WIDEST = case({scope: n for n, scope in enumerate(_TABLES)}, value=holds.c.scope)
+_LOCKED_IN_TURN = _WIDEST, holds.c.id
 
 
 @dataclass(frozen=True)
@@ -332,10 +335,8 @@ def begin_due(conn: Connection, now: datetime) -> None:
 
 
 def _begin_due(conn: Connection, now: datetime, which: ColumnElement[bool]) -> None:
-    """The widest first: rows are locked in the order in which attempts lock them."""
     come = select(holds).where(which, stands(now), holds.c.solemn, holds.c.begun_at.is_(None))
-    widest = case((holds.c.scope == HoldScope.ALL, 0), else_=1)
-    for row in conn.execute(come.order_by(widest, holds.c.id)).mappings().all():
+    for row in conn.execute(come.order_by(*_LOCKED_IN_TURN)).mappings().all():
         lock(conn, _TABLES[HoldScope(row["scope"])], [row["target_id"] or 1])
         mine = holds.c.id == row["id"], holds.c.begun_at.is_(None), holds.c.lifted_at.is_(None)
         if conn.execute(update(holds).where(*mine).values(begun_at=now)).rowcount:
@@ -352,7 +353,7 @@ def _unit(row: RowMapping) -> int | None:
 def expire(conn: Connection, now: datetime) -> None:
     """Lift the holds whose own end has come; what fell due under them waits for a person too."""
     over = select(holds).where(stands(now), holds.c.until <= now)
-    for row in conn.execute(over).mappings().all():
+    for row in conn.execute(over.order_by(*_LOCKED_IN_TURN)).mappings().all():
         _lift(conn, now, MACHINE, row)
 
 

@@ -14,6 +14,7 @@ from bot.errors import Invalid
 from bot.model import Actor, Right
 from bot.people.roles import able, ancestry, require
 
+MOST = 1000  # days at once
 _DATE = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?")
 _SPLIT = re.compile(r"[\s,，;；]+")
 
@@ -23,9 +24,11 @@ def put(
 ) -> int:
     """On these days these people, by login or name; nobody where none is given. Give how many changed.
 
-    Raises NotAllowed, Invalid: nobody of that name may read there.
+    Raises NotAllowed, Invalid: too many at once, or nobody of that name may read there.
     """
     require(conn, actor, Right.SCHEDULE, unit_id)
+    if len(said) > MOST:
+        raise Invalid("一次至多排 {n} 天", n=MOST)
     known, stands = _known(conn, unit_id), _standing(conn, unit_id, said)
     changed = {
         on: _person(known, who) if who.strip() else None
