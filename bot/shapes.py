@@ -62,7 +62,7 @@ def post(office: Office, conn: Connection, post_id: int) -> dict[str, Any]:
     revision = compose.current(conn, found)
     names = dict(zip(sorted(found["accounts"]), compose.account_keys(conn, found), strict=False))
     parts = [dict(r) | {"account": names.get(r["account_id"])} for r in review.shown(conn, found)]
-    now = office.db.now(conn)
+    reasons = queue.Reasons(conn, office.db.now(conn))
     deliveries = queue.listing(conn, {found["unit_id"]}, post=post_id, limit=500)
     return {
         **row(found),
@@ -73,7 +73,7 @@ def post(office: Office, conn: Connection, post_id: int) -> dict[str, Any]:
         "findings": revision["findings"],
         "renditions": parts,
         "signoffs": [dict(r) for r in review.trail(conn, post_id)],
-        "deliveries": [_of_post(r, queue.why(conn, now, r)) for r in deliveries],
+        "deliveries": [_of_post(r, reasons.why(r)) for r in deliveries],
     }
 
 

@@ -408,7 +408,7 @@ def _entry(office: Office, n: int) -> None:
             part = {"account_id": account, "part": 0}
             rendition = insert_id(conn, renditions, {"revision_id": revision, **part})
             told = {"post_id": post, "revision_id": revision, "rendition_id": rendition, **part}
-            told |= {"act": "publish", "state": S.SENT, "key": f"k{post}"}
+            told |= {"act": "publish", "state": S.SENT, "key": f"k{post}", "post_unit_id": unit}
             conn.execute(insert(deliveries).values(go_at=now, changed_at=now, **told))
             audit.write(conn, now, MACHINE, "post.create", f"post:{post}")
         audit.seal(conn)

@@ -396,6 +396,7 @@ def test_an_emergency_is_written_updated_and_corrected(run: Run, desk: Office) -
     with desk.db.write() as conn:
         revision = shown_revision(conn, first)
         row = {"post_id": first, "revision_id": revision["id"], "account_id": 1, "act": "publish"}
+        row["post_unit_id"] = 1
         rendition = conn.execute(renditions.select()).mappings().one()["id"]
         out = {"state": S.SENT, "sent_at": desk.db.now(conn), "url": "https://weibo.example/1"}
         times = {"go_at": desk.db.now(conn), "changed_at": desk.db.now(conn)}

@@ -80,6 +80,7 @@ class Catalogue:
             rendition = conn.execute(select(renditions.c.id)).scalars().first()
             values = {
                 "post_id": post,
+                "post_unit_id": row["unit_id"],
                 "revision_id": row["revision_id"],
                 "rendition_id": rendition,
                 "account_id": row["accounts"][0],

@@ -132,17 +132,20 @@ def _events(
     conn: Connection, start: datetime, end: datetime, scope: set[int]
 ) -> list[dict[str, Any]]:
     """Deliveries of these hours. Only the first part of a thread stands for it."""
-    at = func.coalesce(deliveries.c.sent_at, deliveries.c.go_at)
+    went, due = deliveries.c.sent_at, deliveries.c.go_at
+    here = or_(
+        and_(went >= start, went < end), and_(went.is_(None), due >= start, due < end)
+    )  # fmt: skip
     query = holds.joined(
-        select(*deliveries.c, posts.c.title, posts.c.unit_id.label("post_unit_id"), posts.c.source_id, posts.c.item_id, accounts.c.unit_id, at.label("at"))
-    ).where(at >= start, at < end, deliveries.c.part == 0, accounts.c.unit_id.in_(scope))  # fmt: skip
+        select(*deliveries.c, posts.c.title, posts.c.source_id, posts.c.item_id, accounts.c.unit_id)
+    ).where(here, deliveries.c.part == 0, accounts.c.unit_id.in_(scope))
     shown = deliveries.c.state != DeliveryState.CANCELLED
     rows = conn.execute(query.where(shown, deliveries.c.act == Act.PUBLISH).limit(500)).mappings()
     standing = holds.standing(conn)
     return [
         {
-            "at": r["at"], "account_id": r["account_id"], "post_id": r["post_id"], "title": r["title"],
-            "kind": "delivery", "href": f"/queue/{r['id']}",
+            "at": r["sent_at"] or r["go_at"], "account_id": r["account_id"], "post_id": r["post_id"],
+            "title": r["title"], "kind": "delivery", "href": f"/queue/{r['id']}",
             "state": "held" if r["state"] == DeliveryState.READY and standing.stops(r) else r["state"],
         }
         for r in rows

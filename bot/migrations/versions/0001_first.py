@@ -740,6 +740,7 @@ def upgrade() -> None:
         sa.Column("part", sa.Integer(), nullable=False),
         sa.Column("target_id", ID, nullable=True),
         sa.Column("after_id", ID, nullable=True),
+        sa.Column("post_unit_id", ID, nullable=False),
         sa.Column("state", sa.Text(), server_default="", nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("emergency", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
@@ -770,6 +771,9 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["post_id"], ["posts.id"], name=op.f("fk_deliveries_post_id")),
         sa.ForeignKeyConstraint(
+            ["post_unit_id"], ["units.id"], name=op.f("fk_deliveries_post_unit_id")
+        ),
+        sa.ForeignKeyConstraint(
             ["rendition_id"], ["renditions.id"], name=op.f("fk_deliveries_rendition_id")
         ),
         sa.ForeignKeyConstraint(
@@ -784,11 +788,14 @@ def upgrade() -> None:
     op.create_index(
         "ix_deliveries_calendar",
         "deliveries",
-        ["go_at", "act", "account_id", "state", "post_id"],
+        ["go_at", "id", "act", "account_id", "state", "post_id", "post_unit_id"],
         unique=False,
     )
     op.create_index(
-        "ix_deliveries_due", "deliveries", ["state", "due_at", "account_id"], unique=False
+        "ix_deliveries_due",
+        "deliveries",
+        ["state", "due_at", "account_id", "post_unit_id"],
+        unique=False,
     )
     op.create_index("ix_deliveries_due_at", "deliveries", ["due_at"], unique=False)
     op.create_index(

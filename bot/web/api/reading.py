@@ -201,11 +201,14 @@ def waiting(call: Reads) -> Response:
 def queue_list(call: Reads, asked: Annotated[QueueAsked, Query()]) -> Response:
     """Deliveries, and why each has not gone yet."""
     with call.office.db.read() as conn:
-        now, scope = call.office.db.now(conn), people.unit_ids(conn, call.actor)
+        scope, reasons = (
+            people.unit_ids(conn, call.actor),
+            queue.Reasons(conn, call.office.db.now(conn)),
+        )
         what: dict[str, Any] = {"state": asked.state, "post": asked.post, "account": asked.account}
         more: dict[str, Any] = {"limit": asked.limit + 1, "before": before("queue", asked.cursor)}
         rows = queue.listing(conn, scope, **what, **more)
-        found = [shapes.delivery(row, queue.why(conn, now, row)) for row in rows]
+        found = [shapes.delivery(row, reasons.why(row)) for row in rows]
     return Json(page("queue", found, asked.limit))
 
 
