@@ -727,10 +727,25 @@ replies = Table(
     _text("removed_why"),
     _text("salt"),
     UniqueConstraint("account_id", "remote_id"),
-    Index("ix_replies_at", "at"),
+    Index("ix_replies_at", "at", "own", "account_id"),  # a day's are counted without their rows
+    Index("ix_replies_account", "account_id", "id"),
+    Index(
+        "ix_replies_own",
+        *("id", "state", "account_id", "post_id"),
+        sqlite_where=text("own is 1"),
+        postgresql_where=text("own is true"),
+    ),
+    Index(
+        "ix_replies_marked",
+        *("state", "id", "own", "account_id", "post_id"),
+        sqlite_where=text("state <> 'visible'"),
+        postgresql_where=text("state <> 'visible'"),
+    ),
     Index("ix_replies_delivery", "delivery_id", "state", "own"),  # counted without its rows
     Index("ix_replies_parent", "account_id", "parent"),
 )
+# Edited or removed. Without parameters: else SQLite does not know its partial index again.
+marked = replies.c.state != literal_column("'visible'")
 counts = Table(
     "counts",
     metadata,

@@ -7,10 +7,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter
-from sqlalchemy import Connection, RowMapping, Select, func, select
+from sqlalchemy import Connection, RowMapping, func, select
 from starlette.responses import Response
 
-from bot import people, search
+from bot import people
 from bot.collect import exporting, importing, log
 from bot.db import posts, replies
 from bot.errors import NotFound
@@ -41,8 +41,9 @@ def data_for_replies(office: Office, actor: Actor, params: Mapping[str, str]) ->
         filters = filters_of(params)
         asked = narrowing(filters, office.config.tz)
         before = chosen(params, "before")
-        found = log.listing(conn, scope, **asked, words=filters["q"], limit=SIZE + 1, before=before)
-        rows, more = found[:SIZE], len(found) > SIZE
+        most = SIZE + 1 if before else CAP
+        found = log.numbers(conn, scope, **asked, words=filters["q"], limit=most, before=before)
+        rows, more = log.rows(conn, found[:SIZE]), len(found) > SIZE
         shown = squares(conn)
         return {
             **_beside(conn, actor, scope, filters["post"]),
@@ -52,7 +53,7 @@ def data_for_replies(office: Office, actor: Actor, params: Mapping[str, str]) ->
             "filtered": any(filters.values()),
             "before": before,
             "older": rows[-1]["id"] if more else None,
-            "total": None if before else _total(conn, scope, filters, asked) if more else len(rows),
+            "total": None if before else len(found),
             "cap": CAP,
             "accounts": list(squares(conn, scope).values()),
             "board": counts.waiting_replies(conn),
@@ -94,18 +95,6 @@ def narrowing(filters: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
     return {**same, "own": own, "unanswered": unanswered, **when}
 
 
-def _total(
-    conn: Connection, scope: set[int], filters: Mapping[str, Any], asked: Mapping[str, Any]
-) -> int:
-    """How many collect.listing finds with these filters, counted up to CAP."""
-    return _counted(conn, search.narrowed(conn, log.chosen(scope, **asked), filters["q"]), CAP)
-
-
-def _counted(conn: Connection, query: Select[Any], cap: int) -> int:
-    some = query.with_only_columns(replies.c.id).order_by(None).limit(cap).subquery()
-    return int(conn.execute(select(func.count()).select_from(some)).scalar_one())
-
-
 def _thread(
     conn: Connection,
     shown: Mapping[int, Account],
@@ -140,10 +129,10 @@ def news(visit: Signed) -> Response:
     with visit.office.db.read() as conn:
         scope, filters = people.unit_ids(conn, visit.actor), filters_of(visit.params)
         asked = narrowing(filters, visit.office.config.tz)
-        wanted = search.narrowed(conn, log.chosen(scope, **asked), filters["q"])
-        fresh = wanted.where(replies.c.id > (chosen(visit.params, "seen") or 0))
+        seen = chosen(visit.params, "seen") or 0
+        fresh = log.numbers(conn, scope, **asked, words=filters["q"], limit=SIZE, after=seen)
         again = render.query(visit.params, seen="", thread="", before="")
-        return visit.news(_counted(conn, fresh, SIZE), f"/replies{again}")
+        return visit.news(len(fresh), f"/replies{again}")
 
 
 @router.get("/replies/export.{kind}")

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, RowMapping, and_, func, or_, select
 from starlette.responses import Response
 
 from bot import people, review
-from bot.db import accounts, deliveries, items, notices, posts, replies, sources
+from bot.db import accounts, aside, deliveries, items, notices, posts, replies, sources
 from bot.deliver import holds, queue
 from bot.model import AccountState, Act, Actor, DeliveryState, ItemState, PostState, SourceState
 from bot.notices import no_turn
@@ -71,9 +71,9 @@ def _new_replies(conn: Connection, now: datetime, scope: set[int]) -> int:
     """Replies of the last day, our own left out."""
     mine = select(accounts.c.id).where(accounts.c.unit_id.in_(scope))
     since = (replies.c.at > now - timedelta(days=1), replies.c.own.is_(False))
-    # The sum keeps the store on the index of times, where a day is found without all the rest.
+    # By the index of times, where a day is found without all the rest.
     query = select(func.count()).select_from(replies).where(*since)
-    return int(conn.execute(query.where((replies.c.account_id + 0).in_(mine))).scalar_one())
+    return int(conn.execute(query.where(aside(replies.c.account_id).in_(mine))).scalar_one())
 
 
 def _waiting_items(conn: Connection, scope: set[int]) -> int:

@@ -920,8 +920,25 @@ def upgrade() -> None:
             "account_id", "remote_id", name=op.f("uq_replies_account_id_remote_id")
         ),
     )
-    op.create_index("ix_replies_at", "replies", ["at"], unique=False)
+    op.create_index("ix_replies_account", "replies", ["account_id", "id"], unique=False)
+    op.create_index("ix_replies_at", "replies", ["at", "own", "account_id"], unique=False)
     op.create_index("ix_replies_delivery", "replies", ["delivery_id", "state", "own"], unique=False)
+    op.create_index(
+        "ix_replies_marked",
+        "replies",
+        ["state", "id", "own", "account_id", "post_id"],
+        unique=False,
+        sqlite_where=sa.text("state <> 'visible'"),
+        postgresql_where=sa.text("state <> 'visible'"),
+    )
+    op.create_index(
+        "ix_replies_own",
+        "replies",
+        ["id", "state", "account_id", "post_id"],
+        unique=False,
+        sqlite_where=sa.text("own is 1"),
+        postgresql_where=sa.text("own is true"),
+    )
     op.create_index("ix_replies_parent", "replies", ["account_id", "parent"], unique=False)
     op.create_index(op.f("ix_replies_post_id"), "replies", ["post_id"], unique=False)
     op.create_table(
