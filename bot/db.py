@@ -342,6 +342,15 @@ items = Table(
     *_work(),
     UniqueConstraint("source_id", "key"),
     Index("ix_items_state", "state", "id"),
+    # The list in its order, and the figures, without the rows.
+    Index("ix_items_published", "published", "id", "source_id", "state"),
+    Index("ix_items_source", "source_id", "state", "seen_at"),
+    Index(
+        "ix_items_from",
+        "from_unit_id",
+        sqlite_where=text("from_unit_id is not null"),
+        postgresql_where=text("from_unit_id is not null"),
+    ),
 )
 item_revisions = Table(
     "item_revisions",
@@ -384,7 +393,7 @@ posts = Table(
     _at("created_at", null=False),
     _at("changed_at", null=False),
     *_work(),
-    Index("ix_posts_state", "state", "id"),
+    Index("ix_posts_state", "state", "id", "unit_id", "author_id"),  # counted without the rows
     Index("ix_posts_go_at", "go_at"),
     Index("ix_posts_changed_at", "changed_at", "id"),
     Index(

@@ -28,7 +28,7 @@ def data_for_trail(office: Office, actor: Actor, params: Mapping[str, str]) -> d
         chosen = _chosen(filters)
         total = conn.execute(select(func.count()).select_from(audits).where(*chosen)).scalar_one()
         page = page_of(params, total)
-        rows = entries(conn, filters, SIZE, offset=page.offset)
+        rows = entries(conn, filters, SIZE, offset=page.offset) if total else []
         return {"entries": rows, "filters": filters, "page": page}
 
 

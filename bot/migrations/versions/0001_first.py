@@ -495,7 +495,9 @@ def upgrade() -> None:
         sqlite_where=sa.text("leased_until is not null"),
         postgresql_where=sa.text("leased_until is not null"),
     )
-    op.create_index("ix_posts_state", "posts", ["state", "id"], unique=False)
+    op.create_index(
+        "ix_posts_state", "posts", ["state", "id", "unit_id", "author_id"], unique=False
+    )
     op.create_table(
         "standings",
         sa.Column("id", ID, nullable=False),
@@ -583,6 +585,14 @@ def upgrade() -> None:
     )
     op.create_index("ix_items_due_at", "items", ["due_at"], unique=False)
     op.create_index(
+        "ix_items_from",
+        "items",
+        ["from_unit_id"],
+        unique=False,
+        sqlite_where=sa.text("from_unit_id is not null"),
+        postgresql_where=sa.text("from_unit_id is not null"),
+    )
+    op.create_index(
         "ix_items_leased_until",
         "items",
         ["leased_until"],
@@ -590,6 +600,10 @@ def upgrade() -> None:
         sqlite_where=sa.text("leased_until is not null"),
         postgresql_where=sa.text("leased_until is not null"),
     )
+    op.create_index(
+        "ix_items_published", "items", ["published", "id", "source_id", "state"], unique=False
+    )
+    op.create_index("ix_items_source", "items", ["source_id", "state", "seen_at"], unique=False)
     op.create_index("ix_items_state", "items", ["state", "id"], unique=False)
     op.create_table(
         "occurrences",
