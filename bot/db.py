@@ -315,6 +315,8 @@ sources = Table(
     _count("failures"),
     _json("error"),  # Say
     _json("problems"),
+    _at("checked_at"),  # when its entries were last looked through (bot.catalog.quality)
+    _count("standing"),  # how many there were then
     *_work(),
 )
 items = Table(
@@ -362,6 +364,23 @@ item_revisions = Table(
     _json("entry"),
     _at("at", null=False),
     UniqueConstraint("item_id", "number"),
+)
+
+quality = (
+    Table(  # what is wanting in the catalogues, as of sources.checked_at (bot.catalog.quality)
+        "quality",
+        metadata,
+        _id(),
+        _to("sources"),
+        Column("rule", Text, nullable=False),
+        Column("item_id", _Id, nullable=False),  # items.id; 0: a column without any entry
+        _text("column"),
+        _text("formed"),  # days of the office's calendar
+        _text("public"),
+        _text("deadline"),
+        _json("said"),  # Say
+        Index("ix_quality_rule", "source_id", "rule", "item_id", "id"),
+    )
 )
 
 # ---------------------------------------------------------------- posts and review

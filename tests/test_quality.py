@@ -14,9 +14,11 @@ from click.testing import CliRunner
 from sqlalchemy import insert, select, update
 
 from bot import catalog, compose
+from bot.catalog import quality
 from bot.catalog.intake import insert_item
 from bot.cli import main
 from bot.db import deliveries, items, posts, renditions, sources
+from bot.db import quality as kept
 from bot.model import Act, DeliveryState, Entry, ItemState
 from bot.office import Office
 from bot.workdays import FixedClock
@@ -99,20 +101,29 @@ class Catalogue:
 
     def found(self) -> dict[str, list[str]]:
         """Rule → what is said of each row, but for the columns' own rule where it is beside the point."""
-        with self.office.db.read() as conn:
-            now = self.office.db.now(conn)
-            report = catalog.report(self.office, conn, now, {1})
-        for source in report.json()["sources"]:
-            assert all(check["count"] == len(check["rows"]) for check in source["checks"])
-        made: dict[str, list[str]] = {}
-        for row in report.rows:
-            made.setdefault(row.rule, []).append(str(row.said))
-        return {rule: said for rule, said in made.items() if rule != "stale"}
+        return {rule: said for rule, said in self._said().items() if rule != "stale"}
 
     def stale(self) -> list[str]:
+        return self._said().get("stale", [])
+
+    def report(self) -> dict[str, Any]:
+        """What stands after a look; a second one changes nothing."""
+        catalog.check(self.office)
         with self.office.db.read() as conn:
-            report = catalog.report(self.office, conn, self.office.db.now(conn), {1})
-        return [str(row.said) for row in report.rows if row.rule == "stale"]
+            once = conn.execute(select(kept)).all()
+            found = quality.report(conn, quality.figures(conn, {1}))
+        catalog.check(self.office)
+        with self.office.db.read() as conn:
+            assert conn.execute(select(kept)).all() == once
+        return found
+
+    def _said(self) -> dict[str, list[str]]:
+        made: dict[str, list[str]] = {}
+        for source in self.report()["sources"]:
+            for check in source["checks"]:
+                assert check["count"] == len(check["rows"])
+                made.setdefault(check["rule"], []).extend(row["said"] for row in check["rows"])
+        return made
 
 
 @pytest.fixture
@@ -256,9 +267,7 @@ def test_columns_gone_stale_and_empty_ones(desk: Catalogue) -> None:
 
 
 def test_a_source_without_any_entry_keeps_its_findings(desk: Catalogue) -> None:
-    with desk.office.db.read() as conn:
-        found = catalog.report(desk.office, conn, desk.office.db.now(conn), {1}).json()
-    (empty,) = found["sources"]
+    (empty,) = desk.report()["sources"]
     assert (empty["items"], [check["rule"] for check in empty["checks"]]) == (0, ["stale"])
 
 

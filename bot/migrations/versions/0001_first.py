@@ -388,6 +388,8 @@ def upgrade() -> None:
         sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
         sa.Column("error", JSON, nullable=True),
         sa.Column("problems", JSON, nullable=True),
+        sa.Column("checked_at", sa.BigInteger(), nullable=True),
+        sa.Column("standing", sa.Integer(), server_default="0", nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=True),
         sa.Column("leased_until", sa.BigInteger(), nullable=True),
         sa.Column("lease", sa.Text(), nullable=True),
@@ -497,6 +499,23 @@ def upgrade() -> None:
     )
     op.create_index(
         "ix_posts_state", "posts", ["state", "id", "unit_id", "author_id"], unique=False
+    )
+    op.create_table(
+        "quality",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("source_id", ID, nullable=False),
+        sa.Column("rule", sa.Text(), nullable=False),
+        sa.Column("item_id", ID, nullable=False),
+        sa.Column("column", sa.Text(), server_default="", nullable=False),
+        sa.Column("formed", sa.Text(), server_default="", nullable=False),
+        sa.Column("public", sa.Text(), server_default="", nullable=False),
+        sa.Column("deadline", sa.Text(), server_default="", nullable=False),
+        sa.Column("said", JSON, nullable=True),
+        sa.ForeignKeyConstraint(["source_id"], ["sources.id"], name=op.f("fk_quality_source_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_quality")),
+    )
+    op.create_index(
+        "ix_quality_rule", "quality", ["source_id", "rule", "item_id", "id"], unique=False
     )
     op.create_table(
         "standings",

@@ -11,6 +11,7 @@ from sqlalchemy import Table, select
 from starlette.responses import Response
 
 from bot import catalog, collect, compose, notices, people, review, schedule, shapes, tokens
+from bot.catalog import quality
 from bot.collect import exporting, log
 from bot.db import accounts, sources, units
 from bot.deliver import holds, queue
@@ -285,12 +286,11 @@ def notices_list(call: Reads, asked: Annotated[NoticesAsked, Query()]) -> Respon
 
 
 @router.get("/quality")
-def quality(call: Reads, asked: Annotated[QualityAsked, Query()]) -> Response:
-    """What is wanting in the catalogues, with the entries behind each figure."""
+def wanting(call: Reads, asked: Annotated[QualityAsked, Query()]) -> Response:
+    """What is wanting in the catalogues as of the last look, with the entries behind each figure."""
     with call.office.db.read() as conn:
-        scope, now = people.unit_ids(conn, call.actor), call.office.db.now(conn)
-        found = catalog.report(call.office, conn, now, scope, source=asked.source)
-    return Json(found.json())
+        found = quality.figures(conn, people.unit_ids(conn, call.actor), source=asked.source)
+        return Json(quality.report(conn, found))
 
 
 @router.get("/schedules")
