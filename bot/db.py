@@ -315,8 +315,6 @@ sources = Table(
     _count("failures"),
     _json("error"),  # Say
     _json("problems"),
-    _at("checked_at"),  # when its entries were last looked through (bot.catalog.quality)
-    _count("standing"),  # how many there were then
     *_work(),
 )
 items = Table(
@@ -366,21 +364,27 @@ item_revisions = Table(
     UniqueConstraint("item_id", "number"),
 )
 
-quality = (
-    Table(  # what is wanting in the catalogues, as of sources.checked_at (bot.catalog.quality)
-        "quality",
-        metadata,
-        _id(),
-        _to("sources"),
-        Column("rule", Text, nullable=False),
-        Column("item_id", _Id, nullable=False),  # items.id; 0: a column without any entry
-        _text("column"),
-        _text("formed"),  # days of the office's calendar
-        _text("public"),
-        _text("deadline"),
-        _json("said"),  # Say
-        Index("ix_quality_rule", "source_id", "rule", "item_id", "id"),
-    )
+quality_checks = Table(  # when a source's entries were last looked through (bot.catalog.quality)
+    "quality_checks",
+    metadata,
+    _id(),
+    Column("source_id", _Id, ForeignKey("sources.id"), nullable=False, unique=True),
+    _at("at"),
+    _count("standing"),  # how many there were
+)
+quality = Table(  # what was wanting then
+    "quality",
+    metadata,
+    _id(),
+    _to("sources"),
+    Column("rule", Text, nullable=False),
+    Column("item_id", _Id, nullable=False),  # items.id; 0: a column without any entry
+    _text("column"),
+    _text("formed"),  # days of the office's calendar
+    _text("public"),
+    _text("deadline"),
+    _json("said"),  # Say
+    Index("ix_quality_rule", "source_id", "rule", "item_id", "id"),
 )
 
 # ---------------------------------------------------------------- posts and review

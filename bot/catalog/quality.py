@@ -22,7 +22,7 @@ from bot.catalog import nature
 from bot.catalog.standing import Item, load
 from bot.catalog.terms import clock
 from bot.config import QualityPart
-from bot.db import items, lock, quality, sources, units
+from bot.db import insert_missing, items, lock, quality, quality_checks, sources, units
 from bot.errors import NotFound
 from bot.language import Say
 from bot.model import Entry
@@ -127,10 +127,12 @@ def figures(
     """
     if unit:
         unit_ids = unit_ids & people.below(conn, people.unit_of(conn, unit)["id"])
-    query = select(*sources.c, units.c.key.label("unit")).join(
-        units, units.c.id == sources.c.unit_id
+    query = (
+        select(quality_checks, sources.c.key, units.c.key.label("unit"))
+        .join(sources, sources.c.id == quality_checks.c.source_id)
+        .join(units, units.c.id == sources.c.unit_id)
+        .where(sources.c.unit_id.in_(unit_ids), quality_checks.c.at.is_not(None))
     )
-    query = query.where(sources.c.unit_id.in_(unit_ids), sources.c.checked_at.is_not(None))
     if source:
         query = query.where(sources.c.key == source)
     checks: dict[int, dict[str, int]] = defaultdict(dict)
@@ -139,8 +141,8 @@ def figures(
         checks[one][rule] = n
     found = [
         Figures(
-            row["id"], row["unit"], row["key"], row["standing"], row["checked_at"],
-            {rule: checks[row["id"]][rule] for rule in RULES if rule in checks[row["id"]]},
+            row["source_id"], row["unit"], row["key"], row["standing"], row["at"],
+            {r: checks[row["source_id"]][r] for r in RULES if r in checks[row["source_id"]]},
         )
         for row in conn.execute(query).mappings()
     ]  # fmt: skip
@@ -221,29 +223,31 @@ def report(conn: Connection, found: Sequence[Figures], rule: str = "") -> dict[s
 
 
 def check(office: Office) -> None:
-    """Look through every catalogue and keep what is found. A source whose findings did not change
-    is not written; of each other one, rows and figures change in one transaction."""
+    """Look through every catalogue and keep what is found; what did not change is not written."""
     with office.db.read() as conn:
         now = office.db.now(conn)
         found, standing = _look(office, conn, now)
         ids = dict(conn.execute(select(sources.c.key, sources.c.id)).all())
+        known = set(conn.execute(select(quality_checks.c.source_id)).scalars())
+    if fresh := set(ids.values()) - known:
+        with office.db.write() as conn:
+            insert_missing(conn, quality_checks, [{"source_id": one} for one in fresh])
     for key, one in ids.items():
         wanted = {_values(row): row for row in found.get(key, ())}
         with office.db.read() as conn:
-            changed = (
-                _kept(conn, one).keys() != wanted.keys() or _standing(conn, one) != standing[key]
-            )
-        if changed:
+            same = _kept(conn, one).keys() == wanted.keys()
+        if not same:
             with office.db.write() as conn:
-                _keep(conn, now, one, wanted, standing[key])
+                _keep(conn, one, wanted)
     with office.db.write() as conn:
-        conn.execute(update(sources).where(sources.c.id.in_(ids.values())).values(checked_at=now))
+        for key, one in sorted(ids.items()):
+            mine = quality_checks.c.source_id == one
+            conn.execute(update(quality_checks).where(mine).values(at=now, standing=standing[key]))
 
 
-def _keep(
-    conn: Connection, now: datetime, source: int, wanted: Mapping[Any, Row], standing: int
-) -> None:
-    lock(conn, sources, [source])
+def _keep(conn: Connection, source: int, wanted: Mapping[Any, Row]) -> None:
+    of = select(quality_checks.c.id).where(quality_checks.c.source_id == source)
+    lock(conn, quality_checks, [conn.execute(of).scalar_one()])  # another worker may look, too
     kept = _kept(conn, source)
     gone = [one for values, one in kept.items() if values not in wanted]
     for start in range(0, len(gone), 500):
@@ -256,8 +260,6 @@ def _keep(
     ]
     if fresh:
         conn.execute(insert(quality), fresh)
-    figures_now = {"standing": standing, "checked_at": now}
-    conn.execute(update(sources).where(sources.c.id == source).values(**figures_now))
 
 
 def _kept(conn: Connection, source: int) -> dict[tuple[Any, ...], int]:
@@ -275,11 +277,6 @@ def _kept(conn: Connection, source: int) -> dict[tuple[Any, ...], int]:
 def _values(row: Row) -> tuple[Any, ...]:
     days = (day.isoformat() if day else "" for day in (row.formed, row.public, row.deadline))
     return row.rule, row.item, row.column, *days, json.dumps(row.said.json(), sort_keys=True)
-
-
-def _standing(conn: Connection, source: int) -> int:
-    query = select(sources.c.standing).where(sources.c.id == source)
-    return int(conn.execute(query).scalar_one())
 
 
 def _look(

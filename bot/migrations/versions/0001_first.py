@@ -388,8 +388,6 @@ def upgrade() -> None:
         sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
         sa.Column("error", JSON, nullable=True),
         sa.Column("problems", JSON, nullable=True),
-        sa.Column("checked_at", sa.BigInteger(), nullable=True),
-        sa.Column("standing", sa.Integer(), server_default="0", nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=True),
         sa.Column("leased_until", sa.BigInteger(), nullable=True),
         sa.Column("lease", sa.Text(), nullable=True),
@@ -516,6 +514,18 @@ def upgrade() -> None:
     )
     op.create_index(
         "ix_quality_rule", "quality", ["source_id", "rule", "item_id", "id"], unique=False
+    )
+    op.create_table(
+        "quality_checks",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("source_id", ID, nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=True),
+        sa.Column("standing", sa.Integer(), server_default="0", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["source_id"], ["sources.id"], name=op.f("fk_quality_checks_source_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_quality_checks")),
+        sa.UniqueConstraint("source_id", name=op.f("uq_quality_checks_source_id")),
     )
     op.create_table(
         "standings",
