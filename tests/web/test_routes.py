@@ -346,7 +346,8 @@ def _furnished(office: Office, world: World) -> dict[str, Any]:  # noqa: F811
         }
         digest = scene.digest(conn, world.waiting)
         picture = office.media.write(_sheet())
-        return {**names, **ids, "digest": digest, "picture": picture, "token": "0" * 32}
+    catalog.check(office)
+    return {**names, **ids, "digest": digest, "picture": picture, "token": "0" * 32}
 
 
 def test_every_route_says_who_may(console: Scene) -> None:
