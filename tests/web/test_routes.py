@@ -125,8 +125,8 @@ ROUTES: dict[str, tuple[Asked, ...]] = {
     ),
     "GET /items/{handed}/amend": (Asked(R.READ),),
     "POST /items/{handed}/amend": acts(R.WRITE, {"title": "望江路复诊"}, refuses=LACKS),
-    "GET /quality": read("停水"),
-    "GET /quality/export.csv": read("停水"),
+    "GET /quality": read("望江路条目"),
+    "GET /quality/export.csv": read("望江路条目"),
     "GET /review": (Asked(R.REVIEW, hides=TITLE),),
     "GET /review/together": (
         Asked(R.REVIEW, query="?one={waiting}:0:{digest}:", hides="审签以上 1 篇"),
