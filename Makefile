@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 
-.PHONY: run test fmt lint type bench storm test-real install lock messages clean
+.PHONY: run test fmt lint type bench storm tour test-real install lock messages clean
 
 run: $(VENV)/.run
 	@$(BIN)/gongkai --config config.toml run --port $(PORT)
@@ -30,6 +30,9 @@ bench: $(VENV)/.dev
 
 storm: $(VENV)/.dev
 	$(BIN)/python -m tests.storm --long
+
+tour: $(VENV)/.dev
+	$(BIN)/python -m tests.tour
 
 test-real: $(VENV)/.dev
 	$(BIN)/pytest -q -m real -rs --run-real
@@ -60,6 +63,7 @@ messages: $(VENV)/.dev
 	$(BIN)/pybabel -q extract -F babel.cfg -k Say -k _ --no-location --sort-output -o bot/locale/gongkai.pot bot
 	$(BIN)/pybabel -q update -D gongkai -i bot/locale/gongkai.pot -d bot/locale --no-fuzzy-matching --ignore-obsolete
 	$(BIN)/pybabel -q compile -D gongkai -d bot/locale
+	$(BIN)/pybabel -q compile -D click -d bot/locale
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -221,6 +221,15 @@ grants = Table(
     Column("role", Text, nullable=False),
     PrimaryKeyConstraint("person_id", "unit_id", "role"),
 )
+duties = Table(  # 值班
+    "duties",
+    metadata,
+    _id(),
+    _to("units"),
+    _text("day"),  # 2026-12-01, of the office's calendar
+    _to("people", "person_id"),
+    UniqueConstraint("unit_id", "day"),
+)
 delegations = Table(  # 代签: who acts in whose place, for which steps, from when until when
     "delegations",
     metadata,
@@ -302,6 +311,8 @@ sources = Table(
     _id(),
     Column("key", Text, nullable=False, unique=True),
     _to("units"),
+    _text("name"),  # as config.toml calls it
+    _text("title"),  # as the catalogue calls itself (bot.naming says which is shown)
     _text("kind"),
     _text("url"),
     _text("state"),
@@ -327,6 +338,7 @@ items = Table(
     _to("posts", null=True),
     _text("title"),
     _text("column"),
+    _text("document_number"),  # as it is looked for: bot.text.document_key
     _text("digest"),
     _count("revision"),
     _json("entry"),  # Entry, as of the current revision
@@ -351,6 +363,8 @@ items = Table(
         sqlite_where=text("from_unit_id is not null"),
         postgresql_where=text("from_unit_id is not null"),
     ),
+    Index("ix_items_document_number", "document_number"),
+    Index("ix_items_title", "source_id", "title", "document_number"),  # searched without its rows
 )
 item_revisions = Table(
     "item_revisions",
@@ -418,6 +432,7 @@ posts = Table(
     *_work(),
     Index("ix_posts_state", "state", "id", "unit_id", "author_id"),  # counted without the rows
     Index("ix_posts_go_at", "go_at"),
+    Index("ix_posts_title", "unit_id", "title"),  # searched without its rows
     Index("ix_posts_changed_at", "changed_at", "id"),
     Index(
         "ix_posts_answers_id",
@@ -454,6 +469,21 @@ renditions = Table(
     _text("digest"),
     _text("identity"),  # the account's remote identity it was rendered for
     UniqueConstraint("revision_id", "account_id", "part"),
+)
+writings = Table(  # what a person is typing, not yet a revision (bot.compose.writings)
+    "writings",
+    metadata,
+    _id(),
+    _to("people", "person_id"),
+    Column("post_id", _Id, nullable=False),  # 0: a new one
+    _text("key"),  # tells a person's new ones apart
+    _text("window"),  # the window that typed last
+    _count("turn"),  # its own count: one that was long on its way is passed over
+    _json("fields"),  # as the form sends them; None: it is only open
+    _at("at"),  # typed last
+    _at("seen_at"),  # open last
+    UniqueConstraint("person_id", "post_id", "key"),
+    Index("ix_writings_post_id", "post_id"),
 )
 links = Table(  # an address in a post, and whether it opens (bot.links)
     "links",
@@ -583,7 +613,9 @@ holds = Table(
     _text("reason"),
     _json("passes"),  # post ids let through by name
     _to("people", "person_id", null=True),
+    _flag("solemn"),  # 肃穆模式: declared with a start and an end
     _at("since", null=False),
+    _at("begun_at"),  # its start is on record; till then it stands by the clock
     _at("until"),
     _at("lifted_at"),
     _to("people", "lifted_by", null=True),
@@ -965,7 +997,8 @@ class Database:
             self.url = self.url.set(drivername="postgresql+psycopg")
         self.clock = clock or Clock()
         self.sqlite = self.url.get_backend_name() == "sqlite"
-        self.engine = _sqlite_engine(self.url) if self.sqlite else _postgres_engine(self.url)
+        made = _sqlite_engine(self.url) if self.sqlite else _postgres_engine(self.url)
+        self.engine = made.execution_options(gongkai_now=self.now)
         self._reader = self.engine
         if not self.sqlite:
             self._reader = self.engine.execution_options(
@@ -1098,6 +1131,12 @@ def write_over(conn: Connection) -> None:
 def one_writer(conn: Connection) -> bool:
     """Does a writing transaction exclude every other here, so that no row needs a lock?"""
     return conn.dialect.name == "sqlite"
+
+
+def clock_of(conn: Connection) -> datetime:
+    """The store's clock, of a transaction that may have waited since it was last asked."""
+    at: datetime = conn.get_execution_options()["gongkai_now"](conn)
+    return at
 
 
 def lock(conn: Connection, table: Table, ids: Sequence[int], *, share: bool = False) -> None:

@@ -21,6 +21,7 @@ from datetime import timedelta
 from typing import Any
 
 from bot.language import Say
+from bot.model import Right
 
 
 class GongkaiError(Exception):
@@ -39,7 +40,20 @@ class ConfigError(GongkaiError):
 
 
 class NotAllowed(GongkaiError):
-    """The acting person lacks the right, here."""
+    """The acting person lacks the right, here. `right` at `unit` is what it takes, where that is known."""
+
+    def __init__(
+        self,
+        text: str | Say,
+        /,
+        *,
+        right: Right | None = None,
+        unit: int | None = None,
+        **values: Any,
+    ) -> None:
+        super().__init__(text, **values)
+        self.right = right
+        self.unit = unit
 
 
 class NotFound(GongkaiError):
@@ -55,11 +69,14 @@ class Invalid(GongkaiError):
 
 
 class SourceError(GongkaiError):
-    """The catalogue could not be read whole. `gone` when its page says 404 or 410."""
+    """The catalogue could not be read whole. `gone` when its page says 404 or 410; `secret` when a
+    document bears a mark of secrecy."""
 
-    def __init__(self, text: str | Say, /, *, gone: bool = False, **values: Any) -> None:
+    def __init__(
+        self, text: str | Say, /, *, gone: bool = False, secret: bool = False, **values: Any
+    ) -> None:
         super().__init__(text, **values)
-        self.gone = gone
+        self.gone, self.secret = gone, secret
 
 
 class AdapterError(GongkaiError):

@@ -141,6 +141,63 @@ def _redrawn(content: bytes, name: str) -> tuple[bytes, str, tuple[int, int]]:
         raise Invalid("{name} 不是能读的图片（JPEG、PNG、GIF、WebP）", name=name) from None
 
 
+# ---------------------------------------------------------------- a piece of a picture
+
+LEAST = 16  # pixels of a side
+
+
+@dataclass(frozen=True)
+class Box:
+    """A piece of a picture, in its pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    def within(self, picture: Media) -> Box:
+        """The box moved and made smaller until it lies in the picture."""
+        width = min(max(self.width, LEAST), picture.width)
+        height = min(max(self.height, LEAST), picture.height)
+        left = min(max(self.left, 0), picture.width - width)
+        return Box(left, min(max(self.top, 0), picture.height - height), width, height)
+
+
+def whole(picture: Media) -> Box:
+    """All of it."""
+    return Box(0, 0, picture.width, picture.height)
+
+
+def middle(picture: Media, ratio: float) -> Box:
+    """The largest piece of a width so many times its height, from the middle."""
+    width = min(picture.width, round(picture.height * ratio))
+    height = min(picture.height, round(picture.width / ratio))
+    return Box((picture.width - width) // 2, (picture.height - height) // 2, width, height)
+
+
+def cut(store: Store, conn: Connection, now: datetime, original: Media, box: Box) -> Media:
+    """A piece of a picture; the original stays. Raises Invalid for what moves, NotFound."""
+    box = box.within(original)
+    if box == whole(original):
+        return original
+    made = _cut(store.root, original.sha256, original.kind, box)
+    db.insert_missing(conn, db.media, [_row(made, "", now)])
+    return replace(made, alt=original.alt)
+
+
+@lru_cache(maxsize=64)
+def _cut(root: Path, sha256: str, kind: str, box: Box) -> Media:
+    from PIL import Image
+
+    store = Store(root)
+    with Image.open(io.BytesIO(store.read(sha256)), formats=list(KINDS)) as opened:
+        if getattr(opened, "n_frames", 1) > 1:
+            raise Invalid("会动的图不能裁剪")
+        edges = box.left, box.top, box.left + box.width, box.top + box.height
+        content = _saved(_plain(opened).crop(edges), FORMATS[kind], quality=92)
+    return Media(store.write(content), kind, len(content), box.width, box.height)
+
+
 # ---------------------------------------------------------------- as a platform takes it
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -131,6 +131,7 @@ class NoticeKind(StrEnum):
     REVIEW = "review"  # a step of a post waits for somebody's sign-off
     EMERGENCY = "emergency"  # the same, and it cannot wait for the morning
     RETURNED = "returned"
+    DELEGATION = "delegation"  # somebody is named to act for another; that ends, or was taken back
     REFER = "refer"
     DELIVERY = "delivery"  # failed, missed, uncertain, waits for a person
     POST = "post"
@@ -144,6 +145,7 @@ class NoticeKind(StrEnum):
     FLOOD = "flood"
     BASELINE = "baseline"
     HOLD = "hold"
+    HELD = "held"  # what fell due under 肃穆模式 waits for somebody
     TAKE_DOWN = "take-down"  # a 公示 whose time is over
     DISK = "disk"
     WORKER = "worker"
@@ -213,9 +215,11 @@ class Outgoing:
     link: str = ""  # the link to the source, as it stands in the text
     in_reply_to: str = ""  # remote id of what this answers
     title: str = ""  # only platforms with titles (the board) show it
+    continues: bool = False  # a later part of a thread: what it hangs under was just published
 
     def json(self) -> dict[str, Any]:
-        return asdict(self)
+        """As signed: whether it continues a thread is told by PREVIOUS_PART, as long as it waits."""
+        return {name: value for name, value in asdict(self).items() if name != "continues"}
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Outgoing:
@@ -378,9 +382,17 @@ class Capabilities:
     withdraw: bool = False
     repost: bool = False
     answer: bool = False  # may publish with in_reply_to
+    answer_limit: int = 0  # of the text of such a one; 0 is text_limit
+    answer_media: bool = True
     by_hand: bool = False
     writes_per_hour: int = 0  # 0 is unknown: the account's own pace rules
     timeout_seconds: int = 30  # the whole of one call
+
+    @property
+    def of_an_answer(self) -> Capabilities:
+        """The same, for what is said under a post: an answer, a further part of a thread."""
+        limit = self.answer_limit or self.text_limit
+        return replace(self, text_limit=limit, media_count=self.media_count * self.answer_media)
 
     def json(self) -> dict[str, Any]:
         return asdict(self)
@@ -548,10 +560,11 @@ class Reading:
 
 @dataclass(frozen=True)
 class Problem:
-    """Something a reader noticed and survived: where, and what."""
+    """Something a reader noticed and survived: where, and what; `secret`: somebody must be told."""
 
     where: str
     what: str
+    secret: bool = False
 
 
 # ---------------------------------------------------------------- screening

@@ -7,16 +7,20 @@ people of it by mail and the like. What no machine ends, a person ends (`finish`
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
     RowMapping,
+    Select,
     bindparam,
+    case,
+    cast,
     func,
     or_,
     select,
@@ -24,14 +28,36 @@ from sqlalchemy import (
 )
 
 from bot import audit, people
-from bot.db import Instant, among, deliveries, insert_missing, notices, tellings
-from bot.errors import Conflict, NotAllowed, NotFound
+from bot.db import (
+    Instant,
+    accounts,
+    among,
+    deliveries,
+    holds,
+    insert_missing,
+    items,
+    notices,
+    posts,
+    sources,
+    tellings,
+)
+from bot.errors import Conflict, NotFound
 from bot.language import Say
-from bot.model import Actor, DeliveryState, NoticeKind, Right
+from bot.model import Actor, DeliveryState, HoldScope, NoticeKind, PostKind, Right
 
 K = NoticeKind
-ALIASES = {"schedules": K.SCHEDULE, "watch": K.COLLECT, "given-back": K.ITEM, "link": K.POST}
-TURNS = (K.REVIEW, K.EMERGENCY)  # somebody's turn: kept only so that he is told; no incident
+ALIASES = {
+    "secret": K.SOURCE,
+    "schedules": K.SCHEDULE,
+    "watch": K.COLLECT,
+    "given-back": K.ITEM,
+    "link": K.POST,
+}
+TURNS = (
+    K.REVIEW,
+    K.EMERGENCY,
+    K.DELEGATION,
+)  # somebody's: kept only so that he is told; no incident
 BY_HAND = (K.BASELINE, K.POST, K.ITEM, K.FLOOD, K.SCHEDULE, K.DELIVERY)  # may outlive its cause
 
 
@@ -127,8 +153,7 @@ def listing(
             tellings.c.state == "told",
         )
     )
-    concern = or_(notices.c.unit_id.is_(None), notices.c.unit_id.in_(unit_ids))
-    query = select(notices, told.scalar_subquery().label("told")).where(concern)
+    query = select(notices, told.scalar_subquery().label("told")).where(concerns(unit_ids))
     if not ended:
         query = query.where(notices.c.closed_at.is_(None))
     if before is not None:
@@ -136,9 +161,130 @@ def listing(
     return list(conn.execute(query.order_by(notices.c.id.desc()).limit(limit)).mappings())
 
 
+def owner() -> ColumnElement[int | None]:
+    """The unit a notice concerns; NULL: the whole office. Of a delivery, an item, an account it is
+    looked up: none is written down with it, for its row may be locked by a hold that waits."""
+    owned: dict[K, tuple[Select[Any], Any]] = {
+        K.DELIVERY: (select(posts.c.unit_id).join(deliveries), deliveries.c.id),
+        K.ITEM: (select(sources.c.unit_id).join(items), items.c.id),
+        K.ACCOUNT: (select(accounts.c.unit_id), accounts.c.id),
+    }
+    looked_up = [
+        (notices.c.key.startswith(f"{kind}:"), query.where(number == _number_in(kind)))
+        for kind, (query, number) in owned.items()
+    ]
+    of = [(mine, query.scalar_subquery()) for mine, query in looked_up]
+    return func.coalesce(notices.c.unit_id, case(*of))
+
+
+def _number_in(kind: NoticeKind) -> ColumnElement[int]:
+    """The id that the keys of a kind carry."""
+    return cast(func.substr(notices.c.key, len(kind) + 2), BigInteger)
+
+
+def concerns(unit_ids: Collection[int]) -> ColumnElement[bool]:
+    """Notices of these units, and of the whole office."""
+    unit = owner()
+    return or_(unit.is_(None), unit.in_(unit_ids))
+
+
 def no_turn() -> ColumnElement[bool]:
-    """An incident, not somebody's turn."""
+    """An incident, not somebody's turn or task."""
     return ~or_(*(notices.c.key.startswith(f"{kind}:") for kind in TURNS))
+
+
+# ---------------------------------------------------------------- its words
+
+
+def sentence(row: RowMapping, subjects: Mapping[str, Say]) -> Say:
+    """What a notice says, and of which post, account or entry; `subjects` as of `subjects_of`."""
+    said, of = Say.of(row["say"]), subjects.get(row["key"])
+    if of is None or "title" in said.values:
+        return said
+    return Say("{what}：{said}", what=of, said=said)
+
+
+def subjects_of(conn: Connection, rows: Sequence[RowMapping]) -> dict[str, Say]:
+    """By their keys, what those notices are of whose sentence may not say so."""
+    numbers: dict[str, int] = {}
+    for key in {row["key"] for row in rows}:
+        number = key.partition(":")[2]
+        if number.isdecimal():
+            numbers[key] = int(number)
+    found: dict[str, Say] = {}
+    for words, subjects in _SUBJECTS.items():
+        mine = {key: n for key, n in numbers.items() if key.partition(":")[0] in words}
+        said = subjects(conn, sorted({*mine.values()})) if mine else {}
+        found |= {key: said[n] for key, n in mine.items() if n in said}
+    return found
+
+
+STANDS = {  # how a delivery stands; of one that is ready a person decides, one that is sent is looked at
+    DeliveryState.READY: Say("等人决定"),
+    DeliveryState.SENDING: Say("等人办理"),
+    DeliveryState.SENT: Say("已发出"),
+    DeliveryState.UNCERTAIN: Say("结果不明"),
+    DeliveryState.FAILED: Say("没有发出"),
+    DeliveryState.CANCELLED: Say("已取消"),
+    DeliveryState.MISSED: Say("已错过"),
+}
+
+
+def _of_deliveries(conn: Connection, ids: list[int]) -> dict[int, Say]:
+    query = (
+        select(deliveries.c.id, deliveries.c.state, posts.c.id.label("post_id"))
+        .add_columns(posts.c.title, posts.c.kind)
+        .add_columns(func.coalesce(func.nullif(accounts.c.name, ""), accounts.c.key).label("name"))
+        .join_from(deliveries, posts, deliveries.c.post_id == posts.c.id)
+        .join(accounts, accounts.c.id == deliveries.c.account_id)
+        .where(among(deliveries.c.id, "ids"))
+    )
+    rows = conn.execute(query, {"ids": ids}).mappings()
+    return {row["id"]: _on_account(row) for row in rows}
+
+
+def _on_account(row: RowMapping) -> Say:
+    values = {"what": named(row), "account": row["name"], "state": STANDS[row["state"]]}
+    return Say("{what}在{account}，{state}", **values)
+
+
+def _of_posts(conn: Connection, ids: list[int]) -> dict[int, Say]:
+    query = select(posts.c.id, posts.c.id.label("post_id"), posts.c.title, posts.c.kind)
+    rows = conn.execute(query.where(among(posts.c.id, "ids")), {"ids": ids}).mappings()
+    return {row["id"]: named(row) for row in rows}
+
+
+def _of_items(conn: Connection, ids: list[int]) -> dict[int, Say]:
+    query = select(items.c.id, items.c.title).where(among(items.c.id, "ids"))
+    rows = conn.execute(query, {"ids": ids}).mappings()
+    return {row["id"]: Say("“{title}”", title=row["title"]) for row in rows}
+
+
+def _of_holds(conn: Connection, ids: list[int]) -> dict[int, Say]:
+    """What a hold of the machine's own stops; one on an account or all says so by its reason."""
+    query = select(holds.c.id, holds.c.scope, holds.c.target_id)
+    rows = conn.execute(query.where(among(holds.c.id, "ids")), {"ids": ids}).mappings().all()
+    found: dict[int, Say] = {}
+    for scope, subjects in ((HoldScope.ITEM, _of_items), (HoldScope.POST, _of_posts)):
+        mine = {row["id"]: row["target_id"] for row in rows if row["scope"] == scope}
+        named_by = subjects(conn, list(mine.values())) if mine else {}
+        found |= {hold: named_by[target] for hold, target in mine.items() if target in named_by}
+    return found
+
+
+_SUBJECTS = {
+    (K.DELIVERY,): _of_deliveries,
+    (K.HOLD,): _of_holds,
+    (K.RETURNED, K.REFER, K.POST): _of_posts,
+    (K.ITEM,): _of_items,
+}
+
+
+def named(row: RowMapping) -> Say:
+    """A post in a sentence. A response's title holds the words it answers: it is told by its number."""
+    if row["kind"] == PostKind.RESPONSE:
+        return Say("答复稿 {id}", id=row["post_id"])
+    return Say("“{title}”", title=row["title"] or row["post_id"])
 
 
 # ---------------------------------------------------------------- a person's word
@@ -146,7 +292,7 @@ def no_turn() -> ColumnElement[bool]:
 
 def finish(conn: Connection, now: datetime, actor: Actor, notice_id: int) -> None:
     """End a notice that no machine ends. Raises NotFound, NotAllowed, Conflict for any other."""
-    query = select(notices).where(notices.c.id == notice_id)
+    query = select(notices, owner().label("owner_id")).where(notices.c.id == notice_id)
     row = conn.execute(query).mappings().first()
     if row is None:
         raise NotFound("没有编号 {id} 的提醒", id=notice_id)
@@ -164,10 +310,10 @@ def _require(conn: Connection, actor: Actor, row: RowMapping) -> None:
     """Whoever runs the queue of its unit; of the whole office's, of any unit. The own shell may."""
     if actor.person is None:
         return
-    if row["unit_id"] is not None:
-        people.require(conn, actor, Right.SCHEDULE, row["unit_id"])
-    elif not people.unit_ids(conn, actor, Right.SCHEDULE):
-        raise NotAllowed("{who}没有办结提醒的权限；请由编辑或管理员办理", who=actor.name)
+    if row["owner_id"] is not None:
+        people.require(conn, actor, Right.SCHEDULE, row["owner_id"])
+    else:
+        people.require_anywhere(conn, actor, Right.SCHEDULE)
 
 
 def _alive(conn: Connection, key: str) -> bool:

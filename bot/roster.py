@@ -6,7 +6,7 @@ is ended.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,6 +31,11 @@ def tree(conn: Connection) -> list[dict[str, Any]]:
             yield from _walk(row["id"], depth + 1)
 
     return list(_walk(None, 0))
+
+
+def within(person: Mapping[str, Any], unit_ids: Collection[int]) -> bool:
+    """Has he a role at one of these units? Then who reads there may open his page."""
+    return any(role["unit_id"] in unit_ids for role in person["roles"])
 
 
 def persons(conn: Connection) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, RowMapping
 
     from bot.config import SourcePart
+    from bot.finding import Group
     from bot.language import Say
     from bot.office import Office
     from bot.schedule import Schedule
@@ -24,7 +25,9 @@ ACCOUNT = (
     "token_ends checked_at"
 )
 HOLD = "id scope reason since until"
-SOURCE = "id key unit_id kind url state baseline_at polled_at ok_at failures error problems due_at"
+SOURCE = (
+    "id key name unit_id kind url state baseline_at polled_at ok_at failures error problems due_at"
+)
 
 
 def plain(value: Any) -> Any:
@@ -51,6 +54,19 @@ def delivery(of: RowMapping, why: Say | None) -> dict[str, Any]:
     """A delivery in a list, with why it has not gone yet."""
     account = {"account": of["account_key"], "why": str(why) if why else ""}
     return picked(of, DELIVERY) | account
+
+
+def found(place: str, groups: Sequence[Group]) -> dict[str, Any]:
+    """What a search found; `count` stops at finding.CAP, `place` is empty where no one thing is meant."""
+    rows = (
+        {
+            **picked(vars(group), "of count"),
+            "capped": group.capped,
+            "hits": [dict(vars(hit)) for hit in group.hits],
+        }
+        for group in groups
+    )
+    return {"place": place, "groups": list(rows)}
 
 
 def post(office: Office, conn: Connection, post_id: int) -> dict[str, Any]:
@@ -124,13 +140,26 @@ def token(of: RowMapping, now: datetime) -> dict[str, Any]:
     return {**of, "state": state(of, now), "stands": state(of, now) == "active"}
 
 
-def notice(of: RowMapping) -> dict[str, Any]:
-    """An incident that people were told of."""
-    from bot.language import Say
-    from bot.notices import kind_of
+STANDING = "id state source source_name signer template accounts columns begins ends daily_max used_today note ended_at"
 
-    kept = picked(of, "id key opened_at closed_at told link")
-    return {**kept, "kind": kind_of(of["key"]), "say": str(Say.of(of["say"]))}
+
+def standing(of: Mapping[str, Any]) -> dict[str, Any]:
+    """A standing sign-off whole: its bounds, what it signed, what it did not cover and why."""
+    left = [picked(row, "id title state") | {"why": str(row["why"])} for row in of["not_covered"]]
+    signed = [picked(row, "id title state at") for row in of["signed"]]
+    return {**picked(of, STANDING), "signed": signed, "not_covered": left}
+
+
+def notices(conn: Connection, rows: Sequence[RowMapping]) -> list[dict[str, Any]]:
+    """Incidents that people were told of; `say` names what they are of."""
+    from bot import notices as ground
+
+    of = ground.subjects_of(conn, rows)
+    return [
+        picked(row, "id key opened_at closed_at told link")
+        | {"kind": ground.kind_of(row["key"]), "say": str(ground.sentence(row, of))}
+        for row in rows
+    ]
 
 
 # ---------------------------------------------------------------- what the office writes itself
@@ -181,7 +210,10 @@ def template_whole(office: Office, conn: Connection, key: str, units: set[str]) 
         "text": file.text,
         "digest": file.digest,
         "locked": str(file.locked) if file.locked else None,
-        "standing": [picked(row, "id source signer columns ends template_digest") for row in bound],
+        "standing": [
+            picked(row, "id source source_name signer columns ends template_digest")
+            for row in bound
+        ],
         "trail": [dict(row) for row in trail],
     }
 
@@ -230,6 +262,7 @@ def rules(office: Office) -> list[dict[str, Any]]:
     return [
         {
             "rule": rule,
+            "name": str(about.name),
             "says": str(about.says),
             "severities": [str(one) for one in about.severities],
             "chosen": chosen.get(rule),
@@ -242,13 +275,13 @@ def rules(office: Office) -> list[dict[str, Any]]:
 def columns(office: Office, conn: Connection, units: set[str]) -> list[dict[str, Any]]:
     """What is done with the entries of each source and column, and who signs: as config.toml says,
     with its line; and the standing sign-offs that hold."""
-    from bot import review
+    from bot import naming, review
     from bot.config import stands_at
     from bot.files import read_or_say
 
     file, _ = read_or_say(office.config.path)
     standing = review.bound_to(conn, office.db.now(conn))
-    found = []
+    found, named = [], naming.of_sources(conn)
     for source, part in office.config.sources.items():
         for n, rule in enumerate((None, *part.rules)) if part.unit in units else ():
             key = ["sources", source] if rule is None else ["sources", source, "rules", f"{n - 1}"]
@@ -259,7 +292,8 @@ def columns(office: Office, conn: Connection, units: set[str]) -> list[dict[str,
             steps = [step.name for step in office.config.units[part.unit].steps]
             signed = {"steps": steps, "standing": [row["id"] for row in mine] if of.trust else []}
             done = picked(vars(of), "template accounts draft submit trust")
-            found.append({"source": source, "columns": names, **done, **signed, **where})
+            called = {"name": named.get(source, source), "rule": rule.name if rule else ""}
+            found.append({"source": source, **called, "columns": names, **done, **signed, **where})
     return found
 
 

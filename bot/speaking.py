@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, RowMapping, Text, cast, select, update
 
@@ -110,4 +111,5 @@ def mark_broken(conn: Connection, now: datetime, account_id: int, why: Say) -> N
     audit.write(conn, now, MACHINE, "account.broken", f"account:{account_id}")
     name = row["name"] or row["key"]
     said = Say("账号 {name} 已断开：{why}。队列保留，重新连接后继续", name=name, why=why)
-    open_notices(conn, [(now, f"account:{account_id}", said, None, "/accounts")])
+    link = f"/accounts/{quote(row['key'])}"
+    open_notices(conn, [(now, f"account:{account_id}", said, None, link)])

@@ -18,6 +18,7 @@ that much, and of a remote mention @user@host only @user counts.
 from __future__ import annotations
 
 import re
+import unicodedata
 from bisect import bisect_left
 from collections.abc import Callable
 from datetime import date
@@ -366,3 +367,16 @@ def topic(words: str, form: Topics) -> str:
 def chinese_date(day: date) -> str:
     """2026年9月22日, GB/T 9704's form. A datetime is read as it stands, in its own zone."""
     return f"{day.year}年{day.month}月{day.day}日"
+
+
+_BRACKETS = str.maketrans("([{【〖〈《）)]}】〗〉》", "〔" * 7 + "〕" * 8)
+
+
+def document_key(number: str) -> str:
+    """A document number as it is looked for: brackets, blanks, widths and “第” make no difference.
+
+    >>> document_key("云政发 [2026] 第5号") == document_key("云政发〔2026〕5号")
+    True
+    """
+    folded = unicodedata.normalize("NFKC", number).translate(_BRACKETS)
+    return "".join(folded.split()).replace("〕第", "〕").casefold()

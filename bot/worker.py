@@ -298,7 +298,7 @@ class Worker:
         with self.office.db.write() as conn:
             now = self.office.db.now(conn)
             for error in wrong:
-                open_notice(conn, now, "schedules", error.say, None, "/today")
+                open_notice(conn, now, "schedules", error.say, None, "/calendar/schedules")
             if not wrong:
                 close_notice(conn, now, "schedules")
         self._schedules_told = bool(wrong)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from bot import compose, people
+from bot import catalog, compose, people
 from bot.compose import Body, Card, cards
 from bot.compose.lines import lines
 from bot.config import load
@@ -259,3 +259,21 @@ def test_a_card_never_says_other_words_than_the_text_beside_it(furnished: Office
         _revised(lambda conn, now, zhou: compose.drop_card(furnished, conn, now, zhou, post))
         is None
     )
+
+
+@needs_font
+def test_a_card_of_an_entry_s_post_has_its_publisher_and_day_and_no_label_without_a_link(
+    furnished: Office,
+) -> None:
+    said = {"title": "停水", "publisher": "县水务局", "published": "2026-11-20", "link": LINK}
+    entries = catalog.entries_of(furnished, [said])
+    with furnished.db.write() as conn:
+        zhou, now = builders.actor(conn, "zhou"), furnished.db.now(conn)
+        (item,) = catalog.add(conn, now, zhou, "county", entries)
+        post = compose.from_item(furnished, conn, now, zhou, item, "notice", ["toots"])
+    words = f"明日停水。\n\n原文：{LINK}"
+    with furnished.db.write() as conn:
+        compose.draw_card(furnished, conn, furnished.db.now(conn), zhou, post, words)
+    card = rows(furnished, revisions)[-1]["body"]["card"]
+    assert (card["text"], card["source"]) == ("明日停水。", LINK)
+    assert (card["publisher"], card["day"]) == ("县水务局", "2026年11月20日")

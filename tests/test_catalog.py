@@ -14,6 +14,7 @@ from bot import catalog, compose, people, review
 from bot.db import audits, deliveries, holds, item_revisions, items, posts, sources, units
 from bot.deliver import plan
 from bot.errors import ConfigError, Conflict, NotFound
+from bot.language import Say
 from bot.model import DeliveryState, HoldScope, ItemState, Reading
 from bot.office import Office
 from bot.sources.base import SOURCES, Origin, Source
@@ -671,3 +672,38 @@ def test_items_are_found_by_state_source_and_words(desk: Desk) -> None:
         [],
         ["停水 50% 通知"],
     ]
+
+
+def test_a_marked_document_in_a_folder_is_told_until_it_is_gone(
+    office: Office, clock: FixedClock
+) -> None:
+    inbox = office.config.path.with_name("inbox")
+    inbox.mkdir()
+    marked, plain = inbox / "某事项.txt", inbox / "停水.txt"
+    marked.write_text("机密★10年\n关于某事项的通知\n内容。\n", "utf-8")
+    plain.write_text("停水\n\n明日停水。\n", "utf-8")
+    folder = '\n[sources.inbox]\nunit = "county"\nkind = "folder"\nurl = "inbox"\n'
+    made = offices.declared(office, folder)
+    asyncio.run(catalog.poll_due(made))
+    said = "来源 inbox 里有 1 个文件标有密级，没有读：某事项.txt；请立即移出"
+    assert told(made) == [said]
+    marked.unlink()
+    clock.move(3600)
+    asyncio.run(catalog.poll_due(made))
+    assert told(made) == []
+
+
+def test_an_entry_that_is_nothing_but_a_title_waits_for_a_person(
+    office: Office, clock: FixedClock
+) -> None:
+    inbox = office.config.path.with_name("inbox")
+    inbox.mkdir()
+    (inbox / "公告.pdf").write_bytes(b"%PDF-1.4\n")
+    folder = (
+        '\n[sources.inbox]\nunit = "county"\nkind = "folder"\nurl = "inbox"\nfirst_poll = "all"\n'
+    )
+    made = offices.declared(office, folder)
+    asyncio.run(catalog.poll_due(made))
+    (row,) = offices.rows(made, items)
+    assert (row["title"], row["due_at"]) == ("公告", None)
+    assert str(Say.of(row["waits"])) == "只有标题，没有摘要、正文和链接"

@@ -86,7 +86,10 @@ def test_help_and_version_need_no_office(tmp_path: Path) -> None:
         "sign",
         "queue",
         "hold",
+        "solemn",
+        "let",
         "resume",
+        "duty",
         "schedule",
         "notices",
         "replies",
@@ -108,7 +111,7 @@ def test_an_error_is_one_sentence_and_exit_2(run: Run) -> None:
     found = run("post", "show", 99, code=2)
     assert found.stdout == ""
     assert found.stderr == "没有编号 99 的稿件\n"
-    assert "no such option" in run("post", "list", "--nonsense", code=2).stderr.lower()
+    assert "没有选项 '--nonsense'" in run("post", "list", "--nonsense", code=2).stderr
 
 
 def test_a_fault_of_ours_is_told_without_a_traceback(run: Run, desk: Office) -> None:
@@ -302,7 +305,7 @@ def test_a_post_may_wait_for_a_slot_that_is_there(run: Run, desk: Office) -> Non
     schedule = 'name = "晨间"\nunit = "county"\naccounts = ["hand"]\n[[when]]\nhour = "8"\n'
     (folder / "morning.toml").write_text(schedule, "utf-8")
     post = signed(run, "--slot", "morning")
-    assert "morning" in said(run("post", "show", post, "--json"))["why"]
+    assert "晨间" in said(run("post", "show", post, "--json"))["why"]
 
 
 # ---------------------------------------------------------------- by a template
@@ -479,6 +482,62 @@ def test_stop_and_lift(run: Run, desk: Office) -> None:
     assert (held["reason"], held["stops"]) == ("核实", 1)
     assert said(run("resume", 1, "--json", "--as", "lin")) == {"waiting": 1}
     assert "已解除" in run("resume", 1, "--as", "lin", code=2).stderr
+
+
+def test_a_period_of_mourning_is_looked_at_declared_named_into_and_gone_through(
+    run: Run, desk: Office
+) -> None:
+    delivery, now = queued(run, desk), datetime.now(UTC)
+    due = {name: now + timedelta(hours=30) for name in ("go_at", "due_at")}
+    with desk.db.write() as conn:
+        conn.execute(update(deliveries).values(**due, latest_at=now + timedelta(days=9)))
+    begins, until = (f"{now + timedelta(days=n):%Y-%m-%dT%H:%M}+00:00" for n in (1, 2))
+    period = ("all", "--from", begins, "--until", until, "--as", "lin")
+    kept = said(run("solemn", *period, "--what-if", "--json"))
+    assert [one["id"] for one in kept["deliveries"]] == [delivery]
+    assert "投递" in run("solemn", *period, "--what-if").stdout
+    assert said(run("resume", "--json")) == []
+    assert said(run("solemn", *period, "--reason", "哀悼", "--json")) == {"hold": 1}
+    (ahead,) = said(run("resume", "--json"))
+    assert (ahead["ahead"], ahead["stops"]) == (True, 0)
+    assert said(run("resume", 1, "--json", "--as", "lin")) == {"waiting": 0}
+    assert "到何时为止" in run("solemn", "all", "--reason", "x", "--as", "lin", code=2).stderr
+    run("solemn", "unit", "county", "--until", until, "--reason", "哀悼", "--as", "lin")
+    with desk.db.write() as conn:
+        conn.execute(update(deliveries).values(go_at=now))
+    (row,) = said(run("queue", "--hold", 2, "--json"))
+    assert (row["id"], row["why"][:4]) == (delivery, "肃穆模式")
+    run("queue", "back", delivery, *AS)
+    assert said(run("queue", "--hold", 2, "--json")) == []
+    run("let", 2, 1, "--as", "lin")
+    assert said(run("resume", "--json"))[0]["passes"] == [1]
+
+
+def test_a_standing_sign_off_is_shown_whole(run: Run, office: Office) -> None:
+    source = '[sources.notices]\nunit = "county"\nurl = "feed.xml"\naccounts = ["hand"]\n'
+    offices.declared(office, source + offices.HAND.format(key="hand"))
+    given = ("notices", "--until", "2099-01-01", "--daily-max", 3, "--json", "--as", "lin")
+    made = said(run("sign", "standing", *given))["standing"]
+    one = said(run("sign", "standings", made, "--json"))
+    assert (one["state"], one["used_today"], one["daily_max"]) == ("active", 0, 3)
+    assert (one["accounts"], one["signed"], one["not_covered"]) == (["hand"], [], [])
+    assert "notices" in run("sign", "standings", made).stdout
+    assert run("sign", "standings", 99, code=2).stderr
+
+
+def test_who_is_on_duty_is_put_imported_and_listed(run: Run, desk: Office, tmp_path: Path) -> None:
+    run("duty", "put", "county", "2026-11-24", "lin", *AS)
+    file = tmp_path / "roster.csv"
+    file.write_text("日期,值班人\n2026-11-25,林岚\n2026-11-26,周文\n", "utf-8-sig")
+    assert said(run("duty", "import", "county", file, "--json", *AS)) == {"changed": 2}
+    span = ("--from", "2026-11-20", "--until", "2026-11-25")
+    rows = said(run("duty", "list", *span, "--json"))
+    assert [(row["day"], row["login"]) for row in rows] == [
+        ("2026-11-24", "lin"),
+        ("2026-11-25", "lin"),
+    ]
+    run("duty", "put", "county", "2026-11-24", *AS)
+    assert len(said(run("duty", "list", *span, "--json"))) == 1
 
 
 def test_a_stop_lists_what_is_under_way_and_cannot_be_called_back(run: Run, desk: Office) -> None:
@@ -874,3 +933,50 @@ def test_the_calendar_and_what_a_move_would_mean_are_had_as_json(desk: Office, r
     assert said(run("calendar", *days)) == []
     rule = ("schedule", "whatif", "30 9 * * 1", "--from", "2026-12-01", "--json")
     assert [row["day"] for row in said(run(*rule))] == ["工作日"] * 4
+
+
+# ---------------------------------------------------------------- what it says of a slip
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["nosuch"], "没有命令 'nosuch'"),
+        (["pots"], "是不是 'post'"),
+        (["post", "show"], "缺少参数 'POST_ID'"),
+        (["post", "show", "abc"], "应是数字，不是 'abc'"),
+        (["post", "show", "1", "2"], "多出的参数：2"),
+        (["post", "show", "--foo"], "没有选项 '--foo'"),
+        (["post", "new", "--unit"], "选项 '--unit' 后面要写 1 个值"),
+        (["replies", "import", "没有.csv", "--account", "x"], "'没有.csv' 不存在"),
+        (["replies", "--since", "昨天"], "'昨天' 的写法应是 '%Y-%m-%d'"),
+        (["read", ""], "请给出网址或文件"),
+        (["source", "try", " "], "请给出网址或文件"),
+        (["source", "try", "http://127.0.0.1:1/"], "在命令行试读加 --private"),
+    ],
+)
+def test_a_slip_is_told_in_the_office_s_language(run: Run, words: list[str], told: str) -> None:
+    assert told in run(*words, code=2).output
+
+
+def test_an_english_office_is_told_in_english(run: Run, desk: Office) -> None:
+    file = desk.config.path
+    file.write_text('language = "en"\n' + file.read_text("utf-8"), "utf-8")
+    assert "Missing argument 'POST_ID'" in run("post", "show", code=2).output
+    assert "缺少参数 'POST_ID'" in run("--lang", "zh", "post", "show", code=2).output
+
+
+def test_an_account_is_shown_in_words(run: Run) -> None:
+    told = run("account", "show", "hand").output
+    assert "{" not in told
+    assert "None" not in told
+    assert "不采集" in told
+    assert "备案编号" in told
+
+
+def test_an_entry_is_shown_with_what_it_says(run: Run) -> None:
+    fields = ("--title", "关于停水的通告", "--index-number", "A1", "--body", "明日停水。")
+    (made,) = said(run("item", "add", "--unit", "county", *fields, "--json", *AS))["items"]
+    told = run("item", "show", made).output
+    assert "A1" in told
+    assert "明日停水。" in told

@@ -698,6 +698,22 @@ def test_an_answer_addresses_its_asker_by_his_handle_and_never_by_a_number(
     assert rows(furnished, renditions)[0]["payload"]["text"] == text
 
 
+def test_an_answer_has_a_comments_room_however_long_a_post_may_be(furnished: Office) -> None:
+    """What a comment cannot hold is told before anybody signs it, not by the platform."""
+    room = {"text_limit": 2000, "answer_limit": 140, "answer_media": False}
+    account = builders.account(furnished, "a1", "http://x.example", **room)
+    heard(furnished, account)
+    post = Body("好" * 150, over_limit=OverLimit.REFUSE)
+    answer = replace(post, in_reply_to={"a1": "r1"})
+    assert rules(furnished, post, "a1") == set()
+    assert rules(furnished, answer, "a1") == {"over-limit"}
+    pictured = replace(answer, text="见图", media=(picture(furnished),))
+    assert rules(furnished, pictured, "a1") == {"media-count"}
+    thread = Body("一二三四五六七八九。" * 250, over_limit=OverLimit.THREAD)
+    parts = previewed(furnished, thread, "a1")
+    assert all(part.count <= 140 for part in parts[1:])
+
+
 def test_an_answer_is_as_visible_as_its_template_says(furnished: Office) -> None:
     file = furnished.config.path.parent / "templates" / "response.txt"
     file.write_text('+++\nname = "答复"\nvisibility = "unlisted"\n+++\n{{ text }}', "utf-8")

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from bot import compose, people, review
+from bot import notices as incidents
 from bot.backup import aftermath
 from bot.compose import Body
 from bot.config.parts import PeoplePart
-from bot.db import audits, delegations, posts, revisions, signoffs
+from bot.db import audits, delegations, notices, posts, revisions, signoffs, tellings
 from bot.db import people as persons
 from bot.errors import Conflict, Invalid, NotAllowed, NotFound
 from bot.language import Say
 from bot.model import Actor, PostState, Role, Verdict
 from bot.office import Office
+from bot.people import duty
 from bot.review import Decision
+from bot.telling import look_around
+from bot.telling.planning import plan
 from bot.workdays import FixedClock
 from tests import builders, offices
 from tests.offices import both, pytest_generate_tests, rows, url  # noqa: F401
@@ -391,3 +395,74 @@ def test_after_a_restore_every_delegation_is_over(desk: Office) -> None:
         (one,) = review.delegations_of(conn, now)
     assert one["state"] == "ended"
     assert any("代签已终止" in str(each) for each in said)
+
+
+# ---------------------------------------------------------------- who is told
+
+TOLD = "".join(
+    f'[notices.{who}]\nurl = "json://127.0.0.1:9"\nperson = "{who}"\n'
+    for who in ("fu", "lin", "xu")
+)
+
+
+def heard(office: Office) -> dict[str, list[str]]:
+    """What was planned to be told since, by address."""
+    look_around(office)
+    with office.db.write() as conn:
+        plan(office, conn, office.db.now(conn))
+        query = select(tellings.c.id, tellings.c.address, notices.c.say).join(
+            notices, notices.c.id == tellings.c.notice_id
+        )
+        found: dict[str, list[str]] = {}
+        for row in conn.execute(query.order_by(tellings.c.id)).all():
+            found.setdefault(row.address, []).append(str(Say.of(row.say)))
+        conn.execute(delete(tellings))
+    return found
+
+
+@pytest.fixture
+def told(desk: Office) -> Office:
+    return offices.declared(desk, HAND + TOLD, UNITS)
+
+
+def test_who_is_named_alone_is_told_then_a_day_before_its_end_then_no_more(
+    told: Office, clock: FixedClock
+) -> None:
+    named(told)
+    assert heard(told) == {
+        "fu": ["林岚委托傅言代签（签发），11-24 09:00 至 11-27 09:00；事由：赴省开会"]
+    }
+    clock.move(47 * 3600)
+    assert heard(told) == {}
+    clock.move(2 * 3600)
+    assert heard(told) == {"fu": ["傅言代林岚的代签（签发）11-27 09:00 到期，此后不能再代签"]}
+    clock.move(24 * 3600)
+    assert heard(told) == {}
+    assert [row for row in rows(told, notices) if row["closed_at"] is None] == []
+
+
+def test_who_was_named_is_told_when_it_is_taken_back_but_not_of_his_own_ending(
+    told: Office, clock: FixedClock
+) -> None:
+    first, second = named(told), named(told, steps=("初审",))
+    heard(told)
+    with told.db.write() as conn:
+        review.end_delegation(conn, clock.now(), builders.actor(conn, "lin"), first)
+        review.end_delegation(conn, clock.now(), builders.actor(conn, "fu"), second)
+    assert heard(told) == {"fu": ["傅言代林岚的代签（签发）已提前终止，已签的不受影响"]}
+    clock.move(25 * 3600)
+    assert heard(told) == {}
+
+
+def test_a_delegation_is_no_incident_and_no_duty_s(told: Office) -> None:
+    with told.db.write() as conn:
+        unit, today = people.unit_of(conn, "county")["id"], clock_day(told)
+        duty.put(conn, told.db.now(conn), builders.actor(conn, "lin"), unit, {today: "xu"})
+        listed = incidents.listing(conn, {unit})
+    named(told, taker="zhou")
+    assert heard(told) == {}, "zhou has no address, and nobody else is told in his place"
+    assert listed == []
+
+
+def clock_day(office: Office) -> date:
+    return office.db.now().astimezone(office.config.tz).date()

@@ -75,6 +75,8 @@ def plans(database: Database, ask: Callable[[Connection], object]) -> Iterator[s
         deliveries(account=1),
         deliveries(account=1, state="failed"),
         deliveries(post=1),
+        deliveries(hold=1),
+        deliveries(hold=2),
         lambda conn: queue.counts(conn, UNITS),
         lambda conn: queue.counts(conn, UNITS, account=1),
         replies(state="removed"),

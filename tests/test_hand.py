@@ -60,6 +60,18 @@ def desk(office: Office) -> Desk:
     return made
 
 
+def test_material_is_its_giver_s_unless_it_names_another_publisher(desk: Desk) -> None:
+    handed = desk.submitted()
+    (typed,) = desk.act(catalog.add, "zhou", "county", desk.entries(标题="关于停水的通告"))
+    (named,) = desk.act(
+        catalog.submit, "wu", "health", "county", desk.entries(标题="通知", 发布机构="县医保局")
+    )
+    publishers = [desk.row(made)["entry"]["publisher"] for made in (handed, typed, named)]
+    assert publishers == ["云澜县卫生健康局", "云澜县人民政府办公室", "县医保局"]
+    desk.act(catalog.amend, "zhou", handed, *desk.entries(标题="关于开展大型义诊的通知"))
+    assert desk.row(handed)["entry"]["publisher"] == "云澜县卫生健康局"
+
+
 @both
 def test_an_entry_is_typed_in_and_becomes_a_post(desk: Desk) -> None:
     (made,) = desk.act(catalog.add, "zhou", "county", desk.entries())

@@ -246,3 +246,10 @@ def test_one_message_is_entered_and_the_file_imported_by_command(desk: Office) -
     listed = json.loads(_run("replies", "--account", "hotline", "--json"))
     assert {row["text"] for row in listed} >= {"电梯停运", "城南路路灯不亮"}
     _run("replies", "import", file, "--account", "hotline", "--column", "text", code=2)
+
+
+def test_a_message_typed_in_with_a_bad_time_is_told_by_its_field(desk: Office) -> None:
+    add = {"text": "路灯不亮", "at": "前天"}
+    with desk.db.write() as conn, pytest.raises(Invalid) as told:
+        collect.add(desk, conn, desk.db.now(conn), builders.actor(conn, "fang"), "hotline", **add)
+    assert str(told.value) == "“时间”不是时间：前天"

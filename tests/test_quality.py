@@ -17,7 +17,7 @@ from bot import catalog, compose
 from bot.catalog import quality
 from bot.catalog.intake import insert_item
 from bot.cli import main
-from bot.db import deliveries, items, posts, renditions, sources
+from bot.db import deliveries, insert_id, items, posts, renditions, sources
 from bot.db import quality as kept
 from bot.model import Act, DeliveryState, Entry, ItemState
 from bot.office import Office
@@ -182,7 +182,7 @@ def test_what_stands_in_the_wrong_place(
         ("09-18", "10-23", "late", "第 21 个工作日才公开，期限 20 个"),
         ("11-20", "", "running", "还剩 18 个工作日"),
         ("10-28", "", "due", "还剩 1 个工作日"),
-        ("10-27", "", "due", "还剩 0 个工作日"),
+        ("10-27", "", "due", "期限就在今天"),
         ("10-26", "", "overdue", "期限已过 1 个工作日，仍未公开"),
     ],
 )
@@ -264,6 +264,36 @@ def test_columns_gone_stale_and_empty_ones(desk: Catalogue) -> None:
         "“工作动态”已 15 天没有更新",
         "“通知公告”已 207 天没有更新",
     ]
+
+
+def test_a_column_is_alive_and_a_document_interpreted_wherever_the_unit_does_so(
+    desk: Catalogue,
+) -> None:
+    """An archive taken in beside the living catalogue, and one source looked at by itself."""
+    number = {"document_number": "云政发〔2026〕9号", "column": "政策文件", "published": "11-10"}
+    archived = [
+        desk.put("云澜县供水发展规划", **number),
+        desk.put("关于旧事的通知", published="2019-03-01"),
+    ]
+    desk.put("《云澜县供水发展规划》解读", column="政策解读", published="11-11")
+    desk.put("关于停水的通告", published="11-20")
+    with desk.office.db.write() as conn:
+        of = {"key": "archive", "kind": "table", "unit_id": 1, "state": "active"}
+        made = insert_id(conn, sources, {**of, "baseline_at": desk.office.db.now(conn)})
+        conn.execute(update(items).where(items.c.id.in_(archived)).values(source_id=made))
+    catalog.check(desk.office)
+    with desk.office.db.read() as conn:
+        (archive,) = quality.figures(conn, {1}, source="archive")
+        (living,) = quality.figures(conn, {1}, source="policy")
+    assert (archive.items, archive.checks) == (2, {})
+    assert (living.unit, living.items) == ("county", 2)
+
+
+def test_a_document_on_interpreting_is_none(desk: Catalogue) -> None:
+    number = {"document_number": "云政办发〔2026〕9号", "column": "政策文件"}
+    desk.put("云澜县人民政府办公室关于加强政策解读工作的通知", published="11-20", **number)
+    desk.put("《云澜县供热办法》政策解读", published="11-20", column="政策文件")
+    assert desk.found()["column"] == ["解读放在了政策文件栏目"]
 
 
 def test_a_source_without_any_entry_keeps_its_findings(desk: Catalogue) -> None:

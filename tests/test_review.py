@@ -618,6 +618,31 @@ def test_standing_sign_offs_are_listed_with_what_has_become_of_them(
     assert (listed[0]["source"], listed[0]["signer"]) == ("notices", "林岚")
 
 
+def test_one_standing_sign_off_tells_its_use_what_it_signed_and_what_it_did_not_and_why(
+    trusting: Office, clock: FixedClock
+) -> None:
+    signed = composed(trusting)
+    other = composed(trusting, "2", column="人事任免")
+    doubtful = composed(trusting, "3", summary="联系人手机 13800138000。")
+    review.take_drafts(trusting)
+    with trusting.db.read() as conn:
+        found = review.standing_one(trusting, conn, clock.now(), 1)
+        later = review.standing_one(trusting, conn, clock.now() + DAY, 1)
+        with pytest.raises(NotFound):
+            review.standing_one(trusting, conn, clock.now(), 99)
+    assert (found["used_today"], later["used_today"], found["daily_max"]) == (1, 0, 2)
+    assert [row["id"] for row in found["signed"]] == [signed]
+    left = {row["id"]: str(row["why"]) for row in found["not_covered"]}
+    assert left == {other: "栏目不在范围内", doubtful: "审查有疑点"}
+
+
+def test_what_may_be_granted_is_of_the_sources_where_one_signs(trusting: Office) -> None:
+    with trusting.db.read() as conn:
+        offered = review.grantable(trusting, conn, builders.actor(conn, "lin"))
+        assert review.grantable(trusting, conn, builders.actor(conn, "zhou")) == {}
+    assert (offered["notices"]["template"], offered["notices"]["accounts"]) == ("notice", ("hand",))
+
+
 def test_a_standing_sign_off_wakes_when_a_signer_says_so(trusting: Office) -> None:
     with trusting.db.write() as conn:
         conn.execute(update(standings).values(asleep=True))

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, select, update
 
 from bot import catalog, compose, people, review, second
 from bot.compose import Body
+from bot.compose.writings import Place
 from bot.db import deliveries, insert_id, items, posts, replies, revisions, sources
 from bot.db import people as persons
 from bot.deliver import accounts, holds, plan, queue
@@ -125,6 +126,15 @@ ACTS: dict[str, tuple[Right, Callable[[World], Any]]] = {
         lambda w: compose.revise(w.office, *w.first, w.draft, 1, Body("改"), ["hand"]),
     ),
     "compose.drop_card": (R.WRITE, lambda w: compose.drop_card(w.office, *w.first, w.draft)),
+    "compose.keep_writing": (
+        R.WRITE,
+        lambda w: compose.keep_writing(*w.first, w.draft, [("text", "文")], Place()),
+    ),
+    "compose.open_writing": (R.WRITE, lambda w: compose.open_writing(*w.first, w.draft)),
+    "compose.drop_writing": (
+        R.WRITE,
+        lambda w: compose.drop_writing(w.first[0], w.first[2], w.draft),
+    ),
     "compose.close": (R.WRITE, lambda w: compose.close(*w.first, w.draft)),
     "compose.from_item": (R.WRITE, lambda w: compose.from_item(w.office, *w.first, w.item)),
     "compose.from_template": (
@@ -191,6 +201,13 @@ ACTS: dict[str, tuple[Right, Callable[[World], Any]]] = {
     ),
     "queue.drop": (R.SCHEDULE, lambda w: queue.drop(*w.first, w.unclear)),
     "holds.hold": (R.STOP, lambda w: holds.hold(*w.first, HoldScope.UNIT, w.unit, "核实")),
+    "holds.declare": (
+        R.STOP,
+        lambda w: holds.declare(
+            *w.first, HoldScope.UNIT, w.unit, "哀悼", None, w.first[1] + timedelta(hours=1)
+        ),
+    ),
+    "holds.let_through": (R.STOP, lambda w: holds.let_through(*w.first, w.hold, w.draft)),
     "holds.resume": (R.STOP, lambda w: holds.resume(*w.first, w.hold)),
     "accounts.pause": (R.ADMIN, lambda w: accounts.pause(*w.first, "hand", True)),
     "accounts.ask_check": (R.ADMIN, lambda w: accounts.ask_check(*w.first, "hand")),
@@ -335,6 +352,8 @@ def test_the_machine_s_own_shell_does_only_what_says_so(world: World) -> None:
         "catalog.pause",
         "catalog.poll_now",
         "holds.hold",
+        "holds.declare",
+        "holds.let_through",
         "holds.resume",
         "accounts.pause",
         "accounts.ask_check",

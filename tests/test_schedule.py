@@ -573,7 +573,7 @@ def test_a_miss_is_told_until_the_schedule_works_again(desk: Desk) -> None:
     _move(desk, "2026-11-24T20:00")
     desk.fire()
     (said,) = told(desk.office)
-    assert "daily" in said
+    assert "今日公开" in said
     assert "没有运行" in said
 
 
@@ -700,7 +700,7 @@ def test_a_slot_is_given_only_to_a_post_that_was_signed_for_that_time(desk: Desk
     assert ["稿件“甲。”签发的时段已过" in words for words in told(desk.office)] == [True]
     with desk.office.db.read() as conn:
         why = review.why(desk.office, conn, compose.one(conn, tuesday))
-    assert str(why) == "签发的时段已过，没有等到日程 slots 的时段；请改期，重新审签"
+    assert str(why) == "签发的时段已过，没有等到日程 晨间 的时段；请改期，重新审签"
     desk.plan()
     _move(desk, "2026-11-26T08:00")
     desk.fire()

@@ -206,9 +206,43 @@ def test_what_if_lists_times_and_what_stands_in_the_way(office: Office) -> None:
     assert [(row["day"], row["remarks"]) for row in found] == [
         ("国庆节", []),
         ("国庆节", []),
-        ("国庆节", ["账号 hand 的静默时段，过后已超出最迟时限，发不出"]),
+        ("国庆节", ["账号 云澜发布 的静默时段，过后已超出最迟时限，发不出"]),
     ]
     assert desk.rows() == [], "nothing was planned"
+
+
+def test_what_became_of_past_times_and_of_steps_that_were_past_when_written(desk: Desk) -> None:
+    late = SERIES.replace("2026-11-26\n", "2026-11-20\n")
+    desk.write("series", SERIES)
+    desk.plan()
+    _move(desk, "2026-11-25T09:00")
+    desk.fire()
+    _move(desk, "2026-11-27T09:00")
+    desk.write("late", late)
+    desk.plan()
+    begins, ends = office_time("2026-11-01T00:00"), office_time("2026-12-02T00:00")
+    found, _ = schedule.what_if(desk.office, named(desk.office, "series"), begins, ends)
+    assert [row["remarks"] for row in found] == [["已办"], ["须有人交材料"]]
+    found, _ = schedule.what_if(desk.office, named(desk.office, "late"), begins, ends)
+    assert [row["remarks"] for row in found] == [["已经过去，不会补办"], ["须有人交材料"]]
+    checked = CliRunner().invoke(main, ["--config", str(desk.office.config.path), "check"])
+    gone = (
+        "* 日程 late 的“方案公示”（2026-11-20 09:00）已经过去，不会补办；还要发的请改日期或另行拟稿"
+    )
+    assert gone in checked.output.splitlines()
+    assert "* 日程 series" not in checked.output
+
+
+def test_a_holiday_schedule_asks_for_next_year_only_when_it_comes_near(desk: Desk) -> None:
+    desk.write("holidays", 'days = "holidays"' + SLOTS)
+    assert planning.plan_ahead(desk.office) == [], (
+        "no holiday is left this year; that is no mistake"
+    )
+    checked = CliRunner().invoke(main, ["--config", str(desk.office.config.path), "check"])
+    assert "! 日程 holidays：2027 年的放假调休安排尚未录入" in checked.output
+    _move(desk, "2026-12-30T09:00")
+    (wrong,) = planning.plan_ahead(desk.office)
+    assert str(wrong).startswith("日程 holidays：2027 年的放假调休安排尚未录入")
 
 
 # ---------------------------------------------------------------- acts

@@ -41,6 +41,7 @@ from bot.model import (
 from bot.office import Office
 from bot.sources.base import Origin
 from bot.sources.feed import Feed, FeedOptions
+from bot.templates.filters import parties
 from bot.workdays import FixedClock
 from tests import builders, offices
 from tests.offices import ROOT, both, pytest_generate_tests, rows, url  # noqa: F401
@@ -321,6 +322,10 @@ def test_a_field_that_is_missing_wrong_or_unknown_is_named(
         ("王小明、欧阳一鸣（店主）", "王小明、欧阳一鸣违法经营案", "王**、欧阳**违法经营案"),
         ("云澜县惠民粮店", "关于云澜县惠民粮店的处罚决定", "关于云澜县惠民粮店的处罚决定"),
         ("", "关于某人的处罚决定", "关于某人的处罚决定"),
+        ("", "对王小明销售过期食品的处罚决定", "对王**销售过期食品的处罚决定"),
+        ("", "当事人：王小明、欧阳一鸣，违法经营", "当事人：王**、欧阳**，违法经营"),
+        ("", "当事人于海波（身份证号略）违法经营", "当事人于**（身份证号略）违法经营"),
+        ("", "对云澜县惠民粮店无照经营的处罚决定", "对云澜县惠民粮店无照经营的处罚决定"),
     ],
 )
 def test_a_penalised_person_s_name_is_hidden_wherever_it_stands(
@@ -333,6 +338,45 @@ def test_a_penalised_person_s_name_is_hidden_wherever_it_stands(
     assert all(shown in "".join(p.outgoing.text for p in parts) for parts in found.values())
     names = ("王小明", "欧阳一鸣")
     assert not [p for parts in found.values() for p in parts for n in names if n in p.outgoing.text]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "对石油销售的规定",
+        "关于方案未公开",
+        "关于金融违法行为",
+        "对江北区未落实",
+        "当事人未取得许可",
+        "当事人于当日",
+    ],
+)
+def test_no_word_is_taken_for_a_person_s_name(words: str) -> None:
+    assert parties(words) == ""
+
+
+def test_a_document_s_own_name_says_who_issued_it(furnished: Office) -> None:
+    title = "云澜县人民政府关于印发《云澜县供水管理办法》的通知"
+    entry = replace(ABOUT, title=title, publisher="云澜县人民政府")
+    _, found = filled(furnished, Case("policy", entry))
+    short = min((parts[0].outgoing.text for parts in found.values()), key=len)
+    assert "【政策文件】《云澜县人民政府关于印发〈云澜县供水管理办法〉的通知》" in short
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        ({"closes": "2026-12-25"}, "提意见的途径"),
+        ({"ways": "信箱"}, "期限"),
+        ({}, "期限和提意见的途径"),
+    ],
+)
+def test_only_what_is_not_said_is_left_to_the_original(
+    furnished: Office, said: dict[str, str], left: str
+) -> None:
+    _, found = filled(furnished, Case("consultation", replace(PLAIN, title="公开征求意见"), said))
+    texts = ["".join(part.outgoing.text for part in parts) for parts in found.values()]
+    assert all(f"\n{left}见原文。" in text or f"{left}，以原文所载为准" in text for text in texts)
 
 
 def test_a_short_period_for_comments_needs_its_reason(furnished: Office) -> None:

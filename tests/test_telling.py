@@ -14,13 +14,13 @@ import pytest
 from sqlalchemy import update
 
 import bot
-from bot import review, telling
+from bot import catalog, people, review, shapes, telling
 from bot.courier import without_secrets
-from bot.db import accounts, deliveries, notices, tellings
+from bot.db import accounts, deliveries, holds, insert_id, notices, tellings
 from bot.errors import ConfigError, Conflict, Invalid, NotAllowed
 from bot.language import Say
-from bot.model import Actor, DeliveryState, NoticeKind, Role, Verdict
-from bot.notices import close_notice, finish, kind_of, open_notice
+from bot.model import Actor, DeliveryState, HoldScope, NoticeKind, Role, Verdict
+from bot.notices import close_notice, finish, kind_of, listing, open_notice
 from bot.office import Office
 from bot.review import Decision
 from bot.workdays import FixedClock
@@ -93,9 +93,100 @@ def test_mail_says_which_post_on_which_account_is_in_trouble(desk: Desk) -> None
     desk.open("delivery:1", Say("平台确认已发出，但公众看不到，请核对"))
     desk.tell(MINUTE)
     (mail,) = desk.smtp.mails
-    of = "“停水通知。”在云澜发布：平台确认已发出，但公众看不到，请核对"
+    of = "“停水通知。”在云澜发布，等人决定：平台确认已发出，但公众看不到，请核对"
     assert mail.subject == f"【公开提醒】{of}"
-    assert mail.text.startswith(of)
+    assert mail.text.startswith(f"{of}\n怎么办：在投递页决定现在发还是不发\n2026-11-24 09:00")
+
+
+@pytest.mark.parametrize(
+    ("state", "stands", "first"),
+    [
+        (DeliveryState.UNCERTAIN, "结果不明", "先到账号上看这一条在不在"),
+        (DeliveryState.FAILED, "没有发出", "按平台所说改稿重新送审"),
+        (DeliveryState.MISSED, "已错过", "仍要发的，在签发时段内可在投递页补发"),
+    ],
+)
+def test_mail_says_how_a_delivery_stands_and_what_to_do(
+    desk: Desk, state: DeliveryState, stands: str, first: str
+) -> None:
+    builders.signed(desk.office, ["hand"], "停水通知。")
+    with desk.office.db.write() as conn:
+        conn.execute(update(deliveries).values(state=state, due_at=None))
+    desk.open("delivery:1", Say("平台一时不能应答"))
+    desk.open("flood:1", Say("一次多出 99 条"))
+    desk.tell(MINUTE)
+    (mail,) = desk.smtp.mails
+    of = f"“停水通知。”在云澜发布，{stands}：平台一时不能应答"
+    assert mail.subject == f"【公开提醒】2 件：{of} …"
+    assert mail.text.startswith(f"{of}\n怎么办：{first}")
+    with desk.office.db.read() as conn:
+        rows = shapes.notices(conn, listing(conn, {1}))
+    assert of in [row["say"] for row in rows]
+
+
+@both
+def test_a_notice_names_what_it_is_of_and_nothing_twice(desk: Desk) -> None:
+    post = builders.signed(desk.office, ["hand"], "停水通知。")
+    entries = catalog.entries_of(desk.office, [{"title": "关于停水的通告"}])
+    with desk.office.db.write() as conn:
+        zhou = builders.actor(conn, "zhou")
+        (item,) = catalog.add(conn, desk.clock.now(), zhou, "county", entries)
+        held = {"scope": HoldScope.ITEM, "target_id": item, "reason": "改", "passes": []}
+        hold = insert_id(conn, holds, {**held, "since": desk.clock.now()})
+    desk.open(f"returned:{post}", Say("{who}退回：{note}", who="林岚", note="写明范围"))
+    desk.open(f"post:{post}", Say("稿件“{title}”签发的时段已过", title="停水通知。"))
+    desk.open(f"hold:{hold}", Say("来源条目改到第 {n} 版", n=2))
+    desk.open(f"item:{item}", Say("没能成稿：{why}", why="没有链接"))
+    with desk.office.db.read() as conn:
+        found = [row["say"] for row in shapes.notices(conn, listing(conn, {1}))]
+    assert found == [
+        "“关于停水的通告”：没能成稿：没有链接",
+        "“关于停水的通告”：来源条目改到第 2 版",
+        "稿件“停水通知。”签发的时段已过",
+        "“停水通知。”：林岚退回：写明范围",
+    ]
+
+
+@both
+def test_another_unit_neither_sees_nor_ends_what_a_delivery_of_ours_met(
+    office: Office, smtp: Smtp
+) -> None:
+    desk = Desk(office, smtp, '[units.health]\nname = "云澜县卫生健康局"\nparent = "county"\n')
+    builders.signed(desk.office, ["hand"], "停水通知。")
+    with desk.office.db.write() as conn:
+        builders.person(conn, "wu", "吴敏", Role.EDITOR, "health")
+        now, wu = desk.clock.now(), builders.actor(conn, "wu")
+        open_notice(conn, now, "delivery:1", Say("平台一时不能应答"), None, "/queue/1")
+        open_notice(conn, now, "disk", Say("数据盘只剩 9 MB"), None, "/")
+        seen = listing(conn, people.unit_ids(conn, wu))
+        assert [row["key"] for row in seen] == ["disk"]
+        assert len(listing(conn, {1})) == 2
+        (of,) = (row["id"] for row in listing(conn, {1}) if row["key"] == "delivery:1")
+        with pytest.raises(NotAllowed):
+            finish(conn, now, wu, of)
+
+
+def test_every_notice_leads_to_a_page_that_is_there(office: Office) -> None:
+    """The links are paths in the source; a route must take each."""
+    from starlette.routing import Match
+
+    from bot.web.app import build
+
+    written = re.compile(r"\"(/(?:[a-z-]+(?:/[a-z{][^\"]*)?)?(?:\?[^\"]*)?(?:#[^\"]*)?)\"")
+    opens = re.compile(r"open_notices?\(|Seen\(|link = f?\"/")
+    paths = set()
+    for file in Path(bot.__file__).parent.rglob("*.py"):
+        text = file.read_text("utf-8")
+        if "web" in file.parts or not opens.search(text):
+            continue
+        for at in opens.finditer(text):
+            paths |= set(written.findall(text[at.start() : at.start() + 260]))
+    assert {"/queue/{row['id']}", "/calendar/schedules", "/items/{item_id}"} <= paths
+    app = build(office)
+    for path in paths:
+        plain = re.sub(r"\{[^}]*\}", "1", re.split(r"[?#]", path)[0])
+        scope = {"type": "http", "method": "GET", "path": plain}
+        assert any(route.matches(scope)[0] is Match.FULL for route in app.routes), path
 
 
 @both
@@ -139,7 +230,7 @@ def test_what_comes_within_a_minute_is_one_message(desk: Desk) -> None:
         desk.tell()
         desk.clock.move(10)
     desk.tell(MINUTE)
-    assert desk.subjects() == ["【公开提醒】3 件事"]
+    assert desk.subjects() == ["【公开提醒】3 件：第 1 条错过 …"]
     assert [f"第 {n} 条错过" in desk.smtp.mails[0].text for n in (1, 2, 3)] == [True] * 3
 
 
@@ -217,7 +308,7 @@ def test_what_can_wait_does_at_quiet_hours(office: Office, smtp: Smtp) -> None:
     desk.tell(timedelta(hours=7))
     desk.tell(timedelta(hours=1))
     assert desk.subjects()[1:] == ["【公开提醒】一次多出 99 条"]
-    assert smtp.mails[1].text.split("\n")[1].startswith("2026-11-24 23:30"), "when it happened"
+    assert smtp.mails[1].text.split("\n")[2].startswith("2026-11-24 23:30"), "when it happened"
 
 
 def turn(desk: Desk) -> None:

@@ -240,3 +240,23 @@ def test_the_digest_is_of_the_whole_file(tmp_path: Path) -> None:
     assert made(tmp_path, HEAD + "{{ title }}").digest == one.digest
     assert made(tmp_path, HEAD + "{{ title }}。").digest != one.digest
     assert made(tmp_path, HEAD.replace("通知", "公告") + "{{ title }}").digest != one.digest
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{% if title %}", "{% if %} 没有用 {% endif %} 结束"),
+        ("{{ title | nofilter }}", "没有过滤器 nofilter"),
+        ("{{ title }", "这里不该有 }；双花括号、括号、引号要成对"),
+        ("{{ title，}}", "符号要用英文的"),
+        ("{% for a in b %}{% endif %}", "前面的 {% for %} 还没有用 {% endfor %} 结束"),
+        ("{% elsif %}", "没有 {% elsif %} 这个写法"),
+    ],
+)
+def test_a_slip_in_a_template_is_told_in_the_office_s_language(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    with pytest.raises(ConfigError) as told:
+        templates.parse(tmp_path, "bad", f'+++\nname = "坏"\n+++\n{text}\n')
+    assert str(told.value).startswith("模板 bad.txt 第 ")
+    assert said in str(told.value)

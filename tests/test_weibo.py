@@ -25,14 +25,14 @@ from bot.deliver import accounts as stage
 from bot.deliver import plan, queue
 from bot.deliver.engine import Engine
 from bot.language import use
-from bot.model import Act, DeliveryState, Media, Outcome, Outgoing, PostKind
+from bot.model import Act, DeliveryState, Media, Outcome, Outgoing, OverLimit, PostKind, Visible
 from bot.office import Office
 from bot.speaking import Adapters
 from bot.web.posts import data_for_post, shown_state
 from bot.workdays import FixedClock
 from tests import builders, offices
 from tests.fakes import weibo
-from tests.fakes.server import CUT_AFTER, CUT_BEFORE, Server
+from tests.fakes.server import CUT_AFTER, CUT_BEFORE, HTML_502, Server
 from tests.fakes.weibo import Manners
 from tests.offices import both, pytest_generate_tests, rows, told, url  # noqa: F401
 
@@ -291,6 +291,40 @@ def test_a_picture_lost_from_the_store_is_told_and_nothing_goes(desk: Desk) -> N
     assert any(taken.sha256[:12] in words for words in told(desk.office))
 
 
+# ---------------------------------------------------------------- taken down
+
+
+def test_what_was_taken_down_is_not_told_as_unseen(desk: Desk) -> None:
+    """Whoever withdrew it knows; what was told of it before ends with the withdrawal."""
+    desk.fake.manners = Manners(grants=("destroy",))
+    part = desk.office.config.path.read_text("utf-8").partition("[accounts.w]")
+    more = f"[accounts.w]{part[2]}".replace("rip =", 'grants = ["destroy"]\nrip =')
+    desk = replace(desk, office=offices.declared(desk.office, more))
+    desk.check()
+    post = desk.sign()
+    builders.work(desk.office)
+    desk.later(60)
+    desk.server.faults.script(HTML_502, "POST", "destroy")
+    with desk.office.db.write() as conn:
+        now, zhou = desk.office.db.now(conn), builders.actor(conn, "zhou")
+        down = compose.withdrawal(desk.office, conn, now, zhou, post, "内容有误")
+    builders.sign(desk.office, down)
+    plan.plan_due(desk.office)
+    builders.work(desk.office)
+    desk.fake.remove(builders.only(desk.office, post)["remote_id"])
+    desk.later(61)
+    builders.work(desk.office)
+    assert rows(desk.office, deliveries)[0]["visible"] == Visible.NO
+    assert told(desk.office) == []
+    desk.on(600)
+    sent = rows(desk.office, deliveries)
+    assert [(row["act"], row["state"]) for row in sent] == [
+        (Act.PUBLISH, S.SENT),
+        (Act.WITHDRAW, S.SENT),
+    ]
+    assert told(desk.office) == []
+
+
 # ---------------------------------------------------------------- the public's answers
 
 
@@ -353,6 +387,22 @@ def test_a_busy_day_on_a_hundred_calls_publishes_everything(desk: Desk) -> None:
     desk.later(3600)
     desk.collect()
     assert len(rows(desk.office, replies)) == 24
+
+
+def test_a_thread_goes_out_whole_though_weibo_lists_its_beginning_late(desk: Desk) -> None:
+    desk.fake.manners = Manners(lag=90)
+    words = "".join(
+        f"第{n}条，进入林区的人员和车辆应当接受防火检查，不得携带火种。" for n in range(1, 11)
+    )
+    body = Body(f"森林防火通告。\n{LINK}\n{words}", link=LINK, over_limit=OverLimit.THREAD)
+    post = builders.signed(desk.office, ["w"], body=body)
+    desk.on(600)
+    parts = builders.sent_to(desk.office, post)
+    assert len(parts) > 2
+    assert {part["state"] for part in parts} == {S.SENT}
+    assert len(desk.sent()) == 1
+    said = [c.text[-5:] for c in desk.fake.comments.values()]
+    assert said == [f"（{n}/{len(parts)}）" for n in range(2, len(parts) + 1)]
 
 
 # ---------------------------------------------------------------- made elsewhere

@@ -12,7 +12,9 @@ from bot.db import aside, items, lock, sources, units
 from bot.errors import Conflict, NotFound
 from bot.language import Say
 from bot.model import Actor, ItemState, Right, SourceState
+from bot.naming import source_name
 from bot.notices import close_notice
+from bot.text import document_key
 
 BROUGHT_BACK = Say("由人取回，待成稿")
 
@@ -123,9 +125,9 @@ def listing(
     # Found in an index first: of many thousands only these are read.
     some = list(conn.execute(numbers.order_by(*order).limit(limit).offset(offset)).scalars())
     giver = units.alias()
-    named = sources.c.key.label("source_key"), sources.c.unit_id, giver.c.name.label("from_unit")
-    query = select(*items.c, *named).select_from(items).join(sources)
-    query = query.outerjoin(giver, giver.c.id == items.c.from_unit_id)
+    named = sources.c.key.label("source_key"), source_name.label("source_name"), sources.c.unit_id
+    query = select(*items.c, *named, giver.c.name.label("from_unit")).select_from(items)
+    query = query.join(sources).outerjoin(giver, giver.c.id == items.c.from_unit_id)
     return list(conn.execute(query.where(items.c.id.in_(some)).order_by(*order)).mappings())
 
 
@@ -140,7 +142,7 @@ def narrowed(
 ) -> Select[Any]:
     """Of a select over items, those of some units that filters let through.
 
-    `words` are looked for in the title. `handed_in`: what the unit of that key handed in to others,
+    `words` are looked for in the title, or are a document number. `handed_in`: what the unit of that key handed in to others,
     whatever became of it; then these must be among `unit_ids`, or that unit.
     """
     theirs = select(sources.c.id).where(sources.c.unit_id.in_(unit_ids))
@@ -158,5 +160,6 @@ def narrowed(
         named = select(sources.c.id).where(sources.c.key == source).scalar_subquery()
         query = query.where(aside(items.c.source_id) == named)
     if words:
-        query = query.where(items.c.title.contains(words, autoescape=True))
+        titled = items.c.title.contains(words, autoescape=True)
+        query = query.where(or_(titled, items.c.document_number == document_key(words)))
     return query.where(mine)

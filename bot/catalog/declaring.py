@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import tempfile
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -74,9 +73,9 @@ def append(file: Path, key: str, block: str) -> None:
 def _check(file: Path, text: str) -> None:
     """Raises ConfigError where the file as it would be cannot be taken."""
     try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError("来源写不进 {file}：{why}", file=file.name, why=str(error)) from None
+        values = config.read_toml(text, file)
+    except ConfigError as error:
+        raise ConfigError("来源写不进 {file}：{why}", file=file.name, why=error.say) from None
     config.check(config.Config, values, file, text, path=file)
 
 

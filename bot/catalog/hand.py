@@ -92,11 +92,23 @@ def _kept(
     by = {"by_id": actor.person, "from_unit_id": giver["id"] if giver else None}
     for entry in entries:
         _refuse_twin(conn, source_id, entry)
-        keyed = Entry.of(entry.json() | {"key": uuid4().hex})
+        keyed = _by(giver or home, entry, uuid4().hex)
         item_id = insert_item(conn, now, source_id, keyed, ItemState.NEW, waits, **by)
         audit.write(conn, now, actor, verb, f"item:{item_id}")
         made.append(item_id)
     return made
+
+
+def _by(unit: RowMapping, entry: Entry, key: str) -> Entry:
+    """Where no other publisher is named it is whose material it is."""
+    own = {"key": key, "publisher": entry.publisher or unit["name"]}
+    return Entry.of(entry.json() | own)
+
+
+def _unit(conn: Connection, row: RowMapping) -> RowMapping:
+    """Whose material an entry is: of who handed it in, else of who keeps the catalogue."""
+    query = select(units).where(units.c.id == (row["from_unit_id"] or row["unit_id"]))
+    return conn.execute(query).mappings().one()
 
 
 def _catalogue(conn: Connection, now: datetime, home: RowMapping) -> int:
@@ -104,7 +116,14 @@ def _catalogue(conn: Connection, now: datetime, home: RowMapping) -> int:
     lock(conn, units, [home["id"]])
     key = f"{HAND}:{home['key']}"
     found = conn.execute(select(sources.c.id).where(sources.c.key == key)).scalar()
-    values = {"key": key, "unit_id": home["id"], "kind": HAND, "state": SourceState.ACTIVE}
+    title = Say("{unit}手工目录").text.format(unit=home["name"])
+    values = {
+        "key": key,
+        "unit_id": home["id"],
+        "title": title,
+        "kind": HAND,
+        "state": SourceState.ACTIVE,
+    }
     return int(found) if found else insert_id(conn, sources, {**values, "baseline_at": now})
 
 
@@ -123,7 +142,7 @@ def _tell(
     conn: Connection, now: datetime, item_id: int, giver: RowMapping, to: int, title: str
 ) -> None:
     said = Say("{unit}报送“{title}”，请成稿或退回", unit=giver["name"], title=title)
-    open_notice(conn, now, f"item:{item_id}", said, to, "/items?state=waiting")
+    open_notice(conn, now, f"item:{item_id}", said, to, f"/items/{item_id}")
 
 
 # ---------------------------------------------------------------- back and forth
@@ -145,7 +164,8 @@ def give_back(conn: Connection, now: datetime, actor: Actor, item_id: int, reaso
     audit.write(conn, now, actor, "item.return", f"item:{item_id}")
     close_notice(conn, now, f"item:{item_id}")
     said = Say("报送的“{title}”被退回：{why}", title=row["title"], why=reason.strip())
-    open_notice(conn, now, f"given-back:{item_id}", said, row["from_unit_id"], "/items")
+    key, link = f"given-back:{item_id}", f"/items/{item_id}"
+    open_notice(conn, now, key, said, row["from_unit_id"], link)
 
 
 def amend(conn: Connection, now: datetime, actor: Actor, item_id: int, entry: Entry) -> None:
@@ -157,12 +177,10 @@ def amend(conn: Connection, now: datetime, actor: Actor, item_id: int, entry: En
     if row["kind"] != HAND:
         raise Invalid("只有手工录入的条目能在这里改；其他条目请在来源处改")
     _require_either(conn, actor, row)
-    revised(conn, now, row, Entry.of(entry.json() | {"key": row["key"]}))
+    revised(conn, now, row, _by(_unit(conn, row), entry, row["key"]))
     audit.write(conn, now, actor, "item.amend", f"item:{item_id}")
     if row["returned"]:
-        giver = (
-            conn.execute(select(units).where(units.c.id == row["from_unit_id"])).mappings().one()
-        )
+        giver = _unit(conn, row)
         again: dict[str, Any] = {"state": ItemState.NEW, "returned": ""}
         again |= {"waits": Say("{unit}报送", unit=giver["name"]).json()}
         conn.execute(update(items).where(items.c.id == item_id).values(**again))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, RowMapping, and_, insert, or_, select, update
 
@@ -30,8 +31,10 @@ from bot.model import (
     PostState,
     Reading,
 )
+from bot.naming import called
 from bot.notices import open_notice
 from bot.office import Office
+from bot.text import document_key
 
 MISSING_BEFORE_GONE = 2
 NOT_DRAFTED = Say("该来源不自动成稿")  # a digest or a person may still pick it
@@ -79,16 +82,18 @@ def _add(
         insert_item(conn, now, source["id"], entry, state, waits)
     if flood:
         said = Say(
-            "来源 {key} 一次多出 {n} 条，已全部留待人工确认", key=source["key"], n=len(fresh)
+            "来源 {key} 一次多出 {n} 条，已全部留待人工确认", key=called(source), n=len(fresh)
         )
-        open_notice(conn, now, f"flood:{source['id']}", said, source["unit_id"], "/items")
+        link = f"/items?state=waiting&source={quote(source['key'])}"
+        open_notice(conn, now, f"flood:{source['id']}", said, source["unit_id"], link)
     if source["baseline_only"] and fresh:
         said = Say(
             "恢复备份后首次读取来源 {key}：备份里没有的 {n} 条记为不发，请核对是否已发",
-            key=source["key"],
+            key=called(source),
             n=len(fresh),
         )
-        open_notice(conn, now, f"baseline:{source['id']}", said, source["unit_id"], "/items")
+        link = f"/items?source={quote(source['key'])}"
+        open_notice(conn, now, f"baseline:{source['id']}", said, source["unit_id"], link)
 
 
 def _chosen_at_first(source: RowMapping, part: SourcePart, fresh: Sequence[Entry]) -> set[str]:
@@ -119,6 +124,8 @@ def _begins_as(
         return ItemState.NEW, Say("发布日期较早")
     if not part.of_column(entry.column).draft:
         return ItemState.NEW, NOT_DRAFTED
+    if not (entry.body or entry.summary or entry.link):  # as of a file that is not opened
+        return ItemState.NEW, Say("只有标题，没有摘要、正文和链接")
     return ItemState.NEW, None
 
 
@@ -142,6 +149,7 @@ def insert_item(
             "state": state,
             "title": entry.title,
             "column": entry.column,
+            "document_number": document_key(entry.document_number),
             "digest": entry.digest,
             "revision": 1,
             "entry": stored,
@@ -176,6 +184,7 @@ def revised(conn: Connection, now: datetime, item: RowMapping, entry: Entry) -> 
             entry=stored,
             title=entry.title,
             column=entry.column,
+            document_number=document_key(entry.document_number),
             published=entry.published,
             changed_at=now,
         )
@@ -277,7 +286,7 @@ def stop(conn: Connection, now: datetime, scope: HoldScope, target: int, why: Sa
     mine = holds.c.scope == scope, holds.c.target_id == target, holds.c.person_id.is_(None)
     if conn.execute(select(holds.c.id).where(*mine, holds.c.lifted_at.is_(None))).first():
         return
-    values = {"scope": scope, "target_id": target, "reason": str(why), "since": now}
-    made = insert_id(conn, holds, {**values, "passes": []})
+    values = {"scope": scope, "target_id": target, "reason": str(why)}
+    made = insert_id(conn, holds, {**values, "since": now, "begun_at": now, "passes": []})
     audit.write(conn, now, MACHINE, "hold", f"{scope}:{target}", hold=made)
     open_notice(conn, now, f"hold:{made}", why, None, f"/stop#hold-{made}")

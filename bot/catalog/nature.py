@@ -14,6 +14,7 @@ from datetime import date, timedelta
 from bot.model import Entry
 
 _INTERPRETS = re.compile("解读|图解|一图读懂|政策问答|答记者问")
+_ON_INTERPRETING = re.compile("解读(?:工作|机制|制度|任务)[^》]*(?:通知|意见|办法|方案|制度|规定)")
 _NORMATIVE = re.compile(
     "(?:意见|办法|规定|细则|规则|方案|条例|规划|计划|措施|预案|决定|规范)"
     "(?:[(（][^()（）]{1,20}[)）])?》?(?:的通知)?(?:[(（][^()（）]{1,30}号[)）])?$"
@@ -33,7 +34,12 @@ def normal(text: str) -> str:
 
 
 def interprets(entry: Entry) -> bool:
-    return bool(_INTERPRETS.search(entry.title)) or "解读" in entry.column
+    return tells(entry.title) or "解读" in entry.column
+
+
+def tells(title: str) -> bool:
+    """Is a title that of an interpretation? “关于加强政策解读工作的通知” is a document's."""
+    return bool(_INTERPRETS.search(title)) and not _ON_INTERPRETING.search(title)
 
 
 def is_policy(entry: Entry, columns: Iterable[str]) -> bool:
@@ -53,7 +59,7 @@ def wants_number(entry: Entry, columns: Iterable[str]) -> bool:
 def names(entry: Entry) -> list[str]:
     """What an interpretation may call a document: its number, its own name, the one it issues."""
     title = entry.title.rpartition("(")[0] if entry.title.endswith("号)") else entry.title
-    found = [*_QUOTED.findall(title), *_ABOUT.findall(title), entry.document_number]
+    found = [title, *_QUOTED.findall(title), *_ABOUT.findall(title), entry.document_number]
     return [name for name in map(normal, found) if len(name) >= 6] or [normal(title)]
 
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
@@ -27,6 +27,7 @@ from bot.model import (
     Reading,
     SourceState,
 )
+from bot.naming import called
 from bot.notices import close_notice, open_notice
 from bot.office import Office
 from bot.sources.base import Origin, Source, kinds, source_class
@@ -56,6 +57,8 @@ def sync(office: Office, conn: Connection, now: datetime) -> None:
             # Another address: what it said last is no longer a base for a conditional request.
             again = {"etag": "", "last_modified": "", "due_at": now}
             conn.execute(update(sources).where(sources.c.key == key).values(**values, **again))
+        named = update(sources).where(sources.c.key == key, sources.c.name != part.name)
+        conn.execute(named.values(name=part.name))
     gone = {k for k, row in stand.items() if row["kind"] != HAND} - set(office.config.sources)
     paused = {"state": SourceState.PAUSED}
     conn.execute(update(sources).where(sources.c.key.in_(gone)).values(**paused))
@@ -144,13 +147,27 @@ def _polled(
     values: dict[str, Any] = {"polled_at": now, "ok_at": now, "failures": 0, "error": None}
     if not reading.unchanged:
         values |= {"etag": reading.etag, "last_modified": reading.last_modified}
-        values |= {"memo": dict(reading.memo)}
+        values |= {"memo": dict(reading.memo), "title": str(reading.meta.get("title") or "")[:200]}
         values["problems"] = [{"where": p.where, "what": p.what} for p in reading.problems[:50]]
         values |= {"baseline_at": row["baseline_at"] or now, "baseline_only": False}
     mine = lease.settle(conn, sources, row, now + part.every, **values)
     if mine:
         close_notice(conn, now, f"source:{row['id']}")
+        if not reading.unchanged:
+            _tell_of_secrets(conn, now, row, reading)
     return mine
+
+
+def _tell_of_secrets(conn: Connection, now: datetime, row: RowMapping, reading: Reading) -> None:
+    """A document with a mark of secrecy lies where the public's do: told until it is gone."""
+    key, found = f"secret:{row['id']}", [p for p in reading.problems if p.secret]
+    if not found:
+        close_notice(conn, now, key)
+        return
+    named = "、".join(problem.where for problem in found[:5])
+    values = {"key": row["key"], "n": len(found), "names": named}
+    said = Say("来源 {key} 里有 {n} 个文件标有密级，没有读：{names}；请立即移出", **values)
+    open_notice(conn, now, key, said, row["unit_id"], f"/sources/{quote(row['key'])}")
 
 
 def _failed(office: Office, row: RowMapping, part: SourcePart, error: GongkaiError) -> None:
@@ -163,6 +180,7 @@ def _failed(office: Office, row: RowMapping, part: SourcePart, error: GongkaiErr
         lease.settle(conn, sources, row, now + wait, **values)
         if failures >= TELL_AFTER_FAILURES or (isinstance(error, SourceError) and error.gone):
             said = Say(
-                "来源 {key} 连续 {n} 次读不到：{why}", key=row["key"], n=failures, why=error.say
+                "来源 {key} 连续 {n} 次读不到：{why}", key=called(row), n=failures, why=error.say
             )
-            open_notice(conn, now, f"source:{row['id']}", said, row["unit_id"], "/accounts")
+            link = f"/sources/{quote(row['key'])}"
+            open_notice(conn, now, f"source:{row['id']}", said, row["unit_id"], link)

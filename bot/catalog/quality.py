@@ -26,6 +26,7 @@ from bot.db import insert_missing, items, lock, quality, quality_checks, sources
 from bot.errors import NotFound
 from bot.language import Say
 from bot.model import Entry
+from bot.naming import source_name
 from bot.notices import close_notices_but, open_notices
 from bot.office import Office
 from bot.workdays import UnknownYear, office_day
@@ -59,7 +60,7 @@ FIELDS: Mapping[str, Say] = {
 }
 HEADS: Mapping[str, Say] = {
     "unit": Say("单位"),
-    "source": Say("来源"),
+    "source_name": Say("来源"),
     "check": Say("检查"),
     "item": Say("编号"),
     "title": Say("标题"),
@@ -85,6 +86,7 @@ class Row:
     formed: date | None = None
     public: date | None = None
     deadline: date | None = None
+    source_name: str = ""  # of what is read; what is looked at is kept without it
 
     def json(self) -> dict[str, Any]:
         """Keyed as HEADS, the rule's code beside its name."""
@@ -92,6 +94,7 @@ class Row:
             "rule": self.rule,
             "unit": self.unit,
             "source": self.source,
+            "source_name": self.source_name,
             "check": str(RULES[self.rule]),
             "item": self.item or None,
             "title": self.title,
@@ -113,6 +116,7 @@ class Figures:
     id: int
     unit: str
     source: str
+    name: str
     items: int
     at: datetime
     checks: Mapping[str, int]
@@ -128,7 +132,7 @@ def figures(
     if unit:
         unit_ids = unit_ids & people.below(conn, people.unit_of(conn, unit)["id"])
     query = (
-        select(quality_checks, sources.c.key, units.c.key.label("unit"))
+        select(quality_checks, sources.c.key, source_name.label("name"), units.c.key.label("unit"))
         .join(sources, sources.c.id == quality_checks.c.source_id)
         .join(units, units.c.id == sources.c.unit_id)
         .where(sources.c.unit_id.in_(unit_ids), quality_checks.c.at.is_not(None))
@@ -141,7 +145,7 @@ def figures(
         checks[one][rule] = n
     found = [
         Figures(
-            row["source_id"], row["unit"], row["key"], row["standing"], row["at"],
+            row["source_id"], row["unit"], row["key"], row["name"], row["standing"], row["at"],
             {r: checks[row["source_id"]][r] for r in RULES if r in checks[row["source_id"]]},
         )
         for row in conn.execute(query).mappings()
@@ -184,6 +188,7 @@ def _rows(conn: Connection, of: Figures, rule: str, limit: int, offset: int) -> 
         Row(
             rule, of.unit, of.source, Say.of(row["said"]), row["item_id"], row["title"] or "",
             row["column"], *(_date(row[name]) for name in ("formed", "public", "deadline")),
+            source_name=of.name,
         )
         for row in found.mappings()
     ]  # fmt: skip
@@ -201,6 +206,7 @@ def report(conn: Connection, found: Sequence[Figures], rule: str = "") -> dict[s
             {
                 "unit": of.unit,
                 "source": of.source,
+                "name": of.name,
                 "items": of.items,
                 "checked_at": of.at.isoformat(),
                 "checks": [
@@ -339,7 +345,7 @@ def _misplaced(entry: Entry, rules: QualityPart) -> Say | None:
     if top and rules.topics and top not in rules.topics:
         return Say("没有“{topic}”这个主题分类", topic=top)
     in_policies = any(word in entry.column for word in rules.policies)
-    if in_policies and "解读" in entry.title:
+    if in_policies and nature.tells(entry.title):
         return Say("解读放在了政策文件栏目")
     alone = replace(entry, column="")
     numbered = entry.document_number and nature.is_policy(alone, ())
@@ -365,9 +371,10 @@ def _alike(item: Item, same: Sequence[Item]) -> Say:
     """A few are named: of a thousand alike each would else name all the others."""
     few = [other for other in same[: NAMED + 1] if other is not item][:NAMED]
     others = "、".join(f"#{other.id}" for other in few)
+    what = Say("标题、文号相同") if item.entry.document_number else Say("标题、日期相同")
     if len(same) <= NAMED + 1:
-        return Say("与 {others} 标题、文号相同", others=others)
-    return Say("与 {others} 等 {n} 条标题、文号相同", others=others, n=len(same) - 1)
+        return Say("与 {others} {what}", others=others, what=what)
+    return Say("与 {others} 等 {n} 条{what}", others=others, n=len(same) - 1, what=what)
 
 
 def _stale(
@@ -377,13 +384,16 @@ def _stale(
     found: Iterable[Item],
     today: date,
 ) -> Iterator[Row]:
-    """Columns without a new entry for too long, and declared ones without any."""
-    newest: dict[tuple[str, str, str], Item] = {}
+    """Columns without a new entry for too long, and declared ones without any.
+
+    Of a unit's sources any keeps a column alive: an archive beside the living catalogue is no fault.
+    """
+    newest: dict[tuple[str, str], Item] = {}
     for item in found:
-        place = item.unit, item.source, item.entry.column
+        place = item.unit, item.entry.column
         if item.entry.column and (place not in newest or _day(item) > _day(newest[place])):
             newest[place] = item
-    for (*_, column), item in newest.items():
+    for (_unit, column), item in newest.items():
         span = _span(office.config.quality, column)
         if (idle := today - _day(item)) > span:
             said = Say("“{column}”已 {n} 天没有更新", column=column, n=idle.days)
@@ -391,7 +401,7 @@ def _stale(
     for unit, key in _declared(conn, unit_ids):
         part = office.config.sources.get(key)
         for column in part.columns if part else ():
-            if (unit, key, column) not in newest:
+            if (unit, column) not in newest:
                 said = Say("“{column}”是空栏目", column=column)
                 yield Row("stale", unit, key, said, column=column)
 
@@ -462,7 +472,13 @@ def remind(office: Office) -> int:
         today = office_day(now, office.config.tz)
         ended = [row for item in found if (row := _to_take_down(office, item, today))]
         told = [
-            (now, f"take-down:{row.item}", _reminder(row), everyone[row.unit], "/items")
+            (
+                now,
+                f"take-down:{row.item}",
+                _reminder(row),
+                everyone[row.unit],
+                "/quality?rule=take_down",
+            )
             for row in ended
             if row.rule == "take_down"
         ]

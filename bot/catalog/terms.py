@@ -58,7 +58,7 @@ def _open(calendar: Calendar, rules: QualityPart, last: date, today: date) -> Cl
         return Clock("overdue", Say("期限已过 {n} 个工作日，仍未公开", n=over), last)
     if left is None:
         return Clock("running", Say("尚在期限内"), last)
-    said = Say("还剩 {n} 个工作日", n=left)
+    said = Say("还剩 {n} 个工作日", n=left) if left else Say("期限就在今天")
     return Clock("due" if left <= rules.warn else "running", said, last)
 
 

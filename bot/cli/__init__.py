@@ -7,8 +7,12 @@ password is asked (or read from --password-file); what the machine's own shell m
 from __future__ import annotations
 
 import gc
+import gettext
 import os
 import sys
+import tomllib
+from contextlib import suppress
+from pathlib import Path
 
 import click
 
@@ -17,7 +21,9 @@ from bot.cli import (
     content,
     delegating,
     delivery,
+    duty,
     entries,
+    finding,
     notices,
     office,
     persons,
@@ -34,11 +40,16 @@ from bot.cli.base import harmless
 from bot.errors import GongkaiError
 from bot.language import Say
 
+LOCALE = Path(__file__).parent.parent / "locale"
+
 
 class Speaking(click.Group):
     """Errors for people: one sentence, no traceback, exit 2."""
 
     def main(self, *args, **kwargs):  # type: ignore[no-untyped-def]
+        gettext.bindtextdomain("click", str(LOCALE))
+        gettext.textdomain("click")
+        os.environ["LANGUAGE"] = "zh"
         try:
             return super().main(*args, **kwargs)
         except GongkaiError as error:
@@ -71,8 +82,16 @@ def main(context: click.Context, path: str, lang: str | None) -> None:
     gc.set_threshold(20_000, 20, 20)  # what is imported is no garbage: a start is a tenth quicker
     context.obj = path
     context.meta["lang"] = lang
+    os.environ["LANGUAGE"] = lang or _language_of(path)  # what click says goes by it
     if lang:
         use(lang)
+
+
+def _language_of(path: str) -> str:
+    """The office's language, before its file is checked; Chinese where it cannot be read."""
+    with suppress(OSError, ValueError):
+        return str(tomllib.loads(Path(path).read_text("utf-8")).get("language", "zh"))
+    return "zh"
 
 
 MODULES = (
@@ -81,12 +100,14 @@ MODULES = (
     screening,
     entries,
     sources,
+    finding,
     calendar,
     content,
     templated,
     signing,
     schedules,
     delivery,
+    duty,
     notices,
     persons,
     delegating,

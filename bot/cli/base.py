@@ -196,7 +196,7 @@ def cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, datetime):
-        return f"{value.astimezone(click.get_current_context().meta.get('zone')):%m-%d %H:%M:%S}"
+        return f"{value.astimezone(click.get_current_context().meta.get('zone')):%Y-%m-%d %H:%M}"
     if isinstance(value, bool):
         return "✓" if value else ""
     if isinstance(value, dict) and "text" in value and "values" in value:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,12 +79,23 @@ def post_show(office: Office, post_id: int, json_: bool) -> None:
         click.echo(found["why"])
     for part in found["renditions"]:
         click.echo(f"\n— {part['account']} ({part['part'] + 1})\n{part['payload']['text']}")
+        for picture in part["payload"]["media"]:
+            click.echo(_picture(picture))
     for finding in found["findings"]:
         where = f"{finding['account']} " if finding.get("account") else ""
         click.echo(f"! {where}{finding['severity']} {finding['rule']}: {finding['message']}")
     for row in found["deliveries"]:
         more = row["url"] or row["why"]
         click.echo(f"> {row['account_key']} {row['act']} {row['state']} {more}")
+
+
+def _picture(of: Mapping[str, Any]) -> str:
+    """A picture in a line: its size, and what it shows to who does not see it."""
+    from bot.language import Say
+
+    size = {"width": of["width"], "height": of["height"], "kb": -(-of["size"] // 1024)}
+    alt = " ".join(of["alt"].split()) or Say("没有替代文字")
+    return str(Say("［图 {width}×{height}，{kb} KB］{alt}", alt=alt, **size))
 
 
 @post.command("new")

@@ -1,4 +1,4 @@
-"""queue, hold, resume: what goes out, and what stops it."""
+"""queue, hold, solemn, let, resume: what goes out, and what stops it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from bot.cli.base import acting, as_json, instant, reading_units, say, show, wit
 if TYPE_CHECKING:
     from bot.model import Actor
     from bot.office import Office
+    from bot.schedule.solemn import Kept
 
 COLUMNS = {
     "id": "编号",
@@ -27,6 +28,7 @@ COLUMNS = {
     "--state", default="", help="ready, sending, sent, uncertain, failed, missed, person, held"
 )
 @click.option("--post", type=int, default=None)
+@click.option("--hold", type=int, default=None, help="停发期间到点、还没定的 fell due under a hold")
 @click.option("--limit", default=50)
 @as_json
 @click.pass_context
@@ -38,14 +40,16 @@ def queue(context: click.Context, /, **asked: Any) -> None:
         _list(opened(context), **asked)
 
 
-def _list(office: Office, state: str, post: int | None, limit: int, json_: bool) -> None:
+def _list(
+    office: Office, state: str, post: int | None, hold: int | None, limit: int, json_: bool
+) -> None:
     from bot import shapes
     from bot.deliver import queue as stage
 
     with office.db.read() as conn:
         reasons = stage.Reasons(conn, office.db.now(conn))
         units = reading_units(office, None, conn)
-        rows = stage.listing(conn, units, state=state, post=post, limit=limit)
+        rows = stage.listing(conn, units, state=state, post=post, hold=hold, limit=limit)
         found = [shapes.delivery(r, reasons.why(r)) for r in rows]
     show(found, json_, COLUMNS)
 
@@ -102,6 +106,18 @@ def queue_retry(office: Office, actor: Actor, delivery_id: int, at: str | None) 
 
     with writing(office) as (conn, now):
         stage.retry(office, conn, now, actor, delivery_id, instant(office, at))
+
+
+@queue.command("back")
+@click.argument("delivery_ids", type=int, nargs=-1, required=True)
+@acting
+def queue_back(office: Office, actor: Actor, delivery_ids: tuple[int, ...]) -> None:
+    """把稿件送回审签，重新签发 its post is signed anew, in the same words."""
+    from bot.schedule import retiming
+
+    for delivery_id in delivery_ids:
+        with writing(office) as (conn, now):
+            retiming.send_back(office, conn, now, actor, delivery_id)
 
 
 @queue.command("look")
@@ -193,6 +209,77 @@ def hold(
 
 
 @click.command()
+@click.argument("scope", type=click.Choice(["all", "unit"]))
+@click.argument("target", default="")
+@click.option("--reason", default="", help="事由 why")
+@click.option("--from", "begins", default=None, help="自 2026-12-13 00:00；不给即从现在")
+@click.option("--until", default=None, help="至 2026-12-14 00:00")
+@click.option("--let", "passes", multiple=True, type=int, help="点名放行的稿件")
+@click.option("--what-if", is_flag=True, help="只列出会停住什么 only list what it would keep")
+@as_json
+@acting
+def solemn(
+    office: Office,
+    actor: Actor,
+    scope: str,
+    target: str,
+    reason: str,
+    begins: str | None,
+    until: str | None,
+    passes: tuple[int, ...],
+    what_if: bool,
+    json_: bool,
+) -> None:
+    """肃穆模式：预先宣布起止，期间只发点名放行的 a hold declared ahead, with a start and an end."""
+    from bot.deliver import holds
+    from bot.model import HoldScope
+    from bot.schedule.solemn import foresee
+
+    where, span = HoldScope(scope), (instant(office, begins), instant(office, until))
+    if what_if:
+        with office.db.read() as conn:
+            named, now = holds.target_of(conn, where, target), office.db.now(conn)
+            kept = foresee(office, conn, now, actor, where, named, *span, passes)
+        _show_kept(kept, json_)
+        return
+    with writing(office) as (conn, now):
+        named = holds.target_of(conn, where, target)
+        made = holds.declare(conn, now, actor, where, named, reason, *span, passes)
+    say({"hold": made}, json_, f"#{made}")
+
+
+def _show_kept(kept: Kept, json_: bool) -> None:
+    from bot.language import _
+
+    if json_:
+        say(kept.json(), json_, "")
+        return
+    rows = [
+        *({"at": r["go_at"], "what": _("投递"), "title": r["title"], "where": r["account"]}
+          for r in kept.deliveries),
+        *({"at": r["go_at"], "what": _("未签发的稿件"), "title": r["title"], "where": ""}
+          for r in kept.posts),
+        *({"at": at, "what": _("期次"), "title": one.name, "where": one.key}
+          for at, one in kept.occurrences),
+        *({"at": at, "what": _("空时段"), "title": "", "where": account["key"]}
+          for at, account in kept.slots),
+    ]  # fmt: skip
+    show(rows, json_, {"at": "时间", "what": "会停住", "title": "标题", "where": "账号"})
+
+
+@click.command("let")
+@click.argument("hold_id", type=int)
+@click.argument("post_id", type=int)
+@acting
+def let(office: Office, actor: Actor, hold_id: int, post_id: int) -> None:
+    """点名放行一篇稿件 let one more post pass a hold by its name."""
+    from bot.deliver import holds
+
+    with writing(office) as (conn, now):
+        holds.let_through(conn, now, actor, hold_id, post_id)
+
+
+@click.command()
 @click.argument("hold_id", type=int, required=False)
 @as_json
 @acting
@@ -212,6 +299,8 @@ def resume(office: Office, actor: Actor, hold_id: int | None, json_: bool) -> No
                 "scope": "范围",
                 "target_id": "对象",
                 "since": "自",
+                "until": "至",
+                "ahead": "未开始",
                 "stops": "停住",
                 "reason": "事由",
             },
@@ -226,4 +315,4 @@ def resume(office: Office, actor: Actor, hold_id: int | None, json_: bool) -> No
     )
 
 
-COMMANDS = [queue, hold, resume]
+COMMANDS = [queue, hold, solemn, let, resume]

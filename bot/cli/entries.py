@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli.base import acting, as_json, reading_units, say, show, with_office, writing
+from bot.cli.base import acting, as_json, cell, reading_units, say, show, with_office, writing
 
 if TYPE_CHECKING:
     from bot.model import Actor, Entry
@@ -25,6 +25,7 @@ ITEM_COLUMNS = {
     "id": "编号",
     "state": "状态",
     "published": "发布",
+    "source_name": "来源",
     "column": "栏目",
     "title": "标题",
     "from_unit": "报送",
@@ -103,9 +104,34 @@ def item_show(office: Office, item_id: int, json_: bool) -> None:
         found = {**row, "revisions": [dict(one) for one in revisions], "posts": made}
         say(found, True, "")
         return
-    show([row], False, ITEM_COLUMNS | {"digest": "摘要"})
-    show(revisions, False, {"number": "版本", "at": "时间", "digest": "摘要"})
-    show(made, False, {"id": "稿件", "title": "标题"})
+    show([row], False, ITEM_COLUMNS)
+    click.echo()
+    show(_elements(row["entry"]), False, {"name": "要素", "value": "内容"})
+    click.echo()
+    show(revisions, False, {"number": "版本", "at": "时间", "digest": "校验值"})
+    if made:
+        click.echo()
+        show(made, False, {"id": "稿件", "title": "标题"})
+
+
+LONGEST = 300  # characters of an element that are shown; --json has the whole
+
+
+def _elements(stored: dict[str, Any]) -> list[dict[str, str]]:
+    """What an entry says, element by element; what it does not say is left out."""
+    from bot.language import _
+    from bot.model import Entry
+
+    entry = Entry.of(stored)
+    said = {name: getattr(entry, name.replace("-", "_")) for name in FIELDS}
+    found = {name: cell(value) for name, value in said.items() if value}
+    if entry.attachments:
+        found["attachments"] = "；".join(one.name or one.url for one in entry.attachments)
+    heads = {**FIELDS, "body": "正文", "attachments": "附件"}
+    return [
+        {"name": _(heads[name]), "value": value if len(value) <= LONGEST else f"{value[:LONGEST]}…"}
+        for name, value in found.items()
+    ]
 
 
 # ---------------------------------------------------------------- by hand

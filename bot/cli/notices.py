@@ -19,6 +19,7 @@ COLUMNS = {
     "closed_at": "至",
     "told": "已告知",
     "say": "事由",
+    "link": "控制台",
 }
 
 
@@ -39,9 +40,7 @@ def _list(office: Office, ended: bool, limit: int, json_: bool) -> None:
 
     with office.db.read() as conn:
         rows = ground.listing(conn, reading_units(office, None, conn), ended=ended, limit=limit)
-    found = [shapes.notice(row) for row in rows]
-    if not json_:  # put into words where it is shown
-        found = [kept | {"say": row["say"]} for kept, row in zip(found, rows, strict=True)]
+        found = shapes.notices(conn, rows)
     show(found, json_, COLUMNS)
 
 

@@ -58,6 +58,7 @@ def account_list(office: Office, json_: bool) -> None:
 def account_show(office: Office, key: str, json_: bool) -> None:
     """一个账号的全部情况 one account whole: identity, credential, hours, holds, queue, 备案."""
     from bot import shapes
+    from bot.cli.accounts import facts
     from bot.cli.base import reading_units
     from bot.deliver import accounts
 
@@ -67,7 +68,7 @@ def account_show(office: Office, key: str, json_: bool) -> None:
     if json_:
         say(found, True, "")
         return
-    show([{"name": k, "value": v} for k, v in found.items()], False, {"name": "项", "value": "值"})
+    show(facts(found), False, {"name": "项", "value": "情况"})
 
 
 @account.command("connect")

@@ -10,6 +10,7 @@ import click
 from bot import catalog, export
 from bot.catalog.quality import HEADS, QUIET, figures, report
 from bot.cli.base import reading_units, say, show
+from bot.errors import NotFound
 from bot.language import _
 from bot.office import Office
 
@@ -18,6 +19,9 @@ def quality(
     office: Office, unit: str, source: str, rule: str, xlsx: str | None, json_: bool
 ) -> None:
     """Look now; show the report, or write its rows to a file."""
+    if source and source not in office.config.sources and not source.startswith(catalog.HAND):
+        known = "、".join(office.config.sources) or "—"
+        raise NotFound("没有来源 {key}，有：{known}", key=source, known=known)
     catalog.check(office)
     with office.db.read() as conn:
         scope = reading_units(office, None, conn)
@@ -48,7 +52,7 @@ def _print(found: dict[str, Any], every: bool) -> None:
         for of in found["sources"]
         for check in of["checks"]
     ]
-    columns = {"unit": "单位", "source": "来源", "items": "条目", "check": "检查"}
+    columns = {"unit": "单位", "name": "来源", "items": "条目", "check": "检查"}
     show(told, False, columns | {"rule": "代号", "count": "条"})
     shown = [row for rule, row in _rows(found) if every or rule not in QUIET]
     if shown:

@@ -84,10 +84,13 @@ def examine(office: Office) -> dict[str, Any]:
         now = office.db.now(conn)
         faults = [str(say) for say in review.unfillable(conn, office.config)]
         faults += [str(say) for say in telling.strangers(office, conn)]
-        idle = [str(say) for say in telling.idle(office, conn, now)]
+        noted = [*telling.idle(office, conn, now)]
+        for one in schedules:
+            noted += schedule.passed_by(office, conn, now, one)
     faults += [str(wrong) for one in made for wrong in one.strangers()]
     found = [schedule.upcoming(office, one, now) for one in schedules]
-    faults += sorted({str(unknown) for _, unknown in found if unknown is not None})
+    unannounced = [(p.key, why.say) for p, (_, why) in zip(schedules, found, strict=True) if why]
+    faults += [str(Say("日程 {key}：{why}", key=key, why=why)) for key, why in unannounced]
     planned = [_times(office, one, at) for one, (at, _) in zip(schedules, found, strict=True)]
     counted = Say(
         "单位 {u} 个，来源 {s} 个，账号 {a} 个，模板 {t} 个，日程 {p} 个；时区 {zone}",
@@ -100,9 +103,10 @@ def examine(office: Office) -> dict[str, Any]:
     )
     lines = [str(counted)]
     lines += [f"{p['schedule']}: {'，'.join(p['next']) or '—'}" for p in planned]
-    lines += [f"* {said}" for said in idle]
+    lines += [f"* {said}" for said in noted]
     lines += [f"! {fault}" for fault in faults]
-    return {"faults": faults, "idle": idle, "schedules": planned, "lines": lines}
+    said = [str(one) for one in noted]
+    return {"faults": faults, "noted": said, "schedules": planned, "lines": lines}
 
 
 def _named_templates(office: Office, there: set[str]) -> None:

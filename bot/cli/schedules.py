@@ -44,10 +44,10 @@ def _brief(row: dict[str, Any]) -> dict[str, Any]:
 
     if "next" not in row:
         return {"key": row["key"], "next": row["error"]}
-    coming = "，".join(cell(at)[:-3] for at in row["next"]) or row["error"]
+    coming = "，".join(cell(at) for at in row["next"]) or row["error"]
     state = _("已暂停") if row["paused"] else _("已结束") if row["ended"] else coming
     kind = KINDS[row["kind"]]
-    last = f"{cell(row['last']['at'])[:-3]} {row['last']['state']}" if row["last"] else ""
+    last = f"{cell(row['last']['at'])} {row['last']['state']}" if row["last"] else ""
     return {**row, "kind": _(kind), "next": state, "last": last}
 
 

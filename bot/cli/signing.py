@@ -190,17 +190,39 @@ def sign_standing(
 
 
 @sign.command("standings")
+@click.argument("standing_id", type=int, required=False)
 @as_json
 @with_office
-def sign_standings(office: Office, json_: bool) -> None:
-    """列出常设签发 the standing sign-offs: which stand, sleep, have ended."""
+def sign_standings(office: Office, standing_id: int | None, json_: bool) -> None:
+    """列出常设签发，或一个的全部情况 which stand, sleep, have ended; or one whole."""
     from bot import review
 
+    if standing_id is not None:
+        _one_standing(office, standing_id, json_)
+        return
     with office.db.read() as conn:
         units = reading_units(office, None, conn)
         rows = review.standing_list(conn, office.db.now(conn), units)
-    columns = {"id": "编号", "state": "状态", "source": "来源", "signer": "签发人"}
+    columns = {"id": "编号", "state": "状态", "source_name": "来源", "signer": "签发人"}
     show(rows, json_, {**columns, "ends": "截止", "daily_max": "每日上限", "note": "事由"})
+
+
+def _one_standing(office: Office, standing_id: int, json_: bool) -> None:
+    """What it is bound to, today's use, and what it did not cover with why."""
+    from bot import review, shapes
+    from bot.language import Say
+
+    with office.db.read() as conn:
+        found = review.standing_one(office, conn, office.db.now(conn), standing_id)
+    one = shapes.standing(found)
+    if json_:
+        say(one, json_, "")
+        return
+    bounds = {"state": "状态", "source_name": "来源", "signer": "签发人", "template": "模板"}
+    bounds |= {"accounts": "账号", "columns": "栏目", "ends": "截止", "daily_max": "每日上限"}
+    show([one], json_, {**bounds, "used_today": "今日已用"})
+    show(one["not_covered"], json_, {"id": "编号", "title": "稿件", "why": "没有适用"})
+    say({}, json_, str(Say("由它签发的最近 {n} 篇", n=len(one["signed"]))))
 
 
 @sign.command("wake")

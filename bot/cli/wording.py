@@ -24,10 +24,10 @@ def rules(office: Office, json_: bool) -> None:
     """审查规则：查什么，级别，依据 the rules of screening as they are set here."""
     from bot import shapes
 
-    columns = {"rule": "规则", "severities": "本来的级别", "chosen": "本单位", "says": "查什么"}
+    columns = {"rule": "规则", "name": "名称", "severities": "本来的级别"}
     found = shapes.rules(office)
     told = [row | {"severities": "、".join(row["severities"])} for row in found]
-    show(found if json_ else told, json_, columns)
+    show(found if json_ else told, json_, columns | {"chosen": "本单位", "says": "查什么"})
 
 
 @click.group()

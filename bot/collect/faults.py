@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from urllib.parse import quote
 
 from sqlalchemy import Connection, RowMapping, select, update
 
@@ -40,7 +41,7 @@ def tell(conn: Connection, now: datetime, row: RowMapping, failures: int, why: S
     if row["delivery_id"] is None or not conn.execute(select(watches.c.id).where(*heard)).first():
         said = Say("{account}的评论连续 {n} 次没有采到：{why}", **values)
         key = f"collect:{row['account_id']}"
-        open_notice(conn, now, key, said, row["unit_id"], "/accounts")
+        open_notice(conn, now, key, said, row["unit_id"], f"/accounts/{quote(row['account_key'])}")
         return
     title = "" if row["kind"] == PostKind.RESPONSE else row["title"]  # it holds a citizen's words
     what = Say("“{title}”", title=title) if title else Say("稿件 {id}", id=row["post_id"])

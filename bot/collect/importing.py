@@ -28,6 +28,15 @@ from bot.office import Office
 TOLD = 20  # mistakes of one file
 LONGEST = 200  # characters of a message's own number: an index must take it
 AHEAD = timedelta(days=1)  # a clock elsewhere may be wrong by as much
+LABELS = {  # what each column is to people
+    "text": Say("内容"),
+    "at": Say("时间"),
+    "id": Say("对方的编号"),
+    "title": Say("标题"),
+    "author": Say("何人"),
+    "url": Say("链接"),
+    "post": Say("稿件编号"),
+}
 
 
 @dataclass(frozen=True)
@@ -95,8 +104,8 @@ def add(
     """
     account = account_of(conn, actor, account_key)
     wrong: list[Say] = []
-    row = Row(1, {"at": now, **{k: v for k, v in values.items() if v is not None}})
-    made = _Reader(office, conn, now, actor, {}, wrong).message(row)
+    row = Row(0, {"at": now, **{k: v for k, v in values.items() if v is not None}})
+    made = _Reader(office, conn, now, actor, LABELS, wrong).message(row)
     if made is None:
         raise Invalid(wrong[0])
     new, changed = _take(conn, now, account, [made])
@@ -111,7 +120,10 @@ def account_of(conn: Connection, actor: Actor, key: str) -> RowMapping:
     """A by-hand account whose replies this person may handle; the machine's own shell may."""
     row = conn.execute(select(accounts).where(accounts.c.key == key)).mappings().first()
     if row is None:
-        raise NotFound("没有账号 {key}；账号在 config.toml 的 [accounts] 里声明", key=key)
+        raise NotFound(
+            "没有账号 {key}；账号在 config.toml 的 [accounts] 里声明，再运行 gongkai check 收入",
+            key=key,
+        )
     if actor.person is not None:
         people.require(conn, actor, Right.REPLY, row["unit_id"])
     if not (row["capabilities"] or {}).get("by_hand"):
@@ -130,7 +142,7 @@ class _Reader:
     conn: Connection
     now: datetime
     actor: Actor
-    names: Mapping[str, str]
+    names: Mapping[str, str | Say]
     wrong: list[Say]
 
     def message(self, row: Row) -> Message | None:
@@ -154,8 +166,10 @@ class _Reader:
         return Message(_reply(row, text, at), int(post) if post else None)
 
     def _wrong(self, row: Row, name: str, why: Say) -> None:
+        """A message typed in stands in no row."""
         where = self.names.get(name, name)
-        self.wrong.append(Say("第 {row} 行“{column}”{why}", row=row.number, column=where, why=why))
+        said = Say("第 {row} 行“{column}”{why}", row=row.number, column=where, why=why)
+        self.wrong.append(said if row.number else Say("“{column}”{why}", column=where, why=why))
 
     def _may_file_under(self, number: str) -> bool:
         """Is it a post whose replies this person handles?"""

@@ -17,12 +17,23 @@ answering  answers to the public, withdrawals
 templating a template tried on real entries, and kept when it renders
 sent       what of a post stands on platforms now
 reposting  what one unit asks others to repost
+writings   what a person is typing, kept before it is a revision
 """
 
 from bot.compose.answering import answer, withdrawal
-from bot.compose.body import Body, Card, Rendered
+from bot.compose.body import Body, Card, Cut, Rendered
 from bot.compose.catalogue import compose_due, from_item
-from bot.compose.drafting import close, create, draw_card, drop_card, kept, revise
+from bot.compose.drafting import (
+    NO_CARD,
+    card_for,
+    close,
+    create,
+    draw_card,
+    drop_card,
+    kept,
+    revise,
+    same_words,
+)
 from bot.compose.filling import body_from, fields_of, tried
 from bot.compose.reading import (
     account_keys,
@@ -43,10 +54,20 @@ from bot.compose.templating import (
     subject_of,
     template_file,
 )
+from bot.compose.writings import (
+    drop_writing,
+    keep_writing,
+    new_writings,
+    open_writing,
+    others_writing,
+    writing,
+)
 
 __all__ = [
+    "NO_CARD",
     "Body",
     "Card",
+    "Cut",
     "Rendered",
     "account_keys",
     "answer",
@@ -54,6 +75,7 @@ __all__ = [
     "body_from",
     "call_off_repost",
     "candidates",
+    "card_for",
     "close",
     "compose_due",
     "correction",
@@ -61,24 +83,31 @@ __all__ = [
     "current",
     "draw_card",
     "drop_card",
+    "drop_writing",
     "fields_of",
     "follow_up",
     "from_item",
     "from_template",
     "item_of",
+    "keep_writing",
     "kept",
     "line_in",
     "listing",
     "locked",
+    "new_writings",
     "one",
+    "open_writing",
+    "others_writing",
     "preview",
     "rehearse",
     "reposts_of",
     "revise",
+    "same_words",
     "save_template",
     "source_moved",
     "subject_of",
     "template_file",
     "tried",
     "withdrawal",
+    "writing",
 ]

@@ -38,8 +38,12 @@ def compose_due(office: Office, n: int = 50) -> int:
             act = partial(_compose_claimed, office, conn, now)
             for left in lease.see_to(conn, items, [row], now, act):
                 said = Say("成稿时内部出错，已停下，请管理员查看日志")
-                open_notice(conn, now, f"item:{left['id']}", said, None, "/items")
+                _tell(conn, now, left["id"], said)
     return len(rows)
+
+
+def _tell(conn: Connection, now: datetime, item_id: int, said: Say) -> None:
+    open_notice(conn, now, f"item:{item_id}", said, None, f"/items/{item_id}")
 
 
 def _compose_claimed(office: Office, conn: Connection, now: datetime, row: RowMapping) -> None:
@@ -54,7 +58,7 @@ def _compose_claimed(office: Office, conn: Connection, now: datetime, row: RowMa
     except (ConfigError, NotFound, Invalid) as error:
         said = Say("没能成稿：{why}", why=error.say)
         lease.settle(conn, items, row, None, waits=said.json())
-        open_notice(conn, now, f"item:{row['id']}", said, None, "/items")
+        _tell(conn, now, row["id"], said)
         return
     close_notice(conn, now, f"item:{row['id']}")
     done = {"state": ItemState.COMPOSED, "post_id": post_id, "waits": None}

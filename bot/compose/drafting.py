@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -14,7 +15,17 @@ from bot.compose.body import Body, Card, Rendered
 from bot.compose.reading import account_keys, accounts_of, current, locked
 from bot.compose.rendering import preview
 from bot.compose.sent import reposting, sent_parts, source_for
-from bot.db import accounts, approvals, deliveries, insert_id, posts, renditions, revisions, units
+from bot.db import (
+    accounts,
+    approvals,
+    deliveries,
+    insert_id,
+    items,
+    posts,
+    renditions,
+    revisions,
+    units,
+)
 from bot.errors import Conflict, Invalid
 from bot.language import Say
 from bot.media import keep_made
@@ -24,6 +35,7 @@ from bot.model import (
     Actor,
     Capabilities,
     DeliveryState,
+    Entry,
     Finding,
     Outgoing,
     PostKind,
@@ -153,11 +165,15 @@ def kept(before: Body, body: Body) -> Body:
     That a model helped: nobody takes it off (《人工智能生成合成内容标识办法》). A card, as long as the words
     are the same: other words on the picture than beside it would be two statements.
     """
-    same = (before.title, before.text, before.variants) == (body.title, body.text, body.variants)
-    card = before.card if same else None
+    card = before.card if same_words(before, body) else None
     if body.card not in (None, before.card):
         card = body.card if body.card != NO_CARD else None
     return replace(body, card=card, assisted=body.assisted or before.assisted)
+
+
+def same_words(before: Body, body: Body) -> bool:
+    """Do both say the same, so that one card serves both?"""
+    return (before.title, before.text, before.variants) == (body.title, body.text, body.variants)
 
 
 def draw_card(
@@ -166,13 +182,41 @@ def draw_card(
     """A revision with a picture of the post's whole text, or of `words`; give its version."""
     post = locked(conn, post_id)
     before = Body.of(current(conn, post)["body"])
-    whole = words or max((before.text, *before.variants.values()), key=len)
-    unit = conn.execute(select(units.c.name).where(units.c.id == post["unit_id"])).scalar_one()
-    on_it = whole.replace(before.link, "").strip() if before.link else whole
-    day = chinese_date(now.astimezone(office.config.tz))
-    return _with_card(
-        office, conn, now, actor, post, Card(before.title, on_it, unit, day, before.link)
-    )
+    of = post["unit_id"], post["item_id"]
+    card = card_for(office, conn, now, of, before, words)
+    return _with_card(office, conn, now, actor, post, card)
+
+
+def card_for(
+    office: Office,
+    conn: Connection,
+    now: datetime,
+    of: tuple[int, int | None],
+    body: Body,
+    words: str = "",
+) -> Card:
+    """What stands on a card: a body's whole text, or `words`; who published it (`of`: a post's unit
+    and entry), and the entry's day, else today."""
+    whole = words or max((body.text, *body.variants.values()), key=len)
+    publisher, at = _published(conn, *of)
+    day = chinese_date((at or now).astimezone(office.config.tz))
+    return Card(body.title, _without_link(whole, body.link), publisher, day, body.link)
+
+
+def _published(conn: Connection, unit_id: int, item_id: int | None) -> tuple[str, datetime | None]:
+    """Who published what a post tells of, and when: its entry's word, else the post's unit."""
+    unit = conn.execute(select(units.c.name).where(units.c.id == unit_id)).scalar() or ""
+    stored = conn.execute(select(items.c.entry).where(items.c.id == item_id)).scalar()
+    entry = Entry.of(stored) if stored else None
+    return (entry.publisher or unit, entry.published) if entry else (unit, None)
+
+
+def _without_link(whole: str, link: str) -> str:
+    """The link stands under a card by itself; so does not what only leads to it (原文：)."""
+    if not link:
+        return whole
+    alone = re.compile(rf"^[^\n:：]{{0,8}}[:：]?[ \u3000]*{re.escape(link)}\s*$", re.M)
+    return alone.sub("", whole).replace(link, "").strip()
 
 
 def drop_card(office: Office, conn: Connection, now: datetime, actor: Actor, post_id: int) -> int:
@@ -213,7 +257,7 @@ def _revision(
     at = {"go_at": post["go_at"], "post": post}
     parts = _of_another(office, conn, post, keys) or preview(office, conn, body, keys, **at)
     by = {"number": number, "author_id": actor.person, "at": now, "body": body.json()}
-    row = {"post_id": post_id, **by, **_bound(post, parts), **made_of}
+    row = {"post_id": post_id, **by, **_bound(post, body, parts), **made_of}
     revision_id = insert_id(conn, revisions, row)
     keep_made(office.media, conn, now, [m for part in parts for m in part.outgoing.media])
     conn.execute(insert(renditions), [_rendition(revision_id, part) for part in parts])
@@ -225,9 +269,9 @@ def _revision(
     conn.execute(update(posts).where(posts.c.id == post_id).values(**anew, **to, **free))
 
 
-def _bound(post: RowMapping, parts: Sequence[Rendered]) -> dict[str, Any]:
+def _bound(post: RowMapping, body: Body, parts: Sequence[Rendered]) -> dict[str, Any]:
     manifest = manifest_of(post, parts)
-    findings = [_finding(part, finding) for part in parts for finding in part.findings]
+    findings = [_finding(body, part, found) for part in parts for found in part.findings]
     return {"manifest": manifest, "digest": digest_of(manifest), "findings": findings}
 
 
@@ -276,8 +320,8 @@ def manifest_of(post: RowMapping, parts: Sequence[Rendered]) -> dict[str, Any]:
     }
 
 
-def _finding(part: Rendered, finding: Finding) -> dict[str, Any]:
-    return finding.json() | {"account": part.account["key"], "part": part.part}
+def _finding(body: Body, part: Rendered, finding: Finding) -> dict[str, Any]:
+    return body.told(finding) | {"account": part.account["key"], "part": part.part}
 
 
 def _linked(part: Rendered) -> tuple[Outgoing, str]:

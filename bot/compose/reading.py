@@ -8,6 +8,7 @@ from sqlalchemy import Connection, RowMapping, func, select
 
 from bot.db import accounts, item_revisions, items, lock, posts, revisions, sources
 from bot.errors import NotFound
+from bot.naming import source_name
 
 
 def locked(conn: Connection, post_id: int) -> RowMapping:
@@ -55,7 +56,8 @@ def account_keys(conn: Connection, post: RowMapping) -> list[str]:
 
 def item_of(conn: Connection, item_id: int) -> RowMapping:
     """An item with its source's key and unit. Raises NotFound."""
-    query = select(*items.c, sources.c.key.label("source_key"), sources.c.unit_id).join(sources)
+    named = sources.c.key.label("source_key"), source_name.label("source_name"), sources.c.unit_id
+    query = select(*items.c, *named).join(sources)
     row = conn.execute(query.where(items.c.id == item_id)).mappings().first()
     if row is None:
         raise NotFound("没有编号 {id} 的条目", id=item_id)

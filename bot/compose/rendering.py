@@ -61,6 +61,7 @@ def render(
 ) -> list[Rendered]:
     """The parts of a body on one account, in order."""
     able = Capabilities.of(account["capabilities"])
+    able = able.of_an_answer if account["key"] in body.in_reply_to else able
     whole = body.variants.get(account["key"], body.text)
     mark = partial(_marked, office, body, account, post_id)
     texts = _texts(office, body, able, whole, mark)
@@ -77,7 +78,8 @@ def render(
     found[0] += (*_of_pictures(office, body, fields[0], able, rules), *_of_whole(whole, rules, cut))
     sizes = [text.count(words, able.unit, able.link_weight) for words, _ in texts]
     made = zip(fields, found, sizes, strict=True)
-    return [Rendered(account, n, *one, able.text_limit) for n, one in enumerate(made)]
+    limits = [(able.of_an_answer if n else able).text_limit for n in range(len(texts))]
+    return [Rendered(account, n, *one, limits[n]) for n, one in enumerate(made)]
 
 
 Mark = Callable[[str, int], tuple[str, str]]  # of a part's text: it and its link, marked
@@ -128,7 +130,8 @@ def _fitted(whole: str, able: Capabilities, rule: OverLimit, link: str) -> list[
         if rule is OverLimit.SHORTEN:
             return [text.fit(whole, able, link)]
         if rule is OverLimit.THREAD:
-            return text.thread(whole, able, link if able.link_required else "")
+            parts = able.of_an_answer if text.over(whole, able) else able
+            return text.thread(whole, parts, link if able.link_required else "")
     except ValueError:
         pass
     return [whole]

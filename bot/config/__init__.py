@@ -5,6 +5,7 @@ credentials, people, holds and times live in the store only. An unknown key is a
 the near one; every error says file, line and key. Paths are relative to the file.
 
 parts     what may stand in it
+syntax    TOML, its mistakes explained
 reading   the file, checked; its mistakes explained
 """
 
@@ -26,6 +27,7 @@ from bot.config.parts import (
     read_text,
 )
 from bot.config.reading import check, line_of, load, stands_at, unknown
+from bot.config.syntax import read_toml
 
 __all__ = [
     "AccountPart",
@@ -46,6 +48,7 @@ __all__ = [
     "line_of",
     "load",
     "read_text",
+    "read_toml",
     "stands_at",
     "unknown",
 ]

@@ -110,6 +110,7 @@ class ColumnPart(Part):
     """What is done with some columns of a source; what it leaves out is as the source says."""
 
     columns: tuple[str, ...] = Field(min_length=1)
+    name: str = ""  # for people; empty: its columns
     template: str = ""
     accounts: tuple[str, ...] = ()
     draft: bool | None = None
@@ -119,6 +120,7 @@ class ColumnPart(Part):
 
 class SourcePart(Part):
     unit: str
+    name: str = ""  # for people; empty: as the catalogue calls itself, else the key
     kind: str = "feed"
     url: str
     every: Period = timedelta(minutes=15)
@@ -148,7 +150,7 @@ class SourcePart(Part):
         rule = next((rule for rule in self.rules if column in rule.columns), None)
         if rule is None:
             return self
-        said = rule.model_dump(exclude={"columns"})
+        said = rule.model_dump(exclude={"columns", "name"})
         stated = {name: value for name, value in said.items() if value not in (None, "", ())}
         return self.model_copy(update=stated)
 
@@ -203,6 +205,7 @@ class BoardPart(Part):
     moderate: bool = True  # replies wait for a person
     replies: bool = True
     replies_per_hour: int = 10  # from one address
+    grey: bool = True  # while 肃穆模式 stands for everything
 
 
 class CardPart(Part):
@@ -339,6 +342,7 @@ class AlarmPart(Part):
     token: tuple[int, ...] = (7, 3, 1)  # days before a credential ends
     idle_warn: int = Field(10, ge=0)  # days an account published nothing; 0: never
     idle_fail: int = Field(14, ge=0)  # 国办秘函〔2019〕19号: no update in two weeks fails the check
+    duty: bool = True  # whoever is on duty gets what is urgent, and what nobody else gets
 
 
 class AddressPart(Part):

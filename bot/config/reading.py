@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
@@ -15,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from bot.config.parts import Config, read_text
+from bot.config.syntax import read_toml
 from bot.errors import ConfigError
 from bot.language import Say
 
@@ -27,15 +27,7 @@ def load(path: Path) -> Config:
     if not path.exists():
         raise ConfigError("没有 {file}；用 gongkai init 新建一个", file=str(path))
     source = read_text(path)
-    try:
-        values = tomllib.loads(source)
-    except tomllib.TOMLDecodeError as error:
-        at = re.search(r"line (\d+)", str(error))
-        line = int(at[1]) if at else len(source.splitlines())
-        raise ConfigError(
-            "{file} 第 {line} 行写法有误：{why}", file=path.name, line=line, why=str(error)
-        ) from None
-    return check(Config, values, path, source, path=path)
+    return check(Config, read_toml(source, path), path, source, path=path)
 
 
 def check(

@@ -48,7 +48,10 @@ log = logging.getLogger("gongkai.accounts")
 def by_key(conn: Connection, key: str) -> RowMapping:
     row = conn.execute(select(accounts).where(accounts.c.key == key)).mappings().first()
     if row is None:
-        raise NotFound("没有账号 {key}；账号在 config.toml 的 [accounts] 里声明", key=key)
+        raise NotFound(
+            "没有账号 {key}；账号在 config.toml 的 [accounts] 里声明，再运行 gongkai check 收入",
+            key=key,
+        )
     return row
 
 

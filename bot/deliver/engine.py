@@ -425,7 +425,7 @@ class Engine:
         with self.office.db.write() as conn:
             now = self.office.db.now(conn)
             lease.settle(conn, deliveries, row, None, visible=seen, visible_at=now)
-            if seen is Visible.NO and row["act"] == Act.PUBLISH:
+            if seen is Visible.NO and looking.should_stand(conn, row):
                 said = Say("平台确认已发出，但公众看不到，请核对")
                 ledger.tell(conn, now, [(row, said)])
 

@@ -3,21 +3,37 @@
 A hold locks the row of its scope for update, an attempt locks the same rows for share: once the
 hold is committed no attempt begins under it. What fell due while held never goes by itself when the
 hold is lifted: a person goes through it.
+
+肃穆模式 is a hold declared ahead, with a start and an end (`declare`). From its start, told by the
+clock of whoever asks, it stands like any other; the sweep puts the start on record (`begin_due`),
+after which no clock set back can lift it, and lifts it at its end (`expire`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, false, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    and_,
+    false,
+    func,
+    or_,
+    select,
+    true,
+    update,
+)
 
 from bot import audit, people
 from bot.db import (
     accounts,
+    clock_of,
     deliveries,
     holds,
     insert_id,
@@ -30,9 +46,11 @@ from bot.db import (
 )
 from bot.errors import Invalid, NotAllowed, NotFound
 from bot.language import Say
-from bot.model import MACHINE, Actor, DeliveryState, HoldScope, PostKind, Right
-from bot.notices import close_notice
+from bot.model import MACHINE, Actor, DeliveryState, HoldScope, PostKind, PostState, Right
+from bot.notices import close_notice, open_notice
 
+SOLEMN = (HoldScope.ALL, HoldScope.UNIT)  # what 肃穆模式 is declared for
+HELD_SOLEMNLY = Say("肃穆模式期间到点，没有发；请送回审签、改期或取消")
 _TABLES = {
     HoldScope.ALL: offices,
     HoldScope.UNIT: units,
@@ -100,20 +118,32 @@ class Standing:
         return or_(false(), *(group.clause() for group in self.groups))
 
 
-def standing(conn: Connection) -> Standing:
-    """Every hold that stands now."""
+def standing(conn: Connection, *, solemn: bool = False) -> Standing:
+    """Every hold that stands now; `solemn`: of them those of 肃穆模式.
+
+    A start not on record is held to the clock, looked at here: whoever asks may have waited for locks.
+    """
     by_passes: dict[frozenset[int], list[RowMapping]] = {}
-    for row in conn.execute(_all_standing()).mappings():
-        by_passes.setdefault(frozenset(row["passes"] or ()), []).append(row)
+    rows = conn.execute(_not_lifted()).mappings().all()
+    now = clock_of(conn) if any(row["begun_at"] is None for row in rows) else None
+    for row in rows:
+        ahead = now is not None and _ahead(row, now)
+        if not ahead and (row["solemn"] or not solemn):
+            by_passes.setdefault(frozenset(row["passes"] or ()), []).append(row)
     return Standing(tuple(_group(conn, rows, passes) for passes, rows in by_passes.items()))
 
 
 @lru_cache(maxsize=1)
-def _all_standing() -> Any:
-    return select(holds).where(stands()).order_by(holds.c.id)
+def _not_lifted() -> Any:
+    return select(holds).where(holds.c.lifted_at.is_(None)).order_by(holds.c.id)
 
 
-def _group(conn: Connection, rows: Sequence[RowMapping], passes: frozenset[int]) -> Group:
+def _ahead(row: RowMapping, now: datetime) -> bool:
+    """Declared, and its start has not come."""
+    return row["begun_at"] is None and row["since"] > now
+
+
+def _group(conn: Connection, rows: Sequence[Mapping[Any, Any]], passes: frozenset[int]) -> Group:
     targets: dict[str, set[int]] = {scope: set() for scope in HoldScope}
     for row in rows:
         targets[row["scope"]].add(row["target_id"])
@@ -137,9 +167,15 @@ def _reposts_of(conn: Connection, ids: set[int]) -> set[int]:
     return set(conn.execute(select(posts.c.id).where(*mine)).scalars())
 
 
-def stands() -> ColumnElement[bool]:
-    """Not lifted yet. One whose end has come stands until the sweep lifts it with all it takes."""
-    return holds.c.lifted_at.is_(None)
+def stands(now: datetime) -> ColumnElement[bool]:
+    """Begun and not lifted. One whose end has come stands until the sweep lifts it with all it takes."""
+    begun = or_(holds.c.begun_at.is_not(None), holds.c.since <= now)
+    return and_(holds.c.lifted_at.is_(None), begun)
+
+
+def ahead(now: datetime) -> ColumnElement[bool]:
+    """Declared, its start still to come."""
+    return and_(holds.c.lifted_at.is_(None), holds.c.begun_at.is_(None), holds.c.since > now)
 
 
 # ---------------------------------------------------------------- pressing and lifting
@@ -156,29 +192,86 @@ def hold(
     until: datetime | None = None,
 ) -> int:
     """Stop, at once. `target` is None for all. Raises Invalid, NotFound, NotAllowed."""
-    if not reason.strip():
-        raise Invalid("请写明停发事由")
     if until is not None and until <= now:
         raise Invalid("停发的截止时间须在现在之后")
+    values = {"since": now, "begun_at": now, "until": until, "passes": list(passes)}
+    made = _pressed(conn, actor, scope, target, reason, values)
+    audit.write(conn, now, actor, "hold", f"{scope}:{target or ''}", hold=made)
+    return made
+
+
+def declare(
+    conn: Connection,
+    now: datetime,
+    actor: Actor,
+    scope: HoldScope,
+    target: int | None,
+    reason: str,
+    begins: datetime | None,
+    until: datetime | None,
+    passes: Sequence[int] = (),
+) -> int:
+    """肃穆模式: stop all, or a unit, from `begins` (now where it is past or None) until `until`.
+
+    Raises what `hold` raises.
+    """
+    begins, until = period(now, scope, begins, until)
+    span = {"since": begins, "until": until, "solemn": True, "passes": list(passes)}
+    made = _pressed(conn, actor, scope, target, reason, span)
+    data = {"hold": made, "begins": begins.isoformat(), "until": until.isoformat()}
+    audit.write(conn, now, actor, "hold.declare", f"{scope}:{target or ''}", **data)
+    begin_due(conn, now)
+    return made
+
+
+def period(
+    now: datetime, scope: HoldScope, begins: datetime | None, until: datetime | None
+) -> tuple[datetime, datetime]:
+    """A period as it would be declared. Raises Invalid."""
+    begins = max(begins or now, now)
+    if until is None or until <= begins:
+        raise Invalid("请写明肃穆模式到何时为止，须在开始之后")
+    if scope not in SOLEMN:
+        raise Invalid("肃穆模式须指全部账号，或一个单位")
+    return begins, until
+
+
+def _pressed(
+    conn: Connection,
+    actor: Actor,
+    scope: HoldScope,
+    target: int | None,
+    reason: str,
+    values: Mapping[str, Any],
+) -> int:
+    if not reason.strip():
+        raise Invalid("请写明停发事由")
     if (target is None) != (scope is HoldScope.ALL):
         raise Invalid("停发须指明对象；全部停发不指对象")
-    _require(conn, actor, scope, target)
+    require(conn, actor, scope, target)
     row_id = target if target is not None else 1
     others = _reposts_of(conn, {row_id}) if scope is HoldScope.POST else ()
     lock(conn, _TABLES[scope], [row_id, *others])
     if not conn.execute(select(_TABLES[scope].c.id).where(_TABLES[scope].c.id == row_id)).first():
         raise NotFound("没有这个停发对象：{scope} {target}", scope=scope, target=target)
-    values = {"scope": scope, "target_id": target, "reason": reason.strip(), "since": now}
-    made = insert_id(
-        conn,
-        holds,
-        {**values, "passes": list(passes), "until": until, "person_id": actor.person},
-    )
-    audit.write(conn, now, actor, "hold", f"{scope}:{target or ''}", hold=made)
-    return made
+    of = {"scope": scope, "target_id": target, "reason": reason.strip()}
+    return insert_id(conn, holds, {**of, **values, "person_id": actor.person})
 
 
-def _require(conn: Connection, actor: Actor, scope: HoldScope, target: int | None) -> None:
+def let_through(conn: Connection, now: datetime, actor: Actor, hold_id: int, post_id: int) -> None:
+    """Let one more post pass a hold by its name. Raises NotFound, NotAllowed."""
+    row = _standing_or_ahead(conn, hold_id)
+    require(conn, actor, HoldScope(row["scope"]), row["target_id"])
+    if not conn.execute(select(posts.c.id).where(posts.c.id == post_id)).first():
+        raise NotFound("没有编号 {id} 的稿件", id=post_id)
+    lock(conn, holds, [hold_id])
+    stored = conn.execute(select(holds.c.passes).where(holds.c.id == hold_id)).scalar()
+    passes = sorted({*(stored or ()), post_id})
+    conn.execute(update(holds).where(holds.c.id == hold_id).values(passes=passes))
+    audit.write(conn, now, actor, "hold.let", f"hold:{hold_id}", post=post_id)
+
+
+def require(conn: Connection, actor: Actor, scope: HoldScope, target: int | None) -> None:
     """Whoever may stop at the owning unit; for everything, at every unit's root."""
     if actor.person is None:
         return
@@ -216,18 +309,46 @@ def target_of(conn: Connection, scope: HoldScope, named: str) -> int | None:
 
 
 def resume(conn: Connection, now: datetime, actor: Actor, hold_id: int) -> int:
-    """Lift a hold; give how many deliveries fell due under it and now wait for a person."""
+    """Lift a hold; give how many deliveries fell due under it and now wait for a person.
+
+    One whose start is still to come is taken back. Raises NotFound, NotAllowed.
+    """
+    row = _standing_or_ahead(conn, hold_id)
+    require(conn, actor, HoldScope(row["scope"]), row["target_id"])
+    return _lift(conn, now, actor, row)
+
+
+def _standing_or_ahead(conn: Connection, hold_id: int) -> RowMapping:
     row = conn.execute(select(holds).where(holds.c.id == hold_id)).mappings().first()
     if row is None or row["lifted_at"] is not None:
         raise NotFound("没有编号 {id} 的停发，或已解除", id=hold_id)
-    scope = HoldScope(row["scope"])
-    _require(conn, actor, scope, row["target_id"])
-    return _lift(conn, now, actor, row)
+    return row
+
+
+def begin_due(conn: Connection, now: datetime) -> None:
+    """Put the starts that have come on record, and tell of them. They stood from their second on."""
+    come = (
+        select(holds)
+        .where(stands(now), holds.c.solemn, holds.c.begun_at.is_(None))
+        .order_by(holds.c.id)
+    )
+    for row in conn.execute(come).mappings().all():
+        lock(conn, _TABLES[HoldScope(row["scope"])], [row["target_id"] or 1])
+        mine = holds.c.id == row["id"], holds.c.begun_at.is_(None), holds.c.lifted_at.is_(None)
+        if conn.execute(update(holds).where(*mine).values(begun_at=now)).rowcount:
+            audit.write(conn, now, MACHINE, "hold.begin", f"hold:{row['id']}")
+            said = Say("肃穆模式：只发点名放行的稿件；事由：{why}", why=row["reason"])
+            open_notice(conn, now, f"hold:{row['id']}", said, _unit(row), f"/stop#hold-{row['id']}")
+
+
+def _unit(row: RowMapping) -> int | None:
+    """Whom a hold of 肃穆模式 concerns; None: everybody."""
+    return row["target_id"] if row["scope"] == HoldScope.UNIT else None
 
 
 def expire(conn: Connection, now: datetime) -> None:
     """Lift the holds whose own end has come; what fell due under them waits for a person too."""
-    over = select(holds).where(stands(), holds.c.until <= now)
+    over = select(holds).where(stands(now), holds.c.until <= now)
     for row in conn.execute(over).mappings().all():
         _lift(conn, now, MACHINE, row)
 
@@ -237,19 +358,53 @@ def _lift(conn: Connection, now: datetime, actor: Actor, row: RowMapping) -> int
     lock(conn, _TABLES[scope], [row["target_id"] or 1])
     if conn.execute(select(holds.c.lifted_at).where(holds.c.id == row["id"])).scalar():
         return 0  # another was quicker
-    waiting = _fell_due(conn, now, row)
+    early = _ahead(row, now)
+    waiting = 0 if early else _fell_due(conn, now, row)
     conn.execute(
         update(holds).where(holds.c.id == row["id"]).values(lifted_at=now, lifted_by=actor.person)
     )
     close_notice(conn, now, f"hold:{row['id']}")
-    audit.write(conn, now, actor, "resume", f"hold:{row['id']}", waiting=waiting)
+    verb = "hold.withdraw" if early else "resume"
+    audit.write(conn, now, actor, verb, f"hold:{row['id']}", waiting=waiting)
+    if row["solemn"] and not early:
+        _tell_what_waits(conn, now, row)
     return waiting
+
+
+def _tell_what_waits(conn: Connection, now: datetime, row: RowMapping) -> None:
+    if n := left(conn, row["id"]):
+        said = Say(
+            "肃穆模式已结束，{n} 条到点未发：请逐条送回审签、改期或取消；事由：{why}",
+            n=n,
+            why=row["reason"],
+        )
+        link = f"/queue?hold={row['id']}"
+        open_notice(conn, now, f"held:{row['id']}", said, _unit(row), link)
+
+
+def left(conn: Connection, hold_id: int) -> int:
+    """How many that fell due under a hold nobody has decided on since."""
+    return int(conn.execute(joined(select(func.count())).where(kept(conn, hold_id))).scalar_one())
+
+
+def kept(conn: Connection, hold_id: int) -> ColumnElement[bool]:
+    """These, over `joined`."""
+    row = conn.execute(select(holds).where(holds.c.id == hold_id)).mappings().first()
+    if row is None:
+        return false()
+    alone = _group(conn, [row], frozenset(row["passes"] or ()))
+    held = deliveries.c.was_held if row["lifted_at"] else true()
+    ready = and_(deliveries.c.state == DeliveryState.READY, held)
+    missed = and_(deliveries.c.state == DeliveryState.MISSED, deliveries.c.go_at >= row["since"])
+    fell_due = true() if row["lifted_at"] is None else deliveries.c.go_at <= row["lifted_at"]
+    signed = posts.c.state == PostState.APPROVED  # what was sent back waits at review
+    return and_(signed, alone.clause(), or_(ready, missed), fell_due)
 
 
 def _fell_due(conn: Connection, now: datetime, hold_row: RowMapping) -> int:
     """What this hold stopped and is now past its hour: no burst, a person's turn."""
     ids = stopped_by(conn, now, hold_row, due=True)
-    said = Say("停发期间到点，解除后由人逐条决定是否补发")
+    said = HELD_SOLEMNLY if hold_row["solemn"] else Say("停发期间到点，解除后由人逐条决定是否补发")
     for start in range(0, len(ids), 500):
         conn.execute(
             update(deliveries)
@@ -280,6 +435,14 @@ def stopped_by(
     return list(conn.execute(query).scalars())
 
 
+def would_stop(
+    conn: Connection, scope: HoldScope, target: int | None, passes: Sequence[int] = ()
+) -> ColumnElement[bool]:
+    """Over `joined`: what a hold would stop, were it there."""
+    row = {"scope": scope, "target_id": target}
+    return _group(conn, [row], frozenset(passes)).clause()
+
+
 def joined(query: Any) -> Any:
     """Deliveries with their post and account: what `Standing.clause` is asked over."""
     return (
@@ -290,9 +453,17 @@ def joined(query: Any) -> Any:
 
 
 def listing(conn: Connection, now: datetime) -> list[dict[str, Any]]:
-    """The holds that stand, each with how many unsent deliveries it stops."""
-    rows = conn.execute(select(holds).where(stands()).order_by(holds.c.id)).mappings()
-    return [{**row, "stops": len(stopped_by(conn, now, row))} for row in rows.all()]
+    """The holds that stand, each with how many unsent deliveries it stops; those declared, with 0."""
+    found = conn.execute(_not_lifted()).mappings().all()
+    return [{**row, "stops": 0 if _ahead(row, now) else len(stopped_by(conn, now, row)),
+             "ahead": _ahead(row, now)} for row in found]  # fmt: skip
+
+
+def declared(conn: Connection, begins: datetime, ends: datetime) -> list[RowMapping]:
+    """The periods of 肃穆模式 that touch a span of time, those over too; none that was taken back."""
+    over = func.coalesce(holds.c.lifted_at, holds.c.until)
+    here = holds.c.solemn, holds.c.since < ends, over > begins, over > holds.c.since
+    return list(conn.execute(select(holds).where(*here).order_by(holds.c.since)).mappings())
 
 
 def on_account(conn: Connection, row: RowMapping) -> list[RowMapping]:
@@ -303,7 +474,7 @@ def on_account(conn: Connection, row: RowMapping) -> list[RowMapping]:
         and_(holds.c.scope == HoldScope.UNIT, holds.c.target_id.in_(above)),
         and_(holds.c.scope == HoldScope.ACCOUNT, holds.c.target_id == row["id"]),
     )
-    found = conn.execute(select(holds).where(stands(), whole).order_by(holds.c.id))
+    found = conn.execute(select(holds).where(stands(clock_of(conn)), whole).order_by(holds.c.id))
     return list(found.mappings())
 
 

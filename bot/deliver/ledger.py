@@ -111,7 +111,7 @@ def outgoing_of(row: RowMapping) -> Outgoing:
     """What is sent: the signed payload, a later part of a thread hung under the one before it."""
     outgoing = Outgoing.of(row["payload"])
     if outgoing.in_reply_to == PREVIOUS_PART:
-        return replace(outgoing, in_reply_to=row["before_remote_id"] or "")
+        return replace(outgoing, in_reply_to=row["before_remote_id"] or "", continues=True)
     return outgoing
 
 

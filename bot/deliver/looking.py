@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, RowMapping, bindparam, func, or_, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, exists, func, or_, select, update
 
 from bot import lease
 from bot.db import accounts, attempts, deliveries, hosts
@@ -71,3 +71,10 @@ def _may_have_gone(conn: Connection, row: RowMapping) -> datetime:
     ).scalar()
     due: datetime = row["go_at"]
     return first or due
+
+
+def should_stand(conn: Connection, row: RowMapping) -> bool:
+    """Is it a post that nobody is taking down, or has taken down, by this system?"""
+    begun = deliveries.c.state.in_((S.SENDING, S.UNCERTAIN, S.SENT))
+    down = deliveries.c.act == Act.WITHDRAW, deliveries.c.target_id == row["id"], begun
+    return row["act"] == Act.PUBLISH and not conn.execute(select(exists().where(*down))).scalar()

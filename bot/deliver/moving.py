@@ -12,8 +12,9 @@ from bot import audit, people
 from bot.db import accounts, approvals, deliveries, posts, renditions
 from bot.deliver.plan import first_due, times_of
 from bot.deliver.rhythm import Rhythm
-from bot.deliver.rows import UNCLEAR
+from bot.deliver.rows import UNCLEAR, drop
 from bot.errors import Conflict
+from bot.language import Say
 from bot.model import Act, Actor, DeliveryState, PostKind, Right
 from bot.notices import close_notice
 from bot.office import Office
@@ -40,6 +41,11 @@ def to_move(conn: Connection, post_id: int) -> list[RowMapping]:
     if rows and not found:
         raise Conflict("已经发出或取消，不能改期")
     return found
+
+
+def set_aside(conn: Connection, now: datetime, rows: Sequence[RowMapping]) -> None:
+    """What waits for the sign-off anew waits for nobody at the queue; planning brings it back."""
+    drop(conn, now, rows, Say("稿件送回审签，重新签发后才发"))
 
 
 def signed_for(conn: Connection, post: RowMapping) -> RowMapping | None:

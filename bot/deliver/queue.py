@@ -123,7 +123,7 @@ def _in_order(
     latest = deliveries.c.go_at.desc()
     if filters.get("state") in NEVER_WAITS:
         return _numbers(conn, mine, limit, offset, latest)
-    if filters.get("state") or filters.get("post") is not None:
+    if filters.get("state") or any(filters.get(n) is not None for n in ("post", "hold")):
         return _numbers(conn, mine, limit, offset, needs_person().desc(), latest)
     first = _in_order(conn, unit_ids, limit, offset, **{**filters, "state": "person"})
     passed = max(0, offset - total(conn, unit_ids, **{**filters, "state": "person"}))
@@ -149,10 +149,14 @@ def _narrowed(
     state: str = "",
     post: int | None = None,
     account: int | None = None,
+    hold: int | None = None,
 ) -> Any:
-    """`state`: one of theirs, or "person" (needs one) or "held"."""
+    """`state`: one of theirs, or "person" (needs one) or "held"; `hold`: what fell due under it and
+    nobody has decided on."""
     held = state == "held"
-    query = holds.joined(select(what)) if held else select(what).select_from(deliveries)
+    query = select(what).select_from(deliveries)
+    if held or hold is not None:
+        query = holds.joined(select(what))
     query = query.where(deliveries.c.post_unit_id.in_(unit_ids))
     if state == "person":
         query = query.where(needs_person())
@@ -166,7 +170,7 @@ def _narrowed(
         query = query.where(deliveries.c.post_id == post)
     if account is not None:
         query = query.where(aside(deliveries.c.account_id) == account)
-    return query
+    return query if hold is None else query.where(holds.kept(conn, hold))
 
 
 def needs_person() -> Any:
@@ -229,6 +233,8 @@ class Reasons:
         if row["state"] != S.READY:
             return stored
         if self.standing.stops(row):
+            if self._solemn.stops(row):
+                return Say("肃穆模式；结束后由人复核，决定改期、照发或不发")
             return Say("已停发；解除后由人决定是否补发")
         if stored is not None and row["due_at"] is None:
             return stored
@@ -239,6 +245,10 @@ class Reasons:
     @cached_property
     def standing(self) -> holds.Standing:
         return holds.standing(self._conn)
+
+    @cached_property
+    def _solemn(self) -> holds.Standing:
+        return holds.standing(self._conn, solemn=True)
 
     @cached_property
     def _works(self) -> bool:

@@ -193,8 +193,9 @@ def _after_effects(conn: Connection, now: datetime, done: Sequence[Settled]) -> 
         if one.host_free and one.row["host"]:
             _free_host(conn, one.row["host"], one.host_free)
     audit.write_many(conn, [e for s in done for e in _entries(now, s)])
-    if over := [f"delivery:{s.row['id']}" for s in done if s.state is S.SENT]:
-        close_notice(conn, now, *over)
+    if over := [s.row for s in done if s.state is S.SENT]:
+        gone = [row["target_id"] for row in over if row["act"] == Act.WITHDRAW]
+        close_notice(conn, now, *(f"delivery:{n}" for n in [row["id"] for row in over] + gone))
     tell(
         conn,
         now,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, or_, select, true, update
 
 from bot import audit
 from bot.db import attempts, deliveries, workers
@@ -24,6 +24,8 @@ def sweep(conn: Connection, now: datetime, first_look: timedelta, outage: timede
 
     `outage`: how long nobody may have worked before what is overdue waits for a person.
     """
+    holds.begin_due(conn, now)
+    _miss_held(conn, now)
     holds.expire(conn, now)
     after_silence(conn, now, outage)
     _miss(conn, now)
@@ -45,18 +47,33 @@ def _become(
 
 def _miss(conn: Connection, now: datetime) -> None:
     """On time or not at all; held, unsigned or unlucky alike."""
+    why = Say("已过最迟时限，未发；按“宁可不发”处理")
+    tell(conn, now, [(row, why) for row in _missed(conn, now, why, true())])
+
+
+def _miss_held(conn: Connection, now: datetime) -> None:
+    """Under 肃穆模式 nobody is told of each: its own notice tells, and its end, what waits."""
+    solemn = holds.standing(conn, solemn=True)
+    if solemn.groups:
+        under = holds.joined(select(deliveries.c.id)).where(solemn.clause())
+        _missed(conn, now, holds.HELD_SOLEMNLY, deliveries.c.id.in_(under))
+
+
+def _missed(
+    conn: Connection, now: datetime, why: Say, which: ColumnElement[bool]
+) -> Sequence[RowMapping]:
     late = and_(
         deliveries.c.state == S.READY,
         deliveries.c.latest_at < now,
         or_(deliveries.c.leased_until.is_(None), deliveries.c.leased_until <= now),
+        which,
     )
-    why = Say("已过最迟时限，未发；按“宁可不发”处理")
     rows = _become(conn, now, late, S.MISSED, due_at=None, reason=why.json())
-    tell(conn, now, [(row, why) for row in rows])
     audit.write_many(
         conn,
         [audit.entry(now, MACHINE, "delivery.missed", f"delivery:{row['id']}") for row in rows],
     )
+    return rows
 
 
 def after_silence(conn: Connection, now: datetime, outage: timedelta) -> None:

@@ -5,6 +5,7 @@ Every stage function asks `require` before it changes anything; pages and comman
 
 roles     units, roles, and what they allow
 persons   people and their passwords
+duty      who is on duty, per unit and day (asked by its own name)
 """
 
 from bot.people.persons import (
@@ -37,6 +38,7 @@ from bot.people.roles import (
     everywhere,
     lacking,
     may,
+    named,
     reads_trail,
     require,
     require_anywhere,
@@ -66,6 +68,7 @@ __all__ = [
     "lacking",
     "matches",
     "may",
+    "named",
     "put_to_sleep",
     "readmit",
     "reads_trail",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from sqlalchemy import Connection, RowMapping, select
 
@@ -101,7 +101,7 @@ def may(conn: Connection, actor: Actor, right: Right, unit_id: int) -> bool:
 def require(conn: Connection, actor: Actor, right: Right, unit_id: int) -> None:
     """Raises NotAllowed, saying who may."""
     if not may(conn, actor, right, unit_id):
-        raise NotAllowed(lacking(actor.name, right))
+        raise NotAllowed(lacking(actor.name, right), right=right, unit=unit_id or None)
 
 
 def lacking(who: str, right: Right) -> Say:
@@ -133,6 +133,8 @@ def require_everywhere(conn: Connection, actor: Actor, right: Right) -> None:
             who=actor.name,
             what=WORDS[right],
             roles="、".join(str(ROLE_WORDS[r]) for r in Role if right in RIGHTS[r]),
+            right=right,
+            unit=next((unit for unit, above in parents_of(conn).items() if above is None), None),
         )
 
 
@@ -184,6 +186,13 @@ def able(conn: Connection, right: Right, unit_id: int) -> list[int]:
         .distinct()
     )
     return list(rows.scalars())
+
+
+def named(conn: Connection, right: Right, unit_ids: Iterable[int]) -> list[RowMapping]:
+    """Those who have `right` at one of some units: number, login and name."""
+    ids = {person for unit in unit_ids for person in able(conn, right, unit)}
+    rows = select(people.c.id, people.c.login, people.c.name).where(people.c.id.in_(ids))
+    return list(conn.execute(rows.order_by(people.c.id)).mappings())
 
 
 def everyone(conn: Connection) -> Callable[[Right, int], list[int]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, select
 
+from bot import naming
 from bot.db import approvals, posts, renditions, revisions, signoffs
 from bot.db import people as persons
 from bot.language import Say
@@ -68,9 +69,12 @@ def why(office: Office, conn: Connection, post: RowMapping) -> Say | None:
     if post["state"] == PostState.APPROVED and post["slot"]:
         if _over(office, conn, post):
             return Say(
-                "签发的时段已过，没有等到日程 {key} 的时段；请改期，重新审签", key=post["slot"]
+                "签发的时段已过，没有等到日程 {key} 的时段；请改期，重新审签",
+                key=naming.of_schedule(office.config, post["slot"]),
             )
-        return Say("已签发，等日程 {key} 的下一个时段", key=post["slot"])
+        return Say(
+            "已签发，等日程 {key} 的下一个时段", key=naming.of_schedule(office.config, post["slot"])
+        )
     if post["state"] == PostState.APPROVED:
         return (
             Say("已签发，正在排入队列") if post["due_at"] else Say("没能排入队列，请管理员查看日志")

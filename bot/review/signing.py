@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
-from bot import audit
+from bot import audit, naming
 from bot.config import Step
 from bot.db import accounts, approvals, lock, occurrences, posts, revisions, signoffs
 from bot.errors import Conflict, Invalid, NotFound
@@ -87,7 +87,8 @@ def window_of(
     if ends is not None and ends <= max(begins or now, now):
         raise Invalid("签发时段已过或没有长度；请改时间后再签")
     if ends is None and last and post["slot"] and office.config.deliver.slot_signed_for != "any":
-        raise Invalid("日程 {key} 近日没有时段，不知道签到何时；请写明“不晚于”", key=post["slot"])
+        name = naming.of_schedule(office.config, post["slot"])
+        raise Invalid("日程 {key} 近日没有时段，不知道签到何时；请写明“不晚于”", key=name)
     return Window(begins, ends)
 
 

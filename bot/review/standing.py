@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, select, update
+from sqlalchemy import Connection, RowMapping, Select, func, select, update
 
 from bot import audit, lease, linking, people, templates
 from bot.config import SourcePart
-from bot.db import accounts, insert_id, items, posts, sources, standings
+from bot.db import accounts, insert_id, items, posts, signoffs, sources, standings, units
 from bot.db import people as persons
 from bot.errors import Invalid, NotFound
 from bot.language import Say
 from bot.model import MACHINE, Actor, PostState, Right, Severity, SignOffKind, Verdict, Window
+from bot.naming import source_name
 from bot.notices import open_notice
 from bot.office import Office
 from bot.review.deciding import submit
@@ -23,6 +24,7 @@ from bot.review.steps import steps_of, units_of
 from bot.workdays import office_day
 
 SOON = timedelta(seconds=5)
+NOT_COVERED = Say("不在常设签发之内：{why}；请按审次办理").text
 
 
 def grant_standing(
@@ -92,10 +94,70 @@ def standing_list(conn: Connection, now: datetime, units: set[int]) -> list[dict
     return [{**row, "state": _state(row, now)} for row in conn.execute(query).mappings()]
 
 
+def standing_one(office: Office, conn: Connection, now: datetime, row_id: int) -> dict[str, Any]:
+    """One with its unit, how many it signed today, what it signed, and what it did not cover and why:
+    the newest of its source. Raises NotFound."""
+    query = _named().add_columns(units.c.key.label("unit"), units.c.name.label("unit_name"))
+    query = query.join(units, units.c.id == standings.c.unit_id).where(standings.c.id == row_id)
+    row = conn.execute(query).mappings().first()
+    if row is None:
+        raise NotFound("没有编号 {id} 的常设签发", id=row_id)
+    today = office_day(now, office.config.tz).isoformat()
+    return {
+        **row,
+        "state": _state(row, now),
+        "used_today": row["used"] if row["day"] == today else 0,
+        "signed": _signed_by(conn, row_id),
+        "not_covered": _left_out(conn, row),
+    }
+
+
+def _signed_by(conn: Connection, row_id: int, most: int = 20) -> list[RowMapping]:
+    at = func.max(signoffs.c.at).label("at")
+    query = select(posts.c.id, posts.c.title, posts.c.state, at).join(
+        signoffs, signoffs.c.post_id == posts.c.id
+    )
+    mine = query.where(signoffs.c.standing_id == row_id).group_by(posts.c.id)
+    return list(conn.execute(mine.order_by(posts.c.id.desc()).limit(most)).mappings())
+
+
+def _left_out(conn: Connection, row: RowMapping, look: int = 200, most: int = 20) -> list[Any]:
+    """Of its source's posts since it was granted, those the machine handed to people, with why."""
+    columns = (posts.c.id, posts.c.title, posts.c.state, posts.c.returned)
+    mine = posts.c.source_id == row["source_id"], posts.c.created_at >= row["begins"]
+    told = posts.c.returned.is_not(None), posts.c.author_id.is_(None)
+    query = select(*columns).where(*mine, *told).order_by(posts.c.id.desc()).limit(look)
+    found = conn.execute(query).mappings()
+    why = [(post, Say.of(post["returned"])) for post in found]
+    left = [{**post, "why": said.values["why"]} for post, said in why if said.text == NOT_COVERED]
+    return left[:most]
+
+
+def grantable(office: Office, conn: Connection, actor: Actor) -> dict[str, dict[str, Any]]:
+    """The sources one may grant a standing sign-off for, each with what it would be bound to."""
+    mine = people.unit_ids(conn, actor, Right.SIGN)
+    query = select(sources.c.key).where(sources.c.unit_id.in_(mine)).order_by(sources.c.id)
+    keys = [key for key in conn.execute(query).scalars() if key in office.config.sources]
+    return {key: _offered(office, office.config.sources[key]) for key in keys}
+
+
+def _offered(office: Office, part: SourcePart) -> dict[str, Any]:
+    rules = [rule for rule in part.rules if rule.trust is not False]
+    columns = dict.fromkeys([*part.columns, *(c for rule in rules for c in rule.columns)])
+    return {
+        "template": part.template,
+        "accounts": part.accounts,
+        "columns": tuple(columns),
+        "trust": part.trust,
+        "steps": [step.name for step in office.config.units[part.unit].steps],
+    }
+
+
 def _named() -> Select[Any]:
     """Each with its source and its signer's name."""
+    signer = persons.c.name.label("signer")
     return (
-        select(standings, sources.c.key.label("source"), persons.c.name.label("signer"))
+        select(standings, sources.c.key.label("source"), source_name.label("source_name"), signer)
         .join(sources, sources.c.id == standings.c.source_id)
         .join(persons, persons.c.id == standings.c.signer_id)
     )
@@ -184,7 +246,7 @@ def _take_draft(office: Office, conn: Connection, now: datetime, post: RowMappin
     if (part is None or part.submit) and not _blocked(revision_of(conn, post)):
         submit(office, conn, now, MACHINE, post["id"])
     if why_not is not None:
-        said = Say("不在常设签发之内：{why}；请按审次办理", why=why_not)
+        said = Say(NOT_COVERED, why=why_not)
         conn.execute(update(posts).where(posts.c.id == post["id"]).values(returned=said.json()))
     return False
 

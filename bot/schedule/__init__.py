@@ -13,9 +13,10 @@ firing     an occurrence whose turn it is, once: a post, a slot given, or missed
 acts       what people do: list, ask what if, run, skip, pause
 agenda     what goes out when, by day, as people look at it
 retiming   a post at another time, and what that would mean
+solemn     what a 肃穆模式 of a period would keep
 """
 
-from bot.schedule.acts import coming, listing, pause, run, skip, what_if
+from bot.schedule.acts import coming, listing, passed_by, pause, run, skip, what_if
 from bot.schedule.calendar import times, upcoming
 from bot.schedule.files import Schedule, load, load_all, read
 from bot.schedule.firing import DONE, EMPTY, fire_due
@@ -34,6 +35,7 @@ __all__ = [
     "listing",
     "load",
     "load_all",
+    "passed_by",
     "pause",
     "plan_ahead",
     "read",

@@ -18,10 +18,28 @@ from bot.model import Actor, Right
 from bot.office import Office
 from bot.schedule.calendar import times, upcoming
 from bot.schedule.files import Schedule, files, load, named
-from bot.schedule.planning import OFF, PAUSED, PLANNED, SKIPPED, is_paused, skip_rows
+from bot.schedule.firing import DONE, EMPTY
+from bot.schedule.planning import (
+    MISSED,
+    OFF,
+    PAUSED,
+    PLANNED,
+    SKIPPED,
+    is_paused,
+    skip_rows,
+)
 from bot.workdays import UnknownYear, office_day
 
 MOST = 1000  # lines of a what-if
+GONE_BY = Say("已经过去，不会补办")
+MET = {  # what became of a time that is past
+    PLANNED: Say("待办"),
+    DONE: Say("已办"),
+    EMPTY: Say("没有内容"),
+    MISSED: Say("已错过"),
+    SKIPPED: Say("未办"),
+    OFF: Say("已跳过"),
+}
 
 
 def listing(office: Office, conn: Connection, now: datetime, n: int = 5) -> list[dict[str, Any]]:
@@ -102,24 +120,54 @@ def what_if(
     """
     if ends <= begins:
         raise Invalid("结束的时间须晚于开始的时间")
+    with office.db.read() as conn:
+        now, met = office.db.now(conn), _met(conn, schedule.key, begins, ends)
     found: list[dict[str, Any]] = []
     try:
-        coming = islice(times(office, schedule, begins, ends), MOST)
-        found.extend(_imagined(office, schedule, at) for at in coming)
+        for at in islice(times(office, schedule, begins, ends), MOST):
+            past = met.get(at, GONE_BY if schedule.step else None) if at <= now else None
+            found.append(_imagined(office, schedule, at, past))
     except UnknownYear as error:
         return found, error
     return found, None
 
 
-def _imagined(office: Office, schedule: Schedule, at: datetime) -> dict[str, Any]:
+def _met(conn: Connection, key: str, begins: datetime, ends: datetime) -> dict[datetime, Say]:
+    """What became of a schedule's times, as far as it is known."""
+    span = occurrences.c.at >= begins, occurrences.c.at <= ends
+    query = select(occurrences.c.at, occurrences.c.state).where(
+        occurrences.c.schedule == key, *span
+    )
+    return {at: MET.get(state, GONE_BY) for at, state in conn.execute(query)}
+
+
+def passed_by(office: Office, conn: Connection, now: datetime, schedule: Schedule) -> list[Say]:
+    """For `gongkai check`: steps that were past before their file was read; nothing makes up for them."""
+    if not schedule.step:
+        return []
+    met = _met(conn, schedule.key, schedule.step[0].at, now)
+    gone = [step for step in schedule.step if step.at <= now and step.at not in met]
+    return [
+        Say(
+            "日程 {key} 的“{title}”（{at}）已经过去，不会补办；还要发的请改日期或另行拟稿",
+            key=schedule.key,
+            title=step.title,
+            at=f"{step.at.astimezone(office.config.tz):%Y-%m-%d %H:%M}",
+        )
+        for step in gone
+    ]
+
+
+def _imagined(office: Office, schedule: Schedule, at: datetime, past: Say | None) -> dict[str, Any]:
     step = schedule.step_at(at)
+    remarks = [past] if past is not None else _remarks(office, schedule, at)
     return {
         "at": at,
         "due": schedule.due(at),
         "latest": at + schedule.lateness,
         "day": str(_day(office, at)),
         "title": step.title if step else schedule.name,
-        "remarks": [str(say) for say in _remarks(office, schedule, at)],
+        "remarks": [str(say) for say in remarks],
     }
 
 
@@ -137,13 +185,14 @@ def _day(office: Office, at: datetime) -> Say:
 
 def _remarks(office: Office, schedule: Schedule, at: datetime) -> Iterator[Say]:
     for key in schedule.accounts:
-        quiet = office.config.accounts[key].quiet
+        part = office.config.accounts[key]
+        quiet, name = part.quiet, part.name or key
         if quiet is not None and quiet.hold(at, office.config.tz):
             over = quiet.over(at, office.config.tz)
             if over > at + schedule.lateness:
-                yield Say("账号 {key} 的静默时段，过后已超出最迟时限，发不出", key=key)
+                yield Say("账号 {key} 的静默时段，过后已超出最迟时限，发不出", key=name)
             else:
-                yield Say("账号 {key} 的静默时段，会推后", key=key)
+                yield Say("账号 {key} 的静默时段，会推后", key=name)
     step = schedule.step_at(at)
     if step is not None and not schedule.composes(at):
         yield Say("须有人交材料")

@@ -15,6 +15,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
+    RowMapping,
     and_,
     case,
     exists,
@@ -26,6 +27,7 @@ from sqlalchemy import (
     union_all,
 )
 
+from bot import people
 from bot.db import EPOCH, accounts, approvals, aside, deliveries, posts, renditions
 from bot.deliver import holds
 from bot.deliver.moving import MOVES
@@ -268,6 +270,22 @@ def day_of(office: Office, on: date) -> Day:
 def days_of(office: Office, first: date, last: date) -> list[Day]:
     """From the first to the last, both with."""
     return [day_of(office, first + timedelta(days=n)) for n in range((last - first).days + 1)]
+
+
+def solemn_days(conn: Connection, view: View, days: Sequence[Day]) -> dict[date, str]:
+    """The days that a 肃穆模式 of these units touches, with its reason."""
+    rows = holds.declared(conn, days[0].begins, days[-1].ends)
+    mine = [row for row in rows if row["target_id"] is None or _touches(conn, row, view.units)]
+    return {
+        day.on: row["reason"]
+        for row in mine
+        for day in days
+        if row["since"] < day.ends and (row["lifted_at"] or row["until"]) > day.begins
+    }
+
+
+def _touches(conn: Connection, row: RowMapping, units: Collection[int]) -> bool:
+    return not people.below(conn, row["target_id"]).isdisjoint(units)
 
 
 def rhythms(conn: Connection, ids: Collection[int]) -> dict[int, dict[str, Any]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from pathlib import Path
 
 from bot.config import line_of
@@ -17,6 +18,7 @@ from bot.schedule.files import Rule, Schedule, instant
 from bot.workdays import UnknownYear, office_day
 
 _JUST_AFTER = timedelta(microseconds=1)
+_NEVER = datetime.max.replace(tzinfo=UTC)
 LONGEST = timedelta(days=20)  # that a row of days off may last
 WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 FIELDS = {  # what cron's fields may be
@@ -37,8 +39,8 @@ def times(
     Raises UnknownYear where it asks which days are worked and the year is not announced.
     """
     last = None
-    for at in _fires(office, schedule, after):
-        if until is not None and at > until:
+    for at in _fires(office, schedule, after, until or _NEVER):
+        if at > (until or _NEVER):
             return
         if schedule.end is not None and office_day(at, office.config.tz) > schedule.end:
             return
@@ -47,12 +49,15 @@ def times(
             yield at
 
 
-def _fires(office: Office, schedule: Schedule, after: datetime) -> Iterator[datetime]:
+def _fires(
+    office: Office, schedule: Schedule, after: datetime, until: datetime
+) -> Iterator[datetime]:
+    """Days beyond `until` are not looked at: their year may not be announced yet."""
     if schedule.step:
         yield from (step.at for step in schedule.step if step.at > after)
         return
     begins = after - LONGEST if schedule.roll else after
-    for at in _by_rules(office, schedule, begins):
+    for at in takewhile(lambda at: at <= until, _by_rules(office, schedule, begins)):
         moved = _rolled(office, at) if schedule.roll else at
         if moved > after and _on_its_days(office, schedule, moved):
             yield moved

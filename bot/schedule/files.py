@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
@@ -13,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from bot import templates
-from bot.config import Part, Period, Span, check, unknown
+from bot.config import Part, Period, Span, check, read_toml, unknown
 from bot.errors import ConfigError
 from bot.language import Say
 from bot.office import Office
@@ -156,13 +155,7 @@ def _of_rule(office: Office, rule: Sequence[str]) -> str:
 def _made(office: Office, file: Path, source: str) -> Schedule:
     from bot.schedule.calendar import check_rules
 
-    try:
-        values = tomllib.loads(source)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError("{file} 写法有误：{why}", file=file.name, why=str(error)) from None
-    except RecursionError:  # brackets in brackets without end
-        raise ConfigError("{file} 写法有误：{why}", file=file.name, why="[[[…") from None
-    made = check(Schedule, values, file, source, key=file.stem)
+    made = check(Schedule, read_toml(source, file), file, source, key=file.stem)
     _references(office, made, file, source)
     check_rules(office, made, file, source)
     steps = tuple(s.model_copy(update={"at": instant(office, s.at)}) for s in made.step)

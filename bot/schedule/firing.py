@@ -19,7 +19,7 @@ from sqlalchemy import (
     update,
 )
 
-from bot import compose, lease, templates
+from bot import compose, lease, naming, templates
 from bot.catalog import NOT_DRAFTED
 from bot.db import approvals, items, occurrences, posts, sources, units
 from bot.errors import Conflict, GongkaiError
@@ -49,7 +49,7 @@ def fire_due(office: Office, n: int = 20) -> int:
                 said = Say("内部出错，已停下，请管理员查看日志")
                 mine = occurrences.c.id == left["id"]
                 conn.execute(
-                    update(occurrences).where(mine).values(**_missed(conn, now, left, said))
+                    update(occurrences).where(mine).values(**_missed(office, conn, now, left, said))
                 )
     return len(rows)
 
@@ -66,15 +66,18 @@ def _fire(office: Office, conn: Connection, now: datetime, row: RowMapping) -> N
         if now + AGAIN < row["at"]:
             values, due = {"reason": said.json()}, now + AGAIN
         else:
-            values = _missed(conn, now, row, said)
+            values = _missed(office, conn, now, row, said)
     if not lease.settle(conn, occurrences, row, due, **values):
         raise Conflict("日程 {key} 的这一期已由别处处理", key=row["schedule"])
 
 
-def _missed(conn: Connection, now: datetime, row: RowMapping, why: Say) -> dict[str, Any]:
+def _missed(
+    office: Office, conn: Connection, now: datetime, row: RowMapping, why: Say
+) -> dict[str, Any]:
     """One notice for a schedule that misses its times, until one of them goes well again."""
-    said = Say("日程 {key} 错过了一期：{why}", key=row["schedule"], why=why)
-    open_notice(conn, now, f"schedule:{row['schedule']}", said, None, "/today")
+    name = naming.of_schedule(office.config, row["schedule"])
+    said = Say("日程 {key} 错过了一期：{why}", key=name, why=why)
+    open_notice(conn, now, f"schedule:{row['schedule']}", said, None, "/calendar/schedules")
     return {"state": MISSED, "reason": why.json()}
 
 
@@ -85,25 +88,25 @@ def _fired(
     latest = row["at"] + schedule.lateness
     if now > latest:
         late = NO_POST if row["reason"] else Say("到点时系统没有运行，已过最迟时限")
-        return _missed(conn, now, row, late), None
+        return _missed(office, conn, now, row, late), None
     step = schedule.step_at(row["at"])
     if schedule.composes(row["at"]):
         values = _composed(office, conn, now, schedule, step, row["at"], latest)
     else:
         values = _slot(conn, schedule, row["at"], latest)
     if step is not None and values["state"] == EMPTY:
-        return _unready(conn, now, row, latest)
+        return _unready(office, conn, now, row, latest)
     close_notice(conn, now, f"schedule:{row['schedule']}")
     return values, None
 
 
 def _unready(
-    conn: Connection, now: datetime, row: RowMapping, latest: datetime
+    office: Office, conn: Connection, now: datetime, row: RowMapping, latest: datetime
 ) -> tuple[dict[str, Any], datetime | None]:
     """A step without a signed post waits for one as long as it may, then it is missed."""
     if now + AGAIN <= latest:
         return {"reason": NO_POST.json()}, now + AGAIN
-    return _missed(conn, now, row, NO_POST), None
+    return _missed(office, conn, now, row, NO_POST), None
 
 
 def _unit(conn: Connection, schedule: Schedule) -> int:
@@ -152,7 +155,7 @@ def _tell_too_late(
         said = Say(
             "稿件“{title}”签发的时段已过，没有等到日程 {key} 的时段；请改期，重新审签",
             title=post["title"],
-            key=schedule.key,
+            key=schedule.name,
         )
         key, link = f"post:{post['id']}", f"/posts/{post['id']}"
         open_notice(conn, at, key, said, post["unit_id"], link)

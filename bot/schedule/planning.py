@@ -38,6 +38,8 @@ def plan_ahead(office: Office) -> list[GongkaiError]:
             schedule = load(office, file)
             _plan_past(office, schedule, silence)
             _plan_one(office, schedule)
+        except UnknownYear as error:
+            wrong.append(ConfigError("日程 {key}：{why}", key=file.stem, why=error.say))
         except (GongkaiError, OSError, UnicodeDecodeError) as error:
             wrong.append(error if isinstance(error, GongkaiError) else ConfigError(str(error)))
     _forget(office, [file.stem for file in found])
@@ -199,7 +201,7 @@ def _ask_for_material(office: Office, schedule: Schedule, *, paused: bool) -> No
         return
     with office.db.write() as conn:
         for key in sorted(wanted.keys() - standing):
-            open_notice(conn, now, key, wanted[key], None, "/posts")
+            open_notice(conn, now, key, wanted[key], None, "/calendar/schedules")
         close_notice(conn, now, *sorted(standing - wanted.keys()))
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, RowMapping, update
 from bot import audit, compose, people, review
 from bot.compose import Body
 from bot.db import posts
-from bot.deliver import moving
+from bot.deliver import moving, queue
 from bot.errors import Conflict, Invalid
 from bot.language import Say
 from bot.model import Actor, PostKind, PostState, Right
@@ -61,14 +61,14 @@ def _foreseen(
     return Foreseen(post, at, kind, says, tuple(row["id"] for row in rows))
 
 
-def _movable(post: RowMapping, now: datetime, at: datetime) -> None:
+def _movable(post: RowMapping, now: datetime, at: datetime | None) -> None:
     if post["state"] == PostState.CLOSED:
         raise Conflict("这篇稿件已结束，请另起一篇")
     if post["kind"] == PostKind.WITHDRAWAL:
         raise Conflict("撤回稿签发后即办，不改期")
     if post["kind"] == PostKind.REPOST:
         raise Conflict("转发签发后即办，不改期")
-    if at <= now:
+    if at is not None and at <= now:
         raise Invalid("发布时间已过，请改到现在以后")
 
 
@@ -149,7 +149,9 @@ def move(
     if post["state"] == PostState.APPROVED and found.kind == FREE:
         moving.move(office, conn, now, actor, post, at, seen)
         return found
+    waiting = [row for row in moving.to_move(conn, post_id) if row["due_at"] is None]
     _revised(office, conn, now, actor, post, at)
+    moving.set_aside(conn, now, waiting)
     before = post["go_at"].isoformat() if post["go_at"] else ""
     audit.write(conn, now, actor, "post.move", f"post:{post_id}", before=before, to=at.isoformat())
     if post["state"] != PostState.DRAFT:
@@ -158,13 +160,39 @@ def move(
 
 
 def _revised(
-    office: Office, conn: Connection, now: datetime, actor: Actor, post: RowMapping, at: datetime
+    office: Office,
+    conn: Connection,
+    now: datetime,
+    actor: Actor,
+    post: RowMapping,
+    at: datetime | None,
 ) -> None:
-    """The same words at another time; its latest moment keeps its distance."""
+    """The same words at another time, or as soon as they are signed; the latest moment keeps its
+    distance."""
     body, keys = Body.of(compose.current(conn, post)["body"]), compose.account_keys(conn, post)
-    latest = post["latest_at"]
-    if latest is not None and (latest <= at or post["go_at"]):
+    latest = post["latest_at"] if at is not None else None
+    if at is not None and latest is not None and (latest <= at or post["go_at"]):
         latest = at + (latest - post["go_at"] if post["go_at"] else office.config.deliver.lateness)
     of = (post["id"], post["version"], body, keys)
     compose.revise(office, conn, now, actor, *of, go_at=at, latest_at=latest)
     conn.execute(update(posts).where(posts.c.id == post["id"]).values(slot=""))
+
+
+def send_back(
+    office: Office, conn: Connection, now: datetime, actor: Actor, delivery_id: int
+) -> None:
+    """The post of a delivery that has not gone is signed anew, in the same words, to go when that is done.
+
+    All its accounts that have not got it wait for the new sign-off. Raises NotFound, NotAllowed,
+    Conflict: it has gone, or its outcome is open.
+    """
+    post = compose.locked(conn, queue.one(conn, delivery_id)["post_id"])
+    people.require(conn, actor, Right.WRITE, post["unit_id"])
+    _movable(post, now, None)
+    if post["state"] != PostState.APPROVED:
+        raise Conflict("这篇稿件已不在已签发状态，请到稿件页办理")
+    rows = moving.to_move(conn, post["id"])
+    _revised(office, conn, now, actor, post, None)
+    moving.set_aside(conn, now, rows)
+    audit.write(conn, now, actor, "post.send_back", f"post:{post['id']}")
+    review.submit(office, conn, now, actor, post["id"])

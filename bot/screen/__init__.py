@@ -13,7 +13,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from bot.model import Finding, Severity
-from bot.screen import dates, earlier, form, links, marks, numbers, private, sums, terms, wording
+from bot.screen import (
+    counts,
+    dates,
+    earlier,
+    form,
+    laws,
+    links,
+    marks,
+    numbers,
+    periods,
+    private,
+    slips,
+    sums,
+    terms,
+    wording,
+)
 from bot.screen.base import Check, Context, Hit, fold
 from bot.screen.links import LOOKED_UP
 
@@ -28,17 +43,29 @@ CHECKS: tuple[tuple[tuple[str, ...], Check], ...] = (
     (("plate",), private.plates),
     (("address",), private.addresses),
     (("weekday", "impossible-date"), dates.days),
+    (("weekday",), dates.english),
     (("impossible-date",), dates.times),
+    (("period",), periods.reversed_),
     (("relative-time",), dates.relative),
     (("document-number",), form.document_numbers),
     (("unpaired",), form.unpaired),
     (("sum",), sums.tables),
     (("sum",), sums.listed),
+    (("sum",), counts.shares),
+    (("sum",), counts.listed),
+    (("sum",), counts.amounts),
+    (("sum",), counts.parts),
     (("region-wording",), wording.regions),
+    (("region-wording",), wording.places),
     (("organ-name",), wording.organs),
-    (("typo",), wording.until),
+    (("typo",), slips.in_place),
+    (("typo",), slips.phrases),
+    (("typo",), slips.twice),
+    (("law-name",), laws.names),
     (("repeated-post",), earlier.repeated),
     (("short-link", "private-link"), links.addresses),
+    (("cut-link",), links.cut),
+    (("net-disk", "broken-link", "personal-mail"), links.doubtful),
     (LOOKED_UP, links.dead),
     (("topic",), links.topics),
     (("missing-alt",), links.alts),

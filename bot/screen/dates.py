@@ -95,6 +95,9 @@ _IN_BRACKETS = late(rf"[（(【\[［]({_WEEK})")
 _BARE = late(
     rf"(?<![0-9、，和及至到月—~～-])([0-9]{{1,2}})[日号] ?[（(]({_WEEK})"
 )  # 24日（周一）, no month
+_NO_MONTH = late(
+    "(?<![0-9])(?:19|20)[0-9]{2} ?年 ?(?:1[3-9]|[2-9][0-9]|0) ?月(?=起|前|后|至|到|之|开|，|、|正|全)"
+)
 _WEEKDAY_SAID = Say("星期与日期不符。请核对是日期错还是星期错").text
 
 
@@ -107,14 +110,43 @@ def days(text: str, context: Context) -> Iterator[Hit]:
     places = _places(text)
     for start, end, (year, month, day) in places:
         if not 1 <= day <= 28 or not 1 <= month <= 12:
-            longest = calendar.monthrange(year or 2000, month)[1] if 1 <= month <= 12 else 0
+            year = year or _leap_or_not(text, month)
+            longest = calendar.monthrange(year, month)[1] if 1 <= month <= 12 else 0
             if 1 <= day <= longest:
                 continue
             yield Hit("impossible-date", Severity.WARN, start, end, _IMPOSSIBLE_SAID)
+    for match in _NO_MONTH.finditer(text) if "年" in text else ():
+        yield Hit("impossible-date", Severity.WARN, *match.span(), _IMPOSSIBLE_SAID)
     if "星期" in text or "周" in text or "礼拜" in text:
         yield from _weekdays(text, places, context)
         if not places and context.on:
             yield from _without_month(text, context.on)
+
+
+_SAID_YEAR = late("(?<![0-9])(?:19|20)[0-9]{2}(?= ?年)")
+
+
+def _leap_or_not(text: str, month: int) -> int:
+    """The year of a date without one: for 2月29日 one that the text says."""
+    years = [int(m[0]) for m in _SAID_YEAR.finditer(text)] if month == 2 else []
+    return next(filter(calendar.isleap, years), years[0] if years else 2000)
+
+
+_ENGLISH = late(
+    r"\b(Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day,? (January|February|March|April|May|June|July|August"
+    r"|September|October|November|December) ([0-9]{1,2}),? ([0-9]{4})"
+)
+_ENGLISH_DAYS = ("Mon", "Tues", "Wednes", "Thurs", "Fri", "Satur", "Sun")
+
+
+def english(text: str, context: Context) -> Iterator[Hit]:
+    """Friday, December 12, 2026, which is a Saturday."""
+    for match in _ENGLISH.finditer(text) if "day" in text else ():
+        month = [*calendar.month_name].index(match[2])
+        day = _day(int(match[4]), month, int(match[3]))
+        if day and _ENGLISH_DAYS[day.weekday()] != match[1]:
+            right = f"{_ENGLISH_DAYS[day.weekday()]}day"
+            yield Hit("weekday", Severity.WARN, *match.span(), _WEEKDAY_SAID, right)
 
 
 def _without_month(text: str, on: date) -> Iterator[Hit]:
@@ -237,12 +269,15 @@ _SAYS_WHEN = late(
 _LASTS = late("[间段长候效代0-9]")
 _FIGURE_BEFORE, _JOINED_ON = re.compile("[0-9/.]$|[0-9][:：]$"), frozenset("0123456789:：/%％")
 _RANGE_ON = late(" ?(?:至|到|[-—~～－]) ?[0-9]{1,2}[:：][0-5][0-9]| ?(?:开始|准时|起(?!点))")
+_WRONG_HALF = late(r"(?:上午|早上|早晨|清晨|凌晨) ?(?:1[3-9]|2[0-3])(?:[:：][0-5][0-9]|[时点])")
 _IMPOSSIBLE_SAID = Say("没有这一天。请核对日期").text
 _TIME_SAID = Say("没有这个时刻。请核对时间").text
 
 
 def times(text: str, context: Context) -> Iterator[Hit]:
     """24:60, 25时, 9时70分: where the words around say that it is a time, and no score or ratio."""
+    for match in _WRONG_HALF.finditer(text) if "上" in text or "晨" in text else ():
+        yield Hit("impossible-date", Severity.WARN, *match.span(), _TIME_SAID)
     if ":" in text or "：" in text:
         for match in _COLON.finditer(text):
             hour = _HOUR_BEFORE.search(text, max(0, match.start() - 4), match.start())
@@ -277,8 +312,8 @@ def _no_such(text: str, start: int, end: int, parts: list[str]) -> bool:
 # ---------------------------------------------------------------- relative-time
 
 _RELATIVE = late(
-    r"(?<!《)今 ?(?:[天日早晚晨夜儿]|[上下]午|起(?!草|点))(?!头条|说法|后我|话题)|(?<!《)明 ?(?:[天日早晚晨儿]|起(?!来))(?!会更|之星|确)"
-    r"|(?<!《)昨 ?[天日晚夜儿](?!之日)|[今明昨][明后前]两[天日]|今明两|前天(?!津)|后天(?!性|的努力)|大后天|一会儿"
+    r"(?<!《)今 ?(?:[天日早晚晨夜儿]|[上下]午|起(?!草|点))(?!头条|说法|后我|话题|的(?:幸福|成就|美好|生活|中国))|(?<!《)明 ?(?:[天日早晚晨儿]|起(?!来))(?!会更|之星|确|的(?:美好|希望|太阳|蓝图|中国)|更)"
+    r"|(?<!《)昨 ?[天日晚夜儿](?!之日)|[今明昨][明后前]两[天日]|今明两|前天(?!津)|再过[0-9一二三两几]{1,2}[天日]|(?:半|[0-9一二三两几])个?(?:小时|多小时)前|[0-9十几]{1,3}分钟前|(?<![《“])刚刚(?!好|够)|刚才|(?:近|这|最近)(?:[一两二三几][天日]|几天)|眼下|后天(?!性|的努力)|大后天|一会儿"
     r"|[本这上下]周(?:[一二三四五六日]|末)?(?!刊|边|围|转|期|年|长|报)|[本这上下]个?(?:星期|礼拜)[一二三四五六日天]?(?!刊)|[上下这]个?月(?!刊|球|[0-9])|本月(?!刊)"
 )
 _RELATIVE_SAID = Say("定时发布的文字里有“今天”一类说法，到时可能已不对。请写明日期").text

@@ -85,7 +85,8 @@ def _paired(text: str) -> bool:
             "〈〉",
             "‘’",
         ):
-            marks = marks.replace(pair, "")
+            if pair in marks:
+                marks = marks.replace(pair, "")
     return not marks
 
 
@@ -116,10 +117,20 @@ _NUMBERED = late(
     rf"[ ]?((?:19|20)?[0-9]{{2}})(年?)[ ]?({_CLOSING}?){_ORDER}"
 )
 _BARE = late(rf"[发函]()((?:19|20)[0-9]{{2}})(年?)((?:{_CLOSING}|[-—－])?){_ORDER}")
+_YEAR_FIRST = late(
+    rf"()((?:19|20)[0-9]{{2}})()({_OPENING})0*([0-9]{{1,4}}){_CLOSING} ?号"
+)  # 发2025〔19〕号
+_DASHED = late("(?<=[审批评验许函发办字])((?:19|20)[0-9]{2})[-—－]0*([0-9]{1,4}) ?号(?!楼)")
+_IN_WORDS = late(
+    rf"(?:{_OPENING})([二一][〇○零九一二三四五六七八]{{3}}){_CLOSING}0*([0-9]{{1,4}}) ?号"
+)
+_FIGURES = str.maketrans("〇○零一二三四五六七八九", "000123456789")
 _SIGN = late(r"(?<![A-Za-z0-9])[\u4e00-\u9fff]{2,12}$")
 # Numbers of permits, filings, judgments and maps have forms of their own.
 _NO_DOCUMENT = late(r"(?:准|证|许|许可|备|备案|注|登|登记|验|检|鉴|初|终|执|审|判|裁|仲|案|号)字?$")
-_BY_AN_OFFICE = late(r"(?:发|函|办|令|政|字|规|通|告|电|批|复|呈|报|税|财|委|金|明电|公告)$")
+_BY_AN_OFFICE = late(
+    r"(?:发|函|办|令|政|字|规|通|告|电|批|复|呈|报|税|财|委|金|明电|公告|建|教|科|工|公|民|司|人|社|资|环|住|交|水|农|商|文|卫|应|审|国|市|统|医|体|林|能|粮|税|法|改|运)$"
+)
 _VERB = late(r"(?:印|下|转|制|签|颁|开|核|发)发$")
 _LEADS = late(
     r".*(?:根据|按照|依据|依照|印发|贯彻|落实|通知|意见|办法|决定|规定|关于|参照|执行|[见和与及即以由的])"
@@ -132,6 +143,7 @@ def document_numbers(text: str, context: Context) -> Iterator[Hit]:
     """国办发[2018]123号, 国办发〔18〕123号, 国办发〔2018〕第123号, 国办发〔2018〕012号."""
     if "号" not in text:
         return
+    yield from _turned(text)
     for match in (*_NUMBERED.finditer(text), *_BARE.finditer(text)):
         opens, year, named, closes, ordinal, zeros, number = match.groups()
         at = match.start() if opens else match.start() + 1
@@ -149,6 +161,25 @@ def document_numbers(text: str, context: Context) -> Iterator[Hit]:
             )
 
 
+def _turned(text: str) -> Iterator[Hit]:
+    """国办发2025〔19〕号, 宁环审2026-45号: the year and the number the wrong way about, or dashed."""
+    for pattern in (_YEAR_FIRST, _DASHED, _IN_WORDS):
+        for match in pattern.finditer(text):
+            signed = _SIGN.search(text[max(0, match.start() - 13) : match.start()])
+            if signed and not _VERB.search(signed[0]) and not _NO_DOCUMENT.search(signed[0][:-1]):
+                sign = _sign(signed[0])
+                year, number = next(g for g in match.groups() if g), match.groups()[-1]
+                said = f"{sign}〔{year.translate(_FIGURES)}〕{number}号"
+                yield Hit(
+                    "document-number",
+                    Severity.WARN,
+                    match.start() - len(sign),
+                    match.end(),
+                    _DOC_SAID,
+                    said,
+                )
+
+
 def _sign(before: str) -> str:
     """The issuer's sign, without the words that lead to it."""
     sign = _LEADS.sub("", before)
@@ -163,6 +194,8 @@ def _surely(
         return False  # 公告（2026年第5号）
     if not opens and (not closes or _VERB.search(sign)):  # 国办发2018年123号
         return bool(not closes and not _VERB.search(sign) and not ordinal)
+    if len(year) == 2 and opens == "〔" and closes == "〕":
+        return True
     if len(year) == 2 or not closes:
         return bool(_BY_AN_OFFICE.search(sign))
     return not (ordinal and (sign.endswith("字") or (opens == "〔" and sign.endswith("公告"))))

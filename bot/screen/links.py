@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from functools import lru_cache
 from ipaddress import ip_address
+from urllib.parse import quote
 
 from bot.language import Say
 from bot.model import Capabilities, LinkState, Severity, Topics
@@ -144,6 +145,44 @@ def addresses(text: str, context: Context) -> Iterator[Hit]:
             yield Hit("private-link", Severity.WARN, *match.span(), _PRIVATE_SAID)
 
 
+# ---------------------------------------------------------------- net-disk, broken-link, personal-mail
+
+_DISK = late(
+    r"(?:https?://)?(?:pan\.(?:baidu|quark|xunlei)|yun\.baidu|(?:www\.)?(?:alipan|aliyundrive|123pan|weiyun|lanzou[a-z])|share\.weiyun|cloud\.189|caiyun\.139|[a-z0-9]+\.lanzou[a-z]?)"
+    r"\.(?:com|cn)/[!#-;=?-~]+(?:[\s，,（(]{0,2}(?:提取码|访问码|密码)[：: ]{0,2}[A-Za-z0-9]{4})?",
+    re.I,
+)
+_BROKEN = late(
+    r"h(?<![A-Za-z]h)(?:h+ttps?|t{3,}ps?|tps?|ptts?|ttps{2,}|ttpps?)[:：]?//[!#-;=?-~]+"
+    r"|h(?<![A-Za-z]h)ttps?(?:[:：]/(?!/)|(?!:)//|[；;]//|:///|：//|:\\\\|:// )(?:www\.)?[!#-;=?-~]+"
+    r"|w(?<![A-Za-z/.]w)(?:www|w)\.[a-z0-9-]+\.[a-z.]+[!#-;=?-~]*|w(?<![A-Za-z/.]w)ww[,。][a-z0-9-]+\.[a-z.]+[!#-;=?-~]*"
+)
+_SHARED = late(r"https?://[!#-;=?-~]+[^。\n]{0,6}?(?:提取码|访问码)")
+_MAIL = late(
+    r"[A-Za-z0-9._-]+@(?:qq|163|126|139|189|sina|sohu|gmail|hotmail|outlook|foxmail|yeah|21cn|aliyun)\.(?:com|cn|net)",
+    re.I,
+)
+_DISK_SAID = Say("网盘链接，随时会失效，内容也不归本单位管。请放到本单位网站").text
+_BROKEN_SAID = Say("网址写错了，点不开。请核对").text
+_MAIL_SAID = Say("公众邮箱，不是政务邮箱。请核对能否用于公务").text
+
+
+def doubtful(text: str, context: Context) -> Iterator[Hit]:
+    """A net disk's link, an address that is written wrongly, a mailbox of a public provider."""
+    if "http" in text or "www" in text or "tp" in text or "ww." in text:
+        for match in _BROKEN.finditer(text):
+            yield Hit("broken-link", Severity.WARN, *match.span(), _BROKEN_SAID)
+    if "." in text and ("pan." in text or "yun" in text or "lanzou" in text or "cloud." in text):
+        for match in _DISK.finditer(text):
+            yield Hit("net-disk", Severity.WARN, *match.span(), _DISK_SAID)
+    elif "访问码" in text or "提取码" in text:
+        for match in _SHARED.finditer(text):
+            yield Hit("net-disk", Severity.WARN, *match.span(), _DISK_SAID)
+    if "@" in text:
+        for match in _MAIL.finditer(text):
+            yield Hit("personal-mail", Severity.NOTE, *match.span(), _MAIL_SAID)
+
+
 def _bare(text: str, spans: list[tuple[int, int]]) -> Iterator[re.Match[str]]:
     """Hosts without https://; none is looked for where all points stand in links."""
     if text.count(".") > sum(text.count(".", start, end) for start, end in spans):
@@ -176,6 +215,24 @@ def _inner(host: str) -> bool:
         return not ip_address(int(host) if host.isdigit() else host.strip("[]")).is_global
     except ValueError:
         return bool(_INNER_NAME.search(host))
+
+
+# ---------------------------------------------------------------- cut-link
+
+_CUT = late(
+    r"https?://[!-~]+[/=?&_-](?=[㐀-鿿])[㐀-鿿]+"
+    r"(?:[/.=&_-][A-Za-z0-9㐀-鿿]|[?][A-Za-z0-9]+=)[㐀-鿿!#-;=?-~]*",
+    re.I,
+)
+_CUT_SAID = Say("平台把链接断在汉字之前，只会通到前一段。请换成建议的写法").text
+
+
+def cut(text: str, context: Context) -> Iterator[Hit]:
+    """An address with Chinese letters within: platforms end a link before the first of them."""
+    if "://" in text:
+        for match in _CUT.finditer(text):
+            whole = quote(match[0], safe="!#$%&'()*+,/:;=?@[]~")
+            yield Hit("cut-link", Severity.WARN, *match.span(), _CUT_SAID, whole)
 
 
 # ---------------------------------------------------------------- dead-link, unclear-link
@@ -214,6 +271,7 @@ _TOPIC = late(r"#([^#\n]{1,40})#")
 _TAG = late(r"#(?<![\w&#]#)(?![0-9#])[^#\s，。！？；：、（）()【】《》“”]{1,40}")
 _PAIRED_SAID = Say("该平台的话题只有前面一个 #，到空格为止").text
 _OPEN_SAID = Say("该平台的话题前后各一个 #：#话题#").text
+_HALF_SAID = Say("话题的 # 不成对，或里面是空的。请核对").text
 
 
 def topics(text: str, context: Context) -> Iterator[Hit]:
@@ -222,6 +280,8 @@ def topics(text: str, context: Context) -> Iterator[Hit]:
     Nothing is advised where the platform has no topics, or takes #话题# out: that blocks (rendering).
     """
     form = context.capabilities.topic_form if context.capabilities else Topics.NONE
+    if "#" in text and (context.capabilities is None or form is Topics.AROUND):
+        yield from _half(text, odd=context.capabilities is None)
     if form not in (Topics.BEFORE, Topics.AROUND) or ("#" not in text and "＃" not in text):
         return
     text = text.replace("＃", "#")
@@ -238,6 +298,31 @@ def topics(text: str, context: Context) -> Iterator[Hit]:
             yield Hit("topic", Severity.WARN, *match.span(), said, suggestion)
 
 
+def _half(text: str, odd: bool) -> Iterator[Hit]:
+    """A #话题# without a word in it; in a line of such topics (`odd`: told there) one # left over."""
+    for line in _LINE.finditer(text):
+        plain = _NO_TOPIC.sub(lambda m: " " * len(m[0]), line[0])
+        marks = [at for at, character in enumerate(plain) if character == "#"]
+        pairs = [*zip(marks[::2], marks[1::2], strict=False)]
+        wrong = [(s, e) for s, e in pairs if _ill(plain[s + 1 : e])]
+        if odd and len(marks) % 2 and len(wrong) < len(pairs):
+            wrong.append((marks[-1], marks[-1]))
+        for start, end in wrong:
+            at = line.start()
+            yield Hit("topic", Severity.WARN, at + start, at + end + 1, _HALF_SAID)
+
+
+def _ill(name: str) -> bool:
+    return not name or (len(name) < LONGEST and name.strip() != name)
+
+
+LONGEST = 30
+_LINE = late("[^\n]*#[^\n]*#[^\n]*")
+# Links, colours, C#, #12, &#38;
+_NO_TOPIC = late(
+    r"https?://[!-~]*|#[0-9A-Fa-f]{3,8}(?=[;\"')])|[A-Za-z0-9]#|#(?=[0-9]{1,3}(?![0-9]))|&#"
+)
+
 # ---------------------------------------------------------------- missing-alt, map-approval
 
 _ALT_SAID = Say("图片没有替代文字，视障读者读不到。请补上").text
@@ -251,10 +336,10 @@ def alts(text: str, context: Context) -> Iterator[Hit]:
         yield Hit("missing-alt", Severity.WARN, 0, 0, _ALT_SAID)
 
 
-_MAP = "(?:行政区划|政区|交通|旅游|水系|地形|影像|卫星|疫情|风险区?|分布|规划|区位|导览)?(?:地图|区划(?:示意|调整)?图|(?:边界|界线|行政|区划|区位|位置)(?:示意|分布)图|(?<=[省市县国区州境])版图(?!书)|政区图|区位图|水系(?:分布)?图|界线图|地形图|影像图|(?<=[县市省区国])交通图)"
+_MAP = "(?:(?:行政区划|政区|交通|旅游|水系|地形|影像|卫星|疫情|风险区?|分布|规划|区位|导览)?(?:地图|区划(?:示意|调整)?图|(?:边界|界线|行政|区划|区位|位置)(?:示意|分布)图|(?<=[省市县国区州境])版图(?!书)|政区图|区位图|水系(?:分布)?图|界线图|地形图|影像图|(?<=[县市省区国])交通图)|(?:示意|分布|分区|路线|绕行)图(?=[^。；\n]{0,8}(?:见附|附后|附下|如下|见下))|(?<=见附图)[（(][^（）()\n]{0,16}(?:示意|分布|交通|路线|区位|规划)图|(?:全国|全省|全市|中国|世界)[\u4e00-\u9fff]{0,12}(?:地图(?:挂图|册)?|海域图|分布图))"
 _MAPS = late(_MAP)
 _SHOWN = late(
-    rf"(?:[【\[（(](?:组?图|图片|配图|地图|附图)[】\]）)]|配发|刊发|登载|刊登|印发|下方|见下|上线|晒出|如图|下图|上图|附图|见图|图为|附件?|附上|扫码查看|点击查看|收藏|转存|高清|发布|公布|一图|请看|看懂|配图|推出|点开|图示|请见|见附件[0-9]?|图 ?[0-9]{1, 2} )[^。；\n]{{0,16}}{_MAP}"
+    rf"(?:配图|张)为[^。；\n]{{0,30}}{_MAP}|展板[上的]{{0,2}}[^。；\n]{{0,12}}{_MAP}|图 ?[0-9]{{1,2}}为[^。；\n]{{0,24}}{_MAP}|赠送[^。；\n]{{0,16}}{_MAP}|采用[^。；\n]{{0,8}}{_MAP}|(?:[【\[（(](?:组?图|图片|配图|地图|附图)[】\]）)]|配发|刊发|登载|刊登|印发|下方|见下|上线|晒出|如图|下图|上图|附图|见图|图为|附件?|附上|扫码查看|点击查看|收藏|转存|高清|发布|公布|一图|请看|看懂|配图|推出|点开|图示|请见|见附件[0-9]?|图 ?[0-9]{1, 2} )[^。；\n]{{0,16}}{_MAP}"
     rf"|{_MAP}(?:[（(][^（）()\n]{{1,12}}[）)])?(?:[一1-9][张幅份组]|(?:正式|全新|重磅|现已|已|今日|近日|新鲜|隆重|首次|同步)(?:发布|公布|出炉|上线|推出|亮相)|上线|亮相|[^。；\n]{{0,24}}(?:见下图|附图见下|见附图|如图所示|见图)|如下|如图|见下|见附|见图|请?见附件|见文末|点击查看|附后|来[了啦]|下载|发布|公布|出炉|[：:]|[（(]详?见[附下]?图|[】])"
 )
 _MAP_APPROVED = late(r"审图号|[\u4e00-\u9fffA-Z]{0,3}S ?[（(〔\[]?[0-9]{4}[）)〕\]]? ?[0-9]+ ?号")

@@ -66,11 +66,13 @@ _KEEP = (
 _PAPER = "(?:资料|文件|材料|刊物|信息|文稿|通报|通知|明电|讨论稿|讲话|情况)"
 _WORK = late(
     rf"工作秘密 ?[{_STARS}*＊▲△◆◇■]|(?<![^为是属系于\W])(?<!、)工作秘密[，,：:、·—\-\s]+(?:{_KEEP})|工作秘密(?=[{_CLOSE}\n]|$)"
+    r"|(?:提纲|材料|内容|文件|事项|名单|数据|信息|方案|记录|纪要|清单)(?:系|属于?|均?为)工作秘密(?=[，。；、]|$)"
+    rf"|(?:^|(?<=[\n{_OPEN}]))工作秘密[·• ]{{0,2}}[0-9一二三四五六七八九十]{{1,2}}年内"
     rf"|(?:^|(?<=[\n{_OPEN}：: ]))工作秘密(?:级|事项)?[ ：:，,·\-—（(]{{0,2}}{_TERM}(?=[ ）){_CLOSE}\n]|$)"
     rf"|(?:此件|本件|此文件?|本文件?|本材料|该件|密级|标[识志注]|属性)(?:[：:]|(?:系|属于?|为|是)) ?工作秘密(?![{_HAN}])"
 )
 _INNER_SIGN = late(
-    "内[部参]|外[传泄]|扩散|对外|转发|上网|稿|商密|后(?:收回|即毁|即焚|销毁|退[回还]|删除|请)|看完即删|仅[限供]|保密|涉密|知悉|拍照|翻拍|截屏|朋友圈|参阅"
+    "后请|未经|保管|内[部参]|外[传泄]|扩散|对外|转发|上网|稿|商密|后(?:收回|即毁|即焚|销毁|退[回还]|删除|请)|看完即删|仅[限供]|保密|涉密|知悉|拍照|翻拍|截屏|朋友圈|参阅"
 )
 _INNER = late(
     rf"(?:仅供|供|仅限)?(?:机关|单位|系统|党内)?内部{_PAPER}?(?:使用|参考|传阅|掌握|参阅|交流|学习)?"
@@ -90,6 +92,10 @@ _INNER = late(
 _PAPER_INSIDE = late(
     r"(?:本[期刊件稿]|此[件文]|材料|资料|文件|简报|专报|通报|信息|清单|名单|数据|报告|手册|讲义|纪要|通讯录|台账|文稿|内容|方案)[^。，,；;\n]{0,8}?"
     r"(?:仅供|仅限|只限|只供|限)(?:本?(?:机关|单位|系统|部门|局|科室|委|厅)|党内)?(?:内部|干部|领导|工作人员)[\u4e00-\u9fff]{0,4}?(?:使用|参考|传阅|掌握|参阅|交流|学习|阅知|知悉)(?=[。，,；;！!）)\n ]|$)"
+)
+_SAID_INSIDE = late(
+    rf"[{_OPEN}](?=[^{_CLOSE}\n]{{0,30}}(?:外泄|外传|扩散|保管|保密))(?:{_KEEP})(?:[，、,；;](?:{_KEEP}))*[{_CLOSE}]|(?<=[，（( ])(?:会议结束|会|阅|用|学习)后请?(?:及时)?(?:交回|退回|收回)(?=[。，；）)\n]|$)|未经(?:批准|许可|同意|授权)，?不得(?:向社会|对外)(?:公开|发布|公布|披露|传播)|(?:作为|属|系)内部掌握|内部明电(?=，)|"
+    r"(?:仅供|仅限|只限|只供)[\u4e00-\u9fff]{0,8}(?:领导|内部|成员单位|系统|干部)[\u4e00-\u9fff]{0,6}?(?:参阅|参考|讨论|掌握|传阅|阅示)(?=[。，,；;！!）)\n ]|$)"
 )
 _CLOSED = late(
     r"(?:此件|本件|此文件?|本文件)(?:不公开(?:发布)?|不予公开|不宜公开|不得公开|依申请公开|非公开|内部(?:掌握|使用))"
@@ -117,9 +123,13 @@ def inner(text: str, context: Context) -> Iterator[Hit]:
         yield from _marks("work-secret", _WORK, _WORK_SAID, text)
         text = _WORK.sub(lambda match: "工" * len(match[0]), text)  # told once
     if _INNER_SIGN.search(text):
-        yield from _marks("internal-mark", _INNER, _INNER_SAID, text)
-        for match in _PAPER_INSIDE.finditer(text):
-            yield Hit("internal-mark", Severity.WARN, *match.span(), _INNER_SAID)
+        marks = list(_marks("internal-mark", _INNER, _INNER_SAID, text))
+        yield from marks
+        for pattern in (_PAPER_INSIDE, _SAID_INSIDE):
+            for start, end in (match.span() for match in pattern.finditer(text)):
+                if not any(mark.start < end and start < mark.end for mark in marks):
+                    marks.append(Hit("internal-mark", Severity.WARN, start, end, _INNER_SAID))
+                    yield marks[-1]
     if "公开" in text or "此件内部" in text:
         yield from _marks("not-public", _CLOSED, _CLOSED_SAID, text)
         for match in _BRACKETED.finditer(text):
@@ -156,8 +166,13 @@ def _marks(rule: str, pattern: re.Pattern[str], said: str, text: str) -> Iterato
         sure = rule != "internal-mark" or _SURE.search(match[0])
         if sure and (starred or (opened and _AFTER.match(after))):
             yield Hit(rule, Severity.BLOCK, start, end, said)
-        elif re.search(r"[，,：:、· \n★☆▲◆*]", match[0]) or (
-            # a sentence of its own (请勿外传！) is a caution, wherever it stands
-            (opened or ("外传" in match[0] and _SENTENCE.search(before))) and _AFTER.match(after)
+        elif (
+            re.search(r"[，,：:、· \n★☆▲◆*]", match[0])
+            or (opened and rule == "not-public")
+            or (
+                # a sentence of its own (请勿外传！) is a caution, wherever it stands
+                (opened or ("外传" in match[0] and _SENTENCE.search(before)))
+                and _AFTER.match(after)
+            )
         ):
             yield Hit(rule, Severity.WARN, start, end, said)

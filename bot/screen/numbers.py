@@ -139,7 +139,7 @@ _APART = rf"(?:{_GAP}| ?[\-‐-—－·] ?)?"
 _MOBILE = late(
     rf"(?<![0-9])(?<![0-9][.])(?:(?:00)?86{_GAP}{{0,2}}|0)?"
     rf"(1[3-9][0-9](?:{_APART}[0-9]{{4}}{_APART}|[.．][0-9]{{4}}[.．])[0-9]{{4}}"
-    r"|1 [3-9](?: [0-9]){9}(?! [0-9]))(?!-?[0-9])"
+    r"|1 [3-9](?: [0-9]){9}(?! [0-9])|1[3-9][0-9]{2}[ -][0-9]{3}[ -][0-9]{4})(?!-?[0-9])"
 )
 # Grouped otherwise, the figures of a table would be taken for one: only after a word that says so.
 _MOBILE_GROUPED = late(
@@ -199,9 +199,11 @@ _CARD = late(
     f"(?<![0-9])(?<![0-9][.-])(?=([0-9](?:(?:{_GAP}|[.．]|[ \t]?\n[ \t]?)?[0-9]){{14,18}})(?!-?[0-9]))"
 )
 # Prefix and length as issued in China (GB/T 14694; UnionPay's 62, the banks' older own).
-_ISSUED = late(
+_ISSUED_AS = (
     r"62\d{14,17}|60\d{17}|4\d{15}|5[1-5]\d{14}|35\d{14}|3[47]\d{13}|9558\d{15}|95599\d{14}"
 )
+_ISSUED = late(_ISSUED_AS)
+_CUED = late(_ISSUED_AS + r"|[4-69]\d{15,18}")  # the banks' older own, of other lengths
 _CARD_CUE = late(r"(?:卡|账号|帐号|账户|帐户|存折|收款|打款|转账|汇款)[^。；\n]{0,16}$")
 _CARD_SAID = Say("疑似个人银行卡号，不得公开。请删去，或按建议遮盖").text
 
@@ -209,9 +211,10 @@ _CARD_SAID = Say("疑似个人银行卡号，不得公开。请删去，或按�
 def _bank_cards(text: str, run: re.Match[str]) -> Iterator[Hit]:
     """Card numbers whose Luhn digit is right: block after a word for a card, else warn if 62."""
     for start, end, number in _found(_CARD, text, run):
-        if not (_ISSUED.fullmatch(number) and _luhn(number)):
-            continue
         cued = _CARD_CUE.search(text, max(0, start - 24), start)
+        issued = _ISSUED if not cued else _CUED
+        if not (issued.fullmatch(number) and _luhn(number)):
+            continue
         if cued or (number.startswith("62") and not _of_a_thing(text, start)):
             broken = _column(text[start:end])
             severity = Severity.BLOCK if cued and not broken else Severity.WARN

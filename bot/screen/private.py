@@ -17,12 +17,12 @@ _BETWEEN = r"(?:证件|字号|[（(](?:中国|普通|因私|因公)[）)]|证件
 # What an office's text puts inside a number; a line may end there once the form is a paper's.
 _GAP = r"(?:[ \t\-–—·.]|[ \t]?\n[ \t]?)?"
 # In the same sentence, the number's own word: 通行证（回乡证）持有人陈某，证号H…
-_NAMED = r"[^。；;\n]{0,20}?(?:证件?号码?|号码|编号|No\.?|NO\.?|[Nn]umber)[ ：:为是（(]*"
+_NAMED = r"[^。；;\n]{0,20}?(?:证件?号码?|号码|编号|结果|No\.?|NO\.?|[Nn]umber)[ ：:为是（(]*"
 # Each paper's cue and the form of its number (exit-entry administration's, and the forces' own).
 _PAPERS = (
     (
         "护照|[Pp]assport|PASSPORT|[Tt]ravel [Dd]ocument|旅行证|海员证|出入境通行证",
-        rf"[A-Za-z]{_GAP}[A-Za-z]?(?:{_GAP}[0-9]){{7,8}}|1[45](?:{_GAP}[0-9]){{7}}",
+        rf"[A-Za-z]{_GAP}[A-Za-z]?(?:{_GAP}[0-9]){{7,8}}|1[45](?:{_GAP}[0-9]){{7}}|(?=[A-Z0-9]*[A-Z][A-Z0-9]*[0-9])(?=[A-Z]*[0-9])[A-Z][A-Z0-9]{{8}}",
     ),
     ("(?:护照|[Pp]assport|PASSPORT) ?(?:号码?|N[oO]\\.?|Number)", r"[0-9]{9}"),
     (
@@ -121,11 +121,11 @@ def plates(text: str, context: Context) -> Iterator[Hit]:
 _N = "[0-9A-Za-z一二三四五六七八九十百甲乙丙丁]{1,5}"
 # The household: a flat's door, wherever it is said.
 _DOOR = late(
-    rf"(?:{_N} ?(?:号楼|栋|幢|座|号院|号|楼|-)[ ,，]?)?{_N} ?单元[ ,，]?(?:{_N}[层楼])?[ ,，]?"
+    rf"(?:{_N} ?(?:号楼|栋|幢|座|号院|号|楼|-)[ ,，]?)?{_N} ?单元[ ,，]?(?:{_N}[层楼]|[顶底]层)?[ ,，]?"
     r"[0-9]{3,4} ?(?:室|号|户)?(?![0-9元人年])"
 )
 _LIVES = late(
-    r"家住|现住址?|居住地址|家庭(?:住|地)址|户籍(?:所在地|地址|地)?|住址|常住地址|居住地|居住在|家在|[收寄]件人|某[，,、 ](?!在|到|于|经|驾)(?=[\u4e00-\u9fff]{2,10}(?:[村组路镇乡]|小区))"
+    r"家住|现[住居]址?|居住地址|家庭(?:住|地)址|户籍(?:所在地|地址|地)?|住址|常住地址|居住地|居住在|家在|[收寄]件人|某[，,、 ](?!在|到|于|经|驾)(?=[\u4e00-\u9fff]{2,10}(?:[村组路镇乡]|小区))"
     r"|(?:患者|当事人|[原被]告|申请人|救助人|本人|某|(?:[男女族生]|[0-9Xx*]{4})[，,、；;）)])(?:的)?住所地?[：:为在]?(?=[\u4e00-\u9fff])|居住于|租住|暂住(?:地|于|在)?|住在|(?:[，,、；;。]|^|患者|当事人|[原被]告|申请人|救助人|本人|某)(?:地址|住)(?![房宿院户所宅]|建(?!设[路街大]))[：:]?(?=[\u4e00-\u9fff])"
 )
 _NUMBERED = rf"(?:[0-9]+[-－][0-9]+[-－][0-9]{{3,4}}|{_N} ?(?:号楼|号|室|栋|幢|单元|组|户|座|弄|楼|层)(?:[0-9]{{3,4}})?)"
@@ -146,14 +146,29 @@ _TABLE = late(
     re.M,
 )
 _ROW = late(r"[\t|｜,，、]| {1,}")
+# A house in a village: 石门村2组41号.
+_HAMLET = late(
+    r"村(?<=[\u4e00-\u9fff]{3})(?:第?[0-9一二三四五六七八九十]{1,3}(?:组|社|队))[0-9]{1,4}号(?!楼|线|文|地块|宗地|厂|机|库|仓|泵|井)"
+)
+_PUBLIC = late("中心|大厦|大楼|广场|写字楼|科技园|产业园|办公|政府|机关|档案馆|地点|窗口")
 _ADDRESS_SAID = Say("疑似个人住址，不得公开到门牌、村组。请删去具体部分").text
 
 
 def addresses(text: str, context: Context) -> Iterator[Hit]:
     """Where somebody lives: after a word that says so, or down to the door of a flat."""
     spans = list(_dwellings(text)) if _may_dwell(text) else []
+    if "村" in text and "号" in text:
+        spans += [
+            m.span()
+            for m in _HAMLET.finditer(text)
+            if not any(s < m.end() and m.start() < e for s, e in spans)
+        ]
     if "单元" in text:
-        doors = [match.span() for match in _DOOR.finditer(text)]
+        doors = [
+            m.span()
+            for m in _DOOR.finditer(text)
+            if not _PUBLIC.search(text[max(0, m.start() - 14) : m.start()])
+        ]
         spans += [d for d in doors if not any(s < d[1] and d[0] < e for s, e in spans)]
     for start, end in spans:
         yield Hit("address", Severity.WARN, start, end, _ADDRESS_SAID)

@@ -23,7 +23,7 @@ _UNIT = late(
     r"(?:万|亿|千)?(?:元|人|件|个|项|户|吨|亩|公里|米|次|家|所|名|例|台|辆|平方米|份|条|起|处|宗|批|座)?$"
 )
 _NOT_SUMMED = late(
-    r"序号|编号|年份|年度|日期|时间|率|比|均|单价|占|排名|增|%|％|代码|电话|级别|邮编|号码|账号|楼|QQ"
+    r"序号|编号|年份|年度|日期|时间|率|比|均|单价|占|排名|增[长幅速减]|同比|%|％|代码|电话|级别|邮编|号码|账号|楼|QQ"
 )
 _SUM_SAID = Say("合计与上面各行之和不符。请核对").text
 
@@ -94,6 +94,8 @@ def _checked(rows: list[list[Cell]]) -> Iterator[Hit]:
             if not _NOT_SUMMED.search(named) and (wrong := _wrong(body, n, column)) is not None:
                 start, end, _ = row[column]
                 yield Hit("sum", Severity.WARN, start, end, _SUM_SAID, f"{wrong:f}")
+    if head:
+        yield from _halved(head, body)
     if head and _TOTAL.fullmatch(head[-1][2]):
         yield from _across(head, body)
 
@@ -109,6 +111,27 @@ def _across(head: list[Cell], body: list[list[Cell]]) -> Iterator[Hit]:
         for n in wrong:
             start, end, _ = body[n][-1]
             yield Hit("sum", Severity.WARN, start, end, _SUM_SAID, f"{sums[n]:f}")
+
+
+def _halved(head: list[Cell], body: list[list[Cell]]) -> Iterator[Hit]:
+    """小区数, 达标数, 未达标数: a whole beside both its halves, in most rows their sum."""
+    for column in range(2, len(head) - 1):
+        other = re.sub("^[未不非]", "", head[column + 1][2])
+        if other == head[column + 1][2] or other != head[column][2]:
+            continue
+        rows = [
+            [_figure(row[at][2], blank=True) for at in (column - 1, column, column + 1)]
+            for row in body
+        ]
+        off = [
+            n
+            for n, row in enumerate(rows)
+            if None not in row and _known(row[0]) != _known(row[1]) + _known(row[2])
+        ]
+        if 2 * len(off) < len(rows):
+            for n in off:
+                start, end, _ = body[n][column - 1]
+                yield Hit("sum", Severity.WARN, start, end, _SUM_SAID)
 
 
 def _known(figure: Decimal | None) -> Decimal:
@@ -169,7 +192,7 @@ def _figure(cell: str, blank: bool = False) -> Decimal | None:
 
 _N = r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]+)?"
 _COUNTED = (
-    "元|人次|户次|车次|人|件|个|项|户|吨|公斤|亩|公顷|公里|千米|平方米|立方米|米|次|家|所|名|例|台|辆|份|条|起|处|宗"
+    "元|人次|户次|枚|面|块|分(?![之别钟为])|车次|人|件|个|项|户|吨|公斤|亩|公顷|公里|千米|平方米|立方米|米|次|家|所|名|例|台|辆|份|条|起|处|宗"
     "|批|座|期|场|套|间|张|只|头|棵|株|盏|栋|幢|艘|架|本|册|篇|部|支|队|位|对|组|班|节|课时|小时|天|车|千瓦时|千瓦|度|票|村"
 )
 _TIMES = {"": 1, "百": 100, "千": 1000, "万": 10**4, "百万": 10**6, "千万": 10**7, "亿": 10**8}
@@ -182,7 +205,7 @@ _ITEM = late(
 )
 _WHOLE = late(
     rf"(?:(共计?|合计|总计|一共|总共|累计)[^，。；：:\n0-9]{{0,10}}?|(?<=[\u4e00-\u9fff])){_FIGURE}"
-    r"(?:[\u4e00-\u9fff]{0,8})?(?:，|,|；|：|:|（|\()? ?(其中|分别(?:为|是)|即|分为|包括)?(?:有|是|为)?[：:，,]?"
+    r"(?:[\u4e00-\u9fff]{0,8})?(?:[0-9][0-9,.]{0,8}[\u4e00-\u9fff]{1,3})?(?:，|,|；|：|:|（|\()? ?(其中|分别(?:为|是)|即|分为|包括)?(?:有|是|为)?[：:，,]?"
 )
 _TOTALLED = late(
     rf"[，,；;：: ]?(?:合计|共计|总计|一共|总共)(?:为|是)?[^，。；：:\n0-9]{{0,6}}?{_FIGURE}"

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 from bot.errors import ConfigError
 from bot.language import Say
 from bot.model import Severity
-from bot.screen import former
+from bot.screen import former, slips
 from bot.screen.base import Hit, fold
 
 FIELDS = 3
@@ -37,6 +37,7 @@ class Term(NamedTuple):
     suggestion: str = ""
     exception: bool = False
     until: date | None = None  # the name of an organ that ended then
+    loose: bool = False  # the characters beside it may explain it
 
 
 def read(source: str, file: str, rule: str = "term") -> list[Term]:
@@ -117,6 +118,8 @@ class Terms:
             covers = [t for t, s, e in hits if s <= start and end <= e and t is not term]
             if term.exception or any(_hides(over, term) for over in covers):
                 continue
+            if term.loose and slips.explained(text, start, end):
+                continue
             if not term.until or former.told(text, start, end, term.until, on):
                 said = _FORMER_SAID if term.until else _SAID[term.rule]
                 yield Hit(term.rule, term.severity, start, end, said, term.suggestion)
@@ -138,7 +141,8 @@ def built_in() -> tuple[Term, ...]:
         for rule in RULES[1:]
         for term in read((here / f"{rule}.txt").read_text("utf-8"), f"{rule}.txt", rule)
     ]
-    return (*terms, *_former((here / "former-organ.txt").read_text("utf-8")))
+    loose = (Term("typo", wrong, suggestion=word, loose=True) for wrong, word in slips.confusions())
+    return (*terms, *loose, *_former((here / "former-organ.txt").read_text("utf-8")))
 
 
 def _former(source: str) -> Iterator[Term]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from pathlib import Path
 
 from bot.errors import ConfigError
 from bot.language import Say
@@ -35,8 +36,11 @@ _BESIDE = late(
     rf"|国际(?:航线|航班)[^。；\n、和及或与]{{0,12}}?(?:飞往|直飞){_REGION}"
     rf"|(?:海外|国外|外国)[（(，,]?(?:含|包括|包含|如|例如){_REGION}"
     rf"|{_REGION}(?:地区)?等(?:海外|国外|外国)|(?:包括|含|包含){_REGION}(?:地区)?在内的(?:海外|国外|外国|各国)"
+    r"|(?:台商|台胞|台企|台资|港商|港胞|港资|澳商|澳胞|台湾|香港|澳门)[^。；\n]{0,30}?(?:来华|赴华|访华|在华)(?=投资|旅游|经商|访问|参访|兴业|创业|发展|企业|[，。、])"
+    r"|(?<![“《第])中华民国(?!时期|临时|成立|元年|[初末一二三四五六七八九十0-9]|史|政府[^。]{0,20}(?:19|年)|之|约法|建立|南京|大总统|档案|教育部)"
     rf"|{_REGION}(?:与|和|到|同|跟|比)中国(?=两|之间|的?(?:关系|贸易|往来|交流|合作)|签|经贸|[，。；、]|$)"
 )
+_REGION_SIGNS = late("[台香澳港](?:湾|港|门|澳)|中(?:国大陆|华民国)|[来赴访在]华")
 _BESIDE_SAID = Say(
     "香港、澳门、台湾不得与国家并列，也不与“中国”“国内”对举。请改用“国家和地区”“内地”“大陆”等"
 ).text
@@ -44,28 +48,41 @@ _BESIDE_SAID = Say(
 
 def regions(text: str, context: Context) -> Iterator[Hit]:
     """香港, 澳门, 台湾 as if they were countries."""
-    if "台湾" in text or "香港" in text or "澳门" in text or "港澳" in text or "中国大陆" in text:
+    if _REGION_SIGNS.search(text):
         for match in _BESIDE.finditer(text):
             yield Hit("region-wording", Severity.WARN, *match.span(), _BESIDE_SAID)
 
 
-# ---------------------------------------------------------------- typo
-
-# 报名截止10月底 is right: what ends stands before it.
-_UNTIL = late(r"(?<![名报请稿标间题款收期受时投缴费售票日])截止(?=[0-9]{1,4} ?[年月日])")
-_UNTIL_SAID = Say("疑似错别字。请按建议改，或核对").text
+_PLACE_SAID = Say("这个市不在这个省。请核对").text
 
 
-def until(text: str, context: Context) -> Iterator[Hit]:
-    """截止10月底 for 截至10月底."""
-    if "截止" in text:
-        for match in _UNTIL.finditer(text):
-            yield Hit("typo", Severity.WARN, *match.span(), _UNTIL_SAID, "截至")
+@cache
+def _provinces() -> dict[str, str]:
+    """City → its province."""
+    lines = (Path(__file__).parent / "words" / "places.txt").read_text("utf-8").splitlines()
+    rows = [line.split("\t") for line in lines if not line.startswith("#")]
+    return {city: row[0] for row in rows for city in row[1:]}
+
+
+@cache
+def _placed() -> re.Pattern[str]:
+    cities = _provinces()
+    return re.compile(f"({'|'.join(sorted(set(cities.values())))})省({'|'.join(cities)})市")
+
+
+def places(text: str, context: Context) -> Iterator[Hit]:
+    """河南省济南市."""
+    for match in _placed().finditer(text) if "省" in text else ():
+        if _provinces()[match[2]] != match[1]:
+            right = f"{_provinces()[match[2]]}省{match[2]}市"
+            yield Hit("region-wording", Severity.WARN, *match.span(), _PLACE_SAID, right)
 
 
 # ---------------------------------------------------------------- organ-name
 
 _PARTY = late(
+    r"政治意识、大局意识、核心意识、(?!看齐意识)[\u4e00-\u9fff]{2}意识|道路自信、理论自信、制度自信、(?!文化自信)[\u4e00-\u9fff]{2}自信"
+    r"|形式主义、官僚主义、享乐主义(?:和|、)(?!奢靡之风)[\u4e00-\u9fff]{2}之风|"
     r"党的(?:[一二三四五]?十[一二三四五六七八九]?)大[一二三四五六七]中全会|党的第?[0-9]{1,2}(?:大(?![量型力项])|届)|党的第[二一]?十[一二三四五六七八九]?大(?!精神所)"
     r"|党的[一二]?十[一二三四五六七八九]?届(?![一二三四五六七]中|中央|[一二三四五六七]次|中纪委|全国)"
     r"|(?:党的|中国共产党)第[一二]?十[一二三四五六七八九]?届全国代表大会|党的[一二]?十[一二三四五六七八九]?届[一二三四五六七](?:次全会|中全体会议)"
@@ -77,7 +94,7 @@ _PARTY = late(
 _FORM = late(
     "中共[\u4e00-\u9fff]{0,3}(?<!委)(?:省|市|县|区|州|镇|乡)(?:人民)?政府"
     "|(?:县|镇|乡|街道|(?<![治特政])区)(?:委|人民政府|政府)办公厅|(?<![驻在])国务院办公室(?!厅)|中共中央办公室|中央办公室厅"
-    "|(?:省|市|县|(?<!工)区)人大(?:主席|委员长)|政协(?:委员长|主任(?!委员|会议))|(?<!人大)(?:中共|中国共产党)[\u4e00-\u9fff]{1,8}[省市县区]委委员会"
+    "|(?:省|市|县|(?<!工)区|州)人大(?:主席|委员长|主任(?!委员|会议))|(?:省|市|县|区|州)政府、(?:省|市|县|区|州)委(?!会|员|办)|政协(?:委员长|主任(?!委员|会议))|(?<!人大)(?:中共|中国共产党)[\u4e00-\u9fff]{1,8}[省市县区]委委员会"
 )
 _PARTY_SAID = Say("党的会议、理论的固定提法疑有误。请核对全称").text
 _NAME_SAID = Say("机构名称疑有误。请核对全称").text
@@ -88,7 +105,7 @@ def organs(text: str, context: Context) -> Iterator[Hit]:
     if "党" in text or "时代" in text or "人大" in text or "代表会" in text or "总书" in text:
         for match in _PARTY.finditer(text):
             yield Hit("organ-name", Severity.WARN, *match.span(), _PARTY_SAID)
-    if "办公" in text or "共" in text or "人大" in text or "政协" in text:
+    if "办公" in text or "共" in text or "人大" in text or "政协" in text or "政府、" in text:
         for match in _FORM.finditer(text):
             yield Hit("organ-name", Severity.WARN, *match.span(), _NAME_SAID)
 

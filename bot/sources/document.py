@@ -20,6 +20,7 @@ from bot.sources.draft import bracketed
 
 HEAD = 25  # lines in which the 版头 and the title are looked for
 TITLE_LINES = 6
+_A_NAME = 4  # characters of an organ's name
 _BY = r"[^\s，。；：:]"
 _SECRET = re.compile(r"^\s*(绝密|机密|秘密)\s*[★☆*＊].{0,12}$")
 _COPY = re.compile(r"^(?:№|No\.?)?\s*\d{6}$")
@@ -31,6 +32,13 @@ _NUMBER = re.compile(
     r"|^(?:第|[\u4e00-\u9fff]{2,15}令第)\d{1,4}号$"
 )
 _MARK = re.compile(r"^(?P<organ>[\u4e00-\u9fff（）()、]{2,60}?)(?:文\s*件|令)$")
+# 公告 2024年第7号, 会议纪要 〔2024〕5号: marks of an organ only where a serial number follows.
+_TITLED = re.compile(
+    r"^(?P<organ>[\u4e00-\u9fff（）()、]{0,60}?)(?P<kind>公告|通告|(?:会议)?纪要)$"
+)
+_SERIAL = re.compile(
+    r"^[(（]?((?:\d{4}年)?第\d{1,4}[号期次]|[〔\[(（]\d{4}[〕\])）]第?\d{1,4}[号期]?)[)）]?$"
+)
 _SPREAD = re.compile(r"(?<=[\u4e00-\u9fff])[ \u3000]+(?=[\u4e00-\u9fff])")
 # 公文种类 (条例 art. 8), and what titles of published documents end in beside them.
 _KINDS = (
@@ -45,7 +53,8 @@ _DAY = (
     r"(?:\d{4}|[一二][〇零○ＯOo一二三四五六七八九]{3})\s*年\s*[\d一二三四五六七八九十]{1,2}\s*月\s*"
     r"[\d一二三四五六七八九十]{1,3}\s*日"
 )
-_DATED = re.compile(rf"^(?P<by>(?:{_BY}{{2,40}}\s+)*)[(（]?(?P<day>{_DAY})[)）]?$")
+_FIGURES = r"\d{4}[-./]\d{1,2}[-./]\d{1,2}"
+_DATED = re.compile(rf"^(?P<by>(?:{_BY}{{2,40}}\s+)*)[(（]?(?P<day>{_DAY}|{_FIGURES})[)）]?$")
 _PRINTED = re.compile(rf"^\s*(?:抄\s*送|主\s*送\s*[:：]|分\s*送)\s*[:：]?|{_DAY}\s*印发\s*$")
 _ATTACHED = re.compile(r"^附\s*件\s*(?:\d{1,2}|[一二三四五六七八九十]{1,2})?\s*[:：]?$")
 _NAMES = re.compile(r"^附\s*件\s*[:：]\s*(?P<first>.+)$")
@@ -79,9 +88,10 @@ def elements(lines: Sequence[Line], name: str) -> Document:
     lines = [line for line in lines if line.text.strip()]
     for line in lines[:HEAD]:
         if found := _SECRET.match(line.text):
-            raise SourceError("文件标有密级（{mark}），不予读取；请立即移出公开目录", mark=found[0])
+            said = Say("文件标有密级（{mark}），不予读取；请立即移出公开目录", mark=found[0])
+            raise SourceError(said, secret=True)
     head = _head(lines)
-    title, start = _title(lines, head.end, name)
+    title, start = _title(lines, head.end, head.named or name)
     number, start = (head.number, start) if head.number else _number_below(lines, start)
     text, signed, formed, after = _signature(lines, start)
     notes: list[Say] = []
@@ -93,7 +103,7 @@ def elements(lines: Sequence[Line], name: str) -> Document:
         title=title,
         number=_standard(number, notes),
         publisher=head.publisher or signed,
-        formed=formed,
+        formed=formed or head.formed,
         body=body,
         attachments=tuple(_attached(text)),
         notes=tuple(notes),
@@ -105,11 +115,14 @@ def elements(lines: Sequence[Line], name: str) -> Document:
 
 @dataclass(frozen=True)
 class _Head:
-    """What stands above the title: `end` is the line after it."""
+    """What stands above the title: `end` is the line after it; `named` is what it calls a document
+    that may have no title of its own, as an order has none."""
 
     end: int = 0
     number: str = ""
     publisher: str = ""
+    named: str = ""
+    formed: str = ""
 
 
 def _head(lines: Sequence[Line]) -> _Head:
@@ -118,12 +131,17 @@ def _head(lines: Sequence[Line]) -> _Head:
     marked, first = "", 0
     for n, line in enumerate(lines[:HEAD]):
         text = _SIGNER.sub("", line.text).strip()
-        bare, tight = _SPREAD.sub("", text), text.replace(" ", "")
-        if _NUMBER.match(tight):
-            number = f"{marked}{tight}" if tight.startswith("第") and marked[-1:] == "令" else tight
-            return _Head(n + 1, number, "、".join(organs))
-        if mark := _MARK.match(bare):
-            organs, marked = [*organs, mark["organ"]], bare
+        bare, tight = _SPREAD.sub("", text), "".join(text.split())
+        if _NUMBER.match(tight) or (marked and _SERIAL.match(tight)):
+            return _numbered(lines, n + 1, tight, organs, marked)
+        following = "".join(lines[n + 1].text.split()) if n + 1 < len(lines) else ""
+        if bare == "文件" and organs:
+            marked = bare
+        elif (mark := _TITLED.match(bare)) and _SERIAL.match(following):
+            organs = [*organs, mark["organ"]] if mark["organ"] else organs
+            marked = bare if mark["organ"] else "".join([*organs[-1:], bare])
+        elif mark := _MARK.match(bare):
+            organs, marked = [*organs, *_several(text, mark["organ"])], bare
         elif n < 6 and len(bare) <= 40 and _ORGAN_ENDS.search(bare):
             organs.append(bare)
         elif text and not _COPY.match(text) and not _URGENT.match(text):
@@ -131,6 +149,26 @@ def _head(lines: Sequence[Line]) -> _Head:
         elif not organs:
             first = n + 1
     return _Head(len(lines[:HEAD]), "", "、".join(organs)) if marked else _Head(first)
+
+
+def _several(text: str, organ: str) -> list[str]:
+    """The organs of a mark that stand side by side; most often it is one."""
+    names = _SPREAD.sub(_between, text).removesuffix("文件").split()
+    return names if len(names) > 1 and all(map(_ORGAN_ENDS.search, names)) else [organ]
+
+
+def _numbered(
+    lines: Sequence[Line], end: int, number: str, organs: Sequence[str], marked: str
+) -> _Head:
+    """A 版头 with its number; that of minutes has organ and date below it."""
+    own = marked if marked.endswith(("令", "公告", "通告", "纪要")) else ""
+    if own and (serial := _SERIAL.match(number)):
+        number = f"{own}{serial[1]}"
+    dated = _DATED.match(lines[end].text.strip()) if own and end < len(lines) else None
+    if dated and dated["by"]:
+        by = "、".join(dated["by"].split())
+        return _Head(end + 1, number, by, own, _tight(dated["day"]))
+    return _Head(end, number, "、".join(organs), own)
 
 
 def _number_below(lines: Sequence[Line], start: int) -> tuple[str, int]:
@@ -196,8 +234,14 @@ def _joined(parts: Sequence[str]) -> str:
     whole = ""
     for part in parts:
         gap = " " if whole[-1:].isascii() and whole[-1:].isalnum() and part[:1].isascii() else ""
-        whole += gap + part
-    return _SPREAD.sub("", whole)
+        whole += gap + _SPREAD.sub(_between, part)
+    return whole
+
+
+def _between(gap: re.Match[str]) -> str:
+    """Nothing; but one space between organs that issue a document together."""
+    name = re.split(r"\s", gap.string[: gap.start()])[-1]
+    return " " if len(name) >= _A_NAME and _ORGAN_ENDS.search(name) else ""
 
 
 # ---------------------------------------------------------------- 署名、成文日期、附注、版记
@@ -254,7 +298,7 @@ def _attached(text: Sequence[Line]) -> list[str]:
                 if not _NEXT.match(more.text):
                     break
                 names.append(more.text)
-            return [_NEXT.sub(r"\g<name>", name.strip()).strip(" 　。") for name in names]
+            return [_NEXT.sub(r"\g<name>", name.strip()).strip(" 　。；;，、") for name in names]
     return []
 
 

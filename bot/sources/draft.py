@@ -283,9 +283,11 @@ _HAN = "\u4e00-\u9fff"
 _SERIAL = r"(?:19|20)\d\d"
 _OPENS, _CLOSES = r"〔\[［(（【﹝〈《", r"〕\]］)）】﹞〉》"  # the first of each is the standard's
 _NUMBER = (
-    rf"(?:[{_HAN}]{{1,15}} ?[{_OPENS}] ?{_SERIAL} ?[{_CLOSES}] ?第?\d{{1,5}}号"
-    rf"|[{_HAN}]{{0,15}}令第\d{{1,4}}号)"
+    rf"(?:[{_HAN}]{{1,15}} ?[{_OPENS}] ?{_SERIAL} ?[{_CLOSES}] ?第?\d{{1,5}} ?号"
+    rf"|[{_HAN}]{{0,20}}令[ 　]?第 ?\d{{1,4}} ?号"
+    rf"|[{_HAN}]{{2,15}}(?: [{_HAN}]{{2,15}}){{0,4}}公告 ?{_SERIAL}年第\d{{1,4}}号)"
 )
+_AT_THE_START = re.compile(rf"({_NUMBER})[ 　(（]")
 _AT_THE_END = re.compile(rf"[(（]({_NUMBER})[)）]\s*\Z")
 _ALONE = re.compile(rf"^\s*({_NUMBER})\s*$", re.M)
 _PARTS = re.compile(rf"(.+?) ?[{_OPENS}] ?({_SERIAL}) ?[{_CLOSES}] ?(第?\d+号)")
@@ -318,14 +320,20 @@ def _labelled(text: str) -> dict[str, str]:
 def own_number(title: str, text: str) -> str:
     """The 发文字号 of the document itself (GB/T 9704): never one that it cites.
 
-    In brackets at the end of the title, unless that is an interpretation of another document, or
-    alone on a line at the top of the text.
+    In brackets at the end of the title or before it, unless that is an interpretation of another
+    document, or alone on a line at the top of the text.
     """
-    if title.endswith((")", "）")) and (found := _AT_THE_END.search(title)):
-        return "" if _ABOUT_ANOTHER.search(title) else found[1]
+    closed = title.endswith((")", "）")) and _AT_THE_END.search(title)
+    if found := closed or ("号" in title and _AT_THE_START.match(title)):
+        return "" if _ABOUT_ANOTHER.search(title) else _closed_up(found[1])
     top = f"{text[:_TOP]}\n"
     alone = _ALONE.search(top) if "号\n" in top else None
-    return alone[1] if alone else ""
+    return _closed_up(alone[1]) if alone else ""
+
+
+def _closed_up(number: str) -> str:
+    """Without spaces, but for those between organs."""
+    return number if "公告" in number else "".join(number.split())
 
 
 def bracketed(number: str) -> str:

@@ -255,7 +255,7 @@ async def _resolve(url: httpx.URL, private: bool) -> list[str]:
     for address in addresses:
         if not private and not is_public(address):
             said = Say(
-                "{host} 不是公网地址（{address}），不予读取；本单位内网的来源请写明 private = true",
+                "{host} 不是公网地址（{address}），不予读取；本单位内网的来源请在 config.toml 写明 private = true，在命令行试读加 --private",
                 host=url.host,
                 address=address,
             )

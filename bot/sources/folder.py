@@ -14,7 +14,7 @@ import hashlib
 import mimetypes
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -88,17 +88,32 @@ class Folder(Source):
         etag = digest_of([list(file.stamp) for file in files]) if whole else ""
         if whole and etag == origin.etag:
             return Reading(unchanged=True, etag=etag, memo=origin.memo)
-        drafts, problems = [], []
+        drafts, problems = self._drafts(files, steady)
+        whole = not problems
+        known = origin.memo.get("originals", {})
+        first = _originals(drafts, [file.name for file in files], known)
+        copies = {n: of for n, draft in drafts.items() if (of := first[draft.raw.hex()]) != n}
+        problems += [Problem(n, str(Say(_COPY.text, name=of))) for n, of in copies.items()]
+        taken = tuple(draft for name, draft in drafts.items() if name not in copies)
+        channel = Channel(taken, problems=tuple(problems))
+        reading = reading_of(channel, replace(origin, url=self.options.address))
+        memo = {**reading.memo, "originals": first}
+        return replace(reading, etag=etag, whole=whole, memo=memo)
+
+    def _drafts(
+        self, files: Sequence[_File], steady: Collection[tuple[str, int, int]]
+    ) -> tuple[dict[str, Draft], list[Problem]]:
+        """What can be read, by name, and what cannot."""
+        drafts: dict[str, Draft] = {}
+        problems: list[Problem] = []
         for file in files:
             try:
                 if file.stamp not in steady:
                     raise SourceError("还在变动，下次再读")
-                drafts.append(self._draft(file))
+                drafts[file.name] = self._draft(file)
             except SourceError as error:
-                problems.append(Problem(file.name, str(error)))
-        channel = Channel(tuple(drafts), problems=tuple(problems))
-        reading = reading_of(channel, replace(origin, url=self.options.address))
-        return replace(reading, etag=etag, whole=not problems)
+                problems.append(Problem(file.name, str(error), error.secret))
+        return drafts, problems
 
     def parse(self, body: bytes, content_type: str, origin: Origin) -> Reading:
         """One document by itself."""
@@ -143,11 +158,17 @@ class Folder(Source):
         )
 
 
+_CLOSED = {  # what is not opened, and what to do
+    (".doc", ".wps"): Say("旧格式的文档读不出正文；请另存为 .docx"),
+    (".pdf", ".ofd"): Say("版式文件不读正文，只作附件；正文请另放 .docx"),
+    (".csv", ".xls", ".xlsx", ".et"): Say('表格只作附件；要逐行读请另设 kind = "table" 的来源'),
+}
+
+
 def _bare(file: _File, link: str) -> Draft:
     """A file that is not opened: its name says what it is."""
     suffix = file.path.suffix.lower()
-    old = suffix in (".doc", ".wps")
-    notes = (Say("旧格式的文档读不出正文；请另存为 .docx"),) if old else ()
+    notes = tuple(why for kinds, why in _CLOSED.items() if suffix in kinds)
     kind = mimetypes.guess_type(file.path.name)[0] or ""
     return Draft(
         title=words(file.path.stem),
@@ -157,6 +178,23 @@ def _bare(file: _File, link: str) -> Draft:
         notes=notes,
         place=Say("{file}", file=file.name),
     )
+
+
+_COPY = Say("与“{name}”内容相同，或是它改动前的样子，没有读")
+
+
+def _originals(
+    drafts: Mapping[str, Draft], there: Collection[str], known: Mapping[str, str]
+) -> dict[str, str]:
+    """By what a file holds, the one that is taken for it: the one that held it before as long as it is
+    there, edited since or not, else the one with the shortest name: copies are named after theirs."""
+    alike: dict[str, list[str]] = {}
+    for name, draft in drafts.items():
+        alike.setdefault(draft.raw.hex(), []).append(name)
+    return {
+        held: known[held] if known.get(held) in there else min(names, key=lambda n: (len(n), n))
+        for held, names in alike.items()
+    }
 
 
 def _text(body: bytes) -> tuple[list[Line], tuple[Say, ...]]:

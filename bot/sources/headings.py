@@ -17,27 +17,31 @@ from bot.language import Say
 
 # The first of a field's names that stands in a table counts before the others.
 NAMES: Mapping[str, str] = {
-    "id": "编号 信息编号 唯一标识 主键 条目编号 id uuid guid 信息id 文章id articleid docid",
+    "id": "编号 信息编号 唯一标识 主键 条目编号 id uuid guid 信息id 文章id articleid docid "
+    "contentid",
     "title": "标题 信息标题 文件标题 名称 信息名称 文件名称 政策名称 政府信息名称 公文标题 文章标题 "
-    "公开内容标题 题名 事项名称 title articletitle name headline subject",
-    "index_number": "索引号 信息索引号 索引 索引码 indexnumber indexno idxid syh",
+    "公开内容标题 题名 事项名称 title articletitle biaoti wjbt wjmc xxmc xxbt name headline subject",
+    "index_number": "索引号 信息索引号 索引 索引码 indexnumber indexno idxid syh index identifier",
     "document_number": "发文字号 文号 文件编号 公文字号 文书号 发文文号 文件字号 决定书文号 "
-    "决定文书号 documentnumber docnumber docno filenumber filenum fileno pcode wh fwzh",
+    "决定文书号 documentnumber docnumber docno filenumber filenum fileno pcode releasenumber "
+    "wh wenhao fwzh wjbh",
     "publisher": "发布机构 发文机关 发布单位 发文单位 公开单位 公开主体 制发机关 发布部门 责任单位 "
     "信息来源 来源 制作单位 主办单位 单位 部门 机构 publisher source contentsource orgname "
-    "organization department unit author puborg deptname sourcename fbjg",
+    "organization department unit author puborg deptname sourcename releaseoffice fbjg fwjg fwdw",
     "formed": "成文日期 生成日期 成文时间 生成时间 形成日期 形成时间 制作日期 印发日期 发文日期 "
     "印发时间 发文时间 决定日期 作出日期 签发日期 formed formeddate writtendate writetime "
-    "writtentime createdate cwrq scrq",
+    "writtentime writedate createdate ptime cwrq cwsj scrq",
     "published": "发布日期 公开日期 发布时间 公开时间 公布日期 公布时间 上网日期 上网时间 挂网时间 "
     "日期 时间 published publisheddate publishdate publishtime publishedat pubdate pubtime "
-    "releasedate releasetime reltime relpubtime publishedtime datepublished date time fbrq fbsj",
-    "topic": "主题分类 主题类别 主题 信息分类 组配分类 分类 类别 topic theme subjectname category",
+    "pubtimestr releasedate releasetime reltime relpubtime publishedtime datepublished "
+    "displaypublishtime firstpublishtime date time fbrq fbsj gkrq "
+    "firstpublicat firstpublishedat publicupdatedat lastmodifieddate lastmodified updatedat",
+    "topic": "主题分类 主题类别 主题 信息分类 组配分类 分类 类别 topic theme subjectname classifymainname category",
     "column": "栏目 栏目名称 所属栏目 信息栏目 公开栏目 频道 column columnname channel channelname "
     "catalog section",
     "summary": "内容概述 摘要 概述 内容摘要 内容简介 主要内容 简介 信息概述 summary abstract description intro",
-    "body": "正文 内容 信息内容 全文 公开内容 正文内容 body content text articlebody fulltext",
-    "link": "链接 网址 信息链接 链接地址 原文链接 页面地址 网页地址 url link href weburl puburl",
+    "body": "正文 内容 信息内容 全文 公开内容 正文内容 body content text articlebody fulltext html",
+    "link": "链接 网址 信息链接 链接地址 原文链接 页面地址 网页地址 url link href weburl puburl crawlurl basepath self",
     "language": "语言 语种 language lang",
     "attachments": "附件 附件链接 附件地址 相关附件 attachments attachment files",
 }

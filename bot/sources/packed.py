@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import io
+import re
 from zipfile import BadZipFile, ZipFile
 
 from bot.errors import SourceError
+from bot.language import Say
 
 UNPACKED = 200_000_000  # bytes of all parts together
 PARTS = 5_000  # files in one ZIP
+_SIGNS = {
+    b"%PDF": Say("PDF 文件"),
+    b"Rar!": Say("压缩包"),
+    b"7z\xbc\xaf": Say("压缩包"),
+    b"\x89PNG": Say("图片"),
+    b"\xff\xd8\xff": Say("图片"),
+    b"GIF8": Say("图片"),
+}
+_ENDED = re.compile(rb"PK\x05\x06")  # the end of an archive: it is whole
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 WORKBOOK, DOCUMENT = "xl/workbook.xml", "word/document.xml"
@@ -29,6 +40,15 @@ def holds(body: bytes, part: str) -> bool:
         return is_zip(body) and part in ZipFile(io.BytesIO(body)).NameToInfo
     except (BadZipFile, ValueError, OSError, NotImplementedError):
         return False
+
+
+def no_text(body: bytes) -> Say | None:
+    """What a file is that neither is text nor a document or workbook that can be opened."""
+    if holds(body, "OFD.xml"):
+        return Say("OFD 版式文件")
+    if is_zip(body) and not (holds(body, WORKBOOK) or holds(body, DOCUMENT)):
+        return Say("压缩包") if _ENDED.search(body) else None
+    return next((what for sign, what in _SIGNS.items() if body.startswith(sign)), None)
 
 
 def checked(body: bytes, part: str) -> None:

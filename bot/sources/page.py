@@ -28,8 +28,9 @@ from bot.sources.decode import LIMIT, decode, unpack
 from bot.sources.draft import Channel, reading_of
 from bot.sources.fetch import Body, Limits, as_it_was, fetch, is_remote
 from bot.sources.page_article import Article, read_article
+from bot.sources.page_body import KNOWN
 from bot.sources.page_follow import Walk
-from bot.sources.page_list import Listing, read_list
+from bot.sources.page_list import Listing, read_list, read_undated
 from bot.sources.page_meta import ARTICLE, COLUMN, SITE, Tags, read_tags
 from bot.sources.page_row import Wanted
 from bot.sources.page_tree import (
@@ -44,6 +45,7 @@ from bot.sources.page_tree import (
 from bot.sources.tree import declared_feed
 
 ENOUGH = 50  # characters outside links that make an article where no tag says so
+DATED = 15  # the same where it is dated and the page has no list
 A_LIST = 3  # rows in a text that are a list and not its references
 BESIDE_A_LIST = 200  # the same where the page has a list, too, and names no source
 
@@ -144,7 +146,7 @@ class WebPage(Source):
         """Raises SourceError where the page is neither list nor article."""
         page = open_page(text, origin.url if is_remote(origin.url) else "")
         tags = read_tags(page.markup)
-        page = page if page.start else replace(page, site=tags.site())
+        page = page if page.start else replace(page, start=tags.address(), site=tags.site())
         options = self.options
         wanted = Wanted(options.rows, options.link, options.title, options.date)
         listing = Listing()
@@ -154,18 +156,15 @@ class WebPage(Source):
             article = read_article(page, tags, origin.zone, options.body)
             if _is_article(article, tags, listing):
                 return _Found(page, tags, article)
-        empty = tags.of_column() and page.ended and not origin.memo.get("listed")
+        known = origin.memo.get("listed")
+        if not (wanted.rows or listing.drafts):
+            listing = _of_scripts(page, text)
+            if not listing.drafts and (not known or origin.memo.get("undated")):
+                listing = read_undated(page)
+        empty = tags.of_column() and page.ended and not known
         if listing.drafts or empty:
             return _Found(page, tags, listing=listing)
-        if origin.memo.get("listed"):
-            raise SourceError(
-                "列表里一条也找不到了：网站可能改版，请用 gongkai source try 重新识别"
-            )
-        if address := declared_feed(text):
-            raise SourceError(
-                "网页里没有找到带日期的列表，也没有文章；页面声明的订阅地址是 {url}", url=address
-            )
-        raise SourceError("网页里没有找到带日期的列表，也没有文章；列表的行可用 rows 选项指明")
+        raise _neither(text, bool(known))
 
     def _article(self, body: bytes, content_type: str, origin: Origin) -> Entry | None:
         """The entry that a followed page is; None where it is no article."""
@@ -191,6 +190,28 @@ class WebPage(Source):
             return False
 
 
+def _neither(text: str, known: bool) -> SourceError:
+    """Why nothing could be read."""
+    if known:
+        return SourceError("列表里一条也找不到了：网站可能改版，请用 gongkai source try 重新识别")
+    if address := declared_feed(text):
+        return SourceError(
+            "网页里没有找到带日期的列表，也没有文章；页面声明的订阅地址是 {url}", url=address
+        )
+    return SourceError("网页里没有找到带日期的列表，也没有文章；列表的行可用 rows 选项指明")
+
+
+def _of_scripts(page: Page, text: str) -> Listing:
+    """Rows that a script has as JSON and would only show in a browser."""
+    from bot.sources.page_script import rows_of
+
+    rows = rows_of(text)
+    if not rows:
+        return Listing()
+    shown = open_page(f"<html><body><ul>{rows}</ul></body></html>", page.url)
+    return replace(read_list(replace(shown, start=page.start, site=page.site)), rows="", nodes=())
+
+
 def _is_article(article: Article, tags: Tags, listing: Listing) -> bool:
     numbered = sum(bool(draft.index_number) for draft in listing.drafts)
     if tags.of_article() or (article.table and numbered < 2):
@@ -198,14 +219,20 @@ def _is_article(article: Article, tags: Tags, listing: Listing) -> bool:
     body = article.body
     if body is None or not article.draft.title:
         return False
+    shows = (
+        article.draft.attachments or body.selector in KNOWN
+    )  # a picture or a document may be all
+    if shows and not listing.drafts and article.meta["published"]:
+        return True
     linked = sum(len(text_of(a)) for a in body.node.css("a[href]"))
     own = len(body.text) - max(linked, _listed(body.node, listing))
     if own < linked:
         return False
     if tags.of_column() and listing.drafts:
         return False
-    alone = not listing.drafts or article.meta["source"]
-    return own >= (ENOUGH if alone else BESIDE_A_LIST)
+    if listing.drafts and not article.meta["source"]:
+        return own >= BESIDE_A_LIST
+    return own >= (DATED if article.meta["published"] and not listing.drafts else ENOUGH)
 
 
 def _listed(text: Node, listing: Listing) -> int:
@@ -236,7 +263,8 @@ def _of_list(found: _Found, listing: Listing, origin: Origin) -> Reading:
         problems.append(Problem(str(Say("全文")), str(said)))
     meta: Mapping[str, Any] = {name: tags.get(name) for name in (*SITE.values(), *COLUMN.values())}
     meta = {**meta, "as": "list", "options": {"rows": listing.rows} if listing.rows else {}}
-    memo = {**reading.memo, "listed": len(reading.entries)}
+    undated = not any(entry.published for entry in reading.entries)
+    memo = {**reading.memo, "listed": len(reading.entries), "undated": undated}
     done = replace(reading, problems=tuple(problems), meta=meta, memo=memo)
     return replace(done, whole=_newest_first(done.entries))
 

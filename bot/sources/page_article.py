@@ -7,9 +7,10 @@ What the 网页标签 say comes first, then the table (索引号 · 主题分类
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from html import escape
 from itertools import pairwise
 from typing import Any
 
@@ -18,8 +19,9 @@ from bot.sources.draft import Draft, own_number
 from bot.sources.page_body import Body, attachments, find_body
 from bot.sources.page_label import bare, labelled
 from bot.sources.page_meta import ARTICLE, COLUMN, OPTIONAL, SITE, Tags
-from bot.sources.page_tree import Page, absolute, on_site, text_of, title_of
-from bot.sources.plain import plain, words
+from bot.sources.page_title import LONG, Given, read_title
+from bot.sources.page_tree import Page, absolute, on_site, title_of
+from bot.sources.plain import plain
 
 Fields = dict[str, str]
 
@@ -40,10 +42,11 @@ def read_article(page: Page, tags: Tags, zone: tzinfo, selector: str = "") -> Ar
     body = find_body(page, selector)
     seen = _Seen.of(page, body)
     fields = _fields(page, seen)
-    title = _title(page, tags, fields, seen, body)
-    told, between = seen.after(title), seen.between(title)
-    source = _source(tags, told)
-    dates = _dates(tags, fields, told, between, zone)
+    title = read_title(page, tags, _given(fields, seen), seen.before, body.text if body else "")
+    near, between = seen.near(title), seen.between(title)
+    behind = _told(seen.behind)
+    source = _source(tags, [*near, *behind])
+    dates = _dates(tags, fields, near, between, behind, zone)
     own = {name: _own(tags, name, body) for name in ("keywords", "description", "author")}
     draft = Draft(
         title=title,
@@ -57,21 +60,21 @@ def read_article(page: Page, tags: Tags, zone: tzinfo, selector: str = "") -> Ar
         index_number=fields.get("index_number", ""),
         document_number=fields.get("document_number", "") or _number(title, between, body),
         summary=fields.get("summary", "") or _summary(page, own),
-        body=body.markup if body else "",
+        body=escape(body.text, quote=False) if body else "",
         attachments=attachments(page, body) if body else (),
         raw=page.markup.encode("utf-8", "replace"),
     )
     said = {"title": title, "source": source, "published": _iso(dates, zone), **own}
     said["keywords"] = said["keywords"] or fields.get("keywords", "")
-    table = len(_TABLE & fields.keys()) >= 2
-    return Article(draft, _meta(page, tags, said), body, table)
+    return Article(draft, _meta(page, tags, said), body, len(_TABLE & fields.keys()) >= 2)
 
 
 def _meta(page: Page, tags: Tags, said: Fields) -> dict[str, str]:
     """The 网页标签 under our names; what the page says elsewhere stands in for what they lack."""
     names = (*SITE.values(), *COLUMN.values(), *ARTICLE.values(), *OPTIONAL.values())
     meta = {name: tags.get(name) for name in names} | said
-    whole = {name: absolute(page, meta[name]) for name in ("image", "url") if meta[name]}
+    named = [name for name in ("image", "url") if meta[name]]
+    whole = {name: on_site(page, absolute(page, meta[name])) for name in named}
     return meta | whole
 
 
@@ -101,31 +104,60 @@ class _Seen:
     def of(cls, page: Page, body: Body | None) -> _Seen:
         before, _, behind = (page.body.html or "").partition(body.markup if body else "\0")
         top = body.text.split("\n")[:_TOP] if body else []
-        return cls(plain(before).split("\n"), plain(behind).split("\n"), top)
+        return cls([*_lines(before), *(body.above if body else ())], _lines(behind), top)
 
-    def after(self, title: str) -> list[str]:
-        """The lines that may tell date and source: from the last that is the title on."""
-        lines = self.between(title) or self.before
-        return [text for text in (*lines, *self.behind) if not _TODAY.search(text)]
+    def near(self, title: str) -> list[str]:
+        """The lines that may tell date and source, the likeliest first: from the last that is the
+        title on, and those just above it."""
+        below = self.between(title)
+        above = self.before[: len(self.before) - len(below)]
+        return _told([*below, *(above[-_ABOVE:] if below else above)])
 
     def between(self, title: str) -> Sequence[str]:
-        """From the last line that is the title, or ends it, to the text; none where no line is."""
+        """From the last line that is the title, or ends it, to the text; none where no line is.
+        Of a line that says more than the title only the rest counts."""
         lines, named = [bare(text) for text in self.before], bare(title)
         for size in (1, 2, 3) if named else ():
             for end in range(len(lines), size - 1, -1):
                 if named.endswith(lines[end - 1]) and "".join(lines[end - size : end]) == named:
                     return self.before[end - 1 :]
+        for end in range(len(lines), 0, -1) if len(named) >= LONG else ():
+            if lines[end - 1].startswith(named):
+                return (title, _behind(self.before[end - 1], named), *self.before[end:])
         return ()
 
     def above_date(self) -> str:
         """The line over the first that tells date or source, where it could be a title."""
         for over, text in pairwise(self.before):
             if any(told.search(text) for told in (_DATED, _BESIDE_SOURCE, _SOURCE)):
-                return over if 8 <= len(over) <= 100 and not _TODAY.search(over) else ""
+                other = _TODAY.search(over) or _A_LABEL.match(over)
+                return over if 8 <= len(over) <= 100 and not other else ""
         return ""
 
 
+def _lines(markup: str) -> list[str]:
+    """What a reader sees, line by line; what stands in elements of their own is set apart."""
+    return plain(_BESIDE.sub(r"\1 \2", markup)).split("\n")
+
+
+def _behind(text: str, start: str) -> str:
+    """What follows these characters in a text, with its spaces."""
+    shown = [n for n, character in enumerate(text) if not character.isspace()]
+    return text[shown[len(start)] :] if len(start) < len(shown) else ""
+
+
+_BESIDE = re.compile(r"(</[a-z][\w-]*>)(<(?!/)[a-z])", re.I)
+_A_LABEL = re.compile(r"\S{2,8}\s*[:：]")
+_ABOVE = 6  # lines over a title that may tell of it
 _TODAY = re.compile(r"位置[:：]|今天是|现在时间|星期[一二三四五六日]|版权所有|ICP备")
+
+
+def _told(lines: Sequence[str]) -> list[str]:
+    return [text for text in lines if not _TODAY.search(text)]
+
+
+def _given(fields: Fields, seen: _Seen) -> Given:
+    return Given(fields.get("title", ""), "" if fields else seen.above_date())
 
 
 def _fields(page: Page, seen: _Seen) -> Fields:
@@ -134,80 +166,22 @@ def _fields(page: Page, seen: _Seen) -> Fields:
     return found if _TABLE & found.keys() else {}
 
 
-# ---------------------------------------------------------------- the title
-
-_SITE_END = r"(?:网|网站|政府|门户|委员会|委|局|厅|部|办公室|平台|中心|公报|频道)"
-_PARTS = re.compile(
-    rf"\s*(?:_+|-{{2,}}|\s[-–—－]+\s|[|｜]|[-–－](?=[^-–－_]{{2,30}}{_SITE_END}\s*\Z))\s*"
-)
-_HEADINGS = (
-    "ucaptitle,h1,h2,h3,.title,.tit,.bt,.h-title,.article-title,.article_title,.arti_title,.xl-title,"
-    ".detail-title,.content-title,.news_title,.con_title,#title,#activity-name"
-)
-
-
-def _title(page: Page, tags: Tags, fields: Fields, seen: _Seen, body: Body | None) -> str:
-    headings = [text for node in page.body.css(_HEADINGS) if (text := text_of(node))]
-    named = tags.get("title") or fields.get("title", "")
-    if named:
-        start = named.rstrip(".…")
-        whole = [h for h in headings if h.startswith(start)] if named != start else []
-        return whole[0] if whole else named
-    parts = [part for part in _PARTS.split(title_of(page)) if part]
-    site = bare(tags.get("site_name"))
-    own = [part for part in parts if bare(part) != site] or parts
-    shown = {bare(text) for text in (*headings, *seen.before)}
-    best = next((part for part in own if bare(part) in shown), "")
-    if best:
-        return _as_shown(best, page, body)
-    guess = _without_site(own[0], shown) if own else ""
-    above = "" if fields else seen.above_date()
-    if above and (bare(above) not in bare(guess) or bare(guess).startswith(bare(above))):
-        return above
-    return _as_shown(guess, page, body) if guess else next(iter(headings), "")
-
-
-def _without_site(title: str, shown: Collection[str]) -> str:
-    """The longest line of the page that begins the title and is followed by a mark: what comes
-    after it is the site's name or the column's."""
-    whole = bare(title)
-    heads = [
-        text
-        for text in shown
-        if len(text) >= 3
-        and whole.startswith(text)
-        and whole[len(text) :][:1] in tuple("-_–—－|｜")
-    ]
-    return max(heads, key=len, default=title)
-
-
-def _as_shown(title: str, page: Page, body: Body | None) -> str:
-    """`title` with the spaces it has where the page shows it: in <title> it may be broken up."""
-    if not re.search(r"\s", title):
-        return title
-    shown = re.compile(r"\s*".join(re.escape(c) for c in bare(title)[:200]))
-    text = body.text[:1000] if body else ""
-    found = shown.search(text) or shown.search(plain(page.body.html or ""))
-    if found is None:
-        return title
-    return words(found[0].replace("\n", ""))
-
-
 # ---------------------------------------------------------------- date, source, column
 
 _DAY = r"(?:19|20)\d\d\s?[-/.年]\s?\d{1,2}\s?[-/.月]\s?\d{1,2}\s?日?"
 _WHEN = rf"{_DAY}(?:\s*\d{{1,2}}[:：]\d{{2}}(?:[:：]\d{{2}})?)?"
 _DATED = re.compile(
-    r"(?:发布时间|发布日期|发表时间|发稿时间|公开日期|公开时间|提交时间|更新时间|更新日期"
+    r"(?:发布时间|发布日期|发表时间|发稿时间|公开日期|公开时间|提交时间|答复时间|更新时间|更新日期"
     rf"|(?<!\w)时\s*间|(?<!\w)日\s*期)\s*[:：]?\s*[\[【(（]?\s*({_WHEN})"
 )
+_OTHER_DAY = r"[\W_]*(?:开始|起始|结束|征集|报名|来信|成文|生成|生效|实施|施行|废止|失效|截止|签署|签发|印发|登记|有效)"
 _BARE_DATE = re.compile(rf"\A\W*({_WHEN})\W*\Z")
-_AMONG_OTHERS = re.compile(rf"\A[^，。；]*?(?<!\d)({_WHEN})[^，。；]*\Z")
+_AMONG_OTHERS = re.compile(rf"\A(?!{_OTHER_DAY})[^，。；]*?(?<!\d)({_WHEN})[^，。；]*\Z")
 _BESIDE_SOURCE = re.compile(rf"({_WHEN}).*来\s*源|来\s*源.*?({_WHEN})")
 _CLOCK = re.compile(r"\d[:：]\d\d")
 _SOURCE = re.compile(r"来\s*源\s*于?\s*[:：]\s*([^\s【\[（(|｜]+)?")
 _NO_SOURCE = re.compile(
-    r"(?:作者|编辑|责任编辑|发布|发表|时间|日期|浏览|点击|字体|字号|打印|分享).*"
+    r"(?:作者|编辑|责任编辑|发布|发表|时间|日期|浏览|点击|字体|字号|打印|分享|收藏|举报).*"
 )
 _META_DATES = (
     *("firstpublishedtime", "publishdate", "publishtime", "publish_date", "publish_time"),
@@ -216,29 +190,37 @@ _META_DATES = (
 
 
 def _dates(
-    tags: Tags, fields: Fields, lines: Sequence[str], between: Sequence[str], zone: tzinfo
+    tags: Tags,
+    fields: Fields,
+    near: Sequence[str],
+    between: Sequence[str],
+    behind: Sequence[str],
+    zone: tzinfo,
 ) -> tuple[str, ...]:
     """Every date of publication the page tells, the best first: one with its hour goes before
     the same day without."""
-    shown = [text for text in _shown(lines) if text != fields.get("formed")]
-    said = [*tags.said.get("published", ()), fields.get("published", ""), *shown]
-    said += [tags.others.get(name, "") for name in _META_DATES]
+    formed = fields.get("formed")
+    said = [*tags.said.get("published", ()), fields.get("published", "")]
+    said += [text for text in _shown(near) if text != formed]
     said += [m[1] for text in between[1:_TOP] if (m := _AMONG_OTHERS.search(text[:80]))]
+    said += [tags.others.get(name, "") for name in _META_DATES]
+    said += [text for text in _shown(behind) if text != formed]
     dates = [(text, at) for text in said if text and (at := read_date(text, zone, chinese=True))]
     if not dates:
         return tuple(dict.fromkeys(filter(None, said)))
     local = [(text, at.astimezone(zone)) for text, at in dates]
     day = local[0][1].date()
     exact = [(text, at) for text, at in local if at.date() == day and _CLOCK.search(text)]
-    return tuple(text for text, _ in dict.fromkeys((*_unhalved(exact), *local)))
+    return tuple(text for text, _ in dict.fromkeys((*_exactest(exact), *local)))
 
 
-def _unhalved(exact: Sequence[tuple[str, datetime]]) -> Iterator[tuple[str, datetime]]:
-    """Of two that lie half a day apart the one that a clock of twelve hours cannot show goes first:
-    the other has lost its 下午."""
+def _exactest(exact: Sequence[tuple[str, datetime]]) -> Iterator[tuple[str, datetime]]:
+    """The same minute with its seconds goes first; of two that lie half a day apart the one that a
+    clock of twelve hours cannot show does, for the other has lost its 下午."""
     for _, at in exact[:1]:
         for text, other in exact:
-            if abs(other - at) == timedelta(hours=12) and not 1 <= other.hour <= 12:
+            halved = abs(other - at) == timedelta(hours=12) and not 1 <= other.hour <= 12
+            if halved or (at.second == 0 and at < other < at + timedelta(minutes=1)):
                 yield text, other
     yield from exact
 

@@ -7,10 +7,13 @@ them stands, it is where most words are that are no links.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 from bot.model import Attachment
+from bot.sources.page_label import LABELLED
+from bot.sources.page_text import begins, ends
 from bot.sources.page_tree import Node, Page, absolute, ancestors, attribute, text_of
 from bot.sources.plain import plain
 
@@ -69,31 +72,50 @@ _ATTACHED = re.compile(r"附件|附表|fujian|attach|annex|appendix|(?:^|[\W_])f
 _ICON = re.compile(r"^data:|(?:icon|logo|fileTypeImages|ewm|qrcode|/images?/(?:ico|icon))", re.I)
 
 
+# What stands at a page's foot is no text, however much it is.
+_FOOT = re.compile(
+    r"版权所有|ICP备|公网安备|网站标识码|Copyright|(?:主办|承办|技术支持)(?:单位)?\s*[:：]|建议使用.*浏览器",
+    re.I,
+)
+
+
 @dataclass(frozen=True)
 class Body:
     node: Node
     selector: str  # by which name it was found; empty: by its words
     markup: str
     text: str
+    above: Sequence[str] = ()  # lines of the element that stand over the text and tell of it
 
 
 def find_body(page: Page, selector: str = "") -> Body | None:
     """The main text; None where the page has none. Where one name stands often, the longest."""
     for name in (selector,) if selector else (*KNOWN, *WIDE):
         found = max(page.tree.css(name)[:_SEVERAL], key=lambda n: len(text_of(n)), default=None)
-        if found is not None and name in WIDE:
+        if found is not None and (name in WIDE or (not selector and _FOOT.search(text_of(found)))):
             found = _densest(found)
         if found is not None and (body := _body(found, name)):
             return body
     densest = None if selector else _densest(page.body)
-    return _body(densest, "") if densest is not None else None
+    found_body = _body(densest, "") if densest is not None else None
+    return found_body or (None if selector else _documents_alone(page))
+
+
+def _documents_alone(page: Page) -> Body | None:
+    """Where a document takes the place of a text: the block of its link."""
+    link = next(iter(_documents(page.body)), None)
+    block = next((up for up in ancestors(link) if up.tag in _BLOCKS), None) if link else None
+    return Body(block, "", block.html or "", text_of(block)) if block is not None else None
 
 
 def _body(node: Node, name: str) -> Body | None:
     markup = node.html or ""
-    text = plain(markup)
-    shows = bool(name) and (node.css_first("img[src]") or any(_documents(node)))
-    return Body(node, name, markup, text) if len(text) >= LEAST or shows else None
+    lines = plain(markup).split("\n")
+    first = begins(lines, LABELLED)
+    text = "\n".join(lines[first : max(ends(lines), first)])
+    if len(text) < LEAST and not node.css_first("img[src],video[src]") and not _documents(node):
+        return None
+    return Body(node, name, markup, text, lines[:first])
 
 
 def _densest(root: Node) -> Node | None:
@@ -102,13 +124,18 @@ def _densest(root: Node) -> Node | None:
     navigation are none, counts a third."""
     weights: dict[int, float] = {}
     nodes: dict[int, Node] = {}
+    headings = root.css("h1")
+    above = len(headings) == 1  # what stands over the one h1 is seldom the text
     for node in root.traverse(include_text=True):
+        if above and node.mem_id == headings[0].mem_id:
+            above = False
         if not node.is_text_node:
             continue
         text = (node.text_content or "").strip()
-        holder = _holder(node) if len(text) >= _LEAST_RUN else None
-        run = len(text) if _SENTENCE.search(text) else len(text) / 3
-        for share in (1.0, 0.5):
+        counts = len(text) >= _LEAST_RUN and not _FOOT.search(text)
+        holder = _holder(node) if counts else None
+        run = len(text) / (1 if _SENTENCE.search(text) else 3) / (3 if above else 1)
+        for share in (1.0, 0.95, 0.475) if holder and _is_paragraph(holder) else (1.0, 0.5):
             if holder is None or holder.tag == "html":
                 break
             nodes[holder.mem_id] = holder
@@ -126,6 +153,16 @@ def _holder(node: Node) -> Node | None:
         if up.tag in _BLOCKS:
             return up.parent if up.tag in _FLOWING else up
     return None
+
+
+def _is_paragraph(block: Node) -> bool:
+    """A block that holds no other and no line's end is a paragraph whatever its tag."""
+    inner = [*islice(block.iter(), _SEVERAL + 1)]
+    inner += [deeper for node in inner for deeper in islice(node.iter(), _SEVERAL)]
+    return len(inner) <= _SEVERAL and not any(node.tag in _INNER for node in inner)
+
+
+_INNER = _BLOCKS | {"br"}
 
 
 # ---------------------------------------------------------------- what hangs on it
@@ -158,7 +195,8 @@ def _kind(url: str) -> str:
 def _documents(node: Node) -> list[Node]:
     """Links to files, by their address or their name: a system may hand them out by number."""
     links = node.css("a[href]")
-    return [a for a in links if _FILE.search(attribute(a, "href")) or _FILE.search(text_of(a))]
+    named = ((a, (attribute(a, "href"), text_of(a), attribute(a, "title"))) for a in links)
+    return [a for a, names in named if any(map(_FILE.search, names))]
 
 
 def _around(node: Node) -> list[Node]:

@@ -246,7 +246,7 @@ def _likeness(title: str, text: str) -> float:
 
 
 def _merged(entry: Entry, stored: Mapping[str, Any] | None) -> Entry:
-    """The list's entry with what its page says; key, link and the list's own column stay.
+    """The list's entry with what its page says; key and link stay.
 
     So do a title of which the page's is no longer form, and a summary where the page has none.
     """
@@ -262,5 +262,5 @@ def _merged(entry: Entry, stored: Mapping[str, Any] | None) -> Entry:
         **values,
         title=page.title if _likeness(entry.title, page.title) >= 1 / 2 else entry.title,
         summary=own or entry.summary or page.summary,
-        column=entry.column or page.column,
+        column=page.column or entry.column,
     )

@@ -20,21 +20,24 @@ LABELS = {
     **dict.fromkeys(
         ("发文机关", "发布机构", "发文单位", "发布单位", "制发机关", "发布机关", "公开主体",
          "发文机构", "发布部门", "发文部门", "制发单位", "公开机构", "公布机关", "制定机关",
-         "印发机关", "公开单位", "公开部门", "责任部门", "责任单位"),
+         "印发机关", "公开单位", "公开部门", "责任部门", "责任单位", "公开责任部门",
+         "公开责任单位", "制文机关", "公布单位", "制发机构", "所属机构", "信息来源单位"),
         "publisher",
     ),
     **dict.fromkeys(
         ("成文日期", "成文时间", "生成日期", "生成时间", "制发日期", "发文日期", "发文时间",
-         "印发日期", "印发时间", "形成日期", "形成时间", "签发日期"),
+         "印发日期", "印发时间", "形成日期", "形成时间", "签发日期", "签发时间", "签署日期",
+         "制定日期", "发文年月日"),
         "formed",
     ),
     **dict.fromkeys(
-        ("发文字号", "文号", "文件编号", "发文文号", "公文字号", "文件字号", "发布文号", "文件号"),
+        ("发文字号", "文号", "文件编号", "发文文号", "公文字号", "文件字号", "发布文号", "文件号",
+         "文件文号", "公文文号", "政策文号", "发文号"),
         "document_number",
     ),
     **dict.fromkeys(
         ("发布日期", "公开日期", "发布时间", "公开时间", "公布日期", "公布时间", "上网日期",
-         "上网时间"),
+         "上网时间", "首次公开日期", "首次公开时间"),
         "published",
     ),
     **dict.fromkeys(
@@ -51,15 +54,19 @@ LABELS = {
          "效力级别", "时效性", "有效期", "有效期限", "文件状态", "公文种类", "公文类型", "文种",
          "更新日期", "更新时间", "信息格式", "公开属性", "公开类别", "公开程序", "附件下载",
          "文件下载", "浏览次数", "点击数", "点击次数", "阅读次数", "浏览量", "访问量", "责任编辑",
-         "审核", "字体", "字号", "打印", "分享"),
+         "审核", "字体", "字号", "打印", "分享", "统一登记号", "统一编号", "登记号", "登记日期",
+         "信息时效期", "信息有效性", "公文时效", "实施时间", "施行时间", "生效时间", "废止时间",
+         "失效时间", "截止日期", "文件类型", "文件类别", "文件分类", "公开目录", "信息名录", "备注", "发布形式", "公文体裁", "时效状态", "政策层级"),
         "",
     ),
 }  # fmt: skip
 
 
 _ANY = "|".join(r"\s*".join(label) for label in sorted(LABELS, key=len, reverse=True))
-_LABELLED = re.compile(
-    rf"(?<![\w、])(?P<label>{_ANY})\s*[:：]\s*(?P<value>.*?)\s*(?=(?<![\w、])(?:{_ANY})\s*[:：]|\Z)"
+_HEAD = r"(?<![\w、])(?:{}\s*[:：]|[\[【［]\s*{}\s*[\]】］]\s*[:：]?)"  # 索引号： or [索引号]
+LABELLED = re.compile(
+    rf"{_HEAD.format(f'(?P<label>{_ANY})', f'(?P<framed>{_ANY})')}"
+    rf"\s*(?P<value>.*?)\s*(?={_HEAD.format(f'(?:{_ANY})', f'(?:{_ANY})')}|\Z)"
 )
 _UNMARKED = re.compile(rf"(?P<label>{_ANY})\s*(?P<value>\S.*)\Z")
 _STRANGER = re.compile(r"\s+[\u4e00-\u9fff]{2,8}\s*[:：].*")  # a label that we do not know
@@ -83,7 +90,7 @@ def bare(text: str) -> str:
 
 def field_of(label: str) -> str | None:
     """The field that a text names, "" for none of ours; None where it is no label."""
-    return LABELS.get(bare(label).rstrip(":："))
+    return LABELS.get(bare(label).strip(":：[]【】［］"))
 
 
 def labelled(page: Page, lines: Sequence[str]) -> dict[str, str]:
@@ -93,6 +100,8 @@ def labelled(page: Page, lines: Sequence[str]) -> dict[str, str]:
         name = field_of(label)
         if name and (value := _value(name, value)) and (name != "title" or len(value) > 3):
             found.setdefault(name, value)
+    if found.get("document_number") == found.get("index_number"):
+        found.pop("document_number", "")  # as some systems fill it in where there is none
     return found
 
 
@@ -142,11 +151,12 @@ def _in_lines(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
         if field_of(text) is not None:
             yield text, _fitting(text, following)
             continue
-        found = [*_LABELLED.finditer(text)] if len(text) < _LONGEST else []
+        found = [*LABELLED.finditer(text)] if len(text) < _LONGEST else []
         for match in found:
             value = match["value"].strip(" 　|｜")
             last = not value and match.end() == len(text)
-            yield match["label"], _fitting(match["label"], following) if last else value
+            label = match["label"] or match["framed"]
+            yield label, _fitting(label, following) if last else value
         unmarked = None if found else _UNMARKED.match(text)
         if unmarked and field_of(unmarked["label"]) in _SURE:
             yield unmarked["label"], _fitting(unmarked["label"], unmarked["value"])

@@ -19,8 +19,11 @@ from bot.errors import SourceError
 from bot.sources.decode import ITEMS
 from bot.sources.draft import Draft
 from bot.sources.page_row import (
+    A_TITLE,
+    IN_LINK,
     Row,
     Wanted,
+    address_of,
     chosen,
     drafts_of,
     in_order,
@@ -33,6 +36,7 @@ from bot.sources.page_tree import Node, Page, ancestors, attribute
 
 ROWS = {"li", "tr", "dl", "article"}  # elements that are one row however much they hold
 LONG_ENOUGH = 4  # characters of a title
+FEW = 3  # rows without a date that are a list
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,24 @@ def read_list(page: Page, wanted: Wanted | None = None) -> Listing:
     return Listing(drafts_of(page, rows, wanted), _selector(page, rows), several, nodes)
 
 
+def read_undated(page: Page) -> Listing:
+    """Where no dates stand on a page: links that say in their addresses when they were made, the
+    most that are of one kind. The addresses' days are not the entries' own."""
+    links = tokens(page.body)[0]
+    holds = _counted(links)
+    groups: dict[tuple[object, ...], list[Row]] = {}
+    for link in links:
+        if IN_LINK.search(address_of(link)) and len(label_of(link)) >= A_TITLE:
+            row = Row(_roof(link, holds), [link])
+            groups.setdefault(_kind(row, holds), []).append(row)
+    rows = max(groups.values(), key=_weight, default=[])
+    return (
+        Listing(drafts_of(page, rows, Wanted()), _selector(page, rows))
+        if len(rows) >= FEW
+        else Listing()
+    )
+
+
 def _weight(rows: Sequence[Row]) -> int:
     """How much a list says: long titles count, not long ones over and over."""
     return sum(min(len(label_of(row.links[0])), 30) for row in rows)
@@ -76,10 +98,7 @@ def _groups(page: Page) -> dict[tuple[object, ...], list[Row]]:
     links, dates = tokens(page.body)
     if len(dates) > 2 * ITEMS:
         raise SourceError("目录超过 {n} 条，不予读取", n=ITEMS)
-    holds: dict[int, int] = {}
-    for link in links:
-        for up in (link, *ancestors(link)):
-            holds[up.mem_id] = holds.get(up.mem_id, 0) + 1
+    holds = _counted(links)
     dated: dict[int, list[str]] = {}
     place: dict[int, Node] = {}
     for node, text in dates:
@@ -90,8 +109,17 @@ def _groups(page: Page) -> dict[tuple[object, ...], list[Row]]:
     groups: dict[tuple[object, ...], list[Row]] = {}
     for key, texts in dated.items():
         for made in _as_rows(place[key], texts):
-            groups.setdefault(_kind(made), []).append(made)
+            groups.setdefault(_kind(made, holds), []).append(made)
     return groups
+
+
+def _counted(links: Sequence[Node]) -> dict[int, int]:
+    """How many links each element holds."""
+    holds: dict[int, int] = {}
+    for link in links:
+        for up in (link, *ancestors(link)):
+            holds[up.mem_id] = holds.get(up.mem_id, 0) + 1
+    return holds
 
 
 def _row_of(node: Node, holds: Mapping[int, int]) -> Node | None:
@@ -122,33 +150,52 @@ def _as_rows(node: Node, dates: list[str]) -> Iterator[Row]:
 def _side_by_side(node: Node) -> Iterator[Row]:
     """Rows of links and dates that follow one another; which comes first, the first one tells."""
     order = [*in_order(node)]
-    leads = bool(order) and bool(order[0][1])
+    if order and order[0][1]:
+        yield from _under_days(node, order)
+        return
     waiting: list[Node] = []
-    day = ""
     for part, date in order:
-        if not date and leads and day:
-            yield Row(node, [part], [day], True)
-            day = ""
-        elif not date:
+        if not date:
             waiting.append(part)
-        elif leads:
-            day = date
         elif waiting:
             yield Row(node, [max(waiting, key=lambda a: len(label_of(a)))], [date], True)
             waiting = []
 
 
-def _kind(row: Row) -> tuple[object, ...]:
+def _under_days(node: Node, order: Sequence[tuple[Node, str]]) -> Iterator[Row]:
+    """A day and the link behind it, and what else stands under that day and could be a title."""
+    day, taken = "", {""}
+    for part, date in order:
+        if date:
+            day, taken = date, {""}
+        elif day and (len(taken) == 1 or len(label_of(part)) >= A_TITLE):
+            if address_of(part) not in taken:
+                yield Row(node, [part], [day], True)
+            taken.add(address_of(part))
+
+
+def _kind(row: Row, holds: Mapping[int, int]) -> tuple[object, ...]:
     if row.flat:
         parent = row.node.parent
         return ("flat", _step(row.node), parent.mem_id if parent is not None else 0)
-    parent = row.node.parent
+    node = _roof(row.node, holds)
+    parent = node.parent
     above = parent.parent if parent is not None else None
     return (
-        row.node.tag,
+        node.tag,
         _step(parent) if parent is not None else "",
         above.mem_id if above is not None else 0,
     )
+
+
+def _roof(node: Node, holds: Mapping[int, int]) -> Node:
+    """The largest element that holds no other link: a row may have a table of its own."""
+    size = holds.get(node.mem_id, 1)
+    for up in ancestors(node):
+        if up.tag in ("body", "html") or holds.get(up.mem_id, 0) > size:
+            break
+        node = up
+    return node
 
 
 def _with_undated(rows: list[Row]) -> list[Row]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from bot.language import Say
 from bot.model import Problem
-from bot.sources.plain import line
+from bot.sources.plain import is_address, line
 
 SITE = {"SiteName": "site_name", "SiteDomain": "site_domain", "SiteIDCode": "site_id_code"}
 COLUMN = {
@@ -37,15 +37,27 @@ _STANDARD = {
     for name, ours in group.items()
 }
 _OF_THE_SITE = ("keywords", "description")  # in lower case these are HTML's own
-_META = re.compile(r"<meta\b([^<]*)", re.I)
-_NAME = re.compile(
-    r"""\b(?:name|property|itemprop)\s*=\s*["']?\s*([^"'<>=]{1,80}?)["'\s/>]""", re.I
+# One whose quotation marks match may hold markup; of any other the next tag is the end.
+_META = re.compile(
+    r"""<meta\b((?:\s*[\w:-]+\s*=\s*(?:"(?:(?!<meta)[^"])*"|'(?:(?!<meta)[^'])*'|[^\s"'<>]+))++\s*/?(?=>)|[^<]*)""",
+    re.I,
 )
+_NAME = re.compile(
+    r"""\b(?:name|property|itemprop|http-equiv)\s*=\s*["']?\s*([^"'<>=]{1,80}?)["'\s/>]""", re.I
+)
+_END = r"""(?=\s*(?:/?>|\Z|[\w:-]+\s*=\s*["']))"""  # a mark inside the value is not its end
 _CONTENT = re.compile(
-    r"""\bcontent\s*=\s*(?:"([^"]*)"|'([^']*)'|["']?([^"'>]*))""", re.I
+    rf"""\bcontent\s*=\s*(?:"([^>]*?)"{_END}|'([^>]*?)'{_END}|"([^"]*)"|'([^']*)'|["']?([^"'>]*))""",
+    re.I,
 )  # the last: marks that do not match
 _DOMAIN = re.compile(r"\s*(?:https?://)?((?:[\w-]+\.)+[a-z]{2,}(?::\d+)?)(?![\w.])", re.I)
 _PREFIX = re.compile(r"^(?:meta|page)[-_.:](?=\w)", re.I)
+_STILL_MARKED = re.compile(r"<|&(?:[a-z]{2,8}|#\d{1,6});", re.I)  # it was escaped twice
+# What a site's builder did not fill in: its own mark for the value, or a program's word for none.
+_UNFILLED = re.compile(
+    r"\s*(?:\{\{.*\}\}|[$#]\{.*\}|\{\$.*\}|<[$%].*[$%]>|\[!?--.*--\]|null|undefined|none|n/a)\s*",
+    re.I,
+)
 
 
 @dataclass(frozen=True)
@@ -68,8 +80,17 @@ class Tags:
         found = _DOMAIN.match(self.get("site_domain"))
         return f"http://{found[1].lower()}" if found else ""
 
+    def address(self) -> str:
+        """Where an article says it stands; empty where that is relative or only names the site."""
+        url = self.get("url") if self.of_article() else ""
+        return url if is_address(url) and url.rstrip("/").count("/") > 2 else ""
+
     def of_article(self) -> bool:
-        return bool(self.get("title") or self.get("published"))
+        """A column's template may carry an article's tags, too: its title is then the column's."""
+        title = self.get("title")
+        if title:
+            return title not in (self.get("column_name"), self.get("site_name"))
+        return bool(self.get("published")) and not self.of_column()
 
     def of_column(self) -> bool:
         return bool(self.get("column_name") or self.get("column_type"))
@@ -112,5 +133,9 @@ def _pairs(markup: str) -> Iterator[tuple[str, str]]:
     for tag in _META.finditer(markup):
         name, content = _NAME.search(tag[1] + " "), _CONTENT.search(tag[1])
         if name and content:
-            value = next((v for v in content.groups() if v is not None), "")
-            yield _PREFIX.sub("", name[1].strip()), line(value)
+            value = next((v for v in content.groups() if v is not None), "").removesuffix('"="')
+            text = "" if _UNFILLED.fullmatch(value) else line(value)
+            yield (
+                _PREFIX.sub("", name[1].strip()),
+                line(text) if _STILL_MARKED.search(text) else text,
+            )

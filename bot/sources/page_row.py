@@ -32,12 +32,19 @@ _YEAR = r"(?:19|20)\d\d"
 _HOUR = r"(?:(?:T|\s+)\d{1,2}:\d{2}(?::\d{2})?(?:Z|[+-]\d{2}:?\d{2})?)?"
 _FULL = rf"{_YEAR}\s?[-/.年]\s?\d{{1,2}}\s?[-/.月]\s?\d{{1,2}}\s?日?{_HOUR}"
 _MONTH = rf"{_YEAR}\s?[-/.年]\s?\d{{1,2}}\s?月?"
-_DAY = r"\d{1,2}\s?[-/.月]\s?\d{1,2}\s?日?"
+_DAY = r"(?:1[0-2]|0?[1-9])\s?[-/.月]\s?(?:[12]\d|3[01]|0?[1-9])\s?日?"
+_TIGHT = rf"{_YEAR}(?:0[1-9]|1[0-2])(?:[0-2][1-9]|[1-3]0|31)"
+_SHORT = r"[0-3]\d(?:-\d\d?-|\.\d\d?\.|/\d\d?/)\d\d?"  # the year's last two figures come first
+_ENGLISH = rf"[A-Z][a-z]{{2,8}}\.? \d{{1,2}}, {_YEAR}|\d{{1,2}} [A-Z][a-z]{{2,8}}\.? {_YEAR}"
 _LABEL = r"(?:(?:发布|更新|发表|公开|添加|成文)?(?:日期|时间)\s*[:：]?)?"
-_ALONE = re.compile(rf"[\W_]*{_LABEL}[\W_]*(?:({_FULL})|({_MONTH})|({_DAY}))[\W_]*\Z")
+_ALONE = re.compile(
+    rf"[\W_]*{_LABEL}[\W_]*(?:({_FULL}|{_TIGHT}|{_SHORT}|{_ENGLISH})|({_MONTH})|({_DAY}))[\W_]*\Z"
+)
 _INSIDE = re.compile(rf"(?<!\d)({_FULL})(?!\d)")
+_WHOLE = re.compile(rf"(?:{_TIGHT}|{_SHORT}|{_ENGLISH})\Z")
+_YEAR_CUT = re.compile(_SHORT)
 _NEXT_DAY = re.compile(rf"\A\W*(\d{{1,2}})\W+({_MONTH})\W*\Z|\A\W*({_MONTH})\W+(\d{{1,2}})\W*\Z")
-_IN_LINK = re.compile(rf"({_YEAR})(?:[-/]?(0[1-9]|1[0-2])|[-/]([1-9])(?!\d))")
+IN_LINK = re.compile(rf"({_YEAR})(?:[-/]?(0[1-9]|1[0-2])|[-/]([1-9])(?!\d))")
 _YEAR_ALONE = re.compile(rf"\W*({_YEAR})\s?年?\W*")
 
 
@@ -186,7 +193,7 @@ def _draft(row: Row, wanted: Wanted, heads: Sequence[str]) -> Draft:
 
 def _is_said(text: str) -> bool:
     """A sentence, and no label, mark or name."""
-    return len(text) > 8 and bool(re.search(r"[，。；：！？…]", text))
+    return len(text) > 8 and bool(re.search(r"[，。；！？…]", text))
 
 
 _BULLET = re.compile(r"^[\s·•●■▪◆◇►▶>»\-—*]+|^\d{1,3}\s*[、.．]\s*(?=\D)")
@@ -241,7 +248,7 @@ _NAMES = {
     **{label: name for label, name in LABELS.items() if name in _FIELDS},
     **dict.fromkeys(("来源", "单位"), "publisher"),
     **dict.fromkeys(("栏目", "类别"), "column"),
-    **dict.fromkeys(("日期", "时间"), "published"),
+    **dict.fromkeys(("日期", "时间", "答复时间", "回复时间"), "published"),
 }
 _ANY = "|".join(r"\s*".join(label) for label in sorted(_NAMES, key=len, reverse=True))
 _TOLD = re.compile(rf"(?<!\w)({_ANY})\s*[:：]\s*([^\s|｜]+)")
@@ -282,11 +289,12 @@ def _columns(row: Node, heads: Sequence[str]) -> dict[str, str]:
 def _published(row: Row, link: str, told: Mapping[str, str]) -> tuple[str, ...]:
     """The row's date as text; a day without its year takes the year that stands alone in the row, or
     the link's where that has its month."""
-    named = told.get("published", "")
-    texts = [words(text) for text in (named, *row.dates) if text and text != told.get("formed")]
-    whole = next((text for text in texts if _INSIDE.search(text)), "")
-    if whole:
-        return (whole,)
+    named, formed = told.get("published", ""), told.get("formed")
+    texts = [
+        words(text) for text in (named, *row.dates) if text and (text != formed or text == named)
+    ]
+    if whole := next((text for text in texts if _INSIDE.search(text) or _WHOLE.match(text)), ""):
+        return (f"20{whole}" if _YEAR_CUT.fullmatch(whole) else whole,)
     if apart := _apart(row, texts):
         return (apart,)
     for text in texts:
@@ -300,7 +308,7 @@ def _year(row: Row, link: str, month: int) -> str:
     alone = {m[1] for text in _small(row) if (m := _YEAR_ALONE.fullmatch(text))}
     if len(alone) == 1:
         return alone.pop()
-    return next((m[1] for m in _IN_LINK.finditer(link) if int(m[2] or m[3]) == month), "")
+    return next((m[1] for m in IN_LINK.finditer(link) if int(m[2] or m[3]) == month), "")
 
 
 def _small(row: Row) -> list[str]:

@@ -46,6 +46,7 @@ _ROOT = re.compile(r"<(?:html|head|body|(?:[\w.-]+:)?(rss|rdf|feed))\b", re.I)
 _DOCUMENT = re.compile(r"<(?:html|head|body)\b", re.I)
 _END = re.compile(r"</(?:html|body)\s*>\s*", re.I)
 _NESTED = re.compile(r"<(/?)(?:div|table|ul|ol|dl|section|tbody)\b", re.I)
+_CLOSED = re.compile(r"<(/?)(?:h[1-6]|a|span|strong|em|title)\b", re.I)
 _DEEP = 3_000  # elements in one another
 _OPEN_OR_CLOSE = re.compile(
     r"<(/?)(?!(?:br|img|input|hr|meta|link|p|li|t[drh]|d[td]|option|col|area|base|wbr|embed|param)\b)[A-Za-z]",
@@ -173,7 +174,10 @@ def _is_cut(markup: str) -> bool:
     nested = [not m[1] for m in _NESTED.finditer(rest)]
     if sum(1 if opens else -1 for opens in nested) > 0:
         return True
-    return not ends and bool(_DOCUMENT.search(rest)) and not nested
+    if ends or not _DOCUMENT.search(rest):
+        return False
+    opened = [not m[1] for m in _CLOSED.finditer(rest)]
+    return not nested or not rest.rstrip().endswith(">") or sum(opened) * 2 > len(opened)
 
 
 def _is_deep(markup: str) -> bool:

@@ -14,12 +14,17 @@ from bot.model import Entry, Reading
 from bot.sources.base import Origin, Source, kinds, source_class
 from bot.sources.decode import decode, unpack
 from bot.sources.fetch import fetch, is_remote
-from bot.sources.packed import is_old, is_zip
+from bot.sources.packed import is_old, is_zip, no_text
 
 FIELDS = (
     *("key", "title", "link", "published", "formed", "index_number", "document_number"),
     *("publisher", "column", "topic", "summary", "body", "language", "attachments"),
 )
+
+
+_PROSE = re.compile(
+    r"\s*[^\s{\[<][^<\n\t,，]*[,，]?[^<\n\t,，]*(?:\n|\Z)"
+)  # its first line is no row
 
 
 async def read(target: str, zone: tzinfo, *, kind: str = "", private: bool = False) -> Reading:
@@ -29,7 +34,7 @@ async def read(target: str, zone: tzinfo, *, kind: str = "", private: bool = Fal
     address may be on our own network. Raises SourceError where it cannot be read whole, Invalid
     for an unknown kind.
     """
-    if kind:
+    if kind and target.strip():
         loose = not is_remote(target)
         return await reader(kind).read(Origin(target, zone, private=private, as_they_stand=loose))
     return (await recognised(target, zone, private=private))[1]
@@ -37,13 +42,18 @@ async def read(target: str, zone: tzinfo, *, kind: str = "", private: bool = Fal
 
 async def recognised(target: str, zone: tzinfo, *, private: bool = False) -> tuple[str, Reading]:
     """Which kind of catalogue stands there, and what it says. Raises SourceError."""
+    if not target.strip():
+        raise Invalid("请给出网址或文件")
     origin = Origin(target, zone, private=private)
     if not is_remote(target) and Path(target).is_dir():
         return "folder", await reader("folder").read(origin)
     body = await fetch(origin)
     told = (reader(name) for name in kinds())
     able = [s for s in told if s.recognises(body.data, body.content_type)]
-    able = able or [reader(_nearest(body.data, body.content_type))]
+    if not able:
+        nearest = _nearest(body.data, body.content_type)
+        prose = target.lower().endswith(".txt") and _PROSE.match(decode(body.data).text)
+        able = [reader("folder" if prose and not is_remote(target) else nearest)]
     at = Origin(body.url, zone, private=private, as_they_stand=not is_remote(target))
     for source in able[:-1]:
         with suppress(SourceError):
@@ -52,10 +62,13 @@ async def recognised(target: str, zone: tzinfo, *, private: bool = False) -> tup
 
 
 def _nearest(body: bytes, content_type: str) -> str:
-    """Whose reason is told where nobody can read it: the kind that it looks most like."""
+    """Whose reason is told where nobody can read it: the kind that it looks most like. Raises
+    SourceError for what is none of them."""
     from bot.sources.page_tree import looks_like_html
 
     body = unpack(body)
+    if kind := no_text(body):
+        raise SourceError("{kind}读不了；公文请用 .docx，表格请用 .xlsx 或 .csv", kind=kind)
     if is_zip(body) or is_old(body):
         return "table"
     text = decode(body, content_type).text.lstrip()
@@ -69,7 +82,7 @@ async def attempt(
 ) -> tuple[str, Reading]:
     """The same before a source is declared: of a list page on the web one article is read, too, to
     see that its links can be followed. Raises SourceError, Invalid."""
-    if not kind:
+    if not kind or not target.strip():
         kind, reading = await recognised(target, zone, private=private)
         if kind != "page" or not is_remote(target):
             return kind, reading

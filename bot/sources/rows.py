@@ -1,4 +1,4 @@
-"""A table's bytes as rows of strings: CSV, TSV, XLSX, JSON, JSON Lines.
+"""A table's bytes as rows of strings: CSV, TSV, XLSX, JSON, JSON Lines, a page's table, XML, SQL.
 
 Formulas are never evaluated: an XLSX gives the values its program last stored. What shows that the
 table was cut short (an open quotation, a last row that is too short, JSON that breaks off) is refused.
@@ -22,19 +22,22 @@ from bot.language import Say
 from bot.model import Problem
 from bot.sources.decode import ITEMS, LIMIT, decode
 from bot.sources.headings import LOOKED_AT, NAMES, normal
-from bot.sources.hyperlinks import hyperlinks
 from bot.sources.packed import WORKBOOK, checked, is_old, is_zip
 from bot.sources.plain import words
+from bot.sources.rows_markup import grids
+from bot.sources.rows_sql import is_sql, statements
+from bot.sources.workbook import Beside, beside
 
 COLUMNS = 100  # of a sheet or text
 SHEET_ROWS = 1_048_576  # of XLSX; a row numbered higher is no spreadsheet program's
 _MOST = ITEMS + LOOKED_AT + 1
 _ERRORS = frozenset(("#N/A", "#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#NULL!", "#NUM!", "######"))
 _SEPARATOR = re.compile(r"sep=(.)\r?\n", re.I)
-_SQL = re.compile(
-    r"(?:\s|--[^\n]*\n|/\*.*?\*/;?)*(?:INSERT\s+INTO|CREATE\s+(?:TABLE|DATABASE)|DROP\s+TABLE|LOCK\s+TABLES"
-    r"|SET\s+(?:NAMES|FOREIGN|SQL|@)|USE\s+`)",
-    re.S | re.I,
+# JSON that a page fetches as a script: a call of a function, or a variable.
+_SCRIPTED = re.compile(
+    r"\s*(?:/\*.{0,100}?\*/\s*)?(?:typeof [\w.$ =!'\"&|]+)?"
+    r"(?:[\w.$]+\s*\(|(?:(?:var|let|const)\s+)?[\w.$]+\s*=)\s*(?=[\[{])(?P<json>.*[\]}])\s*\)?\s*;?\s*",
+    re.S,
 )
 csv.field_size_limit(LIMIT)
 
@@ -67,12 +70,17 @@ def tables(body: bytes, content_type: str, sheet: str = "", at: str = "") -> lis
         problems = ()  # a CSV has no way to declare it
     if not text.strip():
         raise SourceError("目录是空的，没有任何内容")
-    if _SQL.match(text):
-        raise SourceError("是 SQL 导出，不是表格；请导出为 CSV 或 XLSX")
+    if is_sql(text):
+        return [Rows(rows, sheet=name, problems=problems) for name, rows in statements(text)]
+    if scripted := _SCRIPTED.fullmatch(text):
+        text = scripted["json"]
     if text.lstrip()[0] in "{[":
-        return [_records(found, problems) for found in _lists(_json(text), at)]
+        value = _json(text)
+        return [_of_page(_records(found, problems), value) for found in _lists(value, at)]
     if text.lstrip()[0] == "<":
-        raise SourceError("是网页或 XML，不是表格")
+        return [
+            Rows(g.rows, g.places, g.name, links=g.links, problems=problems) for g in grids(text)
+        ]
     return _separated(text, problems)
 
 
@@ -95,6 +103,9 @@ def _csv(text: str, mark: str, problems: tuple[Problem, ...]) -> Rows:
         problems = (*problems, Problem(str(Say("全文")), str(said)))
     ended = text.endswith(("\n", "\r"))
     _refuse_cut(text, rows, ended)
+    if not ended:
+        said = Say("最后一行没有换行，可能没有写完；这次不据此判断条目是否撤下")
+        problems = (*problems, Problem(str(Say("全文")), str(said)))
     return Rows(rows, places, "", ended, problems)
 
 
@@ -152,12 +163,25 @@ def _sheets(body: bytes, wanted: str) -> Iterator[Rows]:
     if wanted and wanted not in names:
         there = "、".join(names)
         raise SourceError("工作簿里没有工作表“{name}”，有：{there}", name=wanted, there=there)
-    links = hyperlinks(body)
+    told = beside(body)
     for one in book.worksheets:
         if one.title == wanted or (not wanted and one.sheet_state == "visible"):
             one.reset_dimensions()  # which may be wrong, or a lie
             rows = _sheet(one.title, one.iter_rows(max_col=COLUMNS, values_only=True))
-            yield replace(rows, links=links.get(one.title, {}))
+            yield _whole(rows, told.get(one.title, Beside()))
+
+
+def _whole(rows: Rows, told: Beside) -> Rows:
+    """With its links, and in each cell what one that is merged with it says."""
+    at = {place: n for n, place in enumerate(rows.places)}
+    for (first, column), last in told.spans.items():
+        top = rows.rows[at[first]] if first in at else []
+        if column >= len(top) or not top[column]:
+            continue
+        for row in (rows.rows[at[n]] for n in range(first + 1, last + 1) if n in at):
+            row += [""] * (column + 1 - len(row))
+            row[column] = row[column] or top[column]
+    return replace(rows, links=told.links)
 
 
 def _sheet(title: str, values: Iterable[Sequence[Any]]) -> Rows:
@@ -239,18 +263,46 @@ def _lists(value: Any, at: str) -> list[list[Any]]:
             raise SourceError("JSON 里没有 {at}", at=at)
     if isinstance(value, list):
         return [value]
-    found = list(_inner(value, 3)) if isinstance(value, dict) else []
+    found: dict[str, list[Any]] = {}
+    for name, inner in _inner(value, 3) if isinstance(value, dict) else ():
+        found[name] = [*found.get(name, ()), *inner]
     if isinstance(value, dict) and (not found or _is_record(value)):
-        found.append([value])
-    return found
+        found[""] = [value]
+    return list(found.values())
 
 
-def _inner(value: Mapping[str, Any], depth: int) -> Iterator[list[Any]]:
-    for inner in value.values():
+def _inner(value: Mapping[str, Any], depth: int) -> Iterator[tuple[str, list[Any]]]:
+    """Lists and their names; those of one name are a catalogue in parts."""
+    for name, inner in value.items():
         if isinstance(inner, list) and all(isinstance(one, dict) for one in inner):
-            yield inner
+            yield name, inner
         elif isinstance(inner, dict) and depth:
             yield from _inner(inner, depth - 1)
+
+
+def _of_page(rows: Rows, value: Any) -> Rows:
+    """Told where the answer says that there is more of it on other pages."""
+    there = len(rows.rows) - 1
+    total = max((n for n in _totals(value, 3)), default=0)
+    if total <= there or not there:
+        return rows
+    said = Say("只读了这一页的 {n} 条，系统说共有 {total} 条", n=there, total=total)
+    problems = (*rows.problems, Problem(str(Say("全文")), str(said)))
+    return replace(rows, whole=False, problems=problems)
+
+
+def _totals(value: Any, depth: int) -> Iterator[int]:
+    """How many entries an answer says there are."""
+    for name, inner in value.items() if isinstance(value, dict) else ():
+        if normal(str(name)) in _TOTAL and str(inner).isdecimal():
+            yield int(str(inner)[:9])
+        elif isinstance(inner, dict) and depth:
+            yield from _totals(inner, depth - 1)
+
+
+_TOTAL = frozenset(
+    ["total", "totalcount", "totalelements", "totalrecords", "totalrecord", "totalnum", "totalsize"]
+)
 
 
 def _is_record(value: Mapping[str, Any]) -> bool:

@@ -1,9 +1,10 @@
-"""Tables: a catalogue kept as CSV, TSV, XLSX, JSON or JSON Lines.
+"""Tables: a catalogue kept as CSV, TSV, XLSX, JSON, JSON Lines, a page's table, XML or a dump (SQL).
 
 Which column is which the options tell (`columns = { title = "信息名称" }`), else the headings
 themselves; how they were understood stands in `Reading.meta["columns"]`, and what was guessed is a
 problem until the options say it. A row is an entry. It is known again by its own number (编号, 索引号,
-发文字号) or its link, else by title and date.
+发文字号) or its link, else by title and date. Where a row holds a document's page, what the page's own
+table says counts before the other columns: these are what a program made of it.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ from bot.errors import SourceError
 from bot.language import Say
 from bot.model import Attachment, Problem, Reading, canonical
 from bot.sources.base import Options, Origin, Source
+from bot.sources.dates import read_date
 from bot.sources.decode import LIMIT, unpack
-from bot.sources.draft import Channel, Draft, bracketed, reading_of
+from bot.sources.draft import Channel, Draft, bracketed, first, reading_of
 from bot.sources.fetch import read_whole
 from bot.sources.headings import NAMES, Columns, find, normal
 from bot.sources.packed import WORKBOOK, holds
@@ -73,15 +75,23 @@ class Table(Source):
         return await read_whole(self, origin, self.options.max_bytes, self.options.timeout)
 
     def parse(self, body: bytes, content_type: str, origin: Origin) -> Reading:
-        table = self._table(unpack(body, self.options.max_bytes), content_type)
-        told = (*table.rows.problems, *_told(table, self.options.columns))
-        channel = Channel(tuple(_drafts(table)), problems=told)
-        reading = reading_of(channel, origin)
-        meta = {**reading.meta, "columns": table.columns.shown(), "sheet": table.rows.sheet}
+        parts, others = self._tables(unpack(body, self.options.max_bytes), content_type)
+        table = parts[0]
+        told = [*table.rows.problems, *_told(table, others)]
+        drafts: list[Draft] = []
+        for part in parts:
+            rows, aside = _entries(part)
+            drafts += [_draft(part, n, origin) for n in rows]
+            told += _passed_over(part, aside)
+        reading = reading_of(Channel(tuple(drafts), problems=tuple(told)), origin)
+        sheets = "、".join(part.rows.sheet for part in parts if part.rows.sheet)
+        meta = {**reading.meta, "columns": table.columns.shown(), "sheet": sheets}
         return replace(reading, meta=meta, whole=table.rows.whole)
 
-    def _table(self, body: bytes, content_type: str) -> _Table:
-        """The one whose headings are understood best. Raises SourceError."""
+    def _tables(self, body: bytes, content_type: str) -> tuple[list[_Table], list[_Table]]:
+        """The one whose headings are understood best with those of its very headings, in order: a
+        workbook may have a sheet for each month; and the others that could be tables, too. Raises
+        SourceError."""
         found, empty, why = [], None, SourceError("目录是空的，没有任何内容")
         for rows in tables(body, content_type, self.options.sheet, self.options.list):
             if rows.rows == [[]]:  # an empty list of JSON
@@ -91,11 +101,15 @@ class Table(Source):
                 found.append(_Table(rows, find(rows.rows, self.options.columns)))
             except SourceError as error:
                 why = error
-        if found:
-            return max(found, key=lambda one: one.fitness)
-        if empty:
-            return empty
-        raise why
+        if not found and not empty:
+            raise why
+        best = max(found, key=lambda one: one.fitness) if found else empty
+        assert best is not None
+        if not best.rows.sheet:
+            return [best], []
+        same = [one for one in found if one.columns.names == best.columns.names]
+        others = [one for one in found if one not in same and len(one.columns.of) > 1]
+        return same or [best], others
 
     @classmethod
     def recognises(cls, body: bytes, content_type: str) -> bool:
@@ -112,7 +126,7 @@ class Table(Source):
 # ---------------------------------------------------------------- what people must look over
 
 
-def _told(table: _Table, told: Mapping[str, str]) -> Iterator[Problem]:
+def _told(table: _Table, others: Sequence[_Table]) -> Iterator[Problem]:
     columns, place = table.columns, str(Say("表头"))
     if columns.guessed:
         guesses = {name: field for field, name in columns.shown().items()}
@@ -122,22 +136,43 @@ def _told(table: _Table, told: Mapping[str, str]) -> Iterator[Problem]:
     for name in columns.twice:
         said = Say("有两列都叫“{name}”，先取左边一列，空着才取右边", name=name)
         yield Problem(place, str(said))
-    if not table.rows.whole:
-        said = Say("最后一行没有换行，可能没有写完；这次不据此判断条目是否撤下")
+    if others:
+        names = "、".join(other.rows.sheet for other in others)
+        said = Say("另有工作表也像目录，没有读：{names}；可用 sheet 选项指明要哪一张", names=names)
         yield Problem(str(Say("全文")), str(said))
 
 
 # ---------------------------------------------------------------- rows as drafts
 
 
-def _drafts(table: _Table) -> Iterator[Draft]:
+_SUM = re.compile(r"(?:合|总|小|共)\s*计|总\s*数")
+_WIDE = 4  # headings of a table in which a row of one cell is no entry
+
+
+def _entries(table: _Table) -> tuple[list[int], list[int]]:
+    """The rows that are entries, and those that are a part's heading, a note or a sum."""
     columns = table.columns
     heads = [name for name in columns.names if name]
-    for n, row in enumerate(table.rows.rows[columns.first :], columns.first):
-        if any(row) and [cell for cell in row if cell] != heads:  # headings come again on each page
-            places = table.rows.places
-            place = places[n] if places else 0
-            yield _draft(row, columns, place, _borne(table, place))
+    rows: list[int] = []
+    aside: list[int] = []
+    for n in range(columns.first, len(table.rows.rows)):
+        said = [cell for cell in table.rows.rows[n] if cell]
+        if not said or said == heads:  # headings come again on each page
+            continue
+        lonely = len(said) == 1 and len(heads) >= _WIDE
+        (aside if lonely or _SUM.fullmatch(said[0]) else rows).append(n)
+    return (rows, aside) if rows else (aside, [])
+
+
+def _passed_over(table: _Table, aside: Sequence[int]) -> Iterator[Problem]:
+    if aside:
+        first = next(cell for cell in table.rows.rows[aside[0]] if cell)
+        said = Say(
+            "有 {n} 行只写了一格或是合计，当作小标题或说明，已略去：{first}",
+            n=len(aside),
+            first=first[:30],
+        )
+        yield Problem(table.rows.sheet or str(Say("全文")), str(said))
 
 
 def _borne(table: _Table, place: int) -> tuple[str, ...]:
@@ -147,14 +182,20 @@ def _borne(table: _Table, place: int) -> tuple[str, ...]:
     return tuple(links[place, n] for n in cells if (place, n) in links)
 
 
-def _draft(row: Sequence[str], columns: Columns, place: int, borne: tuple[str, ...]) -> Draft:
+def _draft(table: _Table, n: int, origin: Origin) -> Draft:
+    row, places, columns = table.rows.rows[n], table.rows.places, table.columns
+    place = places[n] if places else 0
     said = {field: _cells(row, where) for field, where in columns.of.items()}
     short: dict[str, Any] = {name: words(_first(said, name)) for name in _SHORT}
     numbers = (short["index_number"], bracketed(short["document_number"]))
-    return Draft(
+    draft = Draft(
         title=line(_first(said, "title")),
         ids=tuple(filter(None, (_first(said, "id"), *numbers))),
-        links=(*filter(is_address, said.get("link", ())), *borne, *said.get("link", ())),
+        links=(
+            *filter(is_address, said.get("link", ())),
+            *_borne(table, place),
+            *said.get("link", ()),
+        ),
         published=tuple(map(_date, said.get("published", ()))),
         formed=tuple(map(_date, said.get("formed", ()))),
         summary=_marked(_first(said, "summary")),
@@ -164,6 +205,55 @@ def _draft(row: Sequence[str], columns: Columns, place: int, borne: tuple[str, .
         place=Say("第 {n} 行", n=place) if place else None,
         **short,
     )
+    return _as_page_says(draft, said.get("body", ()), origin)
+
+
+# ---------------------------------------------------------------- a document's page in a row
+
+_A_DOCUMENT = re.compile(r"索\s*引\s*号|发文字号|成文日期")
+_SAID = ("title", "index_number", "document_number", "publisher", "topic", "published", "formed")
+
+
+def _as_page_says(draft: Draft, cells: Sequence[str], origin: Origin) -> Draft:
+    """With what the table on a document's page says, if a cell is one."""
+    for cell in cells:
+        page = _page(cell, first(draft.links), origin) if _A_DOCUMENT.search(cell) else None
+        if page:
+            own = {name: getattr(page, name) for name in _SAID if getattr(page, name)}
+            own |= {"body": page.body, "attachments": page.attachments or draft.attachments}
+            return replace(draft, **own, notes=(*draft.notes, *_differing(draft, page, origin)))
+    return draft
+
+
+def _page(markup: str, url: str, origin: Origin) -> Draft | None:
+    from bot.sources.page_article import read_article
+    from bot.sources.page_meta import read_tags
+    from bot.sources.page_tree import looks_like_html, open_page
+
+    if not looks_like_html(markup):
+        return None
+    try:
+        page = open_page(markup, url)
+    except SourceError:  # a cell that was cut: the columns have to do
+        return None
+    article = read_article(page, read_tags(page.markup), origin.zone)
+    return article.draft if article.table else None
+
+
+def _differing(draft: Draft, page: Draft, origin: Origin) -> Iterator[Say]:
+    for name, label in (("published", Say("发布日期")), ("formed", Say("成文日期"))):
+        ours, theirs = (_day(getattr(one, name), origin) for one in (draft, page))
+        if ours and theirs and ours != theirs:
+            yield Say(
+                "{label}：列里是 {column}，页面里是 {page}，以页面为准",
+                label=label, column=ours, page=theirs,
+            )  # fmt: skip
+
+
+def _day(texts: Sequence[str], origin: Origin) -> str:
+    read = (read_date(text, origin.zone, chinese=True) for text in texts)
+    at = next(filter(None, read), None)
+    return at.astimezone(origin.zone).date().isoformat() if at else ""
 
 
 def _cells(row: Sequence[str], where: Sequence[int]) -> list[str]:

@@ -8,31 +8,76 @@ from datetime import datetime
 from sqlalchemy import Connection, RowMapping, select
 
 from bot.config import AddressPart
-from bot.db import accounts, deliveries, posts
+from bot.db import among, deliveries
 from bot.language import Say, speaking
-from bot.model import NoticeKind, PostKind
+from bot.model import DeliveryState, NoticeKind
+from bot.notices import kind_of, sentence
 from bot.office import Office
 from bot.telling.planning import CLOSED
 
 MOST = 40  # sentences of one message; the console shows the others
+K, S = NoticeKind, DeliveryState
+ADVICE: Mapping[str, Say] = {  # what to do, where the sentence alone does not say so
+    "given-back": Say("改好再次报送，或者收回"),
+    "secret": Say("把文件移到涉密载体上，查清谁能打开这个文件夹，向保密工作机构报告"),
+    K.RETURNED: Say("请拟稿人按意见修改，重新送审"),
+    K.REFER: Say("等主管部门或保密行政管理部门答复；有了答复由审签人写明依据，通过或退回"),
+    K.SOURCE: Say("会接着再读；网站改版了就在来源页试读，按结果改 config.toml"),
+    K.FLOOD: Say("到目录逐条或整批决定成稿还是不发"),
+    K.ITEM: Say("到条目页成稿、退回或不发"),
+    K.HOLD: Say("核对以后到停发页解除，或改稿、撤稿"),
+    K.COLLECT: Say("会接着再采；一直不行就核对账号的授权和平台的限制"),
+    K.TAKE_DOWN: Say("撤下目录里的条目，已发的另办撤回"),
+    K.TELLING: Say("核对 config.toml 的这个通知地址，再用 gongkai notices test 试发"),
+}
+OF_DELIVERIES = {
+    S.UNCERTAIN: Say(
+        "先到账号上看这一条在不在，再在投递页说明已发出、没有发出还是不发了；不要另发一遍"
+    ),
+    S.FAILED: Say("按平台所说改稿重新送审，或在投递页再发一次"),
+    S.MISSED: Say("仍要发的，在签发时段内可在投递页补发，过了时段就改期、重新审签；不发的就取消"),
+    S.READY: Say("在投递页决定现在发还是不发"),
+}
 
 
 def words(
-    office: Office, part: AddressPart, rows: Sequence[RowMapping], about: Mapping[str, Say]
+    office: Office,
+    part: AddressPart,
+    rows: Sequence[RowMapping],
+    about: Mapping[str, Say],
+    advice: Mapping[str, Say],
 ) -> tuple[str, str]:
     """Title and text of a message that tells these; in the address's language.
 
-    `about`: the post and account a notice is of, by its key, where its sentence does not say so.
+    `about`: what a notice is of, by its key, where its sentence does not say so. `advice`: what
+    to do, by its key.
     """
     with speaking(part.language or office.config.language):
-        said = [_sentence(row, about.get(row["key"])) for row in rows]
+        said = [_sentence(row, about) for row in rows]
         first = Say("【公开提醒】{said}", said=said[0])
-        title = first if len(said) == 1 else Say("【公开提醒】{n} 件事", n=len(said))
-        blocks = [_block(office, row, one) for row, one in zip(rows, said, strict=True)]
+        many = Say("【公开提醒】{n} 件：{said} …", n=len(said), said=said[0])
+        title = first if len(said) == 1 else many
+        blocks = [
+            _block(office, row, one, advice.get(row["key"]))
+            for row, one in zip(rows, said, strict=True)
+        ]
         if len(blocks) > MOST:
             left = len(blocks) - MOST
             blocks[MOST:] = [str(Say("另有 {n} 件，请到控制台查看", n=left))]
         return _one_line(str(title)), "\n\n".join(blocks)
+
+
+def advice_of(conn: Connection, rows: Sequence[RowMapping]) -> dict[str, Say]:
+    """What to do about each, by its key; of a delivery by how it stands now."""
+    keys = {row["key"] for row in rows}
+    words = {key: (key.partition(":")[0], kind_of(key)) for key in keys}
+    found = {k: ADVICE[w] for k, two in words.items() if (w := next(filter(ADVICE.get, two), ""))}
+    of = {int(k.partition(":")[2]): k for k, (word, _) in words.items() if word == K.DELIVERY}
+    if of:
+        query = select(deliveries.c.id, deliveries.c.state).where(among(deliveries.c.id, "ids"))
+        states = conn.execute(query, {"ids": list(of)}).all()
+        found |= {of[n]: OF_DELIVERIES[S(state)] for n, state in states if state in OF_DELIVERIES}
+    return found
 
 
 def trial(office: Office, name: str, part: AddressPart, now: datetime) -> tuple[str, str]:
@@ -43,48 +88,20 @@ def trial(office: Office, name: str, part: AddressPart, now: datetime) -> tuple[
         return str(title), f"{text}\n{_time(office, now)}\n{office.config.console_url}/"
 
 
-def about(conn: Connection, rows: Sequence[RowMapping]) -> dict[str, Say]:
-    """What notices of deliveries and of returned or referred posts are of, by their keys."""
-    found: dict[str, Say] = {}
-    for key in {row["key"] for row in rows}:
-        kind, _, number = key.partition(":")
-        if not number.isdecimal():
-            continue
-        asked = select(posts.c.id, posts.c.title, posts.c.kind)
-        if kind == NoticeKind.DELIVERY:
-            of = asked.add_columns(accounts.c.name, accounts.c.key).join(
-                deliveries, deliveries.c.post_id == posts.c.id
-            )
-            of = of.join(accounts, accounts.c.id == deliveries.c.account_id)
-            row = conn.execute(of.where(deliveries.c.id == int(number))).mappings().first()
-            if row is not None:
-                account = row["name"] or row["key"]
-                found[key] = Say("{what}在{account}", what=_post(row), account=account)
-        elif kind in (NoticeKind.RETURNED, NoticeKind.REFER):
-            row = conn.execute(asked.where(posts.c.id == int(number))).mappings().first()
-            if row is not None:
-                found[key] = _post(row)
-    return found
-
-
-def _post(row: RowMapping) -> Say:
-    """A response's title holds the words it answers: it is told by its number."""
-    if row["kind"] == PostKind.RESPONSE:
-        return Say("答复稿 {id}", id=row["id"])
-    return Say("“{title}”", title=row["title"] or row["id"])
-
-
-def _sentence(row: RowMapping, of: Say | None) -> Say:
-    said = Say.of(row["say"])
-    if of is not None:
-        said = Say("{what}：{said}", what=of, said=said)
+def _sentence(row: RowMapping, about: Mapping[str, Say]) -> Say:
+    said = sentence(row, about)
     return Say("已结束：{said}", said=said) if row["kind"] == CLOSED else said
 
 
-def _block(office: Office, row: RowMapping, said: Say) -> str:
-    at = row["closed_at"] if row["kind"] == CLOSED else row["opened_at"]
-    link = f"\n{office.config.console_url}{row['link']}" if row["link"] else ""
-    return f"{said}\n{_time(office, at)}{link}"
+def _block(office: Office, row: RowMapping, said: Say, advice: Say | None) -> str:
+    over = row["kind"] == CLOSED
+    lines = [str(said)]
+    if advice is not None and not over:
+        lines.append(str(Say("怎么办：{advice}", advice=advice)))
+    lines.append(_time(office, row["closed_at"] if over else row["opened_at"]))
+    if row["link"]:
+        lines.append(f"{office.config.console_url}{row['link']}")
+    return "\n".join(lines)
 
 
 def _time(office: Office, at: datetime) -> str:

@@ -7,19 +7,20 @@ was over before anybody was told of it is not told at all, and of a turn only th
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, select, update
 
 from bot import lease, people, review
 from bot.config import AddressPart
-from bot.db import accounts, deliveries, insert_missing, items, notices, posts, sources, tellings
+from bot.db import delegations, insert_missing, notices, posts, tellings
 from bot.db import people as persons
 from bot.db import units as unit_rows
 from bot.language import Say
 from bot.model import Actor, NoticeKind
-from bot.notices import kind_of
+from bot.notices import kind_of, owner
 from bot.office import Office
+from bot.people import duty
+from bot.workdays import office_day
 
 K = NoticeKind
 GATHER = timedelta(minutes=1)
@@ -54,10 +55,23 @@ def _opened(
     office: Office, conn: Connection, now: datetime, row: RowMapping, gather: timedelta
 ) -> None:
     kind = kind_of(row["key"])
-    for name, part in office.config.notices.items():
-        if _concerned(office, conn, name, part, row, kind):
-            due = _when(office, conn, now, name, kind, gather)
-            _plan_one(conn, now, row, name, OPENED, due)
+    addresses = office.config.notices.items()
+    found = [name for name, part in addresses if _concerned(office, conn, name, part, row, kind)]
+    for name in [*found, *_of_duty(office, conn, now, row, kind, found)]:
+        due = _when(office, conn, now, name, kind, gather)
+        _plan_one(conn, now, row, name, OPENED, due)
+
+
+def _of_duty(
+    office: Office, conn: Connection, now: datetime, row: RowMapping, kind: K, told: list[str]
+) -> list[str]:
+    """The addresses of who is on duty, for what nobody else is told of or cannot wait."""
+    if not office.config.alarm.duty or (told and kind is not K.DELIVERY) or kind is K.DELEGATION:
+        return []
+    today = office_day(now, office.config.tz)
+    there = {one["login"] for one in duty.on_duty(conn, _unit(conn, row), today)}
+    mine = [name for name, part in office.config.notices.items() if part.person in there]
+    return [n for n in mine if n not in told and row["key"] != f"{K.TELLING}:{n}"]
 
 
 def _ended(
@@ -137,7 +151,7 @@ def _below(conn: Connection, keys: tuple[str, ...]) -> set[int]:
 def _his(
     office: Office, conn: Connection, login: str, row: RowMapping, kind: K, unit: int | None
 ) -> bool:
-    """Of turns and returned posts only his own; of the rest what his units concerns."""
+    """Of turns, returned posts and delegations only his own; of the rest what his units concerns."""
     query = select(persons).where(persons.c.login == login, persons.c.disabled.is_(False))
     person = conn.execute(query).mappings().first()
     if person is None:
@@ -145,6 +159,9 @@ def _his(
     actor = people.actor(person, "")
     if kind in (K.REVIEW, K.EMERGENCY, K.RETURNED):
         return _his_post(office, conn, actor, _number(row["key"]), kind)
+    if kind is K.DELEGATION:
+        lent = delegations.c.id == _number(row["key"]), delegations.c.taker_id == actor.person
+        return conn.execute(select(delegations.c.id).where(*lent)).first() is not None
     mine = people.unit_ids(conn, actor)
     return bool(mine) if unit is None else unit in mine
 
@@ -166,17 +183,4 @@ def _number(key: str) -> int:
 
 def _unit(conn: Connection, row: RowMapping) -> int | None:
     """The unit a notice concerns; None: the whole office."""
-    if row["unit_id"] is not None:
-        return int(row["unit_id"])
-    number = _number(row["key"])
-    owners: dict[K, Any] = {
-        K.DELIVERY: select(posts.c.unit_id).join(deliveries).where(deliveries.c.id == number),
-        K.ITEM: select(sources.c.unit_id).join(items).where(items.c.id == number),
-        K.ACCOUNT: select(accounts.c.unit_id).where(accounts.c.id == number),
-    }
-    owner = owners.get(kind_of(row["key"]))
-    return None if owner is None else conn.execute(owner).scalar()
-
-
-def bind(row: RowMapping) -> int:
-    return _number(row["key"])
+    return conn.execute(select(owner()).where(notices.c.id == row["id"])).scalar()

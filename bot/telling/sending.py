@@ -26,7 +26,7 @@ from bot.db import notices, tellings
 from bot.errors import ConfigError, GongkaiError, Invalid
 from bot.language import Say
 from bot.model import NoticeKind
-from bot.notices import close_notice, open_notice
+from bot.notices import close_notice, open_notice, subjects_of
 from bot.office import Office
 from bot.telling import message
 from bot.telling.planning import CLOSED, DROPPED, GATHER, MOOT, OPENED, TOLD, WAITING, plan
@@ -77,10 +77,11 @@ def _claim(office: Office, gather: timedelta, n: int) -> tuple[int, int, list[Me
         for row in _told_of(conn, rows):
             if _stands(office, conn, now, row):
                 of_address[row["address"]].append(row)
-        about = message.about(conn, [row for mine in of_address.values() for row in mine])
+        every = [row for mine in of_address.values() for row in mine]
+        about, advice = subjects_of(conn, every), message.advice_of(conn, every)
     parts = office.config.notices
     ready = [
-        Message(name, parts[name], *message.words(office, parts[name], mine, about), mine)
+        Message(name, parts[name], *message.words(office, parts[name], mine, about, advice), mine)
         for name, mine in of_address.items()
     ]
     return planned, len(rows), ready

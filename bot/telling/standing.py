@@ -11,12 +11,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import Connection, RowMapping, func, or_, select
 
 from bot import review
 from bot.db import accounts, deliveries, notices, posts
+from bot.deliver import holds
 from bot.language import Say
 from bot.model import AccountState, Act, DeliveryState, NoticeKind, PostKind, PostState
 from bot.notices import close_notice, open_notices
@@ -24,6 +26,7 @@ from bot.office import Office
 
 K = NoticeKind
 MB = 1024 * 1024
+DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -45,18 +48,19 @@ def look_at_turns(office: Office) -> None:
 
 
 def look_around(office: Office) -> None:
-    """Credentials that end, accounts that are idle, the disk."""
+    """Credentials that end, accounts that are idle, the disk; what waits since 肃穆模式 ended; 代签."""
     with office.db.read() as conn:
         now = office.db.now(conn)
         wanted: dict[str, Seen | None] = {}
         wanted |= dict([*_tokens(office, conn, now), *_idle(office, conn, now)])
-        stand = _standing(conn, K.TOKEN, K.IDLE, K.DISK)
+        stand = _standing(conn, K.TOKEN, K.IDLE, K.DISK, K.HELD, K.DELEGATION)
+        wanted |= dict([*_held(conn, stand), *_lent(office, conn, now)])
     wanted |= dict(_disk(office, stands=K.DISK in stand))
     _reconcile(office, now, stand, wanted)
 
 
 def _standing(conn: Connection, *kinds: NoticeKind) -> set[str]:
-    mine = or_(*(notices.c.key.startswith(kind) for kind in kinds))
+    mine = or_(*(notices.c.key.startswith(f"{kind}:") for kind in kinds), notices.c.key.in_(kinds))
     return set(
         conn.execute(select(notices.c.key).where(mine, notices.c.closed_at.is_(None))).scalars()
     )
@@ -101,6 +105,35 @@ def _turn(office: Office, conn: Connection, post: RowMapping) -> Say:
         return Say("{what}等待审签：{step}", what=what, step=step)
     at = f"{post['go_at'].astimezone(office.config.tz):%m-%d %H:%M}"
     return Say("{what}等待审签：{step}；计划 {at} 发布", what=what, step=step, at=at)
+
+
+# ---------------------------------------------------------------- delegations
+
+
+def _lent(office: Office, conn: Connection, now: datetime) -> Iterator[tuple[str, Seen | None]]:
+    """Who was named is told of it, a day before its end, and when it was taken back."""
+    for row in review.delegations_of(conn, now) if office.config.notices else ():
+        at = {n: f"{row[n].astimezone(office.config.tz):%m-%d %H:%M}" for n in ("begins", "ends")}
+        names = {"giver": row["giver_name"], "taker": row["taker_name"]}
+        for what, text in _said_of(row, now).items():
+            said = Say(text, **names, **at, steps="、".join(row["steps"]), why=row["reason"])
+            yield f"{K.DELEGATION}:{row['id']}:{what}", Seen(said, row["unit_id"], "/me/delegation")
+
+
+NAMED = Say("{giver}委托{taker}代签（{steps}），{begins} 至 {ends}；事由：{why}").text
+ENDING = Say("{taker}代{giver}的代签（{steps}）{ends} 到期，此后不能再代签").text
+TAKEN_BACK = Say("{taker}代{giver}的代签（{steps}）已提前终止，已签的不受影响").text
+
+
+def _said_of(row: Mapping[str, Any], now: datetime) -> dict[str, str]:
+    """What is to be told of a delegation now, by what it is."""
+    if row["state"] == "ended":
+        fresh = now - row["ended_at"] < DAY and row["ended_by"] != row["taker_id"]
+        return {"ended": TAKEN_BACK} if fresh else {}
+    if row["state"] == "over":
+        return {}
+    ends_soon = row["ends"] - now <= DAY < row["ends"] - row["begins"]
+    return {"named": NAMED} | ({"ending": ENDING} if ends_soon else {})
 
 
 # ---------------------------------------------------------------- accounts
@@ -163,6 +196,14 @@ def idle_accounts(office: Office, conn: Connection) -> list[RowMapping]:
         .where(accounts.c.key.in_(on_duty), since.is_not(None))
     )
     return list(conn.execute(query.order_by(accounts.c.id)).mappings())
+
+
+def _held(conn: Connection, stand: set[str]) -> Iterator[tuple[str, None]]:
+    """Opened as the hold was lifted, over when the last of them is decided."""
+    for key in stand:
+        kind, _, number = key.partition(":")
+        if kind == K.HELD and holds.left(conn, int(number)):
+            yield key, None
 
 
 # ---------------------------------------------------------------- the disk

@@ -109,6 +109,31 @@ def mask_names(value: str, party: str) -> str:
     return value
 
 
+_SURNAME = (
+    "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧肖程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟"
+    "汪田任姜范方石姚谭廖邹熊金陆郝孔白崔康毛邱秦江史顾侯邵孟龙万段雷钱汤尹黎易常武乔贺赖龚文庞樊兰殷施陶洪翟安颜倪严牛温芦"
+    "季俞章鲁葛伍韦申尤毕聂丛焦向柳邢路岳齐沿梅莫庄辛管祝左涂谷祁时舒耿牟卜路詹关苗凌费纪靳盛童欧甄项曲成游阳裴席卫查屈"
+)
+_NAME = rf"(?:(?:{_COMPOUND})|[{_SURNAME}])[㐀-鿿]{{1,2}}"
+_FULL_NAME = _NAME.replace("{1,2}", "{2}")  # of two characters many a word is (石油, 方案)
+_PARTY = re.compile(
+    r"(?:当事人|被处罚人|违法行为人|被执行人)(?:姓名|名称)?(?:\s*[:：]\s*|(?![于向时成任][㐀-鿿]{1,2}(?:[^（(㐀-鿿]|$)))"
+    rf"(?P<called>{_NAME}(?:、{_NAME})*)(?=[（(，,。；;：:\s]|$)"
+    rf"|(?:对|关于)(?P<about>{_FULL_NAME}(?:、{_FULL_NAME})*)(?=(?:等人)?(?:无证|无照|未|非法|擅自|违反"
+    r"|违法|涉嫌|销售|生产|经营|驾驶|的行政处罚|作出|案))"
+)
+_PLACES = tuple("区县镇乡村市街路业类品")
+
+
+def parties(value: str) -> str:
+    """The natural persons that a penalty's own words name as its party: 张三、李四; "" for none.
+
+    Whom it calls 当事人, and whom it is about (对张三丰无证经营…), where that reads as a name.
+    """
+    found = "、".join(m["called"] or m["about"] for m in _PARTY.finditer(value)).split("、")
+    return "、".join(name for name in dict.fromkeys(found) if not name.endswith(_BODIES + _PLACES))
+
+
 # Whom a document addresses (GB/T 9704: 主送机关), and labels that catalogues put before a text.
 _ADDRESSED = re.compile(
     r"\s*(?:(?:信息)?来源[:：][^\n]*(?:\n|$)"
@@ -155,6 +180,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "mask": mask,
     "mask_name": mask_name,
     "mask_names": mask_names,
+    "parties": parties,
     "sentence": sentence,
     "short_date": short_date,
     "short_time": short_time,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tomllib
 import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,12 +14,19 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from jinja2 import StrictUndefined, TemplateSyntaxError, UndefinedError, meta, nodes
+from jinja2 import (
+    StrictUndefined,
+    TemplateRuntimeError,
+    TemplateSyntaxError,
+    UndefinedError,
+    meta,
+    nodes,
+)
 from jinja2.sandbox import SandboxedEnvironment
 from pydantic import Field as Default
 from pydantic import field_validator
 
-from bot.config import Part, check, line_of
+from bot.config import Part, check, line_of, read_toml
 from bot.errors import ConfigError, Invalid
 from bot.language import Say
 from bot.model import OverLimit, PostKind
@@ -194,7 +200,7 @@ class Template:
         try:
             _environment().compile(source)
         except TemplateSyntaxError as error:
-            raise self._wrong(before + error.lineno, Say("{why}", why=error.message)) from None
+            raise self._wrong(before + error.lineno, mistake(error.message or "")) from None
 
     def _wrong(self, line: int, why: Say, kind: type[ConfigError] = ConfigError) -> ConfigError:
         return kind(Say("模板 {file} 第 {line} 行：{why}", file=self.file.name, line=line, why=why))
@@ -213,11 +219,40 @@ _UNDEFINED = re.compile(r"'(\w+)' is undefined|has no attribute '(\w+)'")
 
 def _why(error: Exception, fields: Mapping[str, Any]) -> Say:
     """What is wrong, in the office's words where it is met often: a field that is not there."""
-    found = _UNDEFINED.search(str(error)) if isinstance(error, UndefinedError) else None
-    if found is None:
-        return Say("{why}", why=str(error) or type(error).__name__)
-    name = found[1] or found[2]
-    return _unknown(name, fields)
+    if isinstance(error, UndefinedError) and (found := _UNDEFINED.search(str(error))):
+        return _unknown(found[1] or found[2], fields)
+    if isinstance(error, TemplateSyntaxError | TemplateRuntimeError):
+        return mistake(str(error))
+    if isinstance(error, ValueError) and str(error):
+        return Say("{why}", why=str(error))
+    return Say("这里算不出来：{why}", why=str(error) or type(error).__name__)
+
+
+_SLIPS = {  # by how the template language says it; the first that matches
+    r"(?:No filter named|Could not find a filter).*?'(.+?)'": Say(
+        "没有过滤器 {what}，写法见 docs/templates.md"
+    ),
+    r"[Uu]nknown tag '(.+?)'.*closed is '(.+?)'": Say(
+        "{{% {what} %}} 在这里不对：前面的 {{% {open} %}} 还没有用 {{% end{open} %}} 结束"
+    ),
+    r"[Uu]nknown tag '(.+?)'": Say("没有 {{% {what} %}} 这个写法"),
+    r"Unexpected end of template.*closed is '(.+?)'": Say(
+        "{{% {what} %}} 没有用 {{% end{what} %}} 结束"
+    ),
+    r"unexpected '(.+?)'": Say("这里不该有 {what}；双花括号、括号、引号要成对"),
+    r"expected token '(.+?)', got '(.+?)'": Say("这里应是 {what}，写的是 {open}"),
+    r"unexpected end of": Say("没有写完：双花括号、括号、引号要成对"),
+    r"unexpected char (.+?) at": Say("这里不该有 {what}；符号要用英文的"),
+}
+
+
+def mistake(said: str) -> Say:
+    """What the template language says of a slip, in the office's words."""
+    for pattern, why in _SLIPS.items():
+        if found := re.search(pattern, said):
+            what, *more = [*found.groups(), "", ""]
+            return Say(why.text, what=what, open=more[0])
+    return Say("写法有误：{why}", why=said)
 
 
 def _unknown(name: str, known: Iterable[str]) -> Say:
@@ -259,11 +294,7 @@ def parse(folder: Path, key: str, whole: str) -> Template:
     """The template that `whole` would be as `folder/key.txt`. Raises ConfigError."""
     file = path_of(folder, key)
     head, source, offset = _split(whole, file)
-    try:
-        values = tomllib.loads(head)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError("模板 {file} 的头部有误：{why}", file=file.name, why=str(error)) from None
-    front = check(Front, values, file, whole)
+    front = check(Front, read_toml(head, file), file, whole)
     digest = hashlib.sha256(whole.encode()).hexdigest()
     return Template(key, front, source, digest, file, head, offset).parsed()
 

@@ -35,7 +35,10 @@ def readable_account(conn: Connection, actor: Actor, key: str) -> tuple[RowMappi
     """An account of the units that `actor` reads, and those. Raises NotFound, also for another's."""
     row, scope = stage.by_key(conn, key), people.unit_ids(conn, actor)
     if row["unit_id"] not in scope:
-        raise NotFound("没有账号 {key}；账号在 config.toml 的 [accounts] 里声明", key=key)
+        raise NotFound(
+            "没有账号 {key}；账号在 config.toml 的 [accounts] 里声明，再运行 gongkai check 收入",
+            key=key,
+        )
     return row, scope
 
 

@@ -29,11 +29,13 @@ def build(office: Office) -> FastAPI:
     app = FastAPI(title="公开", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.office = office
     app.state.templates = environment(office)
+    public = board.Pages(office)
+    app.state.public_problem = public.problem
     app.mount("/static", Static(directory=HERE / "static"), name="static")
     routers: list[APIRouter] = [
         health.router,
         door.router,
-        board.router(office),
+        board.router(office, public),
         api.router(),
         *pages.ROUTERS,
     ]

@@ -75,13 +75,14 @@ def _month(
     """Whole weeks; each day its first lines, how many there are, and what of them needs a person."""
     first = on.replace(day=1)
     next_month = (first + timedelta(days=31)).replace(day=1)
-    begins, ends = _monday(first), _monday(next_month - timedelta(days=1)) + timedelta(days=6)
+    begins, ends = monday(first), monday(next_month - timedelta(days=1)) + timedelta(days=6)
     days = agenda.days_of(office, begins, ends)
     rows = agenda.outline(conn, asked, days[0].begins, days[-1].ends)
     parts = _by_day(rows, days)
     lines = _detailed(conn, [row for part in parts for row in part[:IN_CELL]], days)
     cells = [_cell(day, part, lines) for day, part in zip(days, parts, strict=True)]
     return {
+        "solemn": agenda.solemn_days(conn, asked, days),
         "weeks": [cells[n : n + 7] for n in range(0, len(cells), 7)],
         "total": sum(cell["total"] for cell in cells),
         "before": (first - timedelta(days=1)).replace(day=1),
@@ -89,7 +90,8 @@ def _month(
     }
 
 
-def _monday(day: date) -> date:
+def monday(day: date) -> date:
+    """Of its week."""
     return day - timedelta(days=day.weekday())
 
 
@@ -130,8 +132,8 @@ def _week(
     office: Office, conn: Connection, asked: agenda.View, on: date, _params: Mapping[str, str]
 ) -> dict[str, Any]:
     """Seven days by hours, and for a small screen day by day."""
-    monday = _monday(on)
-    days = agenda.days_of(office, monday, monday + timedelta(days=6))
+    first = monday(on)
+    days = agenda.days_of(office, first, first + timedelta(days=6))
     rows = agenda.outline(conn, asked, days[0].begins, days[-1].ends)
     parts = _by_day(rows, days)
     slots = _slots(office, conn, asked, days)
@@ -143,8 +145,9 @@ def _week(
         "agenda": _agenda(conn, days, parts, slots, plans),
         "totals": [len(part) for part in parts],
         "total": len(rows),
-        "before": monday - timedelta(days=7),
-        "after": monday + timedelta(days=7),
+        "before": first - timedelta(days=7),
+        "after": first + timedelta(days=7),
+        "solemn": agenda.solemn_days(conn, asked, days),
         "worked": sum(day.mark in ("", "swapped") for day in days),
     }
 
@@ -267,7 +270,7 @@ def _one_day(
     page = page_of(params, sum(counts.values()))
     slots, plans = _slots(office, conn, asked, [day]), _plans(office, conn, asked, [day])
     return {
-        "day": day, "page": page, "counts": every, "total": page.total,
+        "day": day, "solemn": agenda.solemn_days(conn, asked, [day]), "page": page, "counts": every, "total": page.total,
         "lines": agenda.lines(conn, asked, day.begins, day.ends, SIZE, page.offset),
         "slots": [one for _, found in sorted(slots.items()) for one in found],
         "plans": [one for _, found in sorted(plans.items()) for one in found],

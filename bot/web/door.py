@@ -32,7 +32,12 @@ def limiter(request: Request) -> CapacityLimiter:
 
 @router.get("/login")
 def login_page(request: Request, next: str = "/") -> Response:
-    return bare(request, "login.html", next=local(next) or "/", login="", error="", kept="")
+    """Who comes with the cookie of a session that stands no longer is told so."""
+    office = request.app.state.office
+    token = request.cookies.get(session.cookie_name(office.config), "")
+    over = bool(token) and session.find(office, token, by_person=False) is None
+    page = {"next": local(next) or "/", "login": "", "error": "", "kept": ""}
+    return bare(request, "login.html", 200, over=over, **page)
 
 
 @router.post("/login")

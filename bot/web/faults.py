@@ -19,10 +19,10 @@ from bot.errors import (
     NotFound,
 )
 from bot.language import Say, _
-from bot.web import kept, problems
+from bot.web import kept, problems, refusals
 from bot.web.problems import Problem
 from bot.web.session import Throttled
-from bot.web.visit import BY_ITSELF, Elsewhere, NotDone, bare, local
+from bot.web.visit import BY_ITSELF, Elsewhere, NotDone, bare
 
 STATUS: tuple[tuple[type[GongkaiError], int], ...] = (
     (NotAllowed, 403),
@@ -66,11 +66,11 @@ TITLES = {
 SENTENCES = {
     400: Say("提交的内容看不懂，没有办理。请返回后重新提交"),
     503: Say("数据库暂时没有应答，这一步没有办成。请稍候再试；编号 {reference}"),
-    507: Say("磁盘已满，这一步没有存下。请告诉管理员腾出空间；编号 {reference}"),
-    404: Say("没有这个页面，或您看不到它。请从左侧导航进入"),
+    507: Say("系统暂时存不下，这一步没有办成。请管理员给磁盘腾出空间；编号 {reference}"),
+    404: Say("没有这个页面，或您看不到它"),
     405: Say("这个地址不能这样访问。请从页面上的按钮办理"),
     413: Say("提交的内容超过 25 MB，没有办理。请压缩图片后再试"),
-    500: Say("系统出错，这一步没有办成，已记录。请把编号 {reference} 告诉管理员"),
+    500: Say("系统出错，这一步没有办成，已记录，编号 {reference}"),
 }
 TO_PROGRAMS = {
     404: Say("没有这个地址；有哪些见 /api/v1/openapi.json"),
@@ -120,8 +120,7 @@ async def explained(request: Request, error: Exception) -> Response:
     assert isinstance(error, GongkaiError)
     status = status_of(error)
     headers = {"Retry-After": str(error.seconds)} if isinstance(error, Throttled) else {}
-    raw = error.raw if isinstance(error, AdapterError) else ""
-    return await run_in_threadpool(shown, request, status, str(error), raw, headers)
+    return await run_in_threadpool(shown, request, status, str(error), headers, error)
 
 
 async def refused(request: Request, error: Exception) -> Response:
@@ -130,7 +129,7 @@ async def refused(request: Request, error: Exception) -> Response:
     sentence, headers = str(sentences.get(status, error.detail)), dict(error.headers or {})
     if status == 405:
         headers["Allow"] = ", ".join(allowed(request))
-    return await run_in_threadpool(shown, request, status, sentence, "", headers)
+    return await run_in_threadpool(shown, request, status, sentence, headers)
 
 
 def allowed(request: Request) -> list[str]:
@@ -172,26 +171,25 @@ def shown(
     request: Request,
     status: int,
     sentence: str,
-    raw: str = "",
     headers: dict[str, str] | None = None,
+    error: GongkaiError | None = None,
 ) -> Response:
     """The page of an error, or its JSON for a program."""
     title = str(TITLES.get(status, TITLES[400]))
     if of_api(request):
-        return problems.answer(
-            f"api:{KINDS.get(status, 'fault')}", status, title, sentence, headers
-        )
+        kind = f"{'board' if refusals.of_board(request) else 'api'}:{KINDS.get(status, 'fault')}"
+        return problems.answer(kind, status, title, sentence, headers)
     if wants_json(request):
         body = {"error": {"status": status, "title": title, "message": sentence}}
         return JSONResponse(body, status, headers=headers)
-    back = local(request.headers.get("referer", "").removeprefix(str(request.base_url)[:-1])) or "/"
-    answer = bare(request, "error.html", status, title=title, sentence=sentence, raw=raw, back=back)
+    draw = refusals.for_public if refusals.of_board(request) else refusals.page
+    answer = draw(request, status, title, sentence, error)
     answer.headers.update(headers or {})
     return answer
 
 
 def of_api(request: Request) -> bool:
-    return request.url.path.startswith("/api/")
+    return request.url.path.startswith(("/api/", "/board/api/"))
 
 
 def wants_json(request: Request) -> bool:

@@ -20,15 +20,6 @@ from bot.web.visit import Signed, Visit, go
 from bot.workdays import instant
 
 router = APIRouter()
-LABELS = {
-    "text": Say("内容"),
-    "at": Say("时间"),
-    "id": Say("对方的编号"),
-    "title": Say("标题"),
-    "author": Say("何人"),
-    "url": Say("链接"),
-    "post": Say("稿件编号"),
-}
 ENTRY = ("account", "text", "at", "author", "id", "title", "url", "post")
 
 
@@ -96,7 +87,7 @@ def _columns(
     names = dict(seen.names) if problem is None else _told(visit)
     return visit.page(
         "import_columns.html", status, account=account(row), file=file.name, seen=seen,
-        names=names, labels=LABELS, needed=tables.NEEDED, problem=problem, place=f"{key}/{token}",
+        names=names, labels=importing.LABELS, needed=tables.NEEDED, problem=problem, place=f"{key}/{token}",
     )  # fmt: skip
 
 
@@ -118,7 +109,7 @@ def take_in(visit: Signed, key: str, token: str) -> Response:
     try:
         for name in tables.NEEDED:
             if not told[name]:
-                raise Invalid("请选定哪一列是“{label}”", label=LABELS[name])
+                raise Invalid("请选定哪一列是“{label}”", label=importing.LABELS[name])
         with office.db.write() as conn:
             now = office.db.now(conn)
             made = collect.import_file(office, conn, now, visit.actor, key, file, told)

@@ -9,11 +9,12 @@ from fastapi import APIRouter
 from sqlalchemy import Connection, RowMapping, func, or_, select
 from starlette.responses import Response
 
-from bot import catalog, compose, people, templates
+from bot import catalog, compose, naming, people
 from bot.db import accounts, items, lock, sources, units
 from bot.errors import Invalid, NotFound
 from bot.language import Say
 from bot.model import Actor, Entry, ItemState, Right
+from bot.naming import source_name
 from bot.office import Office
 from bot.web.lists import SIZE, account, page_of
 from bot.web.marks import differences
@@ -72,7 +73,7 @@ def data_for_items(office: Office, actor: Actor, params: Mapping[str, str]) -> d
             "filters": filters,
             "counts": counts,
             "page": page,
-            "sources": _keys(conn, scope),
+            "sources": _named(conn, scope),
             "givers": _givers(conn, actor, scope),
             "write": people.unit_ids(conn, actor, Right.WRITE),
             "submits": bool(giving(conn, actor)),
@@ -101,9 +102,10 @@ def item_for(conn: Connection, actor: Actor, item_id: int) -> RowMapping:
     raise NotFound("没有编号 {id} 的条目", id=item_id)
 
 
-def _keys(conn: Connection, scope: set[int]) -> list[str]:
-    query = select(sources.c.key).where(sources.c.unit_id.in_(scope)).order_by(sources.c.key)
-    return list(conn.execute(query).scalars())
+def _named(conn: Connection, scope: set[int]) -> list[tuple[str, str]]:
+    """Key and name of the sources of some units."""
+    query = select(sources.c.key, source_name).where(sources.c.unit_id.in_(scope))
+    return [(key, name) for key, name in conn.execute(query.order_by(sources.c.id))]
 
 
 def _givers(conn: Connection, actor: Actor, scope: set[int]) -> list[RowMapping]:
@@ -149,7 +151,7 @@ def data_for_item(office: Office, actor: Actor, item_id: int) -> dict[str, Any]:
             "gives": giver is not None and giver in giving(conn, actor),
             "by_hand": item["source_key"].startswith(f"{catalog.HAND}:"),
             "usual": part.template if part else "notice",
-            "templates": templates.keys(office.config.place(office.config.templates)),
+            "templates": naming.of_templates(office.config),
             "accounts": _accounts(conn, unit_id, part.accounts if part else ()),
             "fields": FIELDS,
         }

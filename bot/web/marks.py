@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -12,21 +12,27 @@ LONG = 4000
 CLASSES = {"block": "block", "warn": "warn", "note": "info"}
 
 
-def marked(text: str, findings: Iterable[Mapping[str, Any]]) -> Markup:
+def marked(
+    text: str,
+    findings: Iterable[Mapping[str, Any]],
+    draw: Callable[[int, int], Markup] | None = None,
+) -> Markup:
     """`text` with each finding marked and numbered; what overlaps an earlier one is only listed.
 
-    A finding is its stored JSON with a `number`; `start` and `end` are code points.
+    A finding is its stored JSON with a `number`; `start` and `end` are code points. `draw` gives the
+    pieces of the text between these; plainly without it.
     """
     out, at = [], 0
+    draw = draw or (lambda begins, ends: escape(text[begins:ends]))
     for each in sorted(findings, key=lambda f: (f["start"], f["end"])):
         start, end = each["start"], each["end"]
         if start < at or end <= start or end > len(text):
             continue
         mark = Markup('<mark class="{}">{}<sup>{}</sup></mark>')
-        drawn = mark.format(CLASSES[each["severity"]], text[start:end], each["number"])
-        out += [escape(text[at:start]), drawn]
+        drawn = mark.format(CLASSES[each["severity"]], draw(start, end), each["number"])
+        out += [draw(at, start), drawn]
         at = end
-    return Markup("").join([*out, escape(text[at:])])
+    return Markup("").join([*out, draw(at, len(text))])
 
 
 def differences(old: str, new: str) -> Markup:
@@ -65,3 +71,14 @@ def hits(text: str, wanted: str) -> Markup:
         out += [escape(text[at:start]), hit]
         at = start = start + len(word)
     return Markup("").join([*out, escape(text[at:])])
+
+
+def around(text: str, wanted: str, length: int = 140) -> str:
+    """The part of a text where a searched word stands first; whole if it is short."""
+    if len(text) <= length:
+        return text
+    low = text.lower()
+    places = [at for word in wanted.lower().split() if (at := low.find(word)) >= 0]
+    start = max(0, min(places, default=0) - length // 4)
+    end = start + length
+    return ("……" if start else "") + text[start:end].strip() + ("……" if end < len(text) else "")

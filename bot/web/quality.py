@@ -15,6 +15,7 @@ from bot.catalog.quality import HEADS, QUIET, RULES, Figures, figures, groups, r
 from bot.db import sources, units
 from bot.errors import NotFound
 from bot.model import Actor
+from bot.naming import source_name
 from bot.office import Office
 from bot.web.lists import SIZE, page_of
 from bot.web.visit import Signed, download
@@ -30,7 +31,7 @@ def data_for_quality(office: Office, actor: Actor, params: Mapping[str, str]) ->
         found = _figures(conn, scope, params)
         of = groups(found, params.get("rule", ""))
         page = page_of(params, sum(n for *_, n in of))
-        keys = select(sources.c.key).where(sources.c.unit_id.in_(scope)).order_by(sources.c.key)
+        keys = select(sources.c.key, source_name).where(sources.c.unit_id.in_(scope))
         own = select(units.c.key).where(units.c.id.in_(scope)).order_by(units.c.id)
         return {
             "figures": found,
@@ -40,7 +41,7 @@ def data_for_quality(office: Office, actor: Actor, params: Mapping[str, str]) ->
             "rules": RULES,
             "quiet": QUIET,
             "names": dict(conn.execute(select(units.c.key, units.c.name)).all()),
-            "sources": list(conn.execute(keys).scalars()),
+            "sources": dict(conn.execute(keys.order_by(sources.c.id)).all()),
             "units": list(conn.execute(own).scalars()),
             "terms": office.config.quality,
             "said": {name: params.get(name, "") for name in ("unit", "source", "rule")},

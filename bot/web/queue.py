@@ -12,12 +12,14 @@ from starlette.responses import Response
 
 from bot import people
 from bot.db import EPOCH, deliveries, micros
+from bot.db import holds as hold_rows
 from bot.deliver import queue
 from bot.errors import GongkaiError, Invalid, NotFound
 from bot.language import Say
 from bot.model import Actor, DeliveryState, Right
 from bot.office import Office
-from bot.web import render
+from bot.schedule import retiming
+from bot.web import render, shell
 from bot.web.lists import SIZE, Row, chosen, page_of, squares
 from bot.web.visit import Id, Signed, Visit, go, whole
 from bot.workdays import instant
@@ -40,6 +42,8 @@ GROUPS = {"person": Say("需要人定"), "next": Say("接下来"), "past": Say("
 DONE = {
     "cancel": Say("已取消，不会发出"),
     "retry": Say("已放回队列，按计划时间发出"),
+    "move": Say("已改期"),
+    "back": Say("已送回审签，重新签发后才发"),
     "look": Say("已安排再查一次，结果会显示在这里"),
     "sent": Say("已记录：确已发出"),
     "absent": Say("已记录：确未发出，已放回队列"),
@@ -62,6 +66,7 @@ def data_for_queue(office: Office, actor: Actor, params: Mapping[str, str]) -> d
             "state": state,
             "account": chosen(params, "account"),
             "post": chosen(params, "post"),
+            "hold": chosen(params, "hold"),
         }
         counts = queue.counts(conn, scope)
         page = page_of(params, _total(conn, scope, counts, filters))
@@ -75,15 +80,23 @@ def data_for_queue(office: Office, actor: Actor, params: Mapping[str, str]) -> d
             "filters": filters,
             "page": page,
             "accounts": list(squares(conn, scope).values()),
+            "held": _named(conn, filters["hold"], scope),
             "seen": micros(now),
         }
+
+
+def _named(conn: Connection, hold: int | None, scope: set[int]) -> dict[str, Any] | None:
+    """The hold whose leavings are listed, where it concerns the reader."""
+    row = conn.execute(select(hold_rows).where(hold_rows.c.id == hold)).mappings().first()
+    found = shell.named_hold(conn, row) if row else None
+    return found if found and (found["unit_id"] is None or found["unit_id"] in scope) else None
 
 
 def _total(
     conn: Connection, scope: set[int], counts: Mapping[str, int], filters: Mapping[str, Any]
 ) -> int:
-    """How many rows these filters find; without account or post that is counted already."""
-    if filters["account"] is None and filters["post"] is None:
+    """How many rows these filters find; without account, post or hold that is counted already."""
+    if not any(filters[name] is not None for name in ("account", "post", "hold")):
         every = sum(n for state, n in counts.items() if state not in ("person", "held"))
         return counts.get(filters["state"], 0) if filters["state"] else every
     return queue.total(conn, scope, **filters)
@@ -157,10 +170,10 @@ def _acts(row: Row, waits: bool) -> tuple[str, ...]:
     if row["state"] == S.SENDING:
         return ("receipt", "drop") if row["lease"] is None else ()
     if row["state"] == S.READY:
-        return ("retry", "cancel") if waits else ("cancel",)
+        return ("retry", "back", "cancel") if waits else ("cancel",)
     return {
-        S.FAILED: ("retry", "cancel", "vouch"),
-        S.MISSED: ("retry", "cancel"),
+        S.FAILED: ("retry", "back", "cancel", "vouch"),
+        S.MISSED: ("retry", "back", "cancel"),
         S.CANCELLED: ("retry",),
     }.get(row["state"], ())
 
@@ -212,6 +225,19 @@ def _retry(visit: Visit, conn: Connection, now: datetime, one: int) -> None:
     queue.retry(visit.office, conn, now, visit.actor, one, _time(visit))
 
 
+def _back(visit: Visit, conn: Connection, now: datetime, one: int) -> None:
+    retiming.send_back(visit.office, conn, now, visit.actor, one)
+
+
+def _move(visit: Visit, conn: Connection, now: datetime, one: int) -> None:
+    """Its post, to `at`; where that is outside of what was signed, it is signed anew."""
+    at = _time(visit)
+    if at is None:
+        raise Invalid("请填写改到什么时间")
+    post = queue.one(conn, one)["post_id"]
+    retiming.move(visit.office, conn, now, visit.actor, post, at, agreed=True)
+
+
 def _look(visit: Visit, conn: Connection, now: datetime, one: int) -> None:
     queue.look_again(conn, now, visit.actor, one)
 
@@ -232,6 +258,8 @@ def _drop(visit: Visit, conn: Connection, now: datetime, one: int) -> None:
 ACTS: dict[str, Callable[[Visit, Connection, datetime, int], None]] = {
     "cancel": _cancel,
     "retry": _retry,
+    "back": _back,
+    "move": _move,
     "look": _look,
     "sent": _sent,
     "absent": _absent,
@@ -256,14 +284,24 @@ def act(visit: Signed, delivery_id: Id) -> Response:
 
 @router.post("/queue")
 def bulk(visit: Signed) -> Response:
-    """Cancel or retry the chosen ones; each by itself, so that one refusal stops no other."""
+    """Cancel, retry, move (`at`) or send back the chosen ones; each by itself, so that one refusal stops
+    no other."""
     name = visit.field("act")
     ids = [whole(each) for each in visit.fields("ids")]
-    if name not in ("cancel", "retry") or not ids:
+    if name in ("back", "move"):
+        ids = _one_a_post(visit, ids)
+    if name not in ("cancel", "retry", "move", "back") or not ids:
         raise Invalid("请先选中投递，再按要办的事")
     refused = [r for one in ids if (r := _tried(visit, name, one))]
     found = data_for_queue(visit.office, visit.actor, visit.params)
     return visit.page("queue.html", **found, done=DONE["bulk"], refused=refused, tried=len(ids))
+
+
+def _one_a_post(visit: Visit, ids: list[int]) -> list[int]:
+    """Posts are moved and sent back, each once."""
+    with visit.office.db.read() as conn:
+        first = select(func.min(deliveries.c.id)).where(deliveries.c.id.in_(ids))
+        return list(conn.execute(first.group_by(deliveries.c.post_id)).scalars())
 
 
 def _tried(visit: Visit, name: str, one: int) -> tuple[int, str] | None:

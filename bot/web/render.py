@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -17,9 +17,11 @@ from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
 from jinja2.bccache import Bucket
 from markupsafe import Markup
 
+from bot import naming
 from bot.language import Say, _, current
 from bot.office import Office
 from bot.web import words
+from bot.web.marks import around, hits
 from bot.workdays import WEEKDAYS
 
 HERE = Path(__file__).parent
@@ -58,6 +60,14 @@ def said(stored: Mapping[str, Any] | Say | str | None) -> str:
 def outside(address: str) -> str:
     """An address somebody else gave, where it is one of the web; else nothing to follow."""
     return address if address.startswith(("http://", "https://")) else ""
+
+
+def qr(text: str) -> Markup:
+    """What a phone reads, as SVG within the page: no address serves it. A name is given around it."""
+    import segno
+
+    drawn = segno.make(text, micro=False)
+    return Markup(drawn.svg_inline(omitsize=True, light="#fff", svgclass=None, lineclass=None))  # noqa: S704
 
 
 def size(count: int) -> str:
@@ -198,8 +208,11 @@ def environment(office: Office) -> Environment:
     beijing = office.config.zone == "Asia/Shanghai"
     zone = Say("北京时间") if beijing else Say("{zone}", zone=office.config.zone)
     made.globals.update(words=words, current_language=current, now=office.db.now, zone=zone)
+    made.filters.update(hits=hits, around=around, qr=qr)
     made.filters.update(outside=outside, said=said, size=size, short=short, all_but=all_but)
     for name in ("day", "clock", "exact", "moment", "seconds", "ago", "entry"):
         made.filters[name] = getattr(times, name)
+    for one in (naming.of_account, naming.of_schedule, naming.of_template):
+        made.filters[one.__name__.removeprefix("of_")] = partial(one, office.config)
     made.globals.update(span=times.span, weekday=lambda at: WEEKDAYS[times.local(at).weekday()])
     return made

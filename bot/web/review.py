@@ -15,6 +15,7 @@ from bot.db import people as persons
 from bot.errors import Conflict, GongkaiError, Invalid, NotFound
 from bot.language import Say
 from bot.model import Actor, PostKind, PostState, Right, Verdict, Window
+from bot.naming import source_name
 from bot.office import Office
 from bot.web import content
 from bot.web.lists import SIZE, Account, page_of, squares
@@ -195,7 +196,7 @@ def source_of(conn: Connection, post: RowMapping, revision: RowMapping) -> dict[
     """The catalogue entry a post was made of, and whether it changed since."""
     if post["item_id"] is None:
         return None
-    query = select(items, sources.c.key.label("source_key")).join(sources)
+    query = select(items, source_name.label("source_name")).join(sources)
     row = conn.execute(query.where(items.c.id == post["item_id"])).mappings().first()
     if row is None:
         return None

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, select
 
 from bot import people
-from bot.db import accounts, grants, holds, items, posts, sources, units, workers
+from bot.db import accounts, clock_of, grants, holds, items, posts, sources, units, workers
 from bot.db import people as persons
-from bot.deliver.holds import stands
+from bot.deliver.holds import ahead, stands
 from bot.language import Say
 from bot.model import Actor, HoldScope, Right, Role
+from bot.naming import source_name
 from bot.office import Office
 from bot.settings import STALE
 from bot.web import counts
@@ -27,23 +28,24 @@ class Entry:
     href: str
     word: Say
     icon: str
-    right: Right
+    rights: frozenset[Right]  # any of these shows it; none: everybody's
     badge: str = ""  # key of bot.web.counts
     key: str = ""  # after G
 
 
+READ = frozenset({Right.READ})
 RAIL = (
-    Entry("/", Say("今日"), "home", Right.READ, key="t"),
-    Entry("/posts", Say("稿件"), "file-text", Right.READ, key="w"),
-    Entry("/review", Say("审签"), "rubber-stamp", Right.READ, "review", "r"),
-    Entry("/calendar", Say("排期"), "calendar-time", Right.READ, key="c"),
-    Entry("/queue", Say("队列"), "send", Right.READ, "undecided", "q"),
-    Entry("/items", Say("目录"), "folder", Right.READ),
-    Entry("/replies", Say("评论"), "message-circle", Right.READ, "replies", "p"),
-    Entry("/accounts", Say("账号"), "plug", Right.READ, "broken", "a"),
-    Entry("/people", Say("人员"), "users", Right.READ),
-    Entry("/trail", Say("留痕"), "fingerprint", Right.READ, key="l"),
-    Entry("/settings", Say("设置"), "settings", Right.READ),
+    Entry("/", Say("今日"), "home", frozenset(), key="t"),
+    Entry("/posts", Say("稿件"), "file-text", READ, key="w"),
+    Entry("/review", Say("审签"), "rubber-stamp", READ, "review", "r"),
+    Entry("/calendar", Say("排期"), "calendar-time", READ, key="c"),
+    Entry("/queue", Say("队列"), "send", READ, "undecided", "q"),
+    Entry("/items", Say("目录"), "folder", READ | {Right.SUBMIT}),
+    Entry("/replies", Say("评论"), "message-circle", READ, "replies", "p"),
+    Entry("/accounts", Say("账号"), "plug", READ, "broken", "a"),
+    Entry("/people", Say("人员"), "users", READ),
+    Entry("/trail", Say("留痕"), "fingerprint", READ, key="l"),
+    Entry("/settings", Say("设置"), "settings", READ),
 )
 
 
@@ -53,12 +55,15 @@ def frame(office: Office, actor: Actor, path: str) -> dict[str, Any]:
         now = office.db.now(conn)
         scope = people.unit_ids(conn, actor)
         stopped, trail = standing(conn, scope), people.reads_trail(conn, actor)
+        rights = all_rights(conn, actor)
+        shown = (e for e in RAIL if not e.rights or e.rights & rights)
         return {
-            "entries": [(e, on(e, path)) for e in RAIL if e.href != "/trail" or trail],
+            "entries": [(e, on(e, path)) for e in shown if e.href != "/trail" or trail],
+            "trail": trail,
             "counts": counts.badges(conn, office, actor, scope),
             "unit": unit_name(conn, actor),
             "roles": roles(conn, actor),
-            "rights": all_rights(conn, actor),
+            "rights": rights,
             "clock": clock(office, now),
             "heart": heart(conn, now),
             "holds": stopped,
@@ -86,11 +91,22 @@ def heart(conn: Connection, now: datetime) -> dict[str, Any]:
 
 def standing(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
     """The holds that stand and concern the reader's units, the widest first."""
-    rows = conn.execute(select(holds).where(stands()).order_by(holds.c.since)).mappings()
-    named = [named_hold(conn, row) for row in rows]
     order = list(HoldScope)
-    seen = [h for h in named if h["unit_id"] is None or h["unit_id"] in scope]
+    seen = _concerning(conn, scope, stands(clock_of(conn)))
     return sorted(seen, key=lambda h: order.index(HoldScope(h["scope"])))
+
+
+def declared(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
+    """Those of 肃穆模式 whose start is to come, the earliest first."""
+    return _concerning(conn, scope, ahead(clock_of(conn)))
+
+
+def _concerning(
+    conn: Connection, scope: set[int], which: ColumnElement[bool]
+) -> list[dict[str, Any]]:
+    rows = conn.execute(select(holds).where(which).order_by(holds.c.since)).mappings()
+    named = [named_hold(conn, row) for row in rows]
+    return [h for h in named if h["unit_id"] is None or h["unit_id"] in scope]
 
 
 def named_hold(conn: Connection, row: RowMapping) -> dict[str, Any]:
@@ -112,7 +128,7 @@ def target(conn: Connection, scope: str, target_id: int | None) -> tuple[str, in
         table, name, unit = {
             "unit": (units, units.c.name, units.c.id),
             "account": (accounts, accounts.c.name, accounts.c.unit_id),
-            "source": (sources, sources.c.key, sources.c.unit_id),
+            "source": (sources, source_name, sources.c.unit_id),
             "post": (posts, posts.c.title, posts.c.unit_id),
         }[scope]
         query = select(name, unit).where(table.c.id == target_id)

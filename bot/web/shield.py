@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 
 from sqlalchemy.exc import OperationalError
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
@@ -80,7 +81,7 @@ class Shield:
         except Exception as error:
             if begun:
                 raise
-            answer = self._fault(request, error)
+            answer = await run_in_threadpool(self._fault, request, error)
             await answer(request.scope, receive, outward)
 
     def _fault(self, request: Request, error: Exception) -> Response:

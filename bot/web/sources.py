@@ -16,6 +16,7 @@ from bot.db import items, notices, sources, units
 from bot.errors import GongkaiError, Invalid, NotFound
 from bot.language import Say
 from bot.model import Actor, Right
+from bot.naming import source_name
 from bot.office import Office
 from bot.web import spool
 from bot.web.faults import status_of
@@ -32,7 +33,9 @@ DONE = {
 
 def sources_of(office: Office, conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
     """The sources of some units with their figures, and what config.toml says of each."""
-    query = select(sources, units.c.name.label("unit")).join(units, units.c.id == sources.c.unit_id)
+    query = select(sources, units.c.name.label("unit"), source_name.label("called")).join(
+        units, units.c.id == sources.c.unit_id
+    )
     mine = query.where(sources.c.unit_id.in_(scope), sources.c.kind != catalog.HAND)
     rows = conn.execute(mine.order_by(sources.c.id)).mappings().all()
     figures = select(items.c.source_id, items.c.state, func.count(), func.max(items.c.seen_at))

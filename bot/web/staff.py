@@ -51,6 +51,7 @@ def data_for_people(office: Office, actor: Actor, params: Mapping[str, str]) -> 
             "unit": chosen,
             "staffed": staffed.get(chosen["key"]) if chosen else None,
             "names": {one["id"]: one["name"] for one in everybody},
+            "open": {one["id"] for one in everybody if roster.within(one, scope)},
             **rows,
             "rootless": [p for p in everybody if not p["roles"]] if _all(conn, admin) else [],
             "admin": admin,
@@ -148,7 +149,7 @@ def data_for_person(office: Office, actor: Actor, login: str) -> dict[str, Any]:
         row = people.by_login(conn, login)
         one = next(p for p in roster.persons(conn) if p["id"] == row["id"])
         may = people.administers(conn, actor, one["id"])
-        if not may and not any(role["unit_id"] in scope for role in one["roles"]):
+        if not may and not roster.within(one, scope):
             raise NotFound("没有登录名 {login}", login=login)
         return {
             "one": one,

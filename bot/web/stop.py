@@ -18,11 +18,18 @@ from bot.language import Say
 from bot.model import Actor, DeliveryState, HoldScope, PostState, Right
 from bot.office import Office
 from bot.web import shell
+from bot.web.duty import today_on_duty
 from bot.web.lists import squares
 from bot.web.visit import Id, Signed, Visit, go, whole
 from bot.workdays import instant
 
 router = APIRouter()
+DONE = {
+    "lifted": Say("停发已解除。停发期间没有到点的投递，其余照常按计划发出。"),
+    "declared": Say("肃穆模式已宣布，到时自行开始和结束；开始前可以收回"),
+    "withdrawn": Say("肃穆模式已收回，没有停住任何投递"),
+    "let": Say("已点名放行，记入留痕"),
+}
 
 
 def data_for_stop(office: Office, actor: Actor, params: Mapping[str, str]) -> dict[str, Any]:
@@ -34,28 +41,38 @@ def data_for_stop(office: Office, actor: Actor, params: Mapping[str, str]) -> di
         figures = _figures(conn)
         standing = {h["id"]: h["stops"] for h in holds.listing(conn, now)}
         return {
-            "all": sum(n for *_, n in figures) if may >= _roots(conn) and may else None,
-            "units": [(u, name, _of_unit(conn, figures, u)) for u, name in _units(conn, may)],
+            "all": sum(n for *_, n in figures) if everywhere(conn, may) else None,
+            "units": [(u, name, _of_unit(conn, figures, u)) for u, name in units_of(conn, may)],
             "accounts": [
                 (a, sum(n for account, *_, n in figures if account == a.id))
                 for a in squares(conn, may).values()
             ],
             "next": _next(conn, scope),
-            "passable": _passable(conn, scope),
+            "passable": passable(conn, scope),
             "in_flight": holds.in_flight(conn),
+            "declared": [
+                {**h, "may": _may_lift(h, may, conn)} for h in shell.declared(conn, scope)
+            ],
             "standing": [
                 {**h, "stops": standing.get(h["id"], 0), "may": _may_lift(h, may, conn)}
                 for h in shell.standing(conn, scope)
             ],
             "lifted": _lifted(conn, scope),
+            "duty": today_on_duty(office, conn, scope),
         }
+
+
+def everywhere(conn: Connection, may: set[int]) -> bool:
+    """Is this all there is to stop?"""
+    return bool(may) and may >= _roots(conn)
 
 
 def _roots(conn: Connection) -> set[int]:
     return set(conn.execute(select(units.c.id).where(units.c.parent_id.is_(None))).scalars())
 
 
-def _units(conn: Connection, ids: set[int]) -> list[tuple[int, str]]:
+def units_of(conn: Connection, ids: set[int]) -> list[tuple[int, str]]:
+    """These units with their names."""
     query = select(units.c.id, units.c.name).where(units.c.id.in_(ids)).order_by(units.c.id)
     return list(conn.execute(query))
 
@@ -85,7 +102,7 @@ def _next(conn: Connection, scope: set[int]) -> list[RowMapping]:
     return list(conn.execute(ready.order_by(deliveries.c.go_at).limit(6)).mappings())
 
 
-def _passable(conn: Connection, scope: set[int]) -> list[RowMapping]:
+def passable(conn: Connection, scope: set[int]) -> list[RowMapping]:
     """Signed posts that have not gone, emergencies first: these may be let through by name."""
     unsent = select(deliveries.c.post_id).where(deliveries.c.state == DeliveryState.READY)
     query = (
@@ -117,12 +134,14 @@ def _page(visit: Visit, status: int = 200, **more: Any) -> Response:
     found = data_for_stop(visit.office, visit.actor, visit.params)
     names = ("scope", "unit", "account", "reason", "until")
     values = {name: visit.field(name) for name in names}
-    return visit.page("stop.html", status, **found, **{"error": "", **more}, typed=values)
+    return visit.page(
+        "stop.html", status, **found, **{"error": "", "done": None, **more}, typed=values
+    )
 
 
 @router.get("/stop")
 def stop_page(visit: Signed) -> Response:
-    return _page(visit)
+    return _page(visit, done=visit.done(DONE))
 
 
 @router.post("/stop")
@@ -156,5 +175,9 @@ def lift(visit: Signed, hold_id: Id) -> Response:
     """Lift; to the list of what fell due meanwhile, never a burst."""
     with visit.office.db.write() as conn:
         now = visit.office.db.now(conn)
+        early = conn.execute(select(table.c.since).where(table.c.id == hold_id)).scalar()
         waiting = holds.resume(conn, now, visit.actor, hold_id)
-    return go("/queue?state=person&done=lifted" if waiting else "/stop?done=lifted")
+        solemn = holds.left(conn, hold_id)
+    if waiting or solemn:
+        return go(f"/queue?hold={hold_id}&done=lifted")
+    return go(f"/stop?done={'withdrawn' if early and early > now else 'lifted'}")

@@ -12,7 +12,7 @@ from fastapi import APIRouter
 from sqlalchemy import Connection, RowMapping, select
 from starlette.responses import Response
 
-from bot import compose, files, people, review, shapes, templates
+from bot import compose, files, naming, people, review, shapes, templates
 from bot.db import items, sources, units
 from bot.errors import ConfigError, Conflict, GongkaiError, Invalid, NotFound
 from bot.language import Say
@@ -59,6 +59,7 @@ def templates_page(visit: Signed) -> Response:
         mine = readable_units(conn, visit.actor)
         found: dict[str, Any] = {
             "rows": shapes.templates(visit.office, mine),
+            "called": naming.of_sources(conn),
             "may": people.everywhere(conn, visit.actor, Right.ADMIN),
         }
     folder = visit.office.config.templates
@@ -158,6 +159,7 @@ def _shown(
             "difference": differences(theirs.text, form.text) if theirs else None,
             "may": people.everywhere(conn, visit.actor, Right.ADMIN),
             "uses": shapes.template_uses(office, mine).get(form.key, []),
+            "called": naming.of_sources(conn),
             "voided": review.bound_to(conn, office.db.now(conn), form.key),
             "history": files.history(conn, compose.subject_of(form.key)),
             "choices": _entries(conn, visit, form.key, form.item),

@@ -11,12 +11,15 @@ from sqlalchemy import Connection, RowMapping, and_, func, or_, select
 from starlette.responses import Response
 
 from bot import people, review
+from bot.catalog import HAND
 from bot.db import accounts, aside, deliveries, items, notices, posts, replies, sources
 from bot.deliver import holds, queue
 from bot.model import AccountState, Act, Actor, DeliveryState, ItemState, PostState, SourceState
-from bot.notices import no_turn
+from bot.naming import source_name
+from bot.notices import concerns, no_turn, sentence, subjects_of
 from bot.office import Office
-from bot.web import counts
+from bot.web import counts, shell
+from bot.web.duty import today_on_duty
 from bot.web.lists import Account, squares
 from bot.web.queue import View
 from bot.web.render import Times
@@ -48,6 +51,9 @@ def data_for_today(office: Office, actor: Actor) -> dict[str, Any]:
             "sources": _sources(conn, scope),
             "strip": strip(office, conn, now, scope),
             "notices": _notices(conn, scope),
+            "declared": shell.declared(conn, scope),
+            "lent": _lent(conn, now, actor),
+            "duty": today_on_duty(office, conn, scope),
         }
 
 
@@ -56,6 +62,19 @@ def _returned(conn: Connection, actor: Actor) -> list[RowMapping]:
     mine = (posts.c.state == PostState.DRAFT, posts.c.returned.is_not(None))
     query = select(posts).where(*mine, posts.c.author_id == actor.person)
     return list(conn.execute(query.order_by(posts.c.changed_at.desc()).limit(20)).mappings())
+
+
+def _lent(conn: Connection, now: datetime, actor: Actor) -> list[dict[str, Any]]:
+    """Where the reader acts for another, or will; and what was taken back since yesterday."""
+    mine = [
+        d for d in review.delegations_of(conn, now, actor.person) if d["taker_id"] == actor.person
+    ]
+    return [
+        d
+        for d in mine
+        if d["state"] in ("open", "planned")
+        or (d["state"] == "ended" and now - d["ended_at"] < timedelta(days=1))
+    ]
 
 
 def _undecided(
@@ -93,15 +112,19 @@ def _accounts(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
 
 
 def _sources(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
-    rows = conn.execute(select(sources).where(sources.c.unit_id.in_(scope))).mappings()
+    polled = sources.c.unit_id.in_(scope), sources.c.kind != HAND
+    named = select(sources, source_name.label("called")).where(*polled)
+    rows = conn.execute(named).mappings()
     return [{**r, "bad": bool(r["error"]) and r["state"] == SourceState.ACTIVE} for r in rows]
 
 
-def _notices(conn: Connection, scope: set[int]) -> list[RowMapping]:
+def _notices(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
     """Incidents that stand, the newest first."""
-    concern = or_(notices.c.unit_id.is_(None), notices.c.unit_id.in_(scope))
-    query = select(notices).where(notices.c.closed_at.is_(None), concern, no_turn())
-    return list(conn.execute(query.order_by(notices.c.opened_at.desc()).limit(8)).mappings())
+    stand = notices.c.closed_at.is_(None), concerns(scope), no_turn()
+    query = select(notices).where(*stand).order_by(notices.c.opened_at.desc()).limit(8)
+    rows = conn.execute(query).mappings().all()
+    of = subjects_of(conn, rows)
+    return [{**row, "say": sentence(row, of)} for row in rows]
 
 
 # ---------------------------------------------------------------- the strip

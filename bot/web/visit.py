@@ -29,7 +29,8 @@ from bot.web.session import Session
 SAFE = ("GET", "HEAD", "OPTIONS")
 OPEN_TO_NEW = ("/password", "/logout", "/language")  # while the one-time password stands
 OPEN_TO_BARE = ("/me/code", "/logout", "/language")  # while the second factor is missing
-BY_ITSELF = ("/pulse", "/queue/news", "/replies/news")  # a page asks: keeps no session alive
+# A page asks: keeps no session alive.
+BY_ITSELF = ("/pulse", "/queue/news", "/replies/news", "/writing/beside")
 
 
 class Elsewhere(Exception):
@@ -170,9 +171,8 @@ async def signed(request: Request) -> AsyncIterator[Visit]:
     office: Office = request.app.state.office
     if request.method not in SAFE and not same_site(request):
         raise NotAllowed("这个请求不是从本系统的页面发出的，没有办理")
-    token = request.cookies.get(session.cookie_name(office.config), "")
     by_person = request.url.path not in BY_ITSELF
-    found = await run_in_threadpool(session.find, office, token, by_person) if token else None
+    found = await run_in_threadpool(_found, request, by_person)
     if found is None and (request.method in SAFE or too_large(request)):
         raise Elsewhere(f"/login?next={quote(wanted(request))}")
     if found is not None:
@@ -181,6 +181,20 @@ async def signed(request: Request) -> AsyncIterator[Visit]:
         if found is None or not (request.method in SAFE or tokens_match(request, form, found.csrf)):
             raise NotDone(form, found)
         yield Visit(office, request, found, form)
+
+
+def _found(request: Request, by_person: bool) -> Session | None:
+    """The session whose cookie came with the request."""
+    office: Office = request.app.state.office
+    token = request.cookies.get(session.cookie_name(office.config), "")
+    return session.find(office, token, by_person) if token else None
+
+
+def opened(request: Request) -> Session | None:
+    """The session of who is wholly signed in, for an error's page; nothing of it is remembered."""
+    found = _found(request, by_person=False)
+    owes = found is None or found.half is not None or found.must_change or found.must_enrol
+    return None if owes else found
 
 
 def first_things_first(found: Session, path: str) -> None:

@@ -66,6 +66,11 @@ CHIPS: dict[str, dict[str, Chip]] = {
         "ended": Chip(Say("已到期"), "clock-x", "rest"),
         "revoked": Chip(Say("已撤销"), "ban", "rest"),
     },
+    "standing": {
+        "active": Chip(Say("适用中"), "rubber-stamp", "done"),
+        "asleep": Chip(Say("待核对"), "player-pause", "attention"),
+        "ended": Chip(Say("已结束"), "lock", "rest"),
+    },
     "delegation": {
         "planned": Chip(Say("未开始"), "clock", "rest"),
         "open": Chip(Say("代签中"), "users", "accent"),
@@ -176,6 +181,7 @@ VERBS: dict[str, Say] = {
     "post.revoke": Say("撤销签发"),
     "post.withdraw": Say("建立撤回稿"),
     "post.move": Say("改期"),
+    "post.send_back": Say("送回审签"),
     "post.ask_repost": Say("请求转发"),
     "post.close": Say("不再发布"),
     "post.adopt": Say("纳入平台上直接发的内容"),
@@ -192,6 +198,10 @@ VERBS: dict[str, Say] = {
     "delivery.drop": Say("决定不再发布"),
     "hold": Say("停发"),
     "resume": Say("解除停发"),
+    "hold.declare": Say("宣布肃穆模式"),
+    "hold.begin": Say("肃穆模式开始"),
+    "hold.withdraw": Say("收回肃穆模式"),
+    "hold.let": Say("点名放行"),
     "account.connect": Say("连接账号"),
     "account.check": Say("检查账号"),
     "account.broken": Say("账号断开"),
@@ -215,6 +225,7 @@ VERBS: dict[str, Say] = {
     "schedule.pause": Say("暂停日程"),
     "schedule.resume": Say("恢复日程"),
     "notice.done": Say("办结提醒"),
+    "duty.put": Say("排值班"),
     "delegation.make": Say("委托代签"),
     "delegation.end": Say("终止代签"),
     "delegation.use": Say("代签"),
@@ -244,6 +255,7 @@ _PLACES = {
     "hold": "/stop#hold-{id}",
     "reply": "/replies/{id}",
     "person": "/people/by-id/{id}",
+    "standing": "/standings/{id}",
 }
 
 _FILES = {  # what is known by its name

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter
@@ -13,109 +14,26 @@ from sqlalchemy import Connection, RowMapping, select
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from bot import compose, media, people, review
+from bot import compose, people, review
 from bot.compose import Body
-from bot.db import media as pictures
+from bot.compose.writings import NEW
 from bot.db import units
 from bot.errors import ConfigError, Conflict, GongkaiError, Invalid, NotAllowed
-from bot.model import Actor, Media, OverLimit, PostState, Right
+from bot.model import Actor, PostState, Right
 from bot.office import Office
-from bot.web import content
+from bot.web import content, mending, pictures, unsaved
+from bot.web.form import Form, stored, typed
 from bot.web.lists import Account, squares
 from bot.web.marks import differences, marked
 from bot.web.moving import picked, slots_for
 from bot.web.render import Times
 from bot.web.review import post_for, source_of
-from bot.web.visit import Id, Signed, Visit, go, plain, whole
+from bot.web.visit import Id, Signed, Visit, go
 from bot.workdays import instant
 
 router = APIRouter()
-
-
-@dataclass
-class Form:
-    """What stands in the fields, as typed: times as text, so that a mistake in one stays readable."""
-
-    title: str = ""
-    text: str = ""
-    link: str = ""
-    warning: str = ""
-    over_limit: str = ""
-    unit: int = 0
-    keys: tuple[str, ...] = ()
-    variants: dict[str, str] = field(default_factory=dict)
-    media: tuple[Media, ...] = ()
-    go_at: str = ""
-    latest_at: str = ""
-    emergency: bool = False
-    version: int = 0
-    language: str = "zh"
-    visibility: str = "public"
-    in_reply_to: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def body(self) -> Body:
-        over = OverLimit(self.over_limit) if self.over_limit in list(OverLimit) else None
-        return Body(
-            text=self.text, title=self.title, link=self.link, media=self.media, over_limit=over,
-            language=self.language, visibility=self.visibility, warning=self.warning,
-            variants={k: v for k, v in self.variants.items() if k in self.keys},
-            in_reply_to=self.in_reply_to,
-        )  # fmt: skip
-
-
-def stored(office: Office, conn: Connection, post: RowMapping) -> Form:
-    """The form of a post as it stands."""
-    body, times = Body.of(compose.current(conn, post)["body"]), Times(office)
-    return Form(
-        title=body.title, text=body.text, link=body.link, warning=body.warning,
-        over_limit=body.over_limit or "", unit=post["unit_id"],
-        keys=tuple(compose.account_keys(conn, post)), variants=dict(body.variants),
-        media=body.media, go_at=times.entry(post["go_at"]), latest_at=times.entry(post["latest_at"]),
-        emergency=post["emergency"], version=post["version"], language=body.language,
-        visibility=body.visibility, in_reply_to=dict(body.in_reply_to),
-    )  # fmt: skip
-
-
-def typed(visit: Visit, base: Form) -> Form:
-    """The form as it came back; what has no field keeps the stored value."""
-    kept = {m.sha256: m for m in base.media}
-    for sha256 in visit.fields("media"):
-        if sha256 not in kept and (found := _known(visit, sha256)):
-            kept[sha256] = found
-    dropped = set(visit.fields("drop"))
-    alts = {sha: visit.field(f"alt-{sha}") for sha in kept}
-    variants = {
-        k[8:]: v for k, v in visit.form.items() if k.startswith("variant-") and isinstance(v, str)
-    }
-    return replace(
-        base, title=visit.field("title"), text=_words(visit, "text"), link=visit.field("link"),
-        warning=visit.field("warning"), over_limit=visit.field("over_limit"),
-        unit=whole(visit.field("unit")) if visit.field("unit") else base.unit,
-        keys=tuple(visit.fields("keys")), go_at=visit.field("go_at"),
-        latest_at=visit.field("latest_at"), emergency=bool(visit.field("emergency")),
-        version=whole(visit.field("version") or "0"), variants=_kept_lines(base.variants | variants),
-        media=tuple(replace(m, alt=alts[s]) for s, m in kept.items() if s not in dropped),
-    )  # fmt: skip
-
-
-def _words(visit: Visit, name: str) -> str:
-    """A text as it was typed, with the line ends every platform counts as one."""
-    value = visit.form.get(name, "")
-    return plain(value).replace("\r\n", "\n").strip() if isinstance(value, str) else ""
-
-
-def _kept_lines(texts: dict[str, str]) -> dict[str, str]:
-    """Accounts' own texts; one that was emptied is the common text again."""
-    lines = {key: plain(words).replace("\r\n", "\n").strip() for key, words in texts.items()}
-    return {key: words for key, words in lines.items() if words}
-
-
-def _known(visit: Visit, sha256: str) -> Media | None:
-    """A picture taken in before; the form carries only its digest."""
-    with visit.office.db.read() as conn:
-        row = conn.execute(select(pictures).where(pictures.c.sha256 == sha256)).mappings().first()
-    return Media(sha256, row["kind"], row["size"], row["width"], row["height"]) if row else None
+# Buttons of one picture (“up:” and its digest) or finding (bot.web.mending), which save nothing.
+SHOWS = ("up", "down", "cut", "mend", "mend-all")
 
 
 # ---------------------------------------------------------------- showing it
@@ -129,24 +47,45 @@ def shown(
     errors: Sequence[tuple[str, str]] = (),
     theirs: Form | None = None,
     status: int = 200,
+    row: RowMapping | None = None,
 ) -> Response:
-    """The form with its preview: each account's text, counted and screened as it would be sent."""
+    """The form with its preview: each account's text, counted and screened as it would be sent.
+
+    `theirs`: what was saved while this was written. `row`: the writing the form was taken from.
+    """
     with visit.office.db.read() as conn:
         choices = _choices(conn, visit.actor, form.keys)
         try:
-            parts, findings = _preview(visit.office, conn, form, post)
-        except ConfigError as error:  # a word list of the office's: the text is still to be read
-            parts, findings, errors = [], [], [*errors, ("", str(error))]
+            found = _preview(visit.office, conn, form, post)
+        except (ConfigError, Invalid) as error:  # the office's word list or font; a card too long
+            found = {"parts": [], "findings": [], "card": None}
+            errors = [*errors, ("preview", str(error))]
+        images = pictures.shown(conn, form.media, form.cuts)
+        limits = pictures.limits(conn, form.keys)
         source = source_of(conn, post, compose.current(conn, post)) if post else None
         unit_names = people_units(conn, visit.actor)
         now, ids = visit.office.db.now(conn), [one.id for one in choices]
         slots = slots_for(conn, now, ids, post["id"] if post else 0)
+        around = _around(conn, now, visit, post, row)
     return visit.page(
-        "writing.html", status, mirror=_mirror(form.text, findings), form=form, post=post, choices=choices, parts=parts, slots=slots,
-        findings=findings, errors=list(errors), theirs=theirs, source=source, unit_names=unit_names,
-        saved=visit.params.get("done") == "saved",
-        difference=differences(theirs.text, form.text) if theirs else "",
+        "writing.html", status, mirror=_mirror(form.text, found["findings"]), form=form, post=post,
+        choices=choices, slots=slots, **found, errors=list(errors), theirs=theirs, source=source, unit_names=unit_names,
+        saved=visit.params.get("done") == "saved", posted=visit.request.method == "POST", at=_readable(form.go_at, visit.office),
+        difference=differences(theirs.text, form.text) if theirs else "", unsaved=row, images=images, limits=limits, aspects=pictures.ASPECTS, **around,
     )  # fmt: skip
+
+
+def _around(
+    conn: Connection, now: datetime, visit: Visit, post: RowMapping | None, row: RowMapping | None
+) -> dict[str, Any]:
+    """What stands around the form: which writing it is, others at the post, or other new ones."""
+    place = unsaved.place_of(visit, post["id"] if post else NEW, row)
+    if post is None:
+        left = [one for one in unsaved.beginnings(conn, visit) if one["key"] != place.key]
+        return {"place": place, "left": left, "number": 0, "others": [], "newer": None}
+    number = compose.current(conn, post)["number"]
+    here = unsaved.beside(conn, now, visit.actor, post, number)
+    return {"place": place, "left": [], "number": number, **here}
 
 
 def _choices(conn: Connection, actor: Actor, keys: Sequence[str] = ()) -> list[Account]:
@@ -164,33 +103,61 @@ def people_units(conn: Connection, actor: Actor) -> list[tuple[int, str]]:
 
 def _preview(
     office: Office, conn: Connection, form: Form, post: RowMapping | None
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+) -> dict[str, Any]:
+    """The parts as they would be sent, what screening says of them, and the card where one goes."""
     if not form.keys:
-        return [], []
-    before = Body.of(compose.current(conn, post)["body"]) if post else form.body
-    body = compose.kept(before, form.body)
+        return {"parts": [], "findings": [], "card": None}
+    body = _body(office, conn, form, post)
+    body = compose.kept(_before(conn, post) or body, body)
     at = _readable(form.go_at, office)
     rendered = compose.preview(office, conn, body, form.keys, go_at=at, post=post)
     parts = content.alike(
         [content.part(r.account, r.part, r.outgoing.json(), r.digest) for r in rendered]
     )
+    content.from_pictures(parts, [vars(m) for m in body.media])
     found = [
-        f.json() | {"account": r.account["key"], "part": r.part}
+        body.told(f) | {"account": r.account["key"], "part": r.part}
         for r in rendered
         for f in r.findings
     ]
-    return parts, content.with_findings(parts, found)
+    listed = content.with_findings(parts, found, partial(mending.placed, form.fields))
+    mending.with_fixes(form.fields, listed)
+    return {"parts": parts, "findings": listed, "card": _card(parts, len(body.media))}
+
+
+def _before(conn: Connection, post: RowMapping | None) -> Body | None:
+    return Body.of(compose.current(conn, post)["body"]) if post else None
+
+
+def _body(office: Office, conn: Connection, form: Form, post: RowMapping | None) -> Body:
+    """What the form says. A card stays while its words are the same, else it is drawn anew."""
+    body, before = form.body, _before(conn, post)
+    had = before.card if before else None
+    if not form.card:
+        return replace(body, card=compose.NO_CARD if had else None)
+    if before and had and compose.same_words(before, body):
+        return replace(body, card=had)
+    of = (post["unit_id"], post["item_id"]) if post else (form.unit, None)
+    card = compose.card_for(office, conn, office.db.now(conn), of, body)
+    return replace(body, card=card)
+
+
+def _card(parts: Sequence[dict[str, Any]], own: int) -> dict[str, Any] | None:
+    """The card's picture and the accounts it goes to: it stands behind the author's own pictures."""
+    shows = [p for p in parts if p["number"] == 0 and len(p["payload"]["media"]) > own]
+    if not shows:
+        return None
+    return {
+        "media": shows[0]["payload"]["media"][-1],
+        "accounts": [a for p in shows for a in p["accounts"]],
+    }
 
 
 def _mirror(text: str, findings: Sequence[dict[str, Any]]) -> Markup:
     """What was typed with the findings marked, also where an account gets it cut or framed."""
-    found = []
-    for each in findings:
-        words = each["within"][each["start"] : each["end"]]
-        start = each["start"] if each["within"] == text else text.find(words) if words else -1
-        if start >= 0:
-            found.append({**each, "start": start, "end": start + len(words)})
-    return marked(text, found)
+    places = [(each, each["place"]) for each in findings]
+    here = [(each, at) for each, at in places if at and at.field == mending.TEXT]
+    return marked(text, [{**each, "start": at.start, "end": at.end} for each, at in here])
 
 
 def _readable(typed: str, office: Office) -> datetime | None:
@@ -203,16 +170,20 @@ def _readable(typed: str, office: Office) -> datetime | None:
 
 @router.get("/posts/new")
 def new_page(visit: Signed) -> Response:
-    """An empty form, or one begun at a free slot (`go_at`, `account`). The reader must be able to write
-    somewhere."""
+    """An empty form, one begun at a free slot (`go_at`, `account`), or one left unsaved (`draft`).
+    The reader must be able to write somewhere."""
     with visit.office.db.read() as conn:
         choices, mine = _choices(conn, visit.actor), people_units(conn, visit.actor)
+        row = compose.writing(conn, visit.actor, NEW, visit.params.get("draft", ""))
     if not mine:
-        raise NotAllowed("写稿由编辑办理；您可以查看稿件")
+        raise NotAllowed("写稿由编辑办理；您可以查看稿件", right=Right.WRITE)
     wanted = visit.params.get("account")
     keys = tuple(a.key for a in choices if wanted == a.key or len(choices) == 1)
     go_at = Times(visit.office).entry(_asked(visit, "go_at"))
-    return shown(visit, Form(unit=mine[0][0], keys=keys, go_at=go_at), None)
+    form = Form(unit=mine[0][0], keys=keys, go_at=go_at)
+    if row is not None:
+        form = _restored(visit, row, form)
+    return shown(visit, form, None, row=row)
 
 
 def _asked(visit: Visit, name: str) -> datetime | None:
@@ -228,8 +199,22 @@ def edit_page(visit: Signed, post_id: Id) -> Response:
     with visit.office.db.read() as conn:
         post = post_for(conn, visit.actor, post_id)
         people.require(conn, visit.actor, Right.WRITE, post["unit_id"])
-        form = stored(visit.office, conn, post)
-    return shown(visit, form, post)
+        saved = stored(visit.office, conn, post)
+        row = compose.writing(conn, visit.actor, post_id)
+    form = _restored(visit, row, saved) if row else saved
+    if row is None or replace(form, version=saved.version) == saved:
+        return shown(visit, saved, post)
+    return shown(
+        visit, form, post, row=row, theirs=saved if form.version != saved.version else None
+    )
+
+
+def _restored(visit: Visit, row: RowMapping, base: Form) -> Form:
+    """The form that was kept unsaved."""
+    before = unsaved.as_typed(visit, row)
+    form = typed(before, base)
+    form.media, form.cuts = pictures.arranged(before, form.media, form.cuts)
+    return form
 
 
 # ---------------------------------------------------------------- saving it
@@ -256,12 +241,15 @@ def _worked(visit: Visit, post_id: int | None, chosen: Sequence[tuple[bytes, str
     with visit.office.db.read() as conn:
         post = post_for(conn, visit.actor, post_id) if post_id else None
         before = stored(visit.office, conn, post) if post else Form()
-    form = typed(visit, before)
+    form, act = typed(visit, before), visit.field("act")
     try:
-        for each in chosen:
-            taken = _taken_in(visit, *each)
-            form.media = (*(m for m in form.media if m.sha256 != taken.sha256), taken)
-        if visit.field("act") == "preview":
+        _with_pictures(visit, form, chosen)
+    except GongkaiError as error:
+        return shown(visit, form, post, errors=[("picture", str(error))], status=422)
+    try:
+        if act.startswith("mend"):
+            _mend(visit, form, post, act)
+        if act == "preview" or act.partition(":")[0] in SHOWS:
             return shown(visit, form, post)
         return _kept(visit, form, post, before)
     except Conflict as error:
@@ -271,17 +259,26 @@ def _worked(visit: Visit, post_id: int | None, chosen: Sequence[tuple[bytes, str
         return shown(visit, form, post, errors=[(_place(form), str(error))], status=422)
 
 
+def _with_pictures(visit: Visit, form: Form, chosen: Sequence[tuple[bytes, str]]) -> None:
+    """New ones taken in, all cut and ordered as the form says."""
+    form.media, form.cuts = pictures.arranged(visit, form.media, form.cuts)
+    for each in chosen:
+        taken = pictures.take_in(visit, *each)
+        form.media = (*(m for m in form.media if m.sha256 != taken.sha256), taken)
+
+
+def _mend(visit: Visit, form: Form, post: RowMapping | None, act: str) -> None:
+    """What a finding's button chose, put into the form."""
+    with visit.office.db.read() as conn:
+        found = _preview(visit.office, conn, form, post)
+    fields = mending.mended(form.fields, found["findings"], act)
+    form.text = fields.pop("text")
+    form.variants = {name.removeprefix("variant-"): own for name, own in fields.items()}
+
+
 def _place(form: Form) -> str:
     """The field an error most likely means."""
     return "keys" if not form.keys else "text" if not form.text else ""
-
-
-def _taken_in(visit: Visit, picture: bytes, name: str) -> Media:
-    with visit.office.db.write() as conn:
-        people.require_anywhere(conn, visit.actor, Right.WRITE)
-        now = visit.office.db.now(conn)
-        alt = visit.field("picture_alt")
-        return media.take_picture(visit.office.media, conn, now, picture, name, alt)
 
 
 def _kept(visit: Visit, form: Form, post: RowMapping | None, before: Form) -> Response:
@@ -303,6 +300,7 @@ def _kept(visit: Visit, form: Form, post: RowMapping | None, before: Form) -> Re
         if submit:
             _refuse_late(now, times["go_at"])
             review.submit(office, conn, now, visit.actor, post_id)
+        compose.drop_writing(conn, visit.actor, post["id"] if post else NEW, visit.field("key"))
     return go(f"/posts/{post_id}?done=submit" if submit else f"/posts/{post_id}/edit?done=saved")
 
 
@@ -314,9 +312,10 @@ def _refuse_late(now: datetime, go_at: datetime | None) -> None:
 def _created(
     office: Office, conn: Connection, now: datetime, actor: Actor, form: Form, times: dict[str, Any]
 ) -> int:
-    unit = form.unit or next((u for u, _ in people_units(conn, actor)), 0)
+    form.unit = form.unit or next((u for u, _ in people_units(conn, actor)), 0)
+    body = _body(office, conn, form, None)
     return compose.create(
-        office, conn, now, actor, unit_id=unit, keys=form.keys, body=form.body,
+        office, conn, now, actor, unit_id=form.unit, keys=form.keys, body=body,
         emergency=form.emergency, **times,
     )  # fmt: skip
 
@@ -329,6 +328,6 @@ def _revised(
     if post["state"] == PostState.DRAFT and form == before:
         return
     compose.revise(
-        office, conn, now, actor, post["id"], form.version, form.body, form.keys,
+        office, conn, now, actor, post["id"], form.version, _body(office, conn, form, post), form.keys,
         emergency=form.emergency, **times,
     )  # fmt: skip

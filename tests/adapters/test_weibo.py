@@ -179,11 +179,8 @@ MEANINGS: Mapping[str, tuple[type[AdapterError], type[AdapterError], tuple[int, 
         (10032, 21301, 21314, 21315, 21316, 21317, 21318, 21319, 21321, 21327, 21330, 21332, 21399),
     ),
     "blocked": (AccountBroken, AccountBroken, (10013, 20015, 20022, 20023, 20031, 20033, 21334)),
-    "application": (
-        AccountBroken,
-        AccountBroken,
-        (10004, 10005, 21304, 21313, 21320, 21322, 21324, 21333, 21337),
-    ),
+    "application": (AccountBroken, AccountBroken, (21304, 21313, 21320, 21322, 21324, 21333)),
+    "not granted": (AccountBroken, Refused, (10004, 10005, 10014, 10020, 10026, 21337)),
     "content": (
         Refused,
         Refused,
@@ -191,7 +188,7 @@ MEANINGS: Mapping[str, tuple[type[AdapterError], type[AdapterError], tuple[int, 
     ),
     "repetition": (Refused, Refused, (20017, 20019, 20038, 20111)),
     "not found": (Refused, Refused, (20003, 20101, 20112, 20132, 20135, 20201)),
-    "ours": (Refused, Refused, (10007, 10008, 10012, 10016, 10020, 10021, 20102, 21335, 50000)),
+    "ours": (Refused, Refused, (10007, 10008, 10012, 10016, 10021, 20102, 21335, 50000)),
 }
 CODES = [(code, *means[:2]) for means in MEANINGS.values() for code in means[2]]
 
@@ -221,10 +218,11 @@ async def test_every_code_means_what_the_table_says(
         (says(10999), Refused, ""),
         (says(29999), Refused, ""),
         (Fault(False, Response(413)), Refused, ""),
-        (Fault(False, Response(404)), Refused, ""),
+        (Fault(False, Response(404)), AccountBroken, ""),
+        (Fault(False, page("<h1>405 Not Allowed</h1>", 405)), AccountBroken, ""),
         (Fault(False, Response(302, headers={"location": "https://x.example"})), AccountBroken, ""),
         (Fault(False, page("<h1>403 Forbidden</h1>", 403)), Refused, ""),
-        (says(10006), Refused, ""),
+        (says(10006), AccountBroken, ""),
     ],
 )
 async def test_what_no_table_lists_is_told_by_its_kind(
@@ -260,6 +258,41 @@ async def test_one_code_with_three_meanings_is_told_by_its_words(
         await sent(adapter, TEXT)
 
 
+@pytest.mark.parametrize(
+    ("code", "words", "told"),
+    [
+        (10017, "text not find domain!", "安全域名"),
+        (10017, "appkey not bind domain!", "没有登记安全域名"),
+        (10016, "miss required parameter (rip)", "rip"),
+        (20021, "content is illegal!", "请改稿"),
+        (20112, "privacy", "原微博不让看"),
+        (21315, "Token expired", "请重新连接账号"),
+        (21321, "unaudited use restrictions!", "授权已被解除"),
+        (20015, "account, ip or app is illegal", "请用该账号登录"),
+        (29999, "never heard of", "请管理员核对"),
+    ],
+)
+async def test_an_officer_is_told_in_his_language_what_to_do(
+    rig: WeiboRig, adapter: Adapter, code: int, words: str, told: str
+) -> None:
+    rig.fault("publish", says(code, words))
+    with pytest.raises((Refused, AccountBroken)) as caught:
+        await sent(adapter, TEXT)
+    assert told in str(caught.value)
+    assert words in str(caught.value)
+
+
+async def test_answers_without_a_word_are_told_for_what_they_may_be(
+    rig: WeiboRig, adapter: Adapter
+) -> None:
+    """Weibo answers nothing at all to those it has blacklisted."""
+    root = await sent(adapter, TEXT)
+    rig.answer(root.remote_id, "问")
+    rig.fault("replies", EMPTY)
+    with pytest.raises(Later, match="黑名单"):
+        await adapter.replies(root, None)
+
+
 async def test_a_call_that_was_not_granted_stops_posts_but_not_the_account_for_an_answer(
     rig: WeiboRig, adapter: Adapter
 ) -> None:
@@ -271,6 +304,27 @@ async def test_a_call_that_was_not_granted_stops_posts_but_not_the_account_for_a
     rig.fault("publish", says(10014))
     with pytest.raises(AccountBroken):
         await sent(adapter, f"又一条 {LINK}")
+
+
+async def test_a_part_of_a_thread_waits_for_the_one_before_it_to_be_listed(
+    rig: WeiboRig, adapter: Adapter
+) -> None:
+    """What is not there yet was not removed; an answer to what is gone is refused at once."""
+    behave(rig, lag=90)
+    root = await sent(adapter, TEXT)
+    part = Outgoing("第二条。（2/2）", in_reply_to=root.remote_id, continues=True)
+    with pytest.raises(Later) as caught:
+        await sent(adapter, part)
+    assert (caught.value.scope, caught.value.after) == ("delivery", timedelta(minutes=1))
+    with pytest.raises(Refused):
+        await sent(adapter, Outgoing("答", in_reply_to=root.remote_id))
+    rig.fake.ahead = 100
+    await sent(adapter, part)
+    rig.remove(root.remote_id)
+    rig.fake.ahead = 3600
+    older = str(int(root.remote_id) - (3600 << 22))
+    with pytest.raises(Refused):
+        await sent(adapter, Outgoing("第三条", in_reply_to=older, continues=True))
 
 
 # ---------------------------------------------------------------- finding a post again
@@ -553,6 +607,15 @@ async def test_a_post_nobody_answered_costs_one_call_and_tells_how_it_fared(
     assert (read.total, read.likes, len(read.replies)) == (1, 3, 1)
 
 
+async def test_every_walk_tells_how_a_post_fares(rig: WeiboRig, adapter: Adapter) -> None:
+    root = await sent(adapter, TEXT)
+    rig.answer(root.remote_id, "意见")
+    first = await adapter.replies(root, None)
+    later = await adapter.replies(root, first.resume)
+    assert (first.likes, later.likes, later.reposts) == (3, 3, 0)
+    assert len(rig.fake.calls("count.json")) == 2
+
+
 async def test_comments_that_are_hidden_are_told_in_the_coverage(
     rig: WeiboRig, adapter: Adapter
 ) -> None:
@@ -638,6 +701,24 @@ async def test_the_account_is_asked_only_when_a_counter_rose(
     assert len(set((await reading())[1])) == 3  # where the counter cannot be had, all is asked
     [reposted] = [r for r in (await all_replies(adapter, None))[0] if r.remote_id == named]
     assert reposted.root_id == root.remote_id
+
+
+async def test_a_counter_that_was_set_back_and_rose_again_is_heard(
+    rig: WeiboRig, adapter: Adapter
+) -> None:
+    """Somebody read them on his phone; fewer than before came since."""
+    root, [user] = await sent(adapter, TEXT), list(rig.fake.users.values())[:1]
+    for n in range(3):
+        rig.answer(root.remote_id, f"第 {n} 条")
+    _, resume = await all_replies(adapter, None)
+    user.unread["cmt"] = 0
+    rig.answer(root.remote_id, "后来的")
+    found, resume = await all_replies(adapter, None, resume)
+    assert "后来的" in {r.text for r in found}
+    user.unread["cmt"] = 0
+    asked = len(rig.fake.calls("to_me.json"))
+    await all_replies(adapter, None, resume)
+    assert len(rig.fake.calls("to_me.json")) == asked
 
 
 async def test_a_walk_of_the_account_looks_back_so_far_and_says_so(
@@ -774,7 +855,10 @@ def test_an_id_stands_in_an_address_as_the_platform_writes_it(mid: str, said: st
         ({}, (140, 1, True, True, False, False)),
         ({"access": "business"}, (140, 9, False, False, True, True)),
         ({"access": "business", "grants": ("long_text",)}, (2000, 9, False, False, True, True)),
-        ({"grants": ("update", "destroy"), "reserve": 10}, (130, 1, True, False, True, False)),
+        ({"grants": ("update", "destroy"), "reserve": 10}, (130, 1, True, True, True, False)),
+        ({"grants": ("update", "upload")}, (140, 1, True, False, False, False)),
+        ({"grants": ("update", "upload", "long_text")}, (140, 1, True, False, False, False)),
+        ({"grants": ("long_text",)}, (140, 1, True, True, False, False)),
     ],
 )
 def test_what_an_application_can_do_follows_from_what_it_was_granted(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from urllib.parse import unquote
 
 import pytest
 
@@ -548,6 +549,23 @@ def test_links_that_hide_or_lead_inside(link: str, rule: str) -> None:
 )
 def test_links_that_are_in_order(text: str) -> None:
     assert found(text) == []
+
+
+@pytest.mark.parametrize("rest", ["公告/1.htm", "list?title=公告&id=3", "a/文件.pdf", "公告?id=3"])
+def test_an_address_that_a_platform_would_cut_is_told_with_what_to_write(rest: str) -> None:
+    link = f"https://www.example.gov.cn/{rest}"
+    assert found(f"详见{link} 。") == [("cut-link", WARN, link)]
+    [one] = screen(f"详见{link} 。")
+    assert one.suggestion.isascii()
+    assert unquote(one.suggestion) == link
+    assert found(f"详见 {one.suggestion} 。") == []
+
+
+@pytest.mark.parametrize(
+    "rest", ["查询", "，电话12345", "查询，电话12345", "查询？电话", "1.htm。"]
+)
+def test_words_that_only_follow_an_address_are_left_alone(rest: str) -> None:
+    assert found(f"登录https://www.example.gov.cn/{rest}") == []
 
 
 def test_topics_are_written_as_the_platform_takes_them() -> None:

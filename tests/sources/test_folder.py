@@ -167,6 +167,55 @@ def test_wrong_brackets_and_padded_serials_are_told(tmp_path: Path) -> None:
             "云水函〔2026〕4号",
             "云澜县水利局",
         ),
+        (
+            [
+                "^云澜县水利局",
+                "^云澜县财政局",
+                "^文　件",
+                "云水〔2026〕3号",
+                "^云澜县水利局　云澜县财政局",
+                "^关于水价的通知",
+                "各乡镇：",
+            ],
+            "云澜县水利局 云澜县财政局关于水价的通知",
+            "云水〔2026〕3号",
+            "云澜县水利局、云澜县财政局",
+        ),
+        (
+            ["^云澜县人民政府令", "第 12 号", "现予公布。", "县长　顾明", "2026年9月1日"],
+            "云澜县人民政府令",
+            "云澜县人民政府令第12号",
+            "云澜县人民政府",
+        ),
+        (
+            ["^云澜县税务局", "^公　告", "^2026年第7号", "^关于办税时间的公告", "现予公告。"],
+            "关于办税时间的公告",
+            "云澜县税务局公告2026年第7号",
+            "云澜县税务局",
+        ),
+        (
+            [
+                "^县政府常务会议纪要",
+                "^〔2026〕5号",
+                "云澜县人民政府办公室　2026年9月1日",
+                "^第30次县政府常务会议纪要",
+                "会议研究了有关事项。",
+            ],
+            "第30次县政府常务会议纪要",
+            "县政府常务会议纪要〔2026〕5号",
+            "云澜县人民政府办公室",
+        ),
+        (
+            [
+                "云澜县水利局　云澜县财政局　文件",
+                "云水〔2026〕3号",
+                "^关于水价的通知",
+                "2026-09-01",
+            ],
+            "关于水价的通知",
+            "云水〔2026〕3号",
+            "云澜县水利局、云澜县财政局",
+        ),
         (["^停水公告", "因检修停水。", "云澜县水厂 2026年9月1日"], "停水公告", "", ""),
         (["因检修，明日停水，请储水备用。"], "notice", "", ""),
     ],
@@ -366,3 +415,25 @@ def test_the_elements_of_real_documents_agree_with_their_catalogue() -> None:
 
 CATALOGUED = re.compile(r"VALUES \(\d+, '[^']*', '[^']*', '[^']*', '([^']*)', '([^']*)', '([^']*)'")
 FORMED = re.compile(r"成文日期：</b></td>\s*<td>([^<]*)</td>")
+
+
+def test_a_copy_is_told_and_not_taken_though_its_original_is_edited(tmp_path: Path) -> None:
+    def _read(memo: dict[str, Any]) -> Reading:
+        source = Folder(FolderOptions(settle=0))
+        return asyncio.run(source.read(Origin(str(tmp_path), ZONE, memo=memo)))
+
+    (tmp_path / "停水 - 副本.txt").write_text("停水\n\n明日停水。", "utf-8")
+    (tmp_path / "停水.txt").write_text("停水\n\n明日停水。", "utf-8")
+    both = _read({})
+    assert len(both.entries) == 1
+    assert both.whole
+    assert [(p.where, p.what[:9]) for p in both.problems if "副本" in p.where] == [
+        ("停水 - 副本.txt", "与“停水.txt”")
+    ]
+    (tmp_path / "停水.txt").write_text("停水\n\n改到后日停水。", "utf-8")
+    edited = _read(dict(both.memo))
+    assert [entry.key for entry in edited.entries] == [entry.key for entry in both.entries]
+    assert edited.entries[0].body == "改到后日停水。"
+    (tmp_path / "停水.txt").unlink()
+    left = _read(dict(edited.memo))
+    assert [entry.body for entry in left.entries] == ["明日停水。"], "now it is the only one"

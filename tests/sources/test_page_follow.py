@@ -94,6 +94,17 @@ def test_an_articles_page_fills_its_entry(site: Site) -> None:
     assert not [p for p in reading.problems if p.where == first.title]
 
 
+def test_the_article_s_own_column_goes_before_the_list_s(site: Site) -> None:
+    site.listing = lambda: Site.listing(site).replace(  # type: ignore[method-assign]
+        b"<head>", "<head><meta name=ColumnName content=通知公告>".encode()
+    )
+    own = article(3).body.replace(
+        b"<head>", "<head><meta name=ColumnName content=政策文件>".encode()
+    )
+    site.pages["/a/3.html"] = replace(article(3), body=own)
+    assert [entry.column for entry in site.poll().entries] == ["政策文件", "通知公告", "通知公告"]
+
+
 def test_nothing_changed_nothing_fetched(site: Site) -> None:
     first = site.poll()
     again = site.poll(first)

@@ -10,6 +10,8 @@ import pytest
 
 from bot.errors import SourceError
 from bot.model import Entry, Reading
+from bot.sources.base import Origin
+from bot.sources.page import PageOptions, WebPage
 from bot.sources.reading import read
 from tests.sources.contract import ZONE
 from tests.sources.test_page import day, parse
@@ -76,6 +78,11 @@ def test_a_dash_for_a_value_is_none() -> None:
     assert article(above).document_number == ""
 
 
+def test_an_index_number_in_place_of_the_documents_own_is_none() -> None:
+    entry = article(f"<p>索引号：{INDEX}　发文字号：{INDEX}　发布日期：2026-05-10</p>")
+    assert (entry.index_number, entry.document_number) == (INDEX, "")
+
+
 @pytest.mark.parametrize(
     "line",
     ["2026-05-10 09:12县政府办", "云澜发布　2026年05月10日 09:12", "2026-05-10 09:12　点击 33"],
@@ -118,14 +125,24 @@ NOTICES = ["关于印发年度工作要点的通知", "关于公开征求意见�
 DAYS = ["2026-06-18", "2026-06-12", "2026-05-31"]
 
 
-def listed(row: str, around: str = "<ul>{}</ul>", **more: Any) -> Reading:
+def page_of(row: str, around: str = "<ul>{}</ul>") -> bytes:
     rows = [
         row.format(
             n=n, title=title, day=at, y=at[:4], m=at[5:7], d=at[8:], ym=at[:7], im=int(at[5:7])
         )
         for n, (title, at) in enumerate(zip(NOTICES, DAYS, strict=True))
     ]
-    return parse(html(around.format("".join(rows))), **more)
+    return html(around.format("".join(rows)))
+
+
+def listed(row: str, around: str = "<ul>{}</ul>", **more: Any) -> Reading:
+    return parse(page_of(row, around), **more)
+
+
+def again(row: str, before: Reading) -> Reading:
+    """Read once more, with what was left of the reading before."""
+    origin = Origin("https://a.example/list/", ZONE, memo=before.memo)
+    return WebPage(PageOptions()).parse(page_of(row), "", origin)
 
 
 ROWS = {
@@ -139,6 +156,10 @@ ROWS = {
     "picture, title, summary and more": '<div class="item"><a href="/a/{n}.html"><img src="/{n}.jpg"></a>'
     '<h3><a href="/a/{n}.html">{title}</a></h3><p>这是一段介绍这条消息主要内容的摘要文字，供读者参考，'
     '详见正文，欢迎阅读，也欢迎转发。<a href="/a/{n}.html">[详情]</a></p><i>{day}</i></div>',
+    "a table of its own": '<tr><td><table><tr><td>·<a href="/a/{n}.html">{title}</a></td><td>{day}&nbsp;</td>'
+    "</tr></table></td></tr>",
+    "figures without marks": '<li><a href="/a/{n}.html">{title}</a><i>{y}{m}{d}</i></li>',
+    "the year's last figures": '<li><a href="/a/{n}.html">{title}</a><i>26-{m}-{d}</i></li>',
     "fields beneath": '<div><h5><a href="/a/{n}.html">{title}</a></h5><p>索引号：YL/2026-{n}　'
     "发布机构：县政府办　发布日期：{day}</p></div>",
     "fields side by side": '<dl><dt><a href="/a/{n}.html">{title}</a></dt><dd><span>索引号：YL/2026-{n}</span>'
@@ -146,16 +167,58 @@ ROWS = {
 }
 
 
+AROUND = {"a table of its own": "<table>{}</table>"}
+
+
 @pytest.mark.parametrize("name", ROWS)
 def test_a_list_is_read_in_every_layout(name: str) -> None:
     reading = listed(
-        ROWS[name], "<div>{}</div>" if name.startswith(("pict", "field")) else "<ul>{}</ul>"
+        ROWS[name],
+        "<div>{}</div>" if name.startswith(("pict", "field")) else AROUND.get(name, "<ul>{}</ul>"),
     )
     assert [entry.title for entry in reading.entries] == NOTICES
     assert [day(entry.published) for entry in reading.entries] == DAYS
     assert all(entry.link.endswith(f"/{n}.html") for n, entry in enumerate(reading.entries))
     if name.startswith("field"):
         assert [e.index_number for e in reading.entries] == ["YL/2026-0", "YL/2026-1", "YL/2026-2"]
+
+
+def test_a_day_counts_for_all_that_stands_under_it() -> None:
+    row = '<h4>{day}</h4><ul><li><a href="/a/{n}.html">{title}</a></li><li><a href="/b/{n}.html">解读：{title}</a></li></ul>'
+    reading = listed(row, "<div>{}</div>")
+    assert [entry.title[:3] for entry in reading.entries] == [
+        start for title in NOTICES for start in (title[:3], "解读：")
+    ]
+    assert [day(e.published) for e in reading.entries] == [at for at in DAYS for _ in range(2)]
+
+
+def test_a_column_of_each_kind_of_date_keeps_both_though_they_are_the_same_day() -> None:
+    heads = "<tr><th>信息名称</th><th>生成日期</th><th>发布日期</th></tr>"
+    row = '<tr><td><a href="/a/{n}.html">{title}</a></td><td>{day}</td><td>{day}</td></tr>'
+    reading = listed(row, f"<table>{heads}{{}}</table>")
+    assert [day(e.published) for e in reading.entries] == DAYS
+    assert [day(e.formed) for e in reading.entries] == DAYS
+
+
+UNDATED = '<li><a href="./{ym}/t{y}{m}{d}_{n}.html">{title}</a></li>'
+
+
+def test_a_list_without_dates_is_known_by_its_addresses_whose_days_are_not_taken() -> None:
+    reading = listed(UNDATED, url="https://a.example/list/")
+    assert [entry.title for entry in reading.entries] == NOTICES
+    assert not any(entry.published for entry in reading.entries)
+
+
+def test_a_list_that_had_dates_and_lost_them_is_a_redesign() -> None:
+    with pytest.raises(SourceError, match="改版"):
+        again(UNDATED, listed(ROWS["the year in the link"]))
+    assert len(again(UNDATED, listed(UNDATED)).entries) == 3
+
+
+def test_figures_with_a_point_are_no_dates() -> None:
+    quote = '<div><a href="/q/{n}">某某股份{n}</a><span>35.1{n}</span></div>'
+    with pytest.raises(SourceError, match="没有找到"):
+        listed(quote, "<div>{}</div>")
 
 
 def test_a_link_to_the_text_is_neither_column_nor_summary() -> None:
@@ -226,3 +289,20 @@ def test_an_element_whose_name_no_selector_can_say_is_no_matter() -> None:
 def test_a_page_nested_without_end_is_refused() -> None:
     with pytest.raises(SourceError, match="嵌套过深"):
         parse(html("<div>" * 50_000 + "</div>" * 50_000))
+
+
+def test_rows_that_a_script_has_as_json_are_a_list() -> None:
+    record = '{{"title":"{title}","url":"/a/{n}.html","pubDate":"{day} 09:00:00","n":{n}}},'
+    around = 'var menu = [{{"a":1}}]; var list = {{"rows":[{}null]}};'
+    reading = listed(record, f"<div id=app></div><script>{around}</script>")
+    assert [entry.title for entry in reading.entries] == NOTICES
+    assert [day(e.published)[:10] for e in reading.entries] == DAYS
+    assert reading.entries[0].link == "http://www.yunlan.example/a/0.html"
+
+
+def test_a_list_whose_template_carries_an_articles_tags_is_a_list() -> None:
+    head = (
+        '<meta name="ColumnName" content="通知公告"><meta name="ArticleTitle" content="通知公告">'
+    )
+    page = html(f"<ul>{LIST}</ul>", f'{head}<meta name="PubDate" content="2026-06-18 10:00">')
+    assert [entry.title for entry in parse(page).entries] == NOTICES

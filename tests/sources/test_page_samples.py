@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from bot.model import Entry, Reading
 from bot.sources.base import Origin
 from bot.sources.page import PageOptions, WebPage
 from bot.sources.reading import as_json
+from bot.sources.table import Table, TableOptions
 from tests.sources.contract import ZONE
 
 SAMPLES = Path(__file__).resolve().parents[2] / "../shared/samples"
@@ -126,6 +127,22 @@ def test_the_trap_of_the_dump_its_own_dates_are_a_month_late() -> None:
     assert max(_day(e.formed) for e in others[1:]) < date(2007, 1, 1)
 
 
+def test_the_dump_itself_is_read_and_its_own_dates_are_told_to_be_wrong() -> None:
+    dump = (SAMPLES / "catalogue/govcn-policy-export.mysql.sql").read_bytes()
+    reading = Table(TableOptions()).parse(dump, "", Origin("export.sql", ZONE))
+    pages = [entry for _, _, entry in papers()]
+    for entry, page in zip(reading.entries, pages, strict=True):
+        assert (entry.index_number, entry.title, entry.link) == (
+            page.index_number,
+            page.title,
+            page.link,
+        )
+        assert (entry.published, entry.formed) == (page.published, page.formed)
+        assert (entry.document_number, entry.topic) == (page.document_number, page.topic)
+        assert entry.body == page.body
+    assert sum("以页面为准" in problem.what for problem in reading.problems) == 15
+
+
 def _cell(page: str, label: str) -> str:
     found = re.search(rf"{label}：</b></td>\s*<td[^>]*>(.*?)</td>", page)
     assert found
@@ -140,3 +157,19 @@ def _day(at: Any) -> date:
     assert at
     found: date = at.astimezone(ZONE).date()
     return found
+
+
+# ---------------------------------------------------------------- answers of APIs
+
+
+def test_answers_of_apis_are_read_with_their_dates_and_what_was_not_read_is_told() -> None:
+    files = sorted((SAMPLES / "api").glob("*.json"))
+    readings = [
+        Table(TableOptions()).parse(f.read_bytes(), "", Origin(f.name, ZONE)) for f in files
+    ]
+    outcome, dockets = readings[0], readings[-1]
+    assert [len(reading.entries) for reading in readings] == [1, 1, 1, 10]
+    assert outcome.entries[0].published == datetime(2016, 4, 22, 11, tzinfo=UTC)
+    assert dockets.entries[0].key == "ED-2021-SCC-0032"
+    assert dockets.entries[0].published == datetime(2021, 5, 10, 7, 48, 24, tzinfo=UTC)
+    assert any("2028" in problem.what for problem in dockets.problems)

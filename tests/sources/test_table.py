@@ -266,13 +266,6 @@ def test_a_titles_own_link_in_a_workbook_is_the_entrys() -> None:
     assert links == ["http://a.example/1?a=1&b=2", "http://a.example/own", ""]
 
 
-@pytest.mark.parametrize("start", ["", "-- MySQL dump\n", "/* 导出 */\nSET NAMES utf8;\n"])
-def test_a_database_dump_is_no_table_and_is_told_so(start: str) -> None:
-    dump = f"{start}INSERT INTO a (title, html) VALUES ('甲', '<table><tr><td>索引号</td></tr></table>');\n"
-    with pytest.raises(SourceError, match="SQL"):
-        parse(dump)
-
-
 def test_columns_without_end_cost_nothing() -> None:
     began = time.process_time()
     wide = ",".join(["标题", *(f"列{n}" for n in range(30_000))])

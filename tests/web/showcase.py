@@ -55,6 +55,7 @@ parent = "county"
 MORE = """
 [sources.catalogue]
 unit = "county"
+name = "县政府公开目录"
 kind = "feed"
 url = "catalogue.xml"
 first_poll = "latest:6"

@@ -48,7 +48,7 @@ class Program:
         )
 
     def get(self, path: str, **params: Any) -> httpx.Response:
-        return self.client.get(path, params=params)
+        return self.client.get(path, params=params or None)
 
     def send(self, path: str, key: str = "", method: str = "POST", **body: Any) -> httpx.Response:
         self.count += 1
@@ -304,6 +304,27 @@ def test_a_token_does_what_its_scopes_say_and_its_person_may(staffed: Office, ap
     assert kind(api("zhou", Scope.WRITE).send("/holds", scope="all", reason="测试")) == "no-scope"
     assert kind(api("ma").send("/holds", scope="all", reason="测试")) == "not-allowed"
     assert api("lin", Scope.SIGN).send(f"/posts/{post}/sign", **word).status_code == 200
+
+
+def test_how_a_post_fares_is_told_over_time(staffed: Office, api: Api) -> None:
+    post = scene.signed(staffed)
+    one, hour = scene.delivery(staffed, post), timedelta(hours=1)
+    rows = [
+        {
+            "delivery_id": one,
+            "at": builders.NOW + n * hour,
+            "likes": n,
+            "reposts": 0,
+            "replies": 2 * n,
+        }
+        for n in range(3)
+    ]
+    with staffed.db.write() as conn:
+        conn.execute(db.counts.insert(), rows)
+    found = api("zhou").get(f"/posts/{post}/counts").json()["rows"]
+    told = [(row["likes"], row["reposts"], row["replies"]) for row in found]
+    assert told == [(0, 0, 0), (1, 0, 2), (2, 0, 4)]
+    assert kind(api("ma").get(f"/posts/{post}/counts")) == "not-found"
 
 
 def test_rows_of_another_unit_are_as_if_they_were_not(staffed: Office, api: Api) -> None:

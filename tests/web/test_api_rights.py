@@ -38,18 +38,24 @@ ROUTES: dict[str, tuple[Right | frozenset[Role], Any]] = {
     "GET /posts": (R.READ, TITLE),
     "GET /posts/{waiting}": (R.READ, None),
     "GET /posts/{waiting}/coverage": (R.READ, None),
+    "GET /posts/{waiting}/counts": (R.READ, None),
     "GET /sign": (R.REVIEW, TITLE),
     "GET /queue": (R.READ, TITLE),
     "GET /queue/{failed}": (R.READ, None),
     "GET /holds": (R.READ, "reason"),
+    "GET /holds/foreseen?scope=unit&target=health&until=2026-11-26": (R.STOP, None),
     "GET /replies": (R.READ, WORDS),
     "GET /replies/{reply}": (R.READ, None),
     "GET /trail": (TRAIL, None),
     "GET /notices": (R.READ, ""),
     "GET /quality": (R.READ, "notices"),
     "GET /schedules": (R.READ, ""),
+    "GET /search?q=望江路": (R.READ, TITLE),
     "GET /templates": (R.READ, '"key": "notices"'),
     "GET /templates/{template}": (R.READ, '"key": "notices"'),
+    "GET /standings": (R.READ, "notices"),
+    "GET /standings/{standing}": (R.READ, None),
+    "GET /duty": (R.READ, ""),
     "GET /rules": (R.READ, "mobile"),
     "GET /columns": (R.READ, "notices"),
     "GET /words": (R.READ, "words.txt"),
@@ -70,9 +76,21 @@ ROUTES: dict[str, tuple[Right | frozenset[Role], Any]] = {
     "POST /posts/{signed}/revoke": (R.SIGN, {"reason": "误"}),
     "POST /queue/{failed}/cancel": (R.SCHEDULE, {}),
     "POST /queue/{failed}/retry": (R.SCHEDULE, {}),
+    "POST /queue/{failed}/back": (R.WRITE, {}),
     "POST /queue/{unclear}/look": (R.SCHEDULE, {}),
     "POST /queue/{unclear}/resolve": (R.SCHEDULE, {"word": "drop"}),
+    "POST /standings": (
+        R.SIGN,
+        {"source": "notices", "ends": "2026-12-31T18:00", "daily_max": 2, "note": "已审"},
+    ),
+    "POST /standings/{standing}/end": (R.SIGN, {}),
+    "POST /duty": (R.SCHEDULE, {"unit": "health", "days": {"2026-11-26": "wei"}}),
     "POST /holds": (R.STOP, {"scope": "unit", "target": "health", "reason": "核实"}),
+    "POST /holds/declare": (
+        R.STOP,
+        {"scope": "unit", "target": "health", "reason": "哀悼", "until": "2026-11-26T00:00"},
+    ),
+    "POST /holds/{hold}/let": (R.STOP, {"post": 1}),
     "POST /holds/{hold}/lift": (R.STOP, {}),
     "POST /replies/{reply}/answer": (R.WRITE, {"text": "已恢复。"}),
     "POST /replies/export": (R.READ, {"kind": "jsonl"}),
@@ -102,7 +120,7 @@ def desk(console: Scene) -> Ask:  # noqa: F811
         method, path = console.filled(route).split(" ")
         said = ROUTES[route][1]
         if not isinstance(said, dict):
-            return seats[login].get(path)
+            return seats[login].client.get(path)
         body = {k: console.filled(v) if isinstance(v, str) else v for k, v in said.items()}
         headers = {"idempotency-key": f"{login}-{method}-{path}"}
         return seats[login].client.request(method, path, json=body, headers=headers)
@@ -127,7 +145,8 @@ def test_every_route_says_who_may(console: Scene) -> None:  # noqa: F811
 
 
 def _shape(route: str) -> str:
-    return "/".join("*" if part.startswith("{") else part for part in route.split("/"))
+    path = route.partition("?")[0]
+    return "/".join("*" if part.startswith("{") else part for part in path.split("/"))
 
 
 def test_what_a_role_may_not_is_refused_or_hidden(console: Scene, desk: Ask) -> None:  # noqa: F811

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from bot import db, second
 from bot.config.parts import PeoplePart
 from bot.office import Office
+from bot.web.render import qr
 from bot.workdays import FixedClock
 from tests import builders
 from tests.offices import pytest_generate_tests, url  # noqa: F401
@@ -80,6 +81,21 @@ def test_from_enrolling_to_the_next_login(office: Office, enter: Enter, clock: F
     assert give(reader, "123456").status == 403
     assert give(reader, holder.code, next="/queue").place == "/queue"
     assert scene.trail(office)[-2:] == ["person.totp", "session.open"]
+
+
+def test_the_key_is_a_picture_till_it_is_confirmed_and_stands_at_no_address(
+    office: Office, enter: Enter
+) -> None:
+    holder = Holder(office, enter("zhou"))
+    page = holder.get()
+    (picture,) = page.all("//*[@class='qr'][@role='img']")
+    (uri,) = page.all("//a[starts-with(@href, 'otpauth:')]/@href")
+    assert str(qr(uri)) in page.text
+    assert "密钥" in picture.get("aria-label")
+    assert not [place for place in page.all("//@src | //@action") if holder.secret in place]
+    assert page.answer.headers["cache-control"] == "no-store"
+    holder.enrol()
+    assert not holder.get().all("//*[@class='qr']")
 
 
 def test_a_code_seen_over_the_shoulder_is_worth_nothing(

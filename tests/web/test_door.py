@@ -390,3 +390,15 @@ def test_old_failures_are_forgiven_after_an_hour(
     assert enter().enter("zhou").status == 429
     clock.move(3601)
     assert enter().enter("zhou").place == "/"
+
+
+def test_who_comes_back_after_his_session_ended_is_told_so_and_nobody_else_is(
+    office: Office, enter: Enter, clock: FixedClock
+) -> None:
+    reader = enter("zhou")
+    assert "登录已到期" not in reader.get("/login").text
+    assert "登录已到期" not in enter().get("/posts").text
+    clock.move(3 * 3600)
+    page = reader.get("/posts")
+    assert page.place.startswith("/login?next=/posts")
+    assert "登录已到期，或在别处被结束" in page.words("//*[@role='status']")

@@ -67,6 +67,13 @@ def test_the_compiled_catalogue_is_the_written_one(english: Catalog) -> None:
     assert out.getvalue() == (FOLDER / "gongkai.mo").read_bytes(), "run: make messages"
 
 
+def test_what_the_command_line_s_library_says_is_compiled_too() -> None:
+    folder, out = FOLDER.parents[1] / "zh" / "LC_MESSAGES", io.BytesIO()
+    with (folder / "click.po").open("rb") as file:
+        write_mo(out, read_po(file, locale="zh"))
+    assert out.getvalue() == (folder / "click.mo").read_bytes(), "run: make messages"
+
+
 def test_a_sentence_is_said_in_the_readers_language() -> None:
     said = Say("自 {at}，{who}，事由：{why}", at="09:00", who="林岚", why=Say("已过最迟时限"))
     assert str(said) == "自 09:00，林岚，事由：已过最迟时限"

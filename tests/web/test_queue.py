@@ -173,7 +173,7 @@ def test_held_ones_are_red_and_wait_for_a_decision_after_the_lifting(
     reader = enter("lin")
     assert "已停发" in reader.get("/queue?state=held").words(f"//tr[@id='d{one}']")
     page = reader.post(f"/stop/{held}/lift")
-    assert page.place.startswith("/queue?state=person")
+    assert page.place.startswith(f"/queue?hold={held}")
     assert "待复核" in page.words(f"//tr[@id='d{one}']")
     reader.post(f"/queue/{one}", act="retry")
     assert "待发" in reader.get("/queue").words(f"//tr[@id='d{one}']")

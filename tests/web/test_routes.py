@@ -102,6 +102,7 @@ OPEN = {"GET /login", "POST /login", "GET /login/code", "POST /login/code", "POS
 ROUTES: dict[str, tuple[Asked, ...]] = {
     "GET /": read(),
     "GET /pulse": OWN,
+    "GET /search": read("停气</b>", query="?q=望江路"),
     "GET /posts": read(),
     "GET /posts/{waiting}": read(""),
     "GET /posts/{waiting}/revisions/1": read(""),
@@ -111,6 +112,11 @@ ROUTES: dict[str, tuple[Asked, ...]] = {
     "GET /posts/{draft}/edit": (Asked(R.WRITE),),
     "POST /posts/new": acts(R.WRITE, act("save", **TYPED), refuses=LACKS),
     "POST /posts/{draft}/edit": acts(R.WRITE, act("save", version="1", **TYPED), refuses=LACKS),
+    "POST /posts/new/keep": (Asked(R.WRITE, TYPED, anywhere=True),),
+    "POST /posts/{draft}/keep": acts(R.WRITE, TYPED),
+    "POST /posts/new/leave": (Asked(R.WRITE, {"key": "none"}, anywhere=True),),
+    "POST /posts/{draft}/leave": acts(R.WRITE, {}),
+    "GET /writing/beside": (Asked(R.WRITE, query="?post={draft}&number=1"),),
     "GET /posts/{waiting}/reposts": read(""),
     "POST /posts/{waiting}/reposts": acts(
         R.WRITE, act("ask", keys="hand", by="2026-11-26T18:00"), refuses=LACKS
@@ -153,6 +159,7 @@ ROUTES: dict[str, tuple[Asked, ...]] = {
     "GET /queue/news": read('href="/queue', "?seen=0"),
     "GET /queue/{failed}": read(""),
     "POST /queue/{failed}": acts(R.SCHEDULE, act("retry"), act("cancel"))
+    + acts(R.WRITE, act("back"))
     + acts(R.SCHEDULE, act("look"), act("sent", link="https://a.example/1"), act("absent"))
     + acts(R.SCHEDULE, act("drop")),
     "POST /queue": acts(R.SCHEDULE, act("cancel", ids="{failed}"), refuses="没有办成"),
@@ -193,10 +200,25 @@ ROUTES: dict[str, tuple[Asked, ...]] = {
     )
     + acts(R.ADMIN, act("disable"), act("enable"), act("readmit"), act("reissue"))
     + acts(R.ADMIN, act("totp"), act("sign-out")),
+    "GET /standings": read("notices"),
+    "GET /standings/{standing}": read(""),
+    "POST /standings": acts(
+        R.SIGN,
+        {"source": "notices", "ends": "2026-12-31T18:00", "daily_max": "2", "note": "已审"},
+        refuses=LACKS,
+    ),
+    "POST /standings/{standing}": acts(R.SIGN, act("end"), act("wake")),
+    "GET /duty": read("", "?unit=health"),
+    "POST /duty": acts(R.SCHEDULE, {"unit": "health", "day-2026-11-25": "wei"}, refuses=LACKS),
     "GET /trail": (Asked(TRAIL, anywhere=True),),
     "POST /trail": (Asked(TRAIL, anywhere=True),),
     "GET /stop": (Asked(R.STOP, hides='value="unit"', anywhere=True),),
     "POST /stop": acts(R.STOP, {"scope": "unit", "unit": "{unit}", "reason": "核实"}),
+    "GET /stop/solemn": (Asked(R.STOP, hides='value="unit"', anywhere=True),),
+    "POST /stop/solemn": acts(
+        R.STOP, {"scope": "unit", "unit": "{unit}", "reason": "哀悼", "until": "2026-11-26T00:00"}
+    ),
+    "POST /stop/{hold}/let": acts(R.STOP, {"post": "{draft}"}),
     "POST /stop/{hold}/lift": acts(R.STOP, {}),
     "GET /media/{picture}": (Asked(R.READ, anywhere=True),),
     "GET /settings": (

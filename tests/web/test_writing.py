@@ -15,6 +15,7 @@ from bot import db
 from bot.model import DeliveryState
 from bot.office import Office
 from tests import builders
+from tests.test_cards import needs_font
 from tests.web import scene
 from tests.web.conftest import Enter
 
@@ -324,3 +325,157 @@ def test_a_sent_post_is_corrected_by_a_post_of_its_own(staffed: Office, enter: E
     made = row(staffed, post + 1)
     assert (made["kind"], made["about_id"], made["state"]) == ("correction", post, "draft")
     assert "“明日”有误，应为“后日”" in body(staffed, post + 1)["text"]
+
+
+# ---------------------------------------------------------------- pictures cut and put in order
+
+
+def drawn(width: int = 80, height: int = 60, colour: str = "teal") -> tuple[str, bytes, str]:
+    """A picture whose left half is white."""
+    picture = Image.new("RGB", (width, height), colour)
+    picture.paste("white", (0, 0, width // 2, height))
+    out = io.BytesIO()
+    picture.save(out, "PNG")
+    return "map.png", out.getvalue(), "image/png"
+
+
+def test_a_picture_is_cut_by_numbers_or_a_ratio_and_always_from_its_original(
+    staffed: Office, enter: Enter
+) -> None:
+    reader = enter("zhou")
+    reader.post("/posts/new", files={"picture": drawn()}, **FORM)
+    whole = body(staffed, 1)["media"][0]["sha256"]
+    form = {**FORM, "media": whole, f"alt-{whole}": "图"}
+    numbers = dict.fromkeys((f"left-{whole}", f"top-{whole}"), "0")
+    numbers |= {f"width-{whole}": "80", f"height-{whole}": "60"}
+    page = reader.post(
+        "/posts/1/edit", **form, **numbers, **{f"aspect-{whole}": "1:1"}, version="1"
+    )
+    stored = body(staffed, 1)
+    square = stored["media"][0]
+    assert (square["width"], square["height"], square["alt"]) == (60, 60, "图"), "the middle"
+    of = {"of": whole, "left": 10, "top": 0, "width": 60, "height": 60}
+    assert stored["cuts"] == {square["sha256"]: of}
+    assert "裁自 80×60" in page.words("//*[@id='pictures']")
+    again = {"media": square["sha256"], f"aspect-{square['sha256']}": "free"}
+    places = {f"{side}-{square['sha256']}": n for side, n in (("left", "40"), ("top", "0"))}
+    places |= {f"{side}-{square['sha256']}": "40" for side in ("width", "height")}
+    reader.post("/posts/1/edit", **FORM, **again, **places, version="2")
+    piece = body(staffed, 1)["media"][0]
+    with Image.open(io.BytesIO(staffed.media.read(piece["sha256"]))) as picture:
+        assert (picture.size, picture.getpixel((0, 0))) == ((40, 40), (0, 128, 128)), "no white"
+    back = {"media": piece["sha256"], f"aspect-{piece['sha256']}": "whole"}
+    reader.post("/posts/1/edit", **FORM, **back, version="3")
+    assert body(staffed, 1)["media"][0]["sha256"] == whole
+    assert body(staffed, 1)["cuts"] == {}
+
+
+def test_a_cut_beyond_the_edges_is_moved_in_and_what_moves_is_left_whole(
+    staffed: Office, enter: Enter
+) -> None:
+    reader = enter("zhou")
+    reader.post("/posts/new", files={"picture": drawn()}, **FORM)
+    one = body(staffed, 1)["media"][0]["sha256"]
+    far = {f"{side}-{one}": "9999999999" for side in ("left", "top", "width")}
+    form = {**FORM, "media": one, f"aspect-{one}": "free", **far, f"height-{one}": "-3"}
+    reader.post("/posts/1/edit", **form, version="1")
+    cut = next(iter(body(staffed, 1)["cuts"].values()))
+    assert (cut["left"], cut["top"], cut["width"], cut["height"]) == (0, 44, 80, 16)
+    frames = [Image.new("RGB", (40, 30), colour) for colour in ("red", "blue")]
+    out = io.BytesIO()
+    frames[0].save(out, "GIF", save_all=True, append_images=frames[1:])
+    gif = {"picture": ("a.gif", out.getvalue(), "image/gif")}
+    page = reader.post("/posts/new", files=gif, **{**FORM, "act": "preview"})
+    moves = page.all("//input[@name='media']/@value")[0]
+    page = reader.post("/posts/new", **FORM, media=moves, **{f"aspect-{moves}": "1:1"})
+    assert page.status == 422
+    assert "会动的图不能裁剪" in page.words("//*[@id='pictures']")
+    assert page.all("//textarea[@name='text']")[0].text == FORM["text"]
+
+
+def test_pictures_stand_in_the_order_of_the_form_and_buttons_move_them(
+    staffed: Office, enter: Enter
+) -> None:
+    reader = enter("zhou")
+    files = [("picture", drawn(colour=colour)) for colour in ("teal", "navy", "olive")]
+    reader.post("/posts/new", files=files, **FORM)
+    a, b, c = [m["sha256"] for m in body(staffed, 1)["media"]]
+    form = {**FORM, "media": [a, b, c], "version": "1"}
+    page = reader.post("/posts/1/edit", **{**form, "act": f"down:{a}"})
+    assert page.all("//input[@name='media']/@value") == [b, a, c]
+    page = reader.post("/posts/1/edit", **{**form, "act": f"up:{a}"})
+    assert page.all("//input[@name='media']/@value") == [a, b, c]
+    reader.post("/posts/1/edit", **{**form, "media": [c, a, b]})
+    assert [m["sha256"] for m in body(staffed, 1)["media"]] == [c, a, b]
+
+
+def test_a_cut_that_was_not_saved_comes_back_with_the_rest(staffed: Office, enter: Enter) -> None:
+    reader = enter("zhou")
+    reader.post("/posts/new", files={"picture": drawn()}, **FORM)
+    one = body(staffed, 1)["media"][0]["sha256"]
+    reader.post("/posts/1/keep", **FORM, media=one, **{f"aspect-{one}": "1:1"}, version="1")
+    page = reader.get("/posts/1/edit")
+    assert "裁自 80×60" in page.words("//*[@id='pictures']")
+    assert page.all("//input[@value='1:1']/@checked")
+
+
+def test_what_each_account_takes_stands_beside_the_pictures(staffed: Office, enter: Enter) -> None:
+    page = enter("zhou").post("/posts/new", **{**FORM, "act": "preview"})
+    assert "至多 4 张，每张" in page.words("//*[@id='limits']")
+
+
+def test_a_picture_too_heavy_for_an_account_says_how_much_it_was_compressed(
+    staffed: Office, enter: Enter
+) -> None:
+    with staffed.db.write() as conn:
+        able = {"media_count": 4, "media_kinds": ["image/jpeg"], "media_bytes": 60_000}
+        masto = db.accounts.c.key == "masto"
+        stored = conn.execute(select(db.accounts.c.capabilities).where(masto)).scalar_one()
+        conn.execute(db.accounts.update().where(masto).values(capabilities={**stored, **able}))
+    noise = Image.effect_noise((400, 300), 90)
+    out = io.BytesIO()
+    noise.save(out, "PNG")
+    files = {"picture": ("a.png", out.getvalue(), "image/png")}
+    page = enter("zhou").post("/posts/new", files=files, **{**FORM, "act": "preview"})
+    assert "为该平台压缩 " in page.words("//article[2]")
+    assert "为该平台压缩" not in page.words("//article[1]")
+
+
+# ---------------------------------------------------------------- the card
+
+LONG = "望江路明日停水，请提前储水。" * 60  # longer than a microblog takes
+
+
+@needs_font
+def test_a_card_is_looked_at_while_it_is_written_and_has_the_words_of_its_version(
+    staffed: Office, enter: Enter
+) -> None:
+    reader = enter("zhou")
+    form = {**FORM, "text": LONG, "card_asked": "1", "card": "1", "over_limit": "shorten"}
+    page = reader.post("/posts/new", **{**form, "act": "preview"})
+    shown = page.all("//a[starts-with(@class, 'card-shown')]/img")[0]
+    assert shown.get("width") == "1080"
+    assert shown.get("alt").startswith("停水通知")
+    assert reader.get(shown.get("src")).answer.headers["content-type"] == "image/png"
+    reader.post("/posts/new", **form)
+    assert body(staffed, 1)["card"]["text"] == LONG
+    drawn = dict(body(staffed, 1)["card"])
+    reader.post("/posts/1/edit", **{**form, "keys": ["masto"]}, version="1")
+    assert body(staffed, 1)["card"] == drawn, "the same words: the same card"
+    reader.post("/posts/1/edit", **{**form, "text": f"改了。{LONG}"}, version="2")
+    assert body(staffed, 1)["card"]["text"].startswith("改了。"), "never other words"
+    reader.post("/posts/1/edit", **{**form, "card": ""}, version="3")
+    assert body(staffed, 1)["card"] is None
+
+
+@needs_font
+def test_where_the_whole_text_has_room_no_card_goes_and_one_too_long_keeps_the_text(
+    staffed: Office, enter: Enter
+) -> None:
+    form = {**FORM, "keys": ["board"], "act": "preview", "card_asked": "1", "card": "1"}
+    page = enter("zhou").post("/posts/new", **form)
+    assert "不配长图" in page.words("//*[@id='preview']")
+    form |= {"keys": ["masto"], "text": LONG * 9, "over_limit": "shorten"}
+    page = enter("zhou").post("/posts/new", **form)
+    assert "长图放不下" in page.words("//*[@id='preview']")
+    assert page.all("//textarea[@name='text']")[0].text == LONG * 9

@@ -69,6 +69,7 @@ from bot.model import (
 )
 
 MARGIN = timedelta(minutes=10)  # before an attempt: what has its words and is no older may be it
+YOUNG = timedelta(minutes=10)  # what was written so lately may not be listed yet
 SKEW = timedelta(minutes=2)  # between our clock and theirs, beyond what their Date tells
 PAGES = 20  # of a listing of our own, where it has pages
 
@@ -96,16 +97,22 @@ class Weibo(Comments):
         mentions=True,
         calls_per_day=100,
         answer=True,
+        answer_limit=140,
+        answer_media=False,
         writes_per_hour=30,
     )
 
     @classmethod
     def capabilities_of(cls, options: WeiboOptions) -> Capabilities:
-        freely = options.may("update")
+        """What any post may be: one with pictures may go by another call than one without."""
+        several = options.may("upload_url_text")
+        freely = options.may("update") and (several or options.may("upload"))
+        long = freely and several and options.may("long_text")
         able = cls.capabilities.json() | {
-            "text_limit": (2000 if options.may("long_text") else 140) - options.reserve,
-            "media_count": 9 if options.may("upload_url_text") else 1,
-            "media_inline": not options.may("upload_url_text"),
+            "text_limit": (2000 if long else 140) - options.reserve,
+            "answer_limit": 140 - options.reserve,
+            "media_count": 9 if several else 1,
+            "media_inline": not several,
             "topic_form": Topics.AROUND if freely else Topics.TAKEN_OUT,
             "link_required": not freely,
             "link_domains": () if freely else options.safe_domains,
@@ -204,8 +211,16 @@ class Weibo(Comments):
         elif await self._status(to):
             answer = await self._write("comments/create", {**form, "id": to})
         else:
-            raise Refused("要答复的内容在微博上已不在")
+            raise self._not_there(outgoing)
         return self._comment_receipt(await self._made(answer, outgoing))
+
+    def _not_there(self, outgoing: Outgoing) -> Later | Refused:
+        """The part of a thread before this one, written a moment ago, may not be listed yet."""
+        row = {"mid": outgoing.in_reply_to}
+        if outgoing.continues and is_one(row) and datetime.now(UTC) - when(row) < YOUNG:
+            said = Say("要答复的内容微博还没有列出，稍后再发")
+            return Later(said, after=timedelta(minutes=1), scope="delivery")
+        return Refused("要答复的内容在微博上已不在")
 
     async def _made(self, answer: Answer, outgoing: Outgoing) -> Json:
         """What a write made; what Weibo calls a repetition is looked for, since it may be ours."""

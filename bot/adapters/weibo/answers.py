@@ -39,43 +39,73 @@ RATE = frozenset({10022, 10023, 10024, 20016, 20505, 20521, 20524})
 AUTH = frozenset({10032, 21301, *range(21314, 21320), 21321, 21325, 21327, 21330, 21332})
 BLOCKED = frozenset({10013, 20015, 20022, 20023, 20031, 20033, 20045, 20507, 21334})
 APPLICATION = frozenset(
-    {10004, 10005, *range(21302, 21314), 21320, 21322, 21323, 21324, 21326}
-    | {21328, 21329, 21333, 21337}
+    {*range(21302, 21314), 21320, 21322, 21323, 21324, 21326, 21328, 21329, 21333}
 )
+NOT_GRANTED = frozenset({10004, 10005, 10014, 10020, 10026, 21337})  # of one call, not of all
 CONTENT = frozenset(
     {10018, 20005, 20006, 20008, 20012, 20013, 20018, 20020, 20021, 20049}
     | {20104, 20130, 20202, 20206, 20207, 20302, 21602}
 )
 DUPLICATE = frozenset({20017, 20019, 20038, 20111, 20306})
 NOT_FOUND = frozenset({20003, 20101, 20112, 20132, 20135, 20201, 20305})
-NO_TOKEN, NOT_GRANTED, BAD_VALUE, PAST_THE_END = 10006, 10014, 10017, 21411
+THEIRS = frozenset({20130, 20206, 20207})  # their settings: no other words would be taken
+NO_TOKEN, BAD_VALUE, PAST_THE_END = 10006, 10017, 21411
 BY_ADDRESS, TOO_OFTEN = 10022, 20016
 
 # fmt: on
 
 IN_WORDS = {  # of what officers meet; the platform's own words stand beside them
+    10004: Say("这个接口不许从本服务器的 IP 调用，请核对开放平台的“安全 IP”"),
+    10005: Say("应用的等级不够，不能用这个接口"),
+    10006: Say("应用的 App Key 不被承认"),
+    10013: Say("不是有效的微博用户"),
+    10014: Say("应用没有这个接口的权限"),
+    10016: Say("缺少必需的参数，请核对账号的 rip 等选项"),
     10018: Say("图片太大"),
+    10020: Say("没有这个接口，请核对接口地址"),
+    10026: Say("这个接口已停用"),
+    10032: Say("授权的范围不够"),
     20005: Say("图片格式不收"),
     20006: Say("图片太大"),
     20008: Say("正文是空的"),
     20012: Say("超过 140 字"),
     20013: Say("超过 300 字"),
+    20015: Say("账号、IP 或应用暂时受限，请用该账号登录微博查看"),
     20018: Say("含有不许发布的网址"),
     20020: Say("被认作广告"),
     20021: Say("含有不许发布的内容"),
+    20022: Say("本服务器的 IP 被认为异常，请联系微博"),
+    20023: Say("该功能不可用，请联系微博"),
     20031: Say("要求验证码，请用该账号在网页上登录处理"),
+    20033: Say("登录状态异常，请用该账号在网页上登录处理"),
+    20045: Say("微博要求先在网页上处理，请用该账号登录"),
     20049: Say("超过长微博的字数"),
     20101: Say("原微博已不在"),
+    20102: Say("不是本账号的微博"),
+    20103: Say("不能转发自己的微博"),
+    20112: Say("原微博不让看"),
+    20120: Say("原微博不许转发"),
     20130: Say("对方的设置不允许评论"),
+    20135: Say("原微博已不在"),
     20201: Say("原评论已不在"),
+    20202: Say("含有不许发布的内容"),
     20206: Say("对方只许关注的人评论"),
     20207: Say("对方只许可信用户评论"),
+    21301: Say("授权没有通过"),
+    21314: Say("授权已用过"),
+    21315: Say("授权已到期"),
     21316: Say("授权已被收回"),
+    21317: Say("授权被拒绝"),
     21319: Say("授权已被收回"),
-    21321: Say("应用未过审核，授权用户已满"),
+    21321: Say("授权已被解除，或应用未过审核而授权用户已满"),
     21327: Say("授权已到期"),
+    21330: Say("授权被拒绝，或范围不够"),
+    21332: Say("授权无效，可能改过密码"),
     21334: Say("账号状态异常，请登录处理"),
+    21602: Say("含有违禁词"),
 }
+NOT_BOUND = Say("应用没有登记安全域名，或还没有核准")
+NO_DOMAIN = Say("正文里没有安全域名下的链接；有的应用要求域名与登记的完全一致")
 
 # ---------------------------------------------------------------- listings
 
@@ -211,14 +241,27 @@ def code_of(answer: Answer) -> int | None:
 def meaning_of(code: int, answer: Answer) -> frozenset[int]:
     """Which of the sets above; an empty one where nothing but a refusal is meant."""
     if code == BAD_VALUE:  # three things in one code: its words tell
-        words = words_of(answer).lower()
-        return APPLICATION if "not bind domain" in words else frozenset()
-    for known in (ACCEPTED, BEFORE, RETRY, AUTH, BLOCKED, APPLICATION, CONTENT, DUPLICATE):
+        meant = in_words(code, answer)
+        if meant is NOT_BOUND:
+            return APPLICATION
+        return CONTENT if meant is NO_DOMAIN else frozenset()
+    sets = ACCEPTED, BEFORE, RETRY, AUTH, BLOCKED, APPLICATION, NOT_GRANTED, CONTENT, DUPLICATE
+    for known in sets:
         if code in known:
             return known
     if 10000 <= code < 20000 and answer.status >= 500:
         return RETRY
     return AUTH if 21300 <= code < 21400 and code != 21335 else frozenset()
+
+
+def in_words(code: int, answer: Answer) -> Say | None:
+    """What a code says to an officer, in our own words; None where only the platform's tell."""
+    if code != BAD_VALUE:
+        return IN_WORDS.get(code)
+    words = words_of(answer).lower()
+    if "not bind domain" in words:
+        return NOT_BOUND
+    return NO_DOMAIN if "not find domain" in words else None
 
 
 def words_of(answer: Answer) -> str:

@@ -53,12 +53,12 @@ class Comments(Wire):
         if is_comment(receipt):
             raise Unsupported("评论下的答复随账号一起采集")
         await self._afford(OF_ONE)
-        counted = {} if cursor else await self._counted(receipt.remote_id)
+        walk = Walk.of(cursor)
+        counted = await self._counted(receipt.remote_id) if walk.page == 1 else {}
         likes = number(counted.get("attitudes", counted.get("likes")))
         reposts = number(counted.get("reposts"))
         if number(counted.get("comments")) == 0:  # as under most posts
             return ReplyPage(total=0, complete=True, likes=likes, reposts=reposts)
-        walk = Walk.of(cursor)
         found: dict[str, Json] = {}
         for _ in range(AT_ONCE):
             page = await self._page("comments/show", walk.params(receipt.remote_id))
@@ -94,13 +94,17 @@ class Comments(Wire):
         return ReplyPage(replies, rest.cursor, rest.resume, None, rest.complete, rest.why_partial)
 
     async def _wanted(self, walk: Mapping[str, str], whole: bool) -> dict[str, str]:
-        """Which streams are worth a call: all on a whole walk, else those whose counter rose."""
+        """Which streams are worth a call: all on a whole walk, else those whose counter rose.
+
+        What sets a counter back is not documented: one that fell, but not to nothing, may have
+        been set back and risen since.
+        """
         uid = walk.get("uid") or str((await self._token())[0]["uid"])
         unread = await self._unread(uid)
         ask = [
             str(at)
             for at, (_, counter) in enumerate(STREAMS)
-            if whole or not unread or unread[counter] > int(walk.get(f"n{at}") or 0)
+            if whole or not unread or unread[counter] not in (0, int(walk.get(f"n{at}") or 0))
         ]
         counts = {f"n{at}": str(unread.get(name, 0)) for at, (_, name) in enumerate(STREAMS)}
         return {"uid": uid, "ask": "".join(ask), **counts, "cut": ""}

@@ -15,8 +15,10 @@ What an answer means. The code in the body decides, whatever the HTTP status (do
 | DUPLICATE                                      | looked up: Receipt, else Refused | Refused |
 | CONTENT, NOT_FOUND; 413                        | Refused                | Refused         |
 | AUTH, BLOCKED (captcha, frozen), APPLICATION; 3xx | AccountBroken       | AccountBroken   |
-| 10014: a call this application may not make    | a post: AccountBroken, else Refused | Refused |
-| 10006, and 401, 403 without a code             | is the token dead? AccountBroken, else Refused |
+| NOT_GRANTED: no such call for us; 404, 405     | a post: AccountBroken, else Refused | Refused |
+| 10006, 401, 403: is the token dead?            | AccountBroken          | AccountBroken   |
+| it lives, and it was 10006                     | as NOT_GRANTED         | Refused         |
+| it lives, and there is no code                 | Refused                | Refused         |
 | any other code, any other 4xx                  | Refused                | Refused         |
 | a code not listed: 1xxxx with a 5xx; 213xx     | as RETRY; as AUTH      | the same        |
 """
@@ -36,18 +38,20 @@ from bot.adapters.weibo.answers import (
     BEFORE,
     BLOCKED,
     BY_ADDRESS,
-    IN_WORDS,
+    CONTENT,
     NO_TOKEN,
     NOT_FOUND,
     NOT_GRANTED,
     PAST_THE_END,
     RATE,
     RETRY,
+    THEIRS,
     TOO_OFTEN,
     Json,
     Page,
     code_of,
     id_of,
+    in_words,
     is_one,
     meaning_of,
     mid62,
@@ -218,6 +222,11 @@ class Wire(Adapter):
                 await self._token()
             except (AccountBroken, Later) as error:
                 return error
+        if code == NO_TOKEN:
+            return self._by_code(answer, code, written, post)
+        if status in (404, 405):
+            said = Say("微博没有这个接口（HTTP {status}），请核对接口地址", status=status)
+            return (AccountBroken if post else Refused)(said, raw=answer.raw)
         return self._refused(answer)
 
     def _by_code(
@@ -225,7 +234,7 @@ class Wire(Adapter):
     ) -> AdapterError:
         meaning, raw = meaning_of(code, answer), answer.raw
         words = Say("{words}", words=words_of(answer))
-        if known := IN_WORDS.get(code):
+        if known := in_words(code, answer):
             words = Say("{known}（{words}）", known=known, words=words)
         if meaning is BEFORE:
             return Later("微博一时不能办理：{words}", words=words, raw=raw)
@@ -236,20 +245,32 @@ class Wire(Adapter):
             said = Say("微博的授权不能用了：{words}。请重新连接账号", words=words)
         elif meaning is BLOCKED:
             said = Say("微博要求人工处理这个账号（{code}）：{words}", code=code, words=words)
-        elif meaning is APPLICATION or (code == NOT_GRANTED and post):
+        elif meaning is APPLICATION or (post and (meaning is NOT_GRANTED or code == NO_TOKEN)):
             said = Say("微博不许这个应用调用：{words}。请在开放平台核对应用的设置", words=words)
         return AccountBroken(said, raw=raw) if said else self._refused(answer, words)
 
     def _refused(self, answer: Answer, words: Say | None = None) -> Refused:
-        words = words or Say("{words}", words=words_of(answer))
-        if (code := code_of(answer)) is None:
-            return Refused("微博拒绝：{words}", words=words, raw=answer.raw)
-        return Refused("微博拒绝（{code}）：{words}", code=code, words=words, raw=answer.raw)
+        """With what is to be done: another text, or somebody who sees to the settings."""
+        words, raw = words or Say("{words}", words=words_of(answer)), answer.raw
+        code = code_of(answer)
+        if code is None and answer.status == 413:
+            return Refused("图片太大，微博不收。请换小一些的图片", raw=raw)
+        if code is None:
+            return Refused("微博拒绝：{words}。请管理员查看平台原话", words=words, raw=raw)
+        if code in NOT_FOUND | THEIRS:
+            return Refused("微博拒绝（{code}）：{words}", code=code, words=words, raw=raw)
+        if meaning_of(code, answer) is CONTENT:
+            return Refused("微博不收（{code}）：{words}。请改稿", code=code, words=words, raw=raw)
+        said = Say("微博拒绝（{code}）：{words}。请管理员核对账号的设置", code=code, words=words)
+        return Refused(said, raw=raw)
 
     def _unclear(self, answer: Answer, written: bool) -> Uncertain | Later:
-        if not written:
-            return Later("微博一时不能应答（{words}）", words=words_of(answer), raw=answer.raw)
         words, raw = words_of(answer), answer.raw
+        if not written and answer.status < 300 and not answer.body.strip():
+            said = Say("微博的回答是空的；若一直如此，应用或 IP 可能已被列入黑名单，请联系微博")
+            return Later(said, raw=raw)
+        if not written:
+            return Later("微博一时不能应答（{words}）", words=words, raw=raw)
         return Uncertain("微博的回答不能说明是否收下（{words}），正在回查", words=words, raw=raw)
 
     async def _limited(self, answer: Answer, code: int) -> Later:

@@ -282,6 +282,17 @@ def upgrade() -> None:
     op.create_index("ix_delegations_giver_id", "delegations", ["giver_id"], unique=False)
     op.create_index("ix_delegations_taker_id", "delegations", ["taker_id"], unique=False)
     op.create_table(
+        "duties",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("unit_id", ID, nullable=False),
+        sa.Column("day", sa.Text(), server_default="", nullable=False),
+        sa.Column("person_id", ID, nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_duties_person_id")),
+        sa.ForeignKeyConstraint(["unit_id"], ["units.id"], name=op.f("fk_duties_unit_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_duties")),
+        sa.UniqueConstraint("unit_id", "day", name=op.f("uq_duties_unit_id_day")),
+    )
+    op.create_table(
         "grants",
         sa.Column("person_id", ID, nullable=False),
         sa.Column("unit_id", ID, nullable=False),
@@ -298,7 +309,9 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), server_default="", nullable=False),
         sa.Column("passes", JSON, nullable=True),
         sa.Column("person_id", ID, nullable=True),
+        sa.Column("solemn", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("begun_at", sa.BigInteger(), nullable=True),
         sa.Column("until", sa.BigInteger(), nullable=True),
         sa.Column("lifted_at", sa.BigInteger(), nullable=True),
         sa.Column("lifted_by", ID, nullable=True),
@@ -375,6 +388,8 @@ def upgrade() -> None:
         sa.Column("id", ID, nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("unit_id", ID, nullable=False),
+        sa.Column("name", sa.Text(), server_default="", nullable=False),
+        sa.Column("title", sa.Text(), server_default="", nullable=False),
         sa.Column("kind", sa.Text(), server_default="", nullable=False),
         sa.Column("url", sa.Text(), server_default="", nullable=False),
         sa.Column("state", sa.Text(), server_default="", nullable=False),
@@ -421,6 +436,24 @@ def upgrade() -> None:
         sa.UniqueConstraint("digest", name=op.f("uq_tokens_digest")),
     )
     op.create_index("ix_tokens_person_id", "tokens", ["person_id"], unique=False)
+    op.create_table(
+        "writings",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("person_id", ID, nullable=False),
+        sa.Column("post_id", ID, nullable=False),
+        sa.Column("key", sa.Text(), server_default="", nullable=False),
+        sa.Column("window", sa.Text(), server_default="", nullable=False),
+        sa.Column("turn", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("fields", JSON, nullable=True),
+        sa.Column("at", sa.BigInteger(), nullable=True),
+        sa.Column("seen_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_writings_person_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_writings")),
+        sa.UniqueConstraint(
+            "person_id", "post_id", "key", name=op.f("uq_writings_person_id_post_id_key")
+        ),
+    )
+    op.create_index("ix_writings_post_id", "writings", ["post_id"], unique=False)
     op.create_table(
         "connectings",
         sa.Column("id", ID, nullable=False),
@@ -498,6 +531,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_posts_state", "posts", ["state", "id", "unit_id", "author_id"], unique=False
     )
+    op.create_index("ix_posts_title", "posts", ["unit_id", "title"], unique=False)
     op.create_table(
         "quality",
         sa.Column("id", ID, nullable=False),
@@ -589,6 +623,7 @@ def upgrade() -> None:
         sa.Column("post_id", ID, nullable=True),
         sa.Column("title", sa.Text(), server_default="", nullable=False),
         sa.Column("column", sa.Text(), server_default="", nullable=False),
+        sa.Column("document_number", sa.Text(), server_default="", nullable=False),
         sa.Column("digest", sa.Text(), server_default="", nullable=False),
         sa.Column("revision", sa.Integer(), server_default="0", nullable=False),
         sa.Column("entry", JSON, nullable=True),
@@ -612,6 +647,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_items")),
         sa.UniqueConstraint("source_id", "key", name=op.f("uq_items_source_id_key")),
     )
+    op.create_index("ix_items_document_number", "items", ["document_number"], unique=False)
     op.create_index("ix_items_due_at", "items", ["due_at"], unique=False)
     op.create_index(
         "ix_items_from",
@@ -634,6 +670,9 @@ def upgrade() -> None:
     )
     op.create_index("ix_items_source", "items", ["source_id", "state", "seen_at"], unique=False)
     op.create_index("ix_items_state", "items", ["state", "id"], unique=False)
+    op.create_index(
+        "ix_items_title", "items", ["source_id", "title", "document_number"], unique=False
+    )
     op.create_table(
         "occurrences",
         sa.Column("id", ID, nullable=False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -180,6 +181,18 @@ class At(Body):
     at: Instant | None = None
 
 
+class Granted(Body):
+    """`columns`: of the source's; none is all. `note`: why the unit's other steps are waived."""
+
+    model_config = example(source="notices", ends="2026-12-31T18:00", daily_max=5)
+
+    source: Key
+    ends: Annotated[Instant, Field(min_length=1)]
+    daily_max: Annotated[int, Field(ge=1, le=10_000)]
+    columns: Keys = []
+    note: Line = ""
+
+
 class Resolved(Body):
     """A person's word on a delivery whose outcome is not known, or that he did by hand.
 
@@ -203,6 +216,34 @@ class Held(Body):
     reason: Said
     passes: Annotated[list[Number], Field(max_length=100)] = []
     until: Instant | None = None
+
+
+class Declared(Body):
+    """`target`: a unit's key; none for all. Without `begins` from now on."""
+
+    model_config = example(
+        scope="all", reason="全国哀悼日", begins="2026-12-13T00:00", until="2026-12-14T00:00"
+    )
+
+    scope: Literal["all", "unit"]
+    target: Line = ""
+    reason: Said
+    begins: Instant | None = None
+    until: Instant
+    passes: Annotated[list[Number], Field(max_length=100)] = []
+
+
+class Let(Body):
+    model_config = example(post=7)
+
+    post: Number
+
+
+class OnDuty(Body):
+    model_config = example(unit="county", days={"2026-12-01": "lin"})
+
+    unit: Line
+    days: Annotated[dict[Annotated[date, Field(strict=False)], Line], Field(max_length=400)]
 
 
 class Exported(Body):

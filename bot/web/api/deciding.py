@@ -15,11 +15,13 @@ from bot import people, review
 from bot.collect import exporting
 from bot.deliver import holds, queue
 from bot.model import HoldScope, Verdict, Window
+from bot.schedule import retiming
 from bot.web.api import bodies
 from bot.web.api.door import Call, Reads, Route, Signs, Stops, Writes
 from bot.web.api.once import Done, Json, once
 from bot.web.queue import delivery_for
 from bot.web.review import post_for
+from bot.web.standings import standing_for
 from bot.web.visit import Id, download
 from bot.workdays import instant
 
@@ -53,6 +55,31 @@ def revoke(call: Signs, post_id: Id, said: bodies.Reason) -> Response:
     return once(call, act)
 
 
+@router.post("/standings", status_code=201)
+def grant(call: Signs, said: bodies.Granted) -> Response:
+    """A standing sign-off for a source, by the signer himself."""
+    bounds: dict[str, Any] = {"daily_max": said.daily_max, "columns": said.columns}
+    bounds |= {"note": said.note, "ends": instant(said.ends, call.office.config.tz)}
+
+    def act(conn: Connection, now: datetime) -> Done:
+        who = (call.actor, said.source)
+        return {"standing": review.grant_standing(call.office, conn, now, *who, **bounds)}
+
+    return once(call, act, 201)
+
+
+@router.post("/standings/{standing_id:int}/end")
+def end_standing(call: Signs, standing_id: Id) -> Response:
+    """It signs nothing more."""
+
+    def act(conn: Connection, now: datetime) -> Done:
+        standing_for(call.office, conn, call.actor, standing_id)
+        review.end_standing(conn, now, call.actor, standing_id)
+        return {"standing": standing_id}
+
+    return once(call, act)
+
+
 @router.post("/queue/{delivery_id:int}/cancel")
 def cancel(call: Writes, delivery_id: Id) -> Response:
     """Call off what has not gone."""
@@ -64,6 +91,12 @@ def retry(call: Writes, delivery_id: Id, said: bodies.At) -> Response:
     """Let it go, within the window that was signed."""
     at = instant(said.at or "", call.office.config.tz)
     return _on_delivery(call, delivery_id, partial(queue.retry, call.office), at)
+
+
+@router.post("/queue/{delivery_id:int}/back")
+def back(call: Writes, delivery_id: Id) -> Response:
+    """Its post is signed anew, in the same words."""
+    return _on_delivery(call, delivery_id, partial(retiming.send_back, call.office))
 
 
 @router.post("/queue/{delivery_id:int}/look")
@@ -104,6 +137,30 @@ def hold(call: Stops, said: bodies.Held) -> Response:
         return {"hold": made, "in_flight": holds.in_flight(conn)}
 
     return once(call, act, 201)
+
+
+@router.post("/holds/declare", status_code=201)
+def declare(call: Stops, said: bodies.Declared) -> Response:
+    """肃穆模式: a hold of all or of a unit, declared with its start and its end."""
+
+    def act(conn: Connection, now: datetime) -> Done:
+        zone, scope = call.office.config.tz, HoldScope(said.scope)
+        who = (call.actor, scope, holds.target_of(conn, scope, said.target), said.reason)
+        span = instant(said.begins or "", zone), instant(said.until, zone)
+        return {"hold": holds.declare(conn, now, *who, *span, said.passes)}
+
+    return once(call, act, 201)
+
+
+@router.post("/holds/{hold_id:int}/let")
+def let(call: Stops, hold_id: Id, said: bodies.Let) -> Response:
+    """Let one more post pass a hold by its number."""
+
+    def act(conn: Connection, now: datetime) -> Done:
+        holds.let_through(conn, now, call.actor, hold_id, said.post)
+        return {"hold": hold_id, "post": said.post}
+
+    return once(call, act)
 
 
 @router.post("/holds/{hold_id:int}/lift")

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict
+from sqlalchemy import Connection
 from starlette.responses import Response
 
 from bot import people, settings, shapes, vocabulary
 from bot.model import Right
-from bot.web.api.door import Reads, Route
-from bot.web.api.once import Json
+from bot.people import duty
+from bot.web.api import bodies
+from bot.web.api.door import Reads, Route, Writes
+from bot.web.api.once import Done, Json, once
 from bot.web.api.paging import Words
 from bot.web.templating import readable_units
+from bot.workdays import office_day
 
 router = APIRouter(route_class=Route, default_response_class=Json)
 
@@ -23,6 +28,34 @@ class WordsAsked(BaseModel):
 
     list: Annotated[Words, Query(description="a file of [screening] lists; the first without")] = ""
     q: Words = ""
+
+
+class DutyAsked(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    first: Annotated[date | None, Query(description="today without")] = None
+    last: Annotated[date | None, Query(description="30 days on without")] = None
+
+
+@router.get("/duty")
+def duty_list(call: Reads, asked: Annotated[DutyAsked, Query()]) -> Response:
+    """Who is on duty at the reader's units, by day."""
+    with call.office.db.read() as conn:
+        first = asked.first or office_day(call.office.db.now(conn), call.office.config.tz)
+        last = asked.last or first + timedelta(days=30)
+        rows = duty.listing(conn, people.unit_ids(conn, call.actor), first, last)
+    return Json({"rows": [shapes.picked(row, "day unit login name") for row in rows], "next": None})
+
+
+@router.post("/duty")
+def put_duty(call: Writes, said: bodies.OnDuty) -> Response:
+    """A unit's duty on some days, by login or name; an empty one clears a day."""
+
+    def act(conn: Connection, now: datetime) -> Done:
+        unit = people.unit_of(conn, said.unit)["id"]
+        return {"changed": duty.put(conn, now, call.actor, unit, said.days)}
+
+    return once(call, act)
 
 
 @router.get("/templates")

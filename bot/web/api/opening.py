@@ -33,8 +33,14 @@ WROTE: dict[str, dict[str, Any]] = {
     "/queue/{delivery_id}/retry": {"delivery": 5, "state": "ready"},
     "/queue/{delivery_id}/look": {"delivery": 5, "state": "uncertain"},
     "/queue/{delivery_id}/resolve": {"delivery": 5, "state": "sent"},
+    "/duty": {"changed": 1},
+    "/standings": {"standing": 2},
+    "/standings/{standing_id}/end": {"standing": 2},
     "/holds": {"hold": 3, "in_flight": 0},
+    "/holds/declare": {"hold": 4},
+    "/holds/{hold_id}/let": {"hold": 3, "post": 7},
     "/holds/{hold_id}/lift": {"waiting": 2},
+    "/queue/{delivery_id}/back": {"delivery": 5, "state": "ready"},
 }
 PROBLEM = {
     "type": "object",

@@ -6,16 +6,29 @@ from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Table, select
 from starlette.responses import Response
 
-from bot import catalog, collect, compose, notices, people, review, schedule, shapes, tokens
+from bot import (
+    catalog,
+    collect,
+    compose,
+    finding,
+    naming,
+    notices,
+    people,
+    review,
+    schedule,
+    shapes,
+    tokens,
+)
 from bot.catalog import quality
 from bot.collect import exporting, log
 from bot.db import accounts, sources, units
 from bot.deliver import holds, queue
-from bot.model import DeliveryState, ItemState, PostState, ReplyState
+from bot.model import DeliveryState, HoldScope, ItemState, PostState, ReplyState
+from bot.schedule import solemn
 from bot.web import shell, trail
 from bot.web.account import readable_account
 from bot.web.api.door import Call, Reads, Route
@@ -25,9 +38,20 @@ from bot.web.items import item_for, scope_of
 from bot.web.queue import delivery_for
 from bot.web.reply import readable
 from bot.web.review import post_for
+from bot.web.standings import standing_for
 from bot.web.visit import Id
+from bot.workdays import instant
 
 router = APIRouter(route_class=Route, default_response_class=Json)
+
+
+class SearchAsked(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    q: Words
+    of: Literal["", "numbers", "posts", "items", "replies", "accounts", "people", "sources"] = ""
+    limit: Annotated[int, Field(ge=1, le=50)] = 5
+    lang: Literal["zh", "en"] | None = None
 
 
 class ItemsAsked(Paged):
@@ -45,6 +69,17 @@ class QueueAsked(Paged):
     state: Literal["", "person", "held"] | DeliveryState = ""
     post: Number | None = None
     account: Number | None = None
+    hold: Annotated[Number | None, Query(description="fell due under it, undecided")] = None
+
+
+class PeriodAsked(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    scope: Literal["all", "unit"] = "all"
+    target: Words = ""
+    begins: Words = ""
+    until: Words
+    passes: Annotated[list[Number], Query()] = []
 
 
 class RepliesAsked(Paged):
@@ -125,7 +160,11 @@ def tokens_list(call: Reads, asked: Annotated[TokensAsked, Query()]) -> Response
 @router.get("/sources")
 def sources_list(call: Reads) -> Response:
     """Their sources: when each was read, and why it failed."""
-    return _table(call, sources, sources.c.unit_id, shapes.SOURCE)
+    with call.office.db.read() as conn:
+        mine = sources.c.unit_id.in_(people.unit_ids(conn, call.actor))
+        rows = conn.execute(select(sources).where(mine).order_by(sources.c.id)).mappings().all()
+    found = [shapes.picked(row, shapes.SOURCE) | {"name": naming.called(row)} for row in rows]
+    return Json({"rows": found, "next": None})
 
 
 def _table(call: Call, of: Table, unit: Any, names: str) -> Response:
@@ -134,6 +173,17 @@ def _table(call: Call, of: Table, unit: Any, names: str) -> Response:
         mine = select(of).where(unit.in_(people.unit_ids(conn, call.actor)))
         rows = conn.execute(mine.order_by(of.c.id)).mappings().all()
     return Json({"rows": [shapes.picked(row, names) for row in rows], "next": None})
+
+
+@router.get("/search")
+def search_everything(call: Reads, asked: Annotated[SearchAsked, Query()]) -> Response:
+    """Posts, entries, replies, accounts, people and sources that hold some words, kind by kind;
+    `place`: the page of what the words name exactly."""
+    with call.office.db.read() as conn:
+        scope = people.unit_ids(conn, call.actor)
+        place = finding.straight(conn, scope, asked.q)
+        groups = finding.find(conn, scope, asked.q, most=asked.limit, of=asked.of)
+    return Json(shapes.found(place, groups))
 
 
 # ---------------------------------------------------------------- entries and posts
@@ -187,6 +237,15 @@ def coverage(call: Reads, post_id: Id) -> Response:
     return Json({"rows": rows, "next": None})
 
 
+@router.get("/posts/{post_id:int}/counts")
+def counts(call: Reads, post_id: Id) -> Response:
+    """Likes, reposts and replies of a post over time, on each account, oldest first."""
+    with call.office.db.read() as conn:
+        post_for(conn, call.actor, post_id)
+        found = collect.over_time(conn, post_id, people.unit_ids(conn, call.actor))
+    return Json({"rows": [shapes.row(each) for each in found], "next": None})
+
+
 # ---------------------------------------------------------------- review, queue, holds
 
 
@@ -198,6 +257,23 @@ def waiting(call: Reads) -> Response:
     return Json({"rows": [shapes.row(row) for row in rows], "next": None})
 
 
+@router.get("/standings")
+def standings_list(call: Reads) -> Response:
+    """The standing sign-offs of the reader's units: which stand, sleep, have ended."""
+    with call.office.db.read() as conn:
+        now, scope = call.office.db.now(conn), people.unit_ids(conn, call.actor)
+        rows = review.standing_list(conn, now, scope)
+    names = "id state source signer template accounts columns begins ends daily_max note"
+    return Json({"rows": [shapes.picked(row, names) for row in rows], "next": None})
+
+
+@router.get("/standings/{standing_id:int}")
+def standing(call: Reads, standing_id: Id) -> Response:
+    """One whole: its bounds, today's use, what it signed, what it did not cover and why."""
+    with call.office.db.read() as conn:
+        return Json(shapes.standing(standing_for(call.office, conn, call.actor, standing_id)))
+
+
 @router.get("/queue")
 def queue_list(call: Reads, asked: Annotated[QueueAsked, Query()]) -> Response:
     """Deliveries, and why each has not gone yet."""
@@ -207,6 +283,7 @@ def queue_list(call: Reads, asked: Annotated[QueueAsked, Query()]) -> Response:
             queue.Reasons(conn, call.office.db.now(conn)),
         )
         what: dict[str, Any] = {"state": asked.state, "post": asked.post, "account": asked.account}
+        what |= {"hold": asked.hold}
         more: dict[str, Any] = {"limit": asked.limit + 1, "before": before("queue", asked.cursor)}
         rows = queue.listing(conn, scope, **what, **more)
         found = [shapes.delivery(row, reasons.why(row)) for row in rows]
@@ -225,11 +302,23 @@ def delivery(call: Reads, delivery_id: Id) -> Response:
 
 @router.get("/holds")
 def holds_list(call: Reads) -> Response:
-    """The holds that stand and concern the reader's units."""
+    """The holds that stand and concern the reader's units, and those declared (`ahead`)."""
     with call.office.db.read() as conn:
-        mine = {row["id"] for row in shell.standing(conn, people.unit_ids(conn, call.actor))}
+        scope = people.unit_ids(conn, call.actor)
+        mine = {row["id"] for row in (*shell.standing(conn, scope), *shell.declared(conn, scope))}
         rows = [row for row in holds.listing(conn, call.office.db.now(conn)) if row["id"] in mine]
     return Json({"rows": rows, "next": None})
+
+
+@router.get("/holds/foreseen")
+def foreseen(call: Reads, asked: Annotated[PeriodAsked, Query()]) -> Response:
+    """What a 肃穆模式 of a period would keep: deliveries, unsigned posts, occurrences, free slots."""
+    zone, scope = call.office.config.tz, HoldScope(asked.scope)
+    span = instant(asked.begins, zone), instant(asked.until, zone)
+    with call.office.db.read() as conn:
+        now, target = call.office.db.now(conn), holds.target_of(conn, scope, asked.target)
+        what = (call.actor, scope, target, *span, asked.passes)
+        return Json(solemn.foresee(call.office, conn, now, *what).json())
 
 
 # ---------------------------------------------------------------- replies, trail
@@ -282,7 +371,8 @@ def notices_list(call: Reads, asked: Annotated[NoticesAsked, Query()]) -> Respon
         scope, below = people.unit_ids(conn, call.actor), before("notices", asked.cursor)
         more: dict[str, Any] = {"ended": asked.ended, "limit": asked.limit + 1, "before": below}
         rows = notices.listing(conn, scope, **more) if scope else []
-    return Json(page("notices", [shapes.notice(row) for row in rows], asked.limit))
+        found = shapes.notices(conn, rows)
+    return Json(page("notices", found, asked.limit))
 
 
 @router.get("/quality")

@@ -11,14 +11,15 @@ from fastapi import APIRouter
 
 from bot.office import Office
 from bot.web.board import api, pages
+from bot.web.board.pages import Pages
 from bot.web.board.store import ensure_board, moderate, renew_token, waiting
 
-__all__ = ["ensure_board", "moderate", "renew_token", "router", "waiting"]
+__all__ = ["Pages", "ensure_board", "moderate", "renew_token", "router", "waiting"]
 
 
-def router(office: Office) -> APIRouter:
+def router(office: Office, shown: Pages | None = None) -> APIRouter:
     """Everything under /board. Expects bot/web/static mounted at /static."""
     made = APIRouter()
     made.include_router(api.router(office))
-    made.include_router(pages.router(office))
+    made.include_router(pages.router(shown or Pages(office)))
     return made

@@ -20,13 +20,13 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment
 from sqlalchemy import RowMapping
 
+from bot.deliver import holds
 from bot.language import current
 from bot.office import Office
 from bot.web import render
 from bot.web.board import feeds, store, views, words
 from bot.web.board.content import NAME, REPLY, visitor, visitor_name
-from bot.web.board.problems import gone, guarded
-from bot.web.marks import hits
+from bot.web.board.problems import SAFE, gone, guarded
 from bot.web.problems import Problem, body_up_to
 
 IN_FEED = 50
@@ -36,9 +36,8 @@ PRIVATE = {"cache-control": "no-store", "x-robots-tag": "noindex"}
 Small = Annotated[bytes, Depends(body_up_to(64 * 1024))]
 
 
-def router(office: Office) -> APIRouter:
+def router(pages: Pages) -> APIRouter:
     """The public routes; HEAD is answered wherever GET is."""
-    pages = Pages(office)
     made = APIRouter(prefix="/board", route_class=guarded(pages.problem), include_in_schema=False)
     for path, page in (
         ("", pages.front),
@@ -267,14 +266,9 @@ class Pages:
     # ---------------------------------------------------------------- drawing
 
     def problem(self, request: Request, problem: Problem) -> Response:
+        headers, status = {**SAFE, **PRIVATE, **problem.headers}, problem.status
         return self._html(
-            request,
-            "problem",
-            "/board",
-            {},
-            status=problem.status,
-            headers={**PRIVATE, **problem.headers},
-            problem=problem,
+            request, "problem", "/board", {}, status=status, headers=headers, problem=problem
         )
 
     def _html(
@@ -294,9 +288,15 @@ class Pages:
             here=path,
             other_language=_query(path, {**query, "lang": other}),
             asked=query.get("q", ""),
+            grey=self.config.board.grey and self._solemn(),
             **values,
         )
         return HTMLResponse(body, status, headers)
+
+    def _solemn(self) -> bool:
+        """Does 肃穆模式 stand for everything?"""
+        with self.office.db.read() as conn:
+            return any(each.everything for each in holds.standing(conn, solemn=True).groups)
 
 
 def environment(office: Office) -> Environment:
@@ -311,7 +311,6 @@ def environment(office: Office) -> Environment:
         limits={"text": REPLY, "name": NAME},
     )
     made.filters.update(linked=words.linked, headline=words.headline, clipped=words.clipped)
-    made.filters.update(hits=hits, around=words.around)
     made.filters.update(
         instant=datetime.fromisoformat, pubdate=partial(words.pubdate, zone=config.tz)
     )

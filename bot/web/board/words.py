@@ -84,17 +84,6 @@ def clipped(text: str, length: int) -> str:
     return text[:end].rstrip() + "……"
 
 
-def around(text: str, wanted: str, length: int = 140) -> str:
-    """The part of a text where a searched word stands first; whole if it is short."""
-    if len(text) <= length:
-        return text
-    low = text.lower()
-    places = [at for word in wanted.lower().split() if (at := low.find(word)) >= 0]
-    start = max(0, min(places, default=0) - length // 4)
-    end = start + length
-    return ("……" if start else "") + text[start:end].strip() + ("……" if end < len(text) else "")
-
-
 def language_tag(language: str) -> str:
     """A post's language as HTML wants it: Chinese says which script it is in."""
     return "zh-CN" if language == "zh" else language

@@ -30,7 +30,7 @@
     const key = e.key.toLowerCase();
     if (e.shiftKey && key === "s") location.assign("/stop");
     else if (e.shiftKey) return;
-    else if (key === "/") { const find = document.querySelector("main [type=search], .find input"); if (find) { find.focus(); e.preventDefault(); } }
+    else if (key === "/") { const find = [...document.querySelectorAll(".find input, main [type=search]")].find((one) => one.offsetParent); if (find) { find.focus(); e.preventDefault(); } }
     else if (Date.now() - going < 1500) { going = 0; go(key); }
     else if (key === "g") going = Date.now();
     else if (key === "j") step(1);

@@ -1,7 +1,8 @@
-"""The links that a workbook's cells bear: where a title is a link, its address stands in no cell.
+"""What a workbook says beside its cells' values: the links they bear, and which are merged.
 
-The library that reads the cells one after the other does not tell them; they stand in parts of their
-own (ECMA-376 part 1, §18.3.1.47), which are small and are read here.
+Where a title is a link, its address stands in no cell; of merged cells only the first has a value.
+The library that reads the cells one after the other tells neither; they stand in parts of their own
+(ECMA-376 part 1, §18.3.1.47 and .55), which are small and are read here.
 """
 
 from __future__ import annotations
@@ -10,36 +11,56 @@ import io
 import posixpath
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from html import unescape
+from itertools import islice
 from zipfile import BadZipFile, ZipFile
 
 from bot.sources.decode import LIMIT
 
 _ELEMENT = r"<(?:\w+:)?{}\b([^<>]*)>"
-_LINK, _SHEET, _RELATION = (
-    re.compile(_ELEMENT.format(n)) for n in ("hyperlink", "sheet", "Relationship")
+_LINK, _SHEET, _RELATION, _MERGED = (
+    re.compile(_ELEMENT.format(n)) for n in ("hyperlink", "sheet", "Relationship", "mergeCell")
 )
 _ATTRIBUTE = re.compile(r"""([\w:]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _CELL = re.compile(r"([A-Z]{1,3})(\d{1,7})\b")
-Cells = dict[tuple[int, int], str]  # row as it is shown, column from 0 → address
+_SPAN = re.compile(r"([A-Z]{1,3})(\d{1,7}):[A-Z]{1,3}(\d{1,7})")
+_MANY = 20_000  # merged cells of a sheet
 
 
-def hyperlinks(body: bytes) -> dict[str, Cells]:
+@dataclass(frozen=True)
+class Beside:
+    """Rows are counted as they are shown, columns from 0."""
+
+    links: dict[tuple[int, int], str] = field(default_factory=dict)
+    spans: dict[tuple[int, int], int] = field(default_factory=dict)  # first cell → last row
+
+
+def beside(body: bytes) -> dict[str, Beside]:
     """By sheet; none of a sheet whose parts are broken or large."""
     try:
         with ZipFile(io.BytesIO(body)) as archive:
-            return {title: cells for title, cells in _sheets(archive) if cells}
+            return dict(_sheets(archive))
     except (BadZipFile, KeyError, OSError, ValueError, NotImplementedError):
         return {}
 
 
-def _sheets(archive: ZipFile) -> Iterator[tuple[str, Cells]]:
+def _sheets(archive: ZipFile) -> Iterator[tuple[str, Beside]]:
     paths = _relations(archive, "xl/workbook.xml")
     for sheet in _attributes(_SHEET, _text(archive, "xl/workbook.xml")):
-        path = paths.get(_last(sheet, "id"), "")
-        targets = _relations(archive, path) if path else {}
-        if targets:
-            yield sheet.get("name", ""), dict(_cells(_text(archive, path), targets))
+        if path := paths.get(_last(sheet, "id"), ""):
+            text, targets = _text(archive, path), _relations(archive, path)
+            links = dict(_cells(text, targets)) if targets else {}
+            yield sheet.get("name", ""), Beside(links, dict(_spans(text)))
+
+
+def _spans(sheet: str) -> Iterator[tuple[tuple[int, int], int]]:
+    """Cells that are merged with those below them."""
+    merged = _attributes(_MERGED, sheet[max(sheet.rfind("</sheetData>"), 0) :])
+    for span in islice(merged, _MANY):
+        found = _SPAN.fullmatch(span.get("ref", ""))
+        if found and int(found[3]) > int(found[2]):
+            yield (int(found[2]), _column(found[1])), int(found[3])
 
 
 def _cells(sheet: str, targets: dict[str, str]) -> Iterator[tuple[tuple[int, int], str]]:

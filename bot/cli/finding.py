@@ -1,0 +1,43 @@
+"""search: everything that holds some words, or bears a number."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from bot.cli.base import as_json, reading_units, say, show, with_office
+
+if TYPE_CHECKING:
+    from bot.office import Office
+
+
+KINDS = ("posts", "items", "replies", "accounts", "people", "sources")
+
+
+@click.command()
+@click.argument("words")
+@click.option("--of", default="", type=click.Choice(["", *KINDS]), help="只找这一类 only these")
+@click.option("--limit", default=5, type=click.IntRange(1, 50), help="每类几条 of each kind")
+@as_json
+@with_office
+def search(office: Office, words: str, of: str, limit: int, json_: bool) -> None:
+    """搜索：稿件、条目、评论、账号、人员、来源，词语、文号或编号 find anything by words or number."""
+    from bot import finding, shapes
+
+    with office.db.read() as conn:
+        scope = reading_units(office, None, conn)
+        place = finding.straight(conn, scope, words)
+        groups = finding.find(conn, scope, words, most=limit, of=of)
+    if json_:
+        say(shapes.found(place, groups), True, "")
+        return
+    rows = [
+        {"of": str(finding.NAMES[hit.of]), "id": hit.id, "title": hit.title, "state": hit.state}
+        for group in groups
+        for hit in group.hits
+    ]
+    show(rows, False, {"of": "类别", "id": "编号", "state": "状态", "title": "标题"})
+
+
+COMMANDS = [search]

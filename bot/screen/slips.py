@@ -1,0 +1,296 @@
+"""Slips of the pen in ordinary words and set phrases, that no list of words can hold.
+
+A pair of characters (以经, 判绝) is a slip by what stands beside it: 以经 is one in 项目以经建成, and none in
+以经济建设为中心, where 经济 is a word; 建全 none in 建全国一流, nor in the name 李建全. A phrase (茅塞盾开) is
+one character off, for one that sounds or looks alike. A word or a measure stands twice (120名名).
+words/confusions.txt: what sounds or looks like a common word, is none, and in clean text never stood but
+where a neighbour explained it. words/neighbours.txt: the words of two characters that may explain.
+words/phrases.txt, words/alike.txt: the phrases, the characters. How they were made: docs/decisions.md.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bot.language import Say
+from bot.model import Severity
+from bot.screen.base import Context, Hit, late
+
+_WORDS = Path(__file__).parent / "words"
+_SAID = Say("疑似错别字。请按建议改，或核对").text
+_TWICE_SAID = Say("字词重复。请删去一个，或核对").text
+
+
+def _lines(file: str) -> Iterator[list[str]]:
+    for line in (_WORDS / file).read_text("utf-8").splitlines():
+        if not line.startswith("#"):
+            yield line.split("\t")
+
+
+# ---------------------------------------------------------------- a pair of characters
+
+# Characters that begin a person's name and little else in a text of an office.
+_SURNAMES = frozenset(
+    "王李张刘陈杨赵黄周吴徐孙胡朱郭何罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘蔡蒋余杜叶程苏魏吕丁沈姚卢姜崔钟谭"
+    "陆汪范金石廖贾夏韦付邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严武戴莫孔汤庞樊邢俞翁颜殷施温霍聂柯伍牛"
+)
+_CODE = late(
+    "[\u4e00-\u9fff]{0,5} ?[〔\\[［【(（] ?(?:19|20)[0-9]{2}"
+)  # 清政办发〔2026〕: no words
+
+
+def confusions() -> Iterator[tuple[str, str]]:
+    """Each slip and the word it is made for."""
+    for word, first, second in _lines("confusions.txt"):
+        yield from ((wrong + word[1], word) for wrong in first)
+        yield from ((word[0] + wrong, word) for wrong in second)
+
+
+def explained(text: str, start: int, end: int) -> bool:
+    """Do the characters beside text[start:end] make a word, or a name, with one of its own?"""
+    before, after = text[start - 1 : start], text[end : end + 1]
+    if before in _SURNAMES or (text[start] in _SURNAMES and "\u4e00" <= after <= "\u9fff"):
+        return True
+    if _CODE.match(text, end):
+        return True
+    return _word(before + text[start]) or _word(text[end - 1] + after)
+
+
+def _word(pair: str) -> bool:
+    return len(pair) == 2 and pair[1] in _neighbours().get(pair[0], "")
+
+
+@cache
+def _neighbours() -> dict[str, str]:
+    return {first: seconds for first, seconds in _lines("neighbours.txt")}
+
+
+# ---------------------------------------------------------------- a set phrase
+
+
+class _Half(NamedTuple):
+    """What stands after a first half (不遗: 余力), or before a last one, and its letters."""
+
+    others: list[str]
+    near: frozenset[str]  # the letters next to the half
+    far: frozenset[str]  # and those beyond
+
+
+@dataclass(frozen=True)
+class _Phrases:
+    whole: frozenset[str]
+    firsts: dict[str, _Half]
+    lasts: dict[str, _Half]
+    signs: list[str]
+    finder: Any
+
+    def places(self, text: str) -> Iterator[int]:
+        """Where a phrase with one slip may begin: a half stands, and one letter of the other."""
+        for n, start, _ in self.finder.find_matches_as_indexes(text, overlapping=True):
+            first, last = self.firsts.get(self.signs[n]), self.lasts.get(self.signs[n])
+            if first and (
+                text[start + 2 : start + 3] in first.near
+                or text[start + 3 : start + 4] in first.far
+            ):
+                yield start
+            if last and start > 1 and (text[start - 1] in last.near or text[start - 2] in last.far):
+                yield start - 2
+
+    def meant(self, said: str) -> str:
+        """The phrase that `said`, four characters, is one slip off; nothing where it is none."""
+        first, last = self.firsts.get(said[:2]), self.lasts.get(said[2:])
+        if len(said) < 4 or said in self.whole:
+            return ""
+        near = (
+            [said[:2] + end for end in first.others if _off_by_one(said[2:], end)] if first else []
+        )
+        near += (
+            [start + said[2:] for start in last.others if _off_by_one(said[:2], start)]
+            if last
+            else []
+        )
+        return near[0] if near else ""
+
+
+def _off_by_one(said: str, right: str) -> bool:
+    alike = _alike()
+    if said[0] == right[0]:
+        return said[1] != right[1] and said[1] in alike.get(right[1], "")
+    return said[1] == right[1] and said[0] in alike.get(right[0], "")
+
+
+@cache
+def _alike() -> dict[str, frozenset[str]]:
+    groups = defaultdict(list)
+    for (group,) in _lines("alike.txt"):
+        for character in group:
+            groups[character].append(group)
+    return {character: frozenset("".join(found)) for character, found in groups.items()}
+
+
+@cache
+def _phrases() -> _Phrases:
+    from ahocorasick_rs import AhoCorasick, MatchKind  # 6 ms: only who screens needs it
+
+    whole = frozenset(phrase for (phrase,) in _lines("phrases.txt"))
+    ends, starts = defaultdict(list), defaultdict(list)
+    for phrase in sorted(whole):
+        ends[phrase[:2]].append(phrase[2:])
+        starts[phrase[2:]].append(phrase[:2])
+    firsts = {half: _half(others, 0) for half, others in ends.items()}
+    lasts = {half: _half(others, 1) for half, others in starts.items()}
+    signs = [*{*firsts, *lasts}]
+    finder = AhoCorasick(signs, MatchKind.Standard, store_patterns=False)
+    return _Phrases(whole, firsts, lasts, signs, finder)
+
+
+def _half(others: list[str], near: int) -> _Half:
+    letters = [frozenset(other[at] for other in others) for at in (near, 1 - near)]
+    return _Half(others, *letters)
+
+
+def phrases(text: str, context: Context) -> Iterator[Hit]:
+    """A set phrase with a character that sounds or looks like the right one."""
+    known = _phrases()
+    told = set()
+    for at in known.places(text):
+        if at in told or _word(text[at - 1 : at + 1]):  # 嫌疑人冒用 is no 疑人勿用
+            continue
+        if right := known.meant(text[at : at + 4]):
+            told.add(at)
+            yield Hit("typo", Severity.WARN, at, at + 4, _SAID, right)
+
+
+# ---------------------------------------------------------------- a word in another's place
+
+# Words that are right, but not there. 报名截止10月底 is right: what ends stands before it.
+_PEOPLE = (
+    "(?:群众|市民|居民|村民|业主|来信人|来电人|投诉人|举报人|信访人|网友|企业|家长|职工|师生|您|你)"
+)
+_SITE = "(?:网站|平台|系统|官网|账号|帐号|APP|App|客户端|小程序|网址|邮箱|https?:|www)"
+_IN_PLACE = tuple(
+    (sign, late(pattern), right)
+    for sign, pattern, right in (
+        (
+            "截止",
+            r"(?<![名报请稿标间题款收期受时投缴费售票日])截止(?=[0-9]{1,4} ?[年月日])",
+            "截至",
+        ),
+        (
+            "报道",
+            r"(?<=[到往时前])[^，。；\n]{0,16}?(报道)(?=[，。；）]|$)(?<=[局部校处站室厅院司委办心队]报道)",
+            "报到",
+        ),
+        (
+            "反应",
+            rf"(?:{_PEOPLE}|所)(反应)(?=的|，|了?[^，。；]{{0,20}}(?:问题|情况|诉求|意见))(?!强烈|热烈|良好|迅速)",
+            "反映",
+        ),
+        ("登陆", rf"登陆(?![后前时点地])(?=[^，。；\n]{{0,16}}{_SITE})", "登录"),
+        ("启示", "(?<=招聘|寻人|招领|征集|征稿|招租|征婚|寻物)启示", "启事"),
+        (
+            "必需",
+            "必需(?=在[0-9]|于|按|由|经|提前|持|携带|认真|严格|坚持|加强|做到|遵守|符合)",
+            "必须",
+        ),
+        ("渡过", "渡过(?=[^，。；]{0,8}(?:节|假|周末|童年|晚年|时光|一生|生活|夏天|寒冬))", "度过"),
+        ("过度期", "过度期", "过渡期"),
+        (
+            "权力",
+            "(?:合法|公民的?|消费者的?|劳动者的?|当事人的?|业主的?|知情|参与|人身|财产|受教育)(权力)",
+            "权利",
+        ),
+        ("界", "第[一二三四五六七八九十百0-9]+(界)(?!限|面|别|点|碑|河|外|内)", "届"),
+        ("付", "[一两二三四五六七八九十0-9]付(?=对联|春联|手套|眼镜|口罩|担子|耳机|拐杖)", "副"),
+        ("以", "(?<=[目程作务划])以(?=完成|建成|竣工|启动|开工|结束|通过|投入)", "已"),
+        (
+            "在",
+            "(?<=[上下年度])在(?=创新高|上新台阶|添新|传捷报|获佳绩)|一在(?=强调|要求|提醒)",
+            "再",
+        ),
+        (
+            "建全",
+            "(?<![李张王刘陈杨赵黄周吴徐孙朱])建全(?!国|省|市|县|区|球|面|民|校|村|镇|新|天候|过程|域|链|系列|程|州)",
+            "健全",
+        ),
+        ("公理", "(?<=[0-9万余多])公理", "公里"),
+        ("公厘", r"[长距程][^，。；\n]{0,4}?[0-9.]+(公厘)", "公里"),
+        ("方米", r"(?<=容积)[^，。；\n]{0,6}?[0-9.]+万?(平方米)", "立方米"),
+        ("平方", "(?<=[0-9])平方(?=[，。；、]|$)", "平方米"),
+        ("厘米", r"(?:雨|降水)量[^，。；\n]{0,8}?[0-9—–~～-]+(厘米)", "毫米"),
+        ("毫升", r"[深厚高长宽]度[^，。；\n]{0,8}?[0-9—–~～-]+(毫升)", "厘米"),
+        ("顿", "(?<=[0-9])顿(?=粮|煤|货|钢|油|水|垃圾|级|以|，|。)", "吨"),
+        ("母", "(?<=[0-9])母(?=，|。|地|农|耕|水|林|均)", "亩"),
+    )
+)
+
+
+@cache
+def _signs() -> Any:
+    from ahocorasick_rs import AhoCorasick, MatchKind
+
+    return AhoCorasick([row[0] for row in _IN_PLACE], MatchKind.Standard, store_patterns=False)
+
+
+def in_place(text: str, context: Context) -> Iterator[Hit]:
+    """截止10月底 for 截至10月底, 到县委组织部报道 for 报到: where the words around tell."""
+    for n in {n for n, _, _ in _signs().find_matches_as_indexes(text, overlapping=True)}:
+        _, pattern, right = _IN_PLACE[n]
+        for match in pattern.finditer(text):
+            start, end = match.span(match.lastindex or 0)
+            yield Hit("typo", Severity.WARN, start, end, _SAID, right)
+
+
+# ---------------------------------------------------------------- written twice
+
+_MEASURES = frozenset("名件项条家户元座辆份吨亩台所批处")
+_COUNTED = frozenset("0123456789万亿余多")
+_DOUBLED = late(r"([\u4e00-\u9fff]{2})\1")
+# What is said twice on purpose: 一步一步, 很多很多, 一批批.
+_OFTEN_ALONE = frozenset("作会以要年月日通到就有在是不也都上下中大小去说看好多被把将向为从")
+_ON_PURPOSE = late(r"[一很多大极最几每半两]|(.)\1")
+
+
+_SOUNDS = frozenset("哔哩哈啦啪哗噼嘻呵嘿咚叮当轰隆咕噜")
+
+
+def _by_mistake(said: str) -> bool:
+    han = all("\u4e00" <= letter <= "\u9fff" for letter in said)
+    return (
+        han and not _ON_PURPOSE.match(said) and said[-1] not in "了着过" and not set(said) & _SOUNDS
+    )
+
+
+@cache
+def _doubles() -> Any:
+    from ahocorasick_rs import AhoCorasick, MatchKind  # a quarter of what (.)\\1 takes
+
+    return AhoCorasick(
+        [2 * letter for letter in _alike()], MatchKind.Standard, store_patterns=False
+    )
+
+
+def twice(text: str, context: Context) -> Iterator[Hit]:
+    """120名名, 市民市民, 前来来: where the second makes no word with what follows."""
+    spans = [m.span() for m in _DOUBLED.finditer(text) if _by_mistake(m[1])]
+    for _, start, end in _doubles().find_matches_as_indexes(text, overlapping=True):
+        if _one_too_many(text, start, end):
+            spans.append((start, end))
+    for start, end in spans:
+        said = text[start : (start + end) // 2]
+        yield Hit("typo", Severity.WARN, start, end, _TWICE_SAID, said)
+
+
+def _one_too_many(text: str, start: int, end: int) -> bool:
+    letter, before, after = text[start], text[start - 1 : start], text[end : end + 1]
+    if after == letter or _word(letter + after):
+        return False
+    if letter in _MEASURES and before in _COUNTED:
+        return True
+    joined = letter not in _OFTEN_ALONE and before != "一" and _word(before + letter)
+    return joined and not _word(letter * 2) and (before, letter) != ("目", "的")
