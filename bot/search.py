@@ -35,17 +35,18 @@ from bot.db import replies
 DEPTH = 16_000
 NEWEST = 50_000
 END = "\uffff"  # after the last character; no text has it
+BLANK = "\ufffe"  # any blank; nor this
 _INDEX = table("reply_words", column("id"), column("words"))
 _FTS = table("reply_words", column("rowid"), column("words"))
 
 # Only what FTS5's "ascii" tokenizer and a tsvector's quotes leave whole may stand in a bigram.
 _FOLD: dict[int, int | None] = {
-    **{code: ord("＿") for code in (*range(0x21), 0x7F, 0xA0, 0x3000)},
+    **{code: ord(BLANK) for code in (*range(0x21), 0x7F, 0xA0, 0x3000)},
     **{ord(mark): ord(mark) + 0xFEE0 for mark in string.punctuation},
     **{
         ord(letter) + 0xFEE0: ord(letter.lower()) for letter in string.digits + string.ascii_letters
     },
-    **dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xFE0F, 0xFEFF, 0xFFFF)),
+    **dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xFE0F, 0xFEFF, 0xFFFE, 0xFFFF)),
 }
 
 

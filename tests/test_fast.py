@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,8 +17,9 @@ from sqlalchemy import Connection, event
 
 from bot import catalog
 from bot.collect import log
-from bot.db import Database
+from bot.db import Database, holds, insert_id
 from bot.deliver import queue
+from bot.model import HoldScope
 from bot.schedule import agenda
 from tests import builders
 
@@ -75,8 +76,6 @@ def plans(database: Database, ask: Callable[[Connection], object]) -> Iterator[s
         deliveries(account=1),
         deliveries(account=1, state="failed"),
         deliveries(post=1),
-        deliveries(hold=1),
-        deliveries(hold=2),
         lambda conn: queue.counts(conn, UNITS),
         lambda conn: queue.counts(conn, UNITS, account=1),
         replies(state="removed"),
@@ -100,7 +99,23 @@ def test_no_list_reads_a_whole_table(
     database: Database, ask: Callable[[Connection], object]
 ) -> None:
     for plan in plans(database, ask):
-        assert not re.search(rf"^SCAN ({GROWING})\b(?! USING)", plan, re.MULTILINE), plan
+        assert_no_scan(plan)
+
+
+def assert_no_scan(plan: str) -> None:
+    assert not re.search(rf"^SCAN ({GROWING})\b(?! USING)", plan, re.MULTILINE), plan
+
+
+@pytest.mark.parametrize("lifted", [None, WEEK[1]])
+def test_what_fell_due_under_a_hold_is_found_among_what_is_unsent(
+    database: Database, lifted: datetime | None
+) -> None:
+    with database.write() as conn:
+        of = {"scope": HoldScope.ALL, "reason": "公祭", "passes": [1], "lifted_at": lifted}
+        made = insert_id(conn, holds, {**of, "since": WEEK[0], "begun_at": WEEK[0], "solemn": True})
+    for ask in (deliveries(hold=made), lambda conn: queue.total(conn, UNITS, hold=made)):
+        for plan in plans(database, ask):
+            assert_no_scan(plan)
 
 
 @pytest.mark.parametrize(

@@ -59,10 +59,11 @@ def test_capitals_width_and_invisible_marks_make_no_difference(made: Scene) -> N
 
 
 def test_a_term_does_not_run_over_a_blank_but_takes_marks_as_they_are(made: Scene) -> None:
-    made.take("路灯 不亮", "路灯不亮", "路灯，不亮")
+    made.take("路灯 不亮", "路灯不亮", "路灯，不亮", "路灯_不亮")
     assert made.found("路灯不亮") == {"r1"}
     assert made.found("灯，不") == {"r2"}
-    assert made.found("不亮 路灯") == {"r0", "r1", "r2"}
+    assert made.found("灯_不") == made.found("_") == {"r3"}
+    assert made.found("不亮 路灯") == {"r0", "r1", "r2", "r3"}
 
 
 def test_what_means_something_to_a_search_engine_is_only_text(made: Scene) -> None:

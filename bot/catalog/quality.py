@@ -187,8 +187,8 @@ def _rows(conn: Connection, of: Figures, rule: str, limit: int, offset: int) -> 
     return [
         Row(
             rule, of.unit, of.source, Say.of(row["said"]), row["item_id"], row["title"] or "",
-            row["column"], *(_date(row[name]) for name in ("formed", "public", "deadline")),
-            source_name=of.name,
+            row["column"], _date(row["formed"]), _date(row["public"]), _date(row["deadline"]),
+            of.name,
         )
         for row in found.mappings()
     ]  # fmt: skip
