@@ -373,6 +373,8 @@ def test_a_list_that_went_out_in_a_post_must_be_withdrawn(
 def test_shown_as_json_as_a_workbook_and_by_rule(desk: Catalogue, tmp_path: Path) -> None:
     desk.put("=关于供水的通知", formed="10-09")
     desk.put("关于节水的通知", formed="11-09", published="11-10")
+    with desk.office.db.write() as conn:
+        conn.execute(update(sources).values(name="县政府公开目录"))
     config = desk.office.config.path
     there = desk.office.db.url.render_as_string(hide_password=False)
     config.write_text(config.read_text("utf-8") + f'\n[database]\nurl = "{there}"\n', "utf-8")
@@ -383,7 +385,10 @@ def test_shown_as_json_as_a_workbook_and_by_rule(desk: Catalogue, tmp_path: Path
     (source,) = json.loads(run("--unit", "county", "--json").output)["sources"]
     counts = {check["rule"]: check["count"] for check in source["checks"]}
     assert (source["items"], counts["in_time"]) == (2, 1)
+    assert (source["source"], source["name"]) == ("policy", "县政府公开目录")
+    assert {r["source_name"] for c in source["checks"] for r in c["rows"]} == {source["name"]}
     assert "in_time" in run("--rule", "in_time").output
+    assert "没有来源 polcy" in run("--source", "polcy").output
     assert "没有检查项" in run("--rule", "none").output
     file = tmp_path / "quality.xlsx"
     assert run("--xlsx", str(file)).exit_code == 0
@@ -392,6 +397,7 @@ def test_shown_as_json_as_a_workbook_and_by_rule(desk: Catalogue, tmp_path: Path
     rows = list(sheet.values)
     assert len(rows) == 1 + sum(counts.values())
     assert "'=关于供水的通知" in {row[4] for row in rows}
+    assert {row[1] for row in rows[1:]} == {source["name"]}
 
 
 # ---------------------------------------------------------------- real documents
