@@ -129,7 +129,7 @@ def test_without_an_office_it_says_how_to_make_one(tmp_path: Path) -> None:
 
 
 def test_an_error_that_repeats_a_file_commands_no_terminal(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "news.xml").write_bytes(b"%PDF \x1b[2J\x07 no feed")
+    (tmp_path / "news.xml").write_bytes(b"news \x1b[2J\x07 no feed")
     refused = run("read", tmp_path / "news.xml", code=2)
     assert refused.stdout == ""
     assert "不是订阅源" in refused.stderr

@@ -187,7 +187,7 @@ def _ways(text: str) -> Iterator[Hit]:
         if "由" in text or "从" in text
         else []
     )
-    if "应" in text:
+    if "应" in text and "，已" in text:
         wrong += [m for m in _OWED.finditer(text) if _number(m[4]) > _number(m[2])]
     if "率" in text:
         wrong += [m for m in _RATE.finditer(text) if not _rated(*map(_number, (m[4], m[1], m[5])))]
