@@ -107,10 +107,30 @@ def among(of: ColumnElement[Any], name: str) -> ColumnElement[bool]:
     return of.in_(select(cast(listed.c.value, of.type)))
 
 
-def aside(of: Column[Any]) -> ColumnElement[Any]:
-    """A text column in a condition that leaves the choice of index to the others: most deliveries
-    are sent, and SQLite would rather walk all of these than those of one post."""
-    return of + ""
+class _Aside(FunctionElement[Any]):
+    """A column, with a plus before it where that says something."""
+
+    inherit_cache = True
+
+    def __init__(self, of: ColumnElement[Any]) -> None:
+        super().__init__(of)
+        self.type = of.type
+
+
+@compiles(_Aside, "sqlite")
+def _aside_in_sqlite(it: Any, compiler: Any, **more: Any) -> str:
+    return f"+{compiler.process(it.clauses, **more)}"
+
+
+@compiles(_Aside)
+def _as_it_is(it: Any, compiler: Any, **more: Any) -> str:
+    return str(compiler.process(it.clauses, **more))
+
+
+def aside(of: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A column in a condition that leaves the choice of index to the others: most deliveries are
+    sent, and SQLite, which does not count, would rather walk all of these than those of one post."""
+    return _Aside(of)
 
 
 metadata = MetaData(
@@ -334,6 +354,15 @@ items = Table(
     *_work(),
     UniqueConstraint("source_id", "key"),
     Index("ix_items_state", "state", "id"),
+    # The list in its order, and the figures, without the rows.
+    Index("ix_items_published", "published", "id", "source_id", "state"),
+    Index("ix_items_source", "source_id", "state", "seen_at"),
+    Index(
+        "ix_items_from",
+        "from_unit_id",
+        sqlite_where=text("from_unit_id is not null"),
+        postgresql_where=text("from_unit_id is not null"),
+    ),
     Index("ix_items_document_number", "document_number"),
     Index("ix_items_title", "source_id", "title", "document_number"),  # searched without its rows
 )
@@ -347,6 +376,29 @@ item_revisions = Table(
     _json("entry"),
     _at("at", null=False),
     UniqueConstraint("item_id", "number"),
+)
+
+quality_checks = Table(  # when a source's entries were last looked through (bot.catalog.quality)
+    "quality_checks",
+    metadata,
+    _id(),
+    Column("source_id", _Id, ForeignKey("sources.id"), nullable=False, unique=True),
+    _at("at"),
+    _count("standing"),  # how many there were
+)
+quality = Table(  # what was wanting then
+    "quality",
+    metadata,
+    _id(),
+    _to("sources"),
+    Column("rule", Text, nullable=False),
+    Column("item_id", _Id, nullable=False),  # items.id; 0: a column without any entry
+    _text("column"),
+    _text("formed"),  # days of the office's calendar
+    _text("public"),
+    _text("deadline"),
+    _json("said"),  # Say
+    Index("ix_quality_rule", "source_id", "rule", "item_id", "id"),
 )
 
 # ---------------------------------------------------------------- posts and review
@@ -378,7 +430,7 @@ posts = Table(
     _at("created_at", null=False),
     _at("changed_at", null=False),
     *_work(),
-    Index("ix_posts_state", "state", "id"),
+    Index("ix_posts_state", "state", "id", "unit_id", "author_id"),  # counted without the rows
     Index("ix_posts_go_at", "go_at"),
     Index("ix_posts_title", "unit_id", "title"),  # searched without its rows
     Index("ix_posts_changed_at", "changed_at", "id"),
@@ -581,6 +633,7 @@ deliveries = Table(
     Column("part", Integer, nullable=False),
     _to("deliveries", "target_id", null=True),  # what is edited or withdrawn
     _to("deliveries", "after_id", null=True),  # goes only when this one is sent
+    _to("units", "post_unit_id"),  # its post's, which never changes: lists count without the posts
     _text("state"),
     Column("key", Text, nullable=False, unique=True),
     _flag("emergency"),
@@ -617,7 +670,7 @@ deliveries = Table(
         sqlite_where=text("act = 'publish' and remote_id is not null"),
         postgresql_where=text("act = 'publish' and remote_id is not null"),
     ),
-    Index("ix_deliveries_due", "state", "due_at", "account_id"),
+    Index("ix_deliveries_due", "state", "due_at", "account_id", "post_unit_id"),
     Index("ix_deliveries_next", "account_id", "state", "emergency", "due_at", "id"),
     Index("ix_deliveries_post", "post_id"),
     Index(
@@ -632,7 +685,12 @@ deliveries = Table(
         sqlite_where=text("target_id is not null"),
         postgresql_where=text("target_id is not null"),
     ),
-    Index("ix_deliveries_calendar", "go_at", "act", "account_id", "state", "post_id"),
+    # The calendar and the queue's lists, walked without their rows.
+    Index(
+        "ix_deliveries_calendar",
+        "go_at",
+        *("id", "act", "account_id", "state", "post_id", "post_unit_id"),
+    ),
 )
 attempts = Table(
     "attempts",
@@ -733,10 +791,25 @@ replies = Table(
     _text("removed_why"),
     _text("salt"),
     UniqueConstraint("account_id", "remote_id"),
-    Index("ix_replies_at", "at"),
+    Index("ix_replies_at", "at", "own", "account_id"),  # a day's are counted without their rows
+    Index("ix_replies_account", "account_id", "id"),
+    Index(
+        "ix_replies_own",
+        *("id", "state", "account_id", "post_id"),
+        sqlite_where=text("own is 1"),
+        postgresql_where=text("own is true"),
+    ),
+    Index(
+        "ix_replies_marked",
+        *("state", "id", "own", "account_id", "post_id"),
+        sqlite_where=text("state <> 'visible'"),
+        postgresql_where=text("state <> 'visible'"),
+    ),
     Index("ix_replies_delivery", "delivery_id", "state", "own"),  # counted without its rows
     Index("ix_replies_parent", "account_id", "parent"),
 )
+# Edited or removed. Without parameters: else SQLite does not know its partial index again.
+marked = replies.c.state != literal_column("'visible'")
 counts = Table(
     "counts",
     metadata,

@@ -12,16 +12,15 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from sqlalchemy import Connection, Select, Table, func, select
+from sqlalchemy import Connection, Select, Table, select
 
-from bot import catalog, naming, roster, search
+from bot import catalog, naming, roster
 from bot.collect import log
-from bot.db import accounts, deliveries, items, posts, replies, sources, units
+from bot.db import accounts, deliveries, items, posts, sources, units
 from bot.language import Say
 from bot.text import document_key
 
 CAP = 1000  # beyond so many the exact figure helps nobody and costs a scan
-LATEST = 20_000  # replies in which a single character is looked for: no index knows it
 NAMES: Mapping[str, Say] = {
     "numbers": Say("编号"),
     "deliveries": Say("投递"),
@@ -55,7 +54,6 @@ class Group:
     hits: tuple[Hit, ...]
     count: int
     place: str
-    recent: bool = False  # looked for among the newest replies only
 
     @property
     def capped(self) -> bool:
@@ -168,21 +166,15 @@ def _item_hit(row: Mapping[Any, Any]) -> Hit:
 
 
 def _in_items(conn: Connection, scope: set[int], words: str, most: int) -> Group:
-    wanted = catalog.narrowed(select(items.c.id).join(sources), scope, words=words)
+    wanted = catalog.narrowed(select(items.c.id), scope, words=words)
     ids = _newest(conn, items, wanted)
     rows = conn.execute(_items(scope).where(items.c.id.in_(ids[:most]))).mappings()
     return _listed("items", map(_item_hit, _in_order(rows)), len(ids), words)
 
 
 def _in_replies(conn: Connection, scope: set[int], words: str, most: int) -> Group:
-    recent = not any(search.bigrams(term) for term in words.split())
-    wanted = log.chosen(scope)
-    if recent:
-        newest = select(func.max(replies.c.id)).scalar_subquery()
-        wanted = wanted.where(replies.c.id > newest - LATEST)
-    rows = search.find(conn, wanted, words, most)
-    count = log.counted(conn, wanted, words, CAP) if len(rows) == most else len(rows)
-    return _listed("replies", map(_reply_hit, rows), count, words, recent)
+    ids = log.numbers(conn, scope, words=words, limit=CAP)
+    return _listed("replies", map(_reply_hit, log.rows(conn, ids[:most])), len(ids), words)
 
 
 def _reply_hit(row: Mapping[Any, Any]) -> Hit:
@@ -258,8 +250,8 @@ def _few(of: str, hits: list[Hit], words: str, most: int) -> Group:
     return Group(of, tuple(hits[:most]), len(hits), place)
 
 
-def _listed(of: str, hits: Iterable[Hit], count: int, words: str, recent: bool = False) -> Group:
-    return Group(of, tuple(hits), count, f"/{of}?{urlencode({'q': words})}", recent)
+def _listed(of: str, hits: Iterable[Hit], count: int, words: str) -> Group:
+    return Group(of, tuple(hits), count, f"/{of}?{urlencode({'q': words})}")
 
 
 LOOKS: Mapping[str, Callable[[Connection, set[int], str, int], Group]] = {

@@ -60,7 +60,7 @@ def found(place: str, groups: Sequence[Group]) -> dict[str, Any]:
     """What a search found; `count` stops at finding.CAP, `place` is empty where no one thing is meant."""
     rows = (
         {
-            **picked(vars(group), "of count recent"),
+            **picked(vars(group), "of count"),
             "capped": group.capped,
             "hits": [dict(vars(hit)) for hit in group.hits],
         }
@@ -78,7 +78,7 @@ def post(office: Office, conn: Connection, post_id: int) -> dict[str, Any]:
     revision = compose.current(conn, found)
     names = dict(zip(sorted(found["accounts"]), compose.account_keys(conn, found), strict=False))
     parts = [dict(r) | {"account": names.get(r["account_id"])} for r in review.shown(conn, found)]
-    now = office.db.now(conn)
+    reasons = queue.Reasons(conn, office.db.now(conn))
     deliveries = queue.listing(conn, {found["unit_id"]}, post=post_id, limit=500)
     return {
         **row(found),
@@ -89,7 +89,7 @@ def post(office: Office, conn: Connection, post_id: int) -> dict[str, Any]:
         "findings": revision["findings"],
         "renditions": parts,
         "signoffs": [dict(r) for r in review.trail(conn, post_id)],
-        "deliveries": [_of_post(r, queue.why(conn, now, r)) for r in deliveries],
+        "deliveries": [_of_post(r, reasons.why(r)) for r in deliveries],
     }
 
 

@@ -24,7 +24,7 @@ from collections.abc import Callable
 from datetime import date
 from functools import cache
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from bot.model import Capabilities, Topics, Unit
 
@@ -89,6 +89,11 @@ def _parametrised(link: str, name: str, value: str) -> str:
     path, _, query = address.partition("?")
     kept = [pair for pair in query.split("&") if pair and pair.partition("=")[0] != name]
     return f"{path}?{'&'.join([*kept, f'{name}={value}'])}{mark}{fragment}"
+
+
+def encoded(link: str) -> str:
+    """An address with each letter that is not ASCII as %E4…: platforms end a link before a 汉字."""
+    return quote(link, safe="!#$%&'()*+,/:;=?@[]~")
 
 
 def asked_as(link: str, parameter: str = "") -> str:

@@ -78,6 +78,7 @@ class Worker:
         self._every = self._stages()
         self._troubles: dict[Any, str] = {}  # whose turn fails: the notice of it, not ended yet
         self._schedules_told = True  # a notice of an earlier worker's may stand
+        self._checked_until = 0.0
 
     # ------------------------------------------------------------ for ever
 
@@ -242,6 +243,10 @@ class Worker:
         ticks.add_job(self._tick, "interval", [self._plan_schedules], seconds=10, **often)
         ticks.add_job(self._tick, "interval", [self._remind], hours=1, **often)
         ticks.add_job(self._tick, "interval", [self._look_around], seconds=60, **often)
+        now = datetime.now(self.office.config.tz)
+        ticks.add_job(
+            self._tick, "interval", [self._check_catalogue], seconds=60, next_run_time=now, **often
+        )
         ticks.add_job(self._tick, "cron", [self._anchor], hour=0, minute=5, **often)
         ticks.start()
         return ticks
@@ -275,6 +280,13 @@ class Worker:
     def _remind(self) -> None:
         catalog.remind(self.office)
         connecting.forget(self.office)
+
+    def _check_catalogue(self) -> None:
+        """Each minute; where it takes long, so seldom that it takes a two-hundredth of the time."""
+        began = time.monotonic()
+        if began >= self._checked_until:
+            catalog.check(self.office)
+            self._checked_until = began + 200 * (time.monotonic() - began)
 
     def _look_around(self) -> None:
         telling.look_around(self.office)
@@ -341,6 +353,7 @@ class Worker:
         try:
             while sum([await self._turn(act, 0) for act in acts]):
                 pass
+            await self._tick(self._check_catalogue)
         finally:
             await self.engine.aclose()
             await self._thread(self._leave)

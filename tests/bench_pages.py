@@ -1,8 +1,8 @@
 """Every page's first byte in an office that has run for years (budget: 100 ms on loopback).
 
-    python -m tests.bench_pages [--posts 100000] [--replies 1000000] [--postgres] [--keep FOLDER]
+    python -m tests.bench_pages [--posts 100000] [--replies 1000000] [--only sqlite|postgres] [--keep FOLDER]
 
-A store of so many posts and replies, with all that goes with them, behind the console's own server;
+On SQLite, then on PostgreSQL. A store of so many posts and replies, with all that goes with them, behind the console's own server;
 each page asked nine times after one that warms up, by a person who reads everything. `--keep` leaves
 the SQLite store in a folder and measures it again there the next time.
 """
@@ -22,7 +22,7 @@ from typing import Any
 import httpx
 from sqlalchemy import Connection, insert, select, text, update
 
-from bot import db
+from bot import catalog, db
 from bot.config import load
 from bot.db import Database
 from bot.language import Say
@@ -293,6 +293,13 @@ PATHS = (
     *("/replies?state=removed&account=2&q=我们", "/replies?since=2025-01-01&until=2025-02-01"),
     *("/replies?since=2025-01-01&until=2025-12-01&state=removed&whose=own", "/replies?account=2"),
     *("/replies?since=2024-03-01&q=的", "/replies?whose=own&q=龘", "/replies?unanswered=1&q=了吗"),
+    *("/replies?whose=own&q=的", "/replies?state=removed&q=的", "/replies?unanswered=1&account=3"),
+    *(
+        "/queue?page=1500",
+        "/queue?state=ready",
+        "/quality?rule=duplicate&page=400",
+        "/replies?account=99",
+    ),
     *("/replies/{reply}", "/replies/board", "/replies/import", "/replies/news?seen=0", "/accounts"),
     *("/people", "/people/zhou", "/trail", "/trail?who=zhou", "/trail?verb=post.sign"),
     *(
@@ -378,28 +385,37 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--posts", type=int, default=100_000)
     parser.add_argument("--replies", type=int, default=1_000_000)
-    parser.add_argument("--postgres", action="store_true")
+    parser.add_argument("--only", choices=("sqlite", "postgres"))
     parser.add_argument("--keep", default="", metavar="FOLDER")
     given = parser.parse_args()
-    with stored(given.postgres, given.keep) as database, tempfile.TemporaryDirectory() as folder:
+    for kind in (given.only,) if given.only else ("sqlite", "postgres"):
+        with stored(kind == "postgres", given.keep) as database:
+            told(kind, measured(database, given.posts, given.replies))
+
+
+def measured(database: Database, posts: int, replies: int) -> list[tuple[float, float, str, int]]:
+    """Every page's figures, in a store that is filled where it is empty."""
+    with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "config.toml"
         file.write_text(CONFIG, "utf-8")
         office = Office(load(file), database)
         with database.read() as conn:
             there = conn.execute(select(db.posts.c.id).limit(1)).first()
         if not there:
-            fill(office, given.posts, given.replies)
-        if given.postgres:
+            fill(office, posts, replies)
+            catalog.check(office)
+        if not database.sqlite:
             bench_replies.tidied(database)
         with serving.listening() as taken, serving.serving(build(office), taken):
-            told(ask(serving.address(taken), names_of(office)))
+            return ask(serving.address(taken), names_of(office))
 
 
-def told(found: list[tuple[float, float, str, int]]) -> None:
+def told(kind: str, found: list[tuple[float, float, str, int]]) -> None:
+    """The worst first."""
     for p50, busy, path, status in found:
-        print(f"{p50:8.1f} ms, processor {busy:7.1f}: {status} {path}")
+        print(f"{kind}: {p50:8.1f} ms, processor {busy:7.1f}: {status} {path}")
     over = [one for one in found if one[0] > BUDGET]
-    print(f"{len(found)} pages, {len(over)} above {BUDGET} ms")
+    print(f"{kind}: {len(found)} pages, {len(over)} above {BUDGET} ms", flush=True)
 
 
 if __name__ == "__main__":

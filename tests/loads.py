@@ -126,6 +126,7 @@ def _rows(
         "approvals": {**common, "digest": signed, "ends": latest, "at": now},
         "deliveries": {
             **common,
+            "post_unit_id": unit,
             "rendition_id": n,
             "account_id": account,
             "act": Act.PUBLISH,

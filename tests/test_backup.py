@@ -408,7 +408,7 @@ def _entry(office: Office, n: int) -> None:
             part = {"account_id": account, "part": 0}
             rendition = insert_id(conn, renditions, {"revision_id": revision, **part})
             told = {"post_id": post, "revision_id": revision, "rendition_id": rendition, **part}
-            told |= {"act": "publish", "state": S.SENT, "key": f"k{post}"}
+            told |= {"act": "publish", "state": S.SENT, "key": f"k{post}", "post_unit_id": unit}
             conn.execute(insert(deliveries).values(go_at=now, changed_at=now, **told))
             audit.write(conn, now, MACHINE, "post.create", f"post:{post}")
         audit.seal(conn)
@@ -450,8 +450,9 @@ def test_new_rows_follow_the_restored_ones_and_the_replies_are_found(
         people.readmit(conn, other.db.clock.now(), MACHINE, "zhou")
     assert builders.draft(other, ["m1"]) > max(made.values())
     with other.db.read() as conn:
-        query = search.narrowed(conn, select(replies.c.text), "路灯")
-        assert conn.execute(query).scalars().all() == ["路灯不亮，13800000000"]
+        found = search.find(conn, select(replies.c.id), "路灯", 50)
+        texts = select(replies.c.text).where(replies.c.id.in_(found))
+        assert conn.execute(texts).scalars().all() == ["路灯不亮，13800000000"]
         picture_row = conn.execute(select(metadata.tables["media"])).mappings().one()
     assert len(other.media.read(picture_row["sha256"])) == picture_row["size"]
 

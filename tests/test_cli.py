@@ -129,7 +129,7 @@ def test_without_an_office_it_says_how_to_make_one(tmp_path: Path) -> None:
 
 
 def test_an_error_that_repeats_a_file_commands_no_terminal(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "news.xml").write_bytes(b"%PDF \x1b[2J\x07 no feed")
+    (tmp_path / "news.xml").write_bytes(b"news \x1b[2J\x07 no feed")
     refused = run("read", tmp_path / "news.xml", code=2)
     assert refused.stdout == ""
     assert "不是订阅源" in refused.stderr
@@ -399,6 +399,7 @@ def test_an_emergency_is_written_updated_and_corrected(run: Run, desk: Office) -
     with desk.db.write() as conn:
         revision = shown_revision(conn, first)
         row = {"post_id": first, "revision_id": revision["id"], "account_id": 1, "act": "publish"}
+        row["post_unit_id"] = 1
         rendition = conn.execute(renditions.select()).mappings().one()["id"]
         out = {"state": S.SENT, "sent_at": desk.db.now(conn), "url": "https://weibo.example/1"}
         times = {"go_at": desk.db.now(conn), "changed_at": desk.db.now(conn)}

@@ -61,7 +61,6 @@ def test_a_single_character_is_found_in_every_kind(furnished: Office) -> None:
     found = groups(furnished, "水")
     assert found["posts"].count > 0
     assert found["replies"].hits
-    assert found["replies"].recent
 
 
 def test_another_units_things_are_not_found_by_words_or_by_number(furnished: Office) -> None:

@@ -157,6 +157,7 @@ def _forge(office: Office, post: int, state: PostState, **more: Any) -> None:
         conn.execute(update(posts).where(posts.c.id == post).values(state=state))
         values = {
             "post_id": post,
+            "post_unit_id": 1,
             "revision_id": first,
             "rendition_id": rendition["id"],
             "account_id": rendition["account_id"],

@@ -14,9 +14,11 @@ from click.testing import CliRunner
 from sqlalchemy import insert, select, update
 
 from bot import catalog, compose
+from bot.catalog import quality
 from bot.catalog.intake import insert_item
 from bot.cli import main
 from bot.db import deliveries, insert_id, items, posts, renditions, sources
+from bot.db import quality as kept
 from bot.model import Act, DeliveryState, Entry, ItemState
 from bot.office import Office
 from bot.workdays import FixedClock
@@ -80,6 +82,7 @@ class Catalogue:
             rendition = conn.execute(select(renditions.c.id)).scalars().first()
             values = {
                 "post_id": post,
+                "post_unit_id": row["unit_id"],
                 "revision_id": row["revision_id"],
                 "rendition_id": rendition,
                 "account_id": row["accounts"][0],
@@ -98,20 +101,29 @@ class Catalogue:
 
     def found(self) -> dict[str, list[str]]:
         """Rule → what is said of each row, but for the columns' own rule where it is beside the point."""
-        with self.office.db.read() as conn:
-            now = self.office.db.now(conn)
-            report = catalog.report(self.office, conn, now, {1})
-        for source in report.json()["sources"]:
-            assert all(check["count"] == len(check["rows"]) for check in source["checks"])
-        made: dict[str, list[str]] = {}
-        for row in report.rows:
-            made.setdefault(row.rule, []).append(str(row.said))
-        return {rule: said for rule, said in made.items() if rule != "stale"}
+        return {rule: said for rule, said in self._said().items() if rule != "stale"}
 
     def stale(self) -> list[str]:
+        return self._said().get("stale", [])
+
+    def report(self) -> dict[str, Any]:
+        """What stands after a look; a second one changes nothing."""
+        catalog.check(self.office)
         with self.office.db.read() as conn:
-            report = catalog.report(self.office, conn, self.office.db.now(conn), {1})
-        return [str(row.said) for row in report.rows if row.rule == "stale"]
+            once = conn.execute(select(kept)).all()
+            found = quality.report(conn, quality.figures(conn, {1}))
+        catalog.check(self.office)
+        with self.office.db.read() as conn:
+            assert conn.execute(select(kept)).all() == once
+        return found
+
+    def _said(self) -> dict[str, list[str]]:
+        made: dict[str, list[str]] = {}
+        for source in self.report()["sources"]:
+            for check in source["checks"]:
+                assert check["count"] == len(check["rows"])
+                made.setdefault(check["rule"], []).extend(row["said"] for row in check["rows"])
+        return made
 
 
 @pytest.fixture
@@ -269,13 +281,12 @@ def test_a_column_is_alive_and_a_document_interpreted_wherever_the_unit_does_so(
         of = {"key": "archive", "kind": "table", "unit_id": 1, "state": "active"}
         made = insert_id(conn, sources, {**of, "baseline_at": desk.office.db.now(conn)})
         conn.execute(update(items).where(items.c.id.in_(archived)).values(source_id=made))
+    catalog.check(desk.office)
     with desk.office.db.read() as conn:
-        now = desk.office.db.now(conn)
-        found = catalog.report(desk.office, conn, now, {1}, source="archive")
-        assert found.rows == ()
-        assert catalog.report(desk.office, conn, now, {1}, source="policy").items == {
-            ("county", "policy"): 2
-        }
+        (archive,) = quality.figures(conn, {1}, source="archive")
+        (living,) = quality.figures(conn, {1}, source="policy")
+    assert (archive.items, archive.checks) == (2, {})
+    assert (living.unit, living.items) == ("county", 2)
 
 
 def test_a_document_on_interpreting_is_none(desk: Catalogue) -> None:
@@ -286,9 +297,7 @@ def test_a_document_on_interpreting_is_none(desk: Catalogue) -> None:
 
 
 def test_a_source_without_any_entry_keeps_its_findings(desk: Catalogue) -> None:
-    with desk.office.db.read() as conn:
-        found = catalog.report(desk.office, conn, desk.office.db.now(conn), {1}).json()
-    (empty,) = found["sources"]
+    (empty,) = desk.report()["sources"]
     assert (empty["items"], [check["rule"] for check in empty["checks"]]) == (0, ["stale"])
 
 
@@ -364,6 +373,8 @@ def test_a_list_that_went_out_in_a_post_must_be_withdrawn(
 def test_shown_as_json_as_a_workbook_and_by_rule(desk: Catalogue, tmp_path: Path) -> None:
     desk.put("=关于供水的通知", formed="10-09")
     desk.put("关于节水的通知", formed="11-09", published="11-10")
+    with desk.office.db.write() as conn:
+        conn.execute(update(sources).values(name="县政府公开目录"))
     config = desk.office.config.path
     there = desk.office.db.url.render_as_string(hide_password=False)
     config.write_text(config.read_text("utf-8") + f'\n[database]\nurl = "{there}"\n', "utf-8")
@@ -374,7 +385,10 @@ def test_shown_as_json_as_a_workbook_and_by_rule(desk: Catalogue, tmp_path: Path
     (source,) = json.loads(run("--unit", "county", "--json").output)["sources"]
     counts = {check["rule"]: check["count"] for check in source["checks"]}
     assert (source["items"], counts["in_time"]) == (2, 1)
+    assert (source["source"], source["name"]) == ("policy", "县政府公开目录")
+    assert {r["source_name"] for c in source["checks"] for r in c["rows"]} == {source["name"]}
     assert "in_time" in run("--rule", "in_time").output
+    assert "没有来源 polcy" in run("--source", "polcy").output
     assert "没有检查项" in run("--rule", "none").output
     file = tmp_path / "quality.xlsx"
     assert run("--xlsx", str(file)).exit_code == 0
@@ -383,6 +397,7 @@ def test_shown_as_json_as_a_workbook_and_by_rule(desk: Catalogue, tmp_path: Path
     rows = list(sheet.values)
     assert len(rows) == 1 + sum(counts.values())
     assert "'=关于供水的通知" in {row[4] for row in rows}
+    assert {row[1] for row in rows[1:]} == {source["name"]}
 
 
 # ---------------------------------------------------------------- real documents

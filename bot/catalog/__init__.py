@@ -11,7 +11,7 @@ from bot.catalog.hand import HAND, add, amend, call_back, entries_of, give_back,
 from bot.catalog.history import changes, posts_of, revisions_of
 from bot.catalog.intake import NOT_DRAFTED
 from bot.catalog.polling import poll_due, sync
-from bot.catalog.quality import remind, report
+from bot.catalog.quality import check, remind
 from bot.catalog.trying import Tried, attempt, kinds
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "bring_back",
     "call_back",
     "changes",
+    "check",
     "entries_of",
     "give_back",
     "kinds",
@@ -34,7 +35,6 @@ __all__ = [
     "poll_now",
     "posts_of",
     "remind",
-    "report",
     "revisions_of",
     "skip",
     "submit",

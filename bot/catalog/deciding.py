@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, or_, select, update
 
 from bot import audit, people
-from bot.db import items, lock, sources, units
+from bot.db import aside, items, lock, sources, units
 from bot.errors import Conflict, NotFound
 from bot.language import Say
 from bot.model import Actor, ItemState, Right, SourceState
@@ -118,17 +118,17 @@ def listing(
 
     `before`: by number, from below it on, so that a program can page through what grows meanwhile.
     """
-    giver = units.alias()
-    named = sources.c.key.label("source_key"), source_name.label("source_name"), sources.c.unit_id
-    joined = (
-        select(*items.c, *named, giver.c.name.label("from_unit")).select_from(items).join(sources)
-    )
-    query = narrowed(joined, unit_ids, **filters)
-    query = query.outerjoin(giver, giver.c.id == items.c.from_unit_id)
+    numbers = narrowed(select(items.c.id), unit_ids, **filters)
     order: tuple[Any, ...] = (items.c.published.desc().nulls_last(), items.c.id.desc())
     if before is not None:
-        query, order = query.where(items.c.id < before), (items.c.id.desc(),)
-    return list(conn.execute(query.order_by(*order).limit(limit).offset(offset)).mappings())
+        numbers, order = numbers.where(items.c.id < before), (items.c.id.desc(),)
+    # Found in an index first: of many thousands only these are read.
+    some = list(conn.execute(numbers.order_by(*order).limit(limit).offset(offset)).scalars())
+    giver = units.alias()
+    named = sources.c.key.label("source_key"), source_name.label("source_name"), sources.c.unit_id
+    query = select(*items.c, *named, giver.c.name.label("from_unit")).select_from(items)
+    query = query.join(sources).outerjoin(giver, giver.c.id == items.c.from_unit_id)
+    return list(conn.execute(query.where(items.c.id.in_(some)).order_by(*order)).mappings())
 
 
 def narrowed(
@@ -140,12 +140,14 @@ def narrowed(
     words: str = "",
     handed_in: str = "",
 ) -> Select[Any]:
-    """Of a select over items joined with their sources, those of some units that filters let through.
+    """Of a select over items, those of some units that filters let through.
 
     `words` are looked for in the title, or are a document number. `handed_in`: what the unit of that key handed in to others,
     whatever became of it; then these must be among `unit_ids`, or that unit.
     """
-    mine: ColumnElement[bool] = sources.c.unit_id.in_(unit_ids)
+    theirs = select(sources.c.id).where(sources.c.unit_id.in_(unit_ids))
+    # Aside: by the states or the order asked for, not source by source.
+    mine: ColumnElement[bool] = aside(items.c.source_id).in_(theirs)
     if handed_in:
         giver = select(units.c.id).where(units.c.key == handed_in)
         query = query.where(items.c.from_unit_id.in_(giver))
@@ -155,7 +157,8 @@ def narrowed(
     elif state:
         query = query.where(items.c.state == state)
     if source:
-        query = query.where(sources.c.key == source)
+        named = select(sources.c.id).where(sources.c.key == source).scalar_subquery()
+        query = query.where(aside(items.c.source_id) == named)
     if words:
         titled = items.c.title.contains(words, autoescape=True)
         query = query.where(or_(titled, items.c.document_number == document_key(words)))

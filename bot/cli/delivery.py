@@ -47,10 +47,10 @@ def _list(
     from bot.deliver import queue as stage
 
     with office.db.read() as conn:
-        now = office.db.now(conn)
+        reasons = stage.Reasons(conn, office.db.now(conn))
         units = reading_units(office, None, conn)
         rows = stage.listing(conn, units, state=state, post=post, hold=hold, limit=limit)
-        found = [shapes.delivery(r, stage.why(conn, now, r)) for r in rows]
+        found = [shapes.delivery(r, reasons.why(r)) for r in rows]
     show(found, json_, COLUMNS)
 
 
@@ -200,7 +200,8 @@ def hold(
             instant(office, until),
         )
         rows = stage.listing(conn, reading_units(office, actor, conn), state="sending", limit=1000)
-        flying = [shapes.delivery(r, stage.why(conn, now, r)) for r in rows]
+        reasons = stage.Reasons(conn, now)
+        flying = [shapes.delivery(r, reasons.why(r)) for r in rows]
     told = Say("#{made} 停发；已在途 {n} 条", made=made, n=len(flying))
     say({"hold": made, "in_flight": len(flying), "deliveries": flying}, json_, str(told))
     if flying and not json_:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from bot import catalog, export
-from bot.catalog.quality import HEADS, QUIET, Report
+from bot.catalog.quality import HEADS, QUIET, figures, report
 from bot.cli.base import reading_units, say, show
 from bot.errors import NotFound
 from bot.language import _
@@ -17,36 +18,45 @@ from bot.office import Office
 def quality(
     office: Office, unit: str, source: str, rule: str, xlsx: str | None, json_: bool
 ) -> None:
-    """Show the report, or write its rows to a file."""
+    """Look now; show the report, or write its rows to a file."""
     if source and source not in office.config.sources and not source.startswith(catalog.HAND):
         known = "、".join(office.config.sources) or "—"
         raise NotFound("没有来源 {key}，有：{known}", key=source, known=known)
+    catalog.check(office)
     with office.db.read() as conn:
         scope = reading_units(office, None, conn)
-        whole = catalog.report(office, conn, office.db.now(conn), scope, unit=unit, source=source)
-    found = whole.only(rule)
+        found = report(conn, figures(conn, scope, unit=unit, source=source), rule)
     if xlsx:
         with Path(xlsx).open("wb") as out:
-            export.write(out, "xlsx", HEADS, (found.json_of(row) for row in found.rows))
+            export.write(out, "xlsx", HEADS, (row for _rule, row in _rows(found)))
         click.echo(xlsx)
     if json_:
-        say(found.json(), True, "")
+        say(found, True, "")
     elif not xlsx:
         _print(found, bool(rule))
 
 
-def _print(found: Report, every: bool) -> None:
+def _rows(found: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (check["rule"], row)
+        for of in found["sources"]
+        for check in of["checks"]
+        for row in check["rows"]
+    ]
+
+
+def _print(found: dict[str, Any], every: bool) -> None:
     """Figures first; then the rows that somebody should see to, or all of one rule."""
-    figures = [
+    told = [
         {**of, "check": check["name"], "rule": check["rule"], "count": check["count"]}
-        for of in found.json()["sources"]
+        for of in found["sources"]
         for check in of["checks"]
     ]
     columns = {"unit": "单位", "name": "来源", "items": "条目", "check": "检查"}
-    show(figures, False, columns | {"rule": "代号", "count": "条"})
-    rows = [found.json_of(row) for row in found.rows if every or row.rule not in QUIET]
-    if rows:
+    show(told, False, columns | {"rule": "代号", "count": "条"})
+    shown = [row for rule, row in _rows(found) if every or rule not in QUIET]
+    if shown:
         click.echo()
-        show(rows, False, {key: str(head) for key, head in HEADS.items()})
-    elif figures:
+        show(shown, False, {key: str(head) for key, head in HEADS.items()})
+    elif told:
         click.echo(_("没有需要办理的"))

@@ -17,7 +17,7 @@ from bot.compose.rendering import is_long
 from bot.db import items, units
 from bot.model import MACHINE, Actor, Capabilities, Entry, PostKind, Topics, Unit
 from bot.office import Office
-from bot.text import chinese_date
+from bot.text import chinese_date, encoded
 
 NOTHING = {"update": 1, "earlier": None, "document": None, "day": None, "unit": ""}
 WHOLE = {  # a picture: an account without limits that shows the title by itself
@@ -136,7 +136,7 @@ def _card(template: templates.Template, fields: Mapping[str, Any]) -> Card:
 
 def fields_of(office: Office, entry: Entry) -> dict[str, Any]:
     """What a template may name: the entry's fields, dates on the office's clock."""
-    fields = entry.json() | {"attachments": entry.attachments}
+    fields = entry.json() | {"attachments": entry.attachments, "link": encoded(entry.link)}
     for name in ("published", "formed"):
         fields[name] = templates.fields_of_day(getattr(entry, name), office.config.tz)
     return fields

@@ -97,6 +97,7 @@ def _adopt(conn: Connection, now: datetime, account: RowMapping, one: Posted) ->
         **part,
         **receipt,
         "post_id": post_id,
+        "post_unit_id": account["unit_id"],
         "revision_id": made,
         "rendition_id": stands,
         "act": Act.PUBLISH,

@@ -79,7 +79,6 @@ def _context() -> Any:
             accounts.c.gap_ms,
             accounts.c.rhythm,
             accounts.c.host,
-            posts.c.unit_id.label("post_unit_id"),
             posts.c.source_id,
             posts.c.item_id,
             posts.c.state.label("post_state"),

@@ -6,6 +6,7 @@ Each act asks for the right first, then changes only a row that is in the state 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, select, update
@@ -15,6 +16,7 @@ from bot.adapters.base import adapter_class
 from bot.db import (
     accounts,
     approvals,
+    aside,
     attempts,
     deliveries,
     hosts,
@@ -43,6 +45,7 @@ from bot.office import Office
 S = DeliveryState
 WORKER_SILENT = timedelta(seconds=30)
 NEEDS_PERSON = (S.FAILED, S.MISSED)
+NEVER_WAITS = (S.SENT, S.CANCELLED)  # for a person; and most are sent
 STATES = {
     S.READY: Say("待发"),
     S.SENDING: Say("发送中"),
@@ -63,7 +66,6 @@ def _query() -> Any:
             *deliveries.c,
             posts.c.title,
             posts.c.kind,
-            posts.c.unit_id.label("post_unit_id"),
             posts.c.source_id,
             posts.c.item_id,
             posts.c.state.label("post_state"),
@@ -103,26 +105,45 @@ def listing(
     `before`: by number, from below it on, so that a program can page through what grows meanwhile.
     `filters`: those of `_narrowed`.
     """
-    query = _narrowed(conn, _query(), unit_ids, **filters)
-    order: tuple[Any, ...] = (
-        needs_person().desc(),
-        deliveries.c.go_at.desc(),
-        deliveries.c.id.desc(),
-    )
     if before is not None:
-        query, order = query.where(deliveries.c.id < before), (deliveries.c.id.desc(),)
-    return list(conn.execute(query.order_by(*order).limit(limit).offset(offset)).mappings())
+        mine = _narrowed(conn, deliveries.c.id, unit_ids, **filters)
+        numbers = _numbers(conn, mine.where(deliveries.c.id < before), limit)
+    else:
+        numbers = _in_order(conn, unit_ids, limit, offset, **filters)
+    place = {number: n for n, number in enumerate(numbers)}
+    rows = conn.execute(_query().where(deliveries.c.id.in_(numbers))).mappings()
+    return sorted(rows, key=lambda row: place[row["id"]])
+
+
+def _in_order(
+    conn: Connection, unit_ids: set[int], limit: int, offset: int, **filters: Any
+) -> list[int]:
+    """The numbers of `listing`'s rows, found in an index: of a hundred thousand only these are read."""
+    mine = _narrowed(conn, deliveries.c.id, unit_ids, **filters)
+    latest = deliveries.c.go_at.desc()
+    if filters.get("state") in NEVER_WAITS:
+        return _numbers(conn, mine, limit, offset, latest)
+    if filters.get("state") or any(filters.get(n) is not None for n in ("post", "hold")):
+        return _numbers(conn, mine, limit, offset, needs_person().desc(), latest)
+    first = _in_order(conn, unit_ids, limit, offset, **{**filters, "state": "person"})
+    passed = max(0, offset - total(conn, unit_ids, **{**filters, "state": "person"}))
+    rest = mine.where(deliveries.c.id.not_in(select(deliveries.c.id).where(needs_person())))
+    return first + _numbers(conn, rest, limit - len(first), passed, latest)
+
+
+def _numbers(conn: Connection, query: Any, limit: int, offset: int = 0, *order: Any) -> list[int]:
+    some = query.order_by(*order, deliveries.c.id.desc()).limit(limit).offset(offset)
+    return list(conn.execute(some).scalars())
 
 
 def total(conn: Connection, unit_ids: set[int], **filters: Any) -> int:
     """How many rows `listing` finds with these filters."""
-    query = _narrowed(conn, holds.joined(select(func.count())), unit_ids, **filters)
-    return int(conn.execute(query).scalar_one())
+    return int(conn.execute(_narrowed(conn, func.count(), unit_ids, **filters)).scalar_one())
 
 
 def _narrowed(
     conn: Connection,
-    query: Any,
+    what: Any,
     unit_ids: set[int],
     *,
     state: str = "",
@@ -132,17 +153,23 @@ def _narrowed(
 ) -> Any:
     """`state`: one of theirs, or "person" (needs one) or "held"; `hold`: what fell due under it and
     nobody has decided on."""
-    query = query.where(posts.c.unit_id.in_(unit_ids))
+    held = state == "held"
+    query = select(what).select_from(deliveries)
+    if held or hold is not None:
+        query = holds.joined(select(what))
+    query = query.where(deliveries.c.post_unit_id.in_(unit_ids))
     if state == "person":
         query = query.where(needs_person())
-    elif state == "held":
+    elif held:
         query = query.where(deliveries.c.state == S.READY, holds.standing(conn).clause())
+    elif state in NEVER_WAITS or (state and post is not None):
+        query = query.where(aside(deliveries.c.state) == state)
     elif state:
         query = query.where(deliveries.c.state == state)
     if post is not None:
         query = query.where(deliveries.c.post_id == post)
     if account is not None:
-        query = query.where(deliveries.c.account_id == account)
+        query = query.where(aside(deliveries.c.account_id) == account)
     return query if hold is None else query.where(holds.kept(conn, hold))
 
 
@@ -155,8 +182,8 @@ def needs_person() -> Any:
 
 def counts(conn: Connection, unit_ids: set[int], **filters: Any) -> dict[str, int]:
     """How many in each state; "person" and "held" beside them. `filters`: post, account."""
-    stated = holds.joined(select(deliveries.c.state, func.count()))
-    every = _narrowed(conn, stated, unit_ids, **filters).group_by(deliveries.c.state)
+    every = _narrowed(conn, deliveries.c.state, unit_ids, **filters)
+    every = every.add_columns(func.count()).group_by(deliveries.c.state)
     more = {name: total(conn, unit_ids, state=name, **filters) for name in ("person", "held")}
     return dict(conn.execute(every).all()) | more
 
@@ -192,59 +219,80 @@ def workers_alive(conn: Connection, now: datetime) -> int:
 
 def why(conn: Connection, now: datetime, row: RowMapping) -> Say | None:
     """Why this delivery has not gone yet, and what comes next; None for one that is over and well."""
-    stored = Say.of(row["reason"]) if row["reason"] else None
-    if row["state"] != S.READY:
-        return stored
-    if holds.standing(conn).stops(row):
-        if holds.standing(conn, solemn=True).stops(row):
-            return Say("肃穆模式；结束后由人复核，决定改期、照发或不发")
-        return Say("已停发；解除后由人决定是否补发")
-    if stored is not None and row["due_at"] is None:
-        return stored
-    if row["post_state"] != PostState.APPROVED:
-        return Say("稿件改过或撤了签，重新签发后才发")
-    return _account_waits(conn, now, row) or _row_waits(conn, now, row) or stored
+    return Reasons(conn, now).why(row)
 
 
-def _account_waits(conn: Connection, now: datetime, row: RowMapping) -> Say | None:
-    if row["account_state"] == AccountState.BROKEN:
-        return Say("账号已断开，重新连接后继续；队列保留")
-    if row["account_state"] == AccountState.PAUSED:
-        return Say("账号已暂停")
-    if not workers_alive(conn, now):
-        return Say("没有运行中的工作进程：请启动 gongkai run")
-    return None
+class Reasons:
+    """`why` of many deliveries: what they share is asked once."""
 
+    def __init__(self, conn: Connection, now: datetime) -> None:
+        self._conn, self._now = conn, now
 
-def _row_waits(conn: Connection, now: datetime, row: RowMapping) -> Say | None:
-    if row["after_id"] is not None:
-        before = conn.execute(
-            select(deliveries.c.state).where(deliveries.c.id == row["after_id"])
-        ).scalar()
-        if before != S.SENT:
-            return Say("等前一条发出")
-    if row["go_at"] > now:
-        return Say.of(row["reason"]) if row["reason"] else Say("等到计划时间")
-    if row["due_at"] and row["due_at"] > now:
-        reason = Say.of(row["reason"]) if row["reason"] else Say("稍后再发")
-        return reason
-    if row["free_at"] and row["free_at"] > now:
-        return Say("账号发送间隔未到")
-    if _shallow_and_unclear(conn, row):
-        return Say("该账号有一条结果不明，查清前只放行紧急信息")
-    host = conn.execute(select(hosts.c.free_at).where(hosts.c.host == row["host"])).scalar()
-    if host and host > now:
-        return Say("平台要求全站稍候")
-    return Say("即将发送")
+    def why(self, row: RowMapping) -> Say | None:
+        stored = Say.of(row["reason"]) if row["reason"] else None
+        if row["state"] != S.READY:
+            return stored
+        if self.standing.stops(row):
+            if self._solemn.stops(row):
+                return Say("肃穆模式；结束后由人复核，决定改期、照发或不发")
+            return Say("已停发；解除后由人决定是否补发")
+        if stored is not None and row["due_at"] is None:
+            return stored
+        if row["post_state"] != PostState.APPROVED:
+            return Say("稿件改过或撤了签，重新签发后才发")
+        return self._account_waits(row) or self._row_waits(row) or stored
 
+    @cached_property
+    def standing(self) -> holds.Standing:
+        return holds.standing(self._conn)
 
-def _shallow_and_unclear(conn: Connection, row: RowMapping) -> bool:
-    if row["emergency"] or not row["capabilities"]["listing_depth"]:
-        return False
-    unclear = select(deliveries.c.id).where(
-        deliveries.c.account_id == row["account_id"], deliveries.c.state == S.UNCERTAIN
-    )
-    return conn.execute(unclear.limit(1)).first() is not None
+    @cached_property
+    def _solemn(self) -> holds.Standing:
+        return holds.standing(self._conn, solemn=True)
+
+    @cached_property
+    def _works(self) -> bool:
+        return workers_alive(self._conn, self._now) > 0
+
+    @cached_property
+    def _slow(self) -> set[str]:
+        """The hosts that asked for a pause."""
+        later = select(hosts.c.host).where(hosts.c.free_at > self._now)
+        return set(self._conn.execute(later).scalars())
+
+    @cached_property
+    def _unclear(self) -> set[int]:
+        """The accounts of which an outcome is not known."""
+        query = select(deliveries.c.account_id).where(deliveries.c.state == S.UNCERTAIN)
+        return set(self._conn.execute(query).scalars())
+
+    def _account_waits(self, row: RowMapping) -> Say | None:
+        if row["account_state"] == AccountState.BROKEN:
+            return Say("账号已断开，重新连接后继续；队列保留")
+        if row["account_state"] == AccountState.PAUSED:
+            return Say("账号已暂停")
+        if not self._works:
+            return Say("没有运行中的工作进程：请启动 gongkai run")
+        return None
+
+    def _row_waits(self, row: RowMapping) -> Say | None:
+        now = self._now
+        if row["after_id"] is not None:
+            before = select(deliveries.c.state).where(deliveries.c.id == row["after_id"])
+            if self._conn.execute(before).scalar() != S.SENT:
+                return Say("等前一条发出")
+        if row["go_at"] > now:
+            return Say.of(row["reason"]) if row["reason"] else Say("等到计划时间")
+        if row["due_at"] and row["due_at"] > now:
+            return Say.of(row["reason"]) if row["reason"] else Say("稍后再发")
+        if row["free_at"] and row["free_at"] > now:
+            return Say("账号发送间隔未到")
+        shallow = not row["emergency"] and row["capabilities"]["listing_depth"]
+        if shallow and row["account_id"] in self._unclear:
+            return Say("该账号有一条结果不明，查清前只放行紧急信息")
+        if row["host"] in self._slow:
+            return Say("平台要求全站稍候")
+        return Say("即将发送")
 
 
 # ---------------------------------------------------------------- people's acts

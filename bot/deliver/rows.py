@@ -38,6 +38,7 @@ def pointed(
 ) -> dict[str, Any]:
     return {
         "post_id": post["id"],
+        "post_unit_id": post["unit_id"],
         "revision_id": rendition["revision_id"],
         "rendition_id": rendition["id"],
         "account_id": rendition["account_id"],

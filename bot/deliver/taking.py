@@ -333,7 +333,7 @@ def _scopes() -> Any:
             deliveries.c.post_id,
             deliveries.c.account_id,
             accounts.c.unit_id,
-            posts.c.unit_id.label("post_unit_id"),
+            deliveries.c.post_unit_id,
             posts.c.source_id,
             posts.c.item_id,
         )

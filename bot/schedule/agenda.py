@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 from bot import people
-from bot.db import EPOCH, accounts, approvals, deliveries, posts, renditions
+from bot.db import EPOCH, accounts, approvals, aside, deliveries, posts, renditions
 from bot.deliver import holds
 from bot.deliver.moving import MOVES
 from bot.model import Act, DeliveryState, PostState
@@ -176,16 +176,17 @@ def _delivered(
     anew = draft if standing.groups else exists().where(posts.c.id == deliveries.c.post_id, draft)
     unsent = state.in_((D.READY, D.FAILED, D.MISSED))
     here = deliveries.c.go_at >= begins, deliveries.c.go_at < ends, deliveries.c.act != Act.EDIT
-    return query.where(*here, deliveries.c.account_id.in_(mine), or_(~unsent, ~anew)).group_by(
-        deliveries.c.post_id
-    )
+    # Aside: by the span of time, whatever accounts and states are asked for; below too.
+    of_these = aside(deliveries.c.account_id).in_(mine)
+    return query.where(*here, of_these, or_(~unsent, ~anew)).group_by(deliveries.c.post_id)
 
 
 def _unsigned(view: View, begins: datetime, ends: datetime) -> Any:
     """Posts with a time of their own that have no deliveries, or whose sign-off is to be had anew."""
     fresh = ~exists().where(deliveries.c.post_id == posts.c.id)
-    signed = and_(posts.c.state == P.APPROVED, fresh)
-    which: list[ColumnElement[bool]] = [or_(posts.c.state.in_((P.DRAFT, P.IN_REVIEW)), signed)]
+    state = aside(posts.c.state)
+    signed = and_(state == P.APPROVED, fresh)
+    which: list[ColumnElement[bool]] = [or_(state.in_((P.DRAFT, P.IN_REVIEW)), signed)]
     if view.account is not None:
         theirs = renditions.c.revision_id == posts.c.revision_id
         which.append(exists().where(theirs, renditions.c.account_id == view.account))

@@ -58,6 +58,7 @@ CHECKS: tuple[tuple[tuple[str, ...], Check], ...] = (
     (("region-wording",), wording.regions),
     (("region-wording",), wording.places),
     (("organ-name",), wording.organs),
+    (("typo",), slips.pairs),
     (("typo",), slips.in_place),
     (("typo",), slips.phrases),
     (("typo",), slips.twice),
@@ -125,12 +126,25 @@ def about_links(
 
 
 def _hits(text: str, rules: Rules, context: Context, off: set[str]) -> Iterator[Hit]:
+    listed = rules.terms or terms.standard()
+    words: list[Hit] = []
     for names, check in CHECKS:
         if not off or not off.issuperset(names):
-            yield from check(text, context)
-    yield from (rules.terms or terms.standard()).find(text, context.on)
+            hits = check(text, context)
+            if names == _TYPO:
+                words += hits
+            else:
+                yield from hits
+    known = list(listed.find(text, context.on))
+    yield from known
+    if words:
+        told = [(h.start, h.end) for h in known if h.rule == "typo"] + listed.excepted(text)
+        yield from (h for h in words if not any(s <= h.start and h.end <= e for s, e in told))
     if rules.leaders:
         yield from rules.leaders.find(text)
+
+
+_TYPO = ("typo",)
 
 
 def _finding(text: str, hit: Hit, places: list[int] | None) -> Finding:

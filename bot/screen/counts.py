@@ -215,7 +215,7 @@ _CLAIMS = (
     ),
     # 由3860增加到3610
     Claim(("由", "从"), _TURNED, lambda m: _more(m, 1, 4) == (m[3] in "增升提扩")),
-    Claim(("应",), _OWED, partial(_more, part=4, whole=2)),  # 应参保28.6万人，已参保29.1万人
+    Claim(("，已",), _OWED, partial(_more, part=4, whole=2)),  # 应参保28.6万人，已参保29.1万人
     # 500批次，合格487批次，合格率98.6%
     Claim(("率",), _RATE, partial(_other_rate, part=4, whole=1, rate=5)),
     Claim(("尚余", "剩余", "还剩", "其余"), _LEFT, _left),
@@ -229,7 +229,7 @@ _CLAIMS = (
 def parts(text: str, context: Context) -> Iterator[Hit]:
     """Parts and wholes, befores and afters that contradict each other: see _CLAIMS."""
     for claim in _CLAIMS:
-        if any(sign in text for sign in claim.signs):
+        if any(map(text.__contains__, claim.signs)):
             for match in claim.pattern.finditer(text):
                 if claim.wrong(match):
                     yield Hit("sum", Severity.WARN, *match.span(), _PARTS_SAID)

@@ -117,12 +117,11 @@ _NUMBERED = late(
     rf"[ ]?((?:19|20)?[0-9]{{2}})(年?)[ ]?({_CLOSING}?){_ORDER}"
 )
 _BARE = late(rf"[发函]()((?:19|20)[0-9]{{2}})(年?)((?:{_CLOSING}|[-—－])?){_ORDER}")
-_YEAR_FIRST = late(
-    rf"()((?:19|20)[0-9]{{2}})()({_OPENING})0*([0-9]{{1,4}}){_CLOSING} ?号"
-)  # 发2025〔19〕号
-_DASHED = late("(?<=[审批评验许函发办字])((?:19|20)[0-9]{2})[-—－]0*([0-9]{1,4}) ?号(?!楼)")
-_IN_WORDS = late(
-    rf"(?:{_OPENING})([二一][〇○零九一二三四五六七八]{{3}}){_CLOSING}0*([0-9]{{1,4}}) ?号"
+# Before a 号: 发2025〔19〕, 审2026-45, [二〇二六]4.
+_TURNED = late(
+    rf"((?:19|20)[0-9]{{2}}){_OPENING}0*([0-9]{{1,4}}){_CLOSING} ?$"
+    r"|(?<=[审批评验许函发办字])((?:19|20)[0-9]{2})[-—－]0*([0-9]{1,4}) ?$"
+    rf"|{_OPENING}([二一][〇○零九一二三四五六七八]{{3}}){_CLOSING}0*([0-9]{{1,4}}) ?$"
 )
 _FIGURES = str.maketrans("〇○零一二三四五六七八九", "000123456789")
 _SIGN = late(r"(?<![A-Za-z0-9])[\u4e00-\u9fff]{2,12}$")
@@ -163,21 +162,26 @@ def document_numbers(text: str, context: Context) -> Iterator[Hit]:
 
 def _turned(text: str) -> Iterator[Hit]:
     """国办发2025〔19〕号, 宁环审2026-45号: the year and the number the wrong way about, or dashed."""
-    for pattern in (_YEAR_FIRST, _DASHED, _IN_WORDS):
-        for match in pattern.finditer(text):
-            signed = _SIGN.search(text[max(0, match.start() - 13) : match.start()])
-            if signed and not _VERB.search(signed[0]) and not _NO_DOCUMENT.search(signed[0][:-1]):
-                sign = _sign(signed[0])
-                year, number = next(g for g in match.groups() if g), match.groups()[-1]
-                said = f"{sign}〔{year.translate(_FIGURES)}〕{number}号"
-                yield Hit(
-                    "document-number",
-                    Severity.WARN,
-                    match.start() - len(sign),
-                    match.end(),
-                    _DOC_SAID,
-                    said,
-                )
+    at = text.find("号")
+    while at >= 0:
+        match = (
+            _TURNED.search(text, max(0, at - 16), at)
+            if text[at - 1].isdigit() or text[at - 1] in "〕］])） "
+            else None
+        )
+        signed = _SIGN.search(text[max(0, match.start() - 13) : match.start()]) if match else None
+        if (
+            match
+            and signed
+            and not _VERB.search(signed[0])
+            and not _NO_DOCUMENT.search(signed[0][:-1])
+        ):
+            sign = _sign(signed[0])
+            year, number = (group for group in match.groups() if group)
+            said = f"{sign}〔{year.translate(_FIGURES)}〕{number}号"
+            start = match.start() - len(sign)
+            yield Hit("document-number", Severity.WARN, start, at + 1, _DOC_SAID, said)
+        at = text.find("号", at + 1)
 
 
 def _sign(before: str) -> str:

@@ -7,12 +7,11 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from functools import lru_cache
 from ipaddress import ip_address
-from urllib.parse import quote
 
 from bot.language import Say
 from bot.model import Capabilities, LinkState, Severity, Topics
 from bot.screen.base import Context, Hit, late
-from bot.text import asked_as, links, over
+from bot.text import asked_as, encoded, links, over
 
 # ---------------------------------------------------------------- short-link, private-link
 
@@ -148,10 +147,10 @@ def addresses(text: str, context: Context) -> Iterator[Hit]:
 # ---------------------------------------------------------------- net-disk, broken-link, personal-mail
 
 _DISK = late(
-    r"(?:https?://)?(?:pan\.(?:baidu|quark|xunlei)|yun\.baidu|(?:www\.)?(?:alipan|aliyundrive|123pan|weiyun|lanzou[a-z])|share\.weiyun|cloud\.189|caiyun\.139|[a-z0-9]+\.lanzou[a-z]?)"
-    r"\.(?:com|cn)/[!#-;=?-~]+(?:[\s，,（(]{0,2}(?:提取码|访问码|密码)[：: ]{0,2}[A-Za-z0-9]{4})?",
-    re.I,
+    r"(?:pan\.(?:baidu|quark|xunlei)|yun\.baidu|alipan|aliyundrive|123pan|weiyun|lanzou[a-z]|cloud\.189|caiyun\.139)"
+    r"\.(?:com|cn)/[!#-;=?-~]+(?:[\s，,（(]{0,2}(?:提取码|访问码|密码)[：: ]{0,2}[A-Za-z0-9]{4})?"
 )
+_DISKS = ("pan.", "yun.", "yundrive", "lanzou", "cloud.189")
 _BROKEN = late(
     r"h(?<![A-Za-z]h)(?:h+ttps?|t{3,}ps?|tps?|ptts?|ttps{2,}|ttpps?)[:：]?//[!#-;=?-~]+"
     r"|h(?<![A-Za-z]h)ttps?(?:[:：]/(?!/)|(?!:)//|[；;]//|:///|：//|:\\\\|:// )(?:www\.)?[!#-;=?-~]+"
@@ -172,7 +171,7 @@ def doubtful(text: str, context: Context) -> Iterator[Hit]:
     if "http" in text or "www" in text or "tp" in text or "ww." in text:
         for match in _BROKEN.finditer(text):
             yield Hit("broken-link", Severity.WARN, *match.span(), _BROKEN_SAID)
-    if "." in text and ("pan." in text or "yun" in text or "lanzou" in text or "cloud." in text):
+    if "/" in text and any(map(text.__contains__, _DISKS)):
         for match in _DISK.finditer(text):
             yield Hit("net-disk", Severity.WARN, *match.span(), _DISK_SAID)
     elif "访问码" in text or "提取码" in text:
@@ -231,8 +230,7 @@ def cut(text: str, context: Context) -> Iterator[Hit]:
     """An address with Chinese letters within: platforms end a link before the first of them."""
     if "://" in text:
         for match in _CUT.finditer(text):
-            whole = quote(match[0], safe="!#$%&'()*+,/:;=?@[]~")
-            yield Hit("cut-link", Severity.WARN, *match.span(), _CUT_SAID, whole)
+            yield Hit("cut-link", Severity.WARN, *match.span(), _CUT_SAID, encoded(match[0]))
 
 
 # ---------------------------------------------------------------- dead-link, unclear-link
@@ -300,16 +298,21 @@ def topics(text: str, context: Context) -> Iterator[Hit]:
 
 def _half(text: str, odd: bool) -> Iterator[Hit]:
     """A #话题# without a word in it; in a line of such topics (`odd`: told there) one # left over."""
-    for line in _LINE.finditer(text):
-        plain = _NO_TOPIC.sub(lambda m: " " * len(m[0]), line[0])
-        marks = [at for at, character in enumerate(plain) if character == "#"]
-        pairs = [*zip(marks[::2], marks[1::2], strict=False)]
-        wrong = [(s, e) for s, e in pairs if _ill(plain[s + 1 : e])]
-        if odd and len(marks) % 2 and len(wrong) < len(pairs):
-            wrong.append((marks[-1], marks[-1]))
-        for start, end in wrong:
-            at = line.start()
-            yield Hit("topic", Severity.WARN, at + start, at + end + 1, _HALF_SAID)
+    at = 0
+    for line in text.split("\n"):
+        if line.count("#") > 1:
+            for start, end in _wrong_in(line, odd):
+                yield Hit("topic", Severity.WARN, at + start, at + end + 1, _HALF_SAID)
+        at += len(line) + 1
+
+
+def _wrong_in(line: str, odd: bool) -> list[tuple[int, int]]:
+    marks = [m.start() for m in _MARK.finditer(line) if not _IN_LINK.search(line, 0, m.start())]
+    pairs = [*zip(marks[::2], marks[1::2], strict=False)]
+    wrong = [(start, end) for start, end in pairs if _ill(line[start + 1 : end])]
+    if odd and len(marks) % 2 and len(wrong) < len(pairs):
+        wrong.append((marks[-1], marks[-1]))
+    return wrong
 
 
 def _ill(name: str) -> bool:
@@ -317,11 +320,11 @@ def _ill(name: str) -> bool:
 
 
 LONGEST = 30
-_LINE = late("[^\n]*#[^\n]*#[^\n]*")
-# Links, colours, C#, #12, &#38;
-_NO_TOPIC = late(
-    r"https?://[!-~]*|#[0-9A-Fa-f]{3,8}(?=[;\"')])|[A-Za-z0-9]#|#(?=[0-9]{1,3}(?![0-9]))|&#"
+# Not of C#, #12, &#38;, #ff0000;
+_MARK = late(
+    r"#(?<!&#)(?<![^A-Za-z0-9#][A-Za-z]#)(?![0-9]{1,3}(?![0-9])|[0-9A-Fa-f]{3,8}[;\"')]|[\"'><])"
 )
+_IN_LINK = late(r"https?://[!-~]*$")
 
 # ---------------------------------------------------------------- missing-alt, map-approval
 

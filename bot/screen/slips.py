@@ -11,11 +11,11 @@ words/phrases.txt, words/alike.txt: the phrases, the characters. How they were m
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from bot.language import Say
 from bot.model import Severity
@@ -44,14 +44,32 @@ _CODE = late(
 )  # 清政办发〔2026〕: no words
 
 
-def confusions() -> Iterator[tuple[str, str]]:
-    """Each slip and the word it is made for."""
+def pairs(text: str, context: Context) -> Iterator[Hit]:
+    """A pair of characters that is no word, where it stands alone: 以经 in 项目以经建成."""
+    right, finder = _confusions()
+    for n, start, end in finder.find_matches_as_indexes(text, overlapping=True):
+        if not _explained(text, start, end):
+            yield Hit("typo", Severity.WARN, start, end, _SAID, right[n])
+
+
+@cache
+def _confusions() -> tuple[list[str], Any]:
+    """The word that each slip is made for, and what finds the slips."""
+    wrong: list[str] = []
+    right: list[str] = []
     for word, first, second in _lines("confusions.txt"):
-        yield from ((wrong + word[1], word) for wrong in first)
-        yield from ((word[0] + wrong, word) for wrong in second)
+        wrong += [letter + word[1] for letter in first] + [word[0] + letter for letter in second]
+        right += [word] * (len(first) + len(second))
+    return right, _finder(wrong)
 
 
-def explained(text: str, start: int, end: int) -> bool:
+def _finder(signs: Collection[str]) -> Any:
+    from ahocorasick_rs import AhoCorasick, MatchKind  # 6 ms: only who screens needs it
+
+    return AhoCorasick(signs, MatchKind.Standard, store_patterns=False)
+
+
+def _explained(text: str, start: int, end: int) -> bool:
     """Do the characters beside text[start:end] make a word, or a name, with one of its own?"""
     before, after = text[start - 1 : start], text[end : end + 1]
     if before in _SURNAMES or (text[start] in _SURNAMES and "\u4e00" <= after <= "\u9fff"):
@@ -73,48 +91,46 @@ def _neighbours() -> dict[str, str]:
 # ---------------------------------------------------------------- a set phrase
 
 
-class _Half(NamedTuple):
-    """What stands after a first half (不遗: 余力), or before a last one, and its letters."""
-
-    others: list[str]
-    near: frozenset[str]  # the letters next to the half
-    far: frozenset[str]  # and those beyond
-
-
 @dataclass(frozen=True)
 class _Phrases:
+    """`ends`: what follows a first half, two letters each in one string; `starts`: what comes before
+    a last one. Strings, for 50,000 lists would be looked through with every garbage collection."""
+
     whole: frozenset[str]
-    firsts: dict[str, _Half]
-    lasts: dict[str, _Half]
+    ends: dict[str, str]
+    starts: dict[str, str]
     signs: list[str]
     finder: Any
 
     def places(self, text: str) -> Iterator[int]:
         """Where a phrase with one slip may begin: a half stands, and one letter of the other."""
-        for n, start, _ in self.finder.find_matches_as_indexes(text, overlapping=True):
-            first, last = self.firsts.get(self.signs[n]), self.lasts.get(self.signs[n])
-            if first and (
-                text[start + 2 : start + 3] in first.near
-                or text[start + 3 : start + 4] in first.far
-            ):
+        for n, start, end in self.finder.find_matches_as_indexes(text, overlapping=True):
+            ends, starts = self.ends.get(self.signs[n]), self.starts.get(self.signs[n])
+            if ends and _one_stands(text[end : end + 2], ends):
                 yield start
-            if last and start > 1 and (text[start - 1] in last.near or text[start - 2] in last.far):
+            if starts and start > 1 and _one_stands(text[start - 2 : start], starts):
                 yield start - 2
 
     def meant(self, said: str) -> str:
         """The phrase that `said`, four characters, is one slip off; nothing where it is none."""
-        first, last = self.firsts.get(said[:2]), self.lasts.get(said[2:])
+        first, last = said[:2], said[2:]
         if len(said) < 4 or said in self.whole:
             return ""
-        near = (
-            [said[:2] + end for end in first.others if _off_by_one(said[2:], end)] if first else []
-        )
-        near += (
-            [start + said[2:] for start in last.others if _off_by_one(said[:2], start)]
-            if last
-            else []
-        )
-        return near[0] if near else ""
+        for end in _halves(self.ends.get(first, "")):
+            if _off_by_one(last, end):
+                return first + end
+        for start in _halves(self.starts.get(last, "")):
+            if _off_by_one(first, start):
+                return start + last
+        return ""
+
+
+def _one_stands(said: str, halves: str) -> bool:
+    return len(said) == 2 and (said[0] in halves[::2] or said[1] in halves[1::2])
+
+
+def _halves(joined: str) -> Iterator[str]:
+    return (joined[at : at + 2] for at in range(0, len(joined), 2))
 
 
 def _off_by_one(said: str, right: str) -> bool:
@@ -135,23 +151,14 @@ def _alike() -> dict[str, frozenset[str]]:
 
 @cache
 def _phrases() -> _Phrases:
-    from ahocorasick_rs import AhoCorasick, MatchKind  # 6 ms: only who screens needs it
-
     whole = frozenset(phrase for (phrase,) in _lines("phrases.txt"))
-    ends, starts = defaultdict(list), defaultdict(list)
+    ends: dict[str, str] = defaultdict(str)
+    starts: dict[str, str] = defaultdict(str)
     for phrase in sorted(whole):
-        ends[phrase[:2]].append(phrase[2:])
-        starts[phrase[2:]].append(phrase[:2])
-    firsts = {half: _half(others, 0) for half, others in ends.items()}
-    lasts = {half: _half(others, 1) for half, others in starts.items()}
-    signs = [*{*firsts, *lasts}]
-    finder = AhoCorasick(signs, MatchKind.Standard, store_patterns=False)
-    return _Phrases(whole, firsts, lasts, signs, finder)
-
-
-def _half(others: list[str], near: int) -> _Half:
-    letters = [frozenset(other[at] for other in others) for at in (near, 1 - near)]
-    return _Half(others, *letters)
+        ends[phrase[:2]] += phrase[2:]
+        starts[phrase[2:]] += phrase[:2]
+    signs = [*{*ends, *starts}]
+    return _Phrases(whole, ends, starts, signs, _finder(signs))
 
 
 def phrases(text: str, context: Context) -> Iterator[Hit]:
@@ -232,9 +239,7 @@ _IN_PLACE = tuple(
 
 @cache
 def _signs() -> Any:
-    from ahocorasick_rs import AhoCorasick, MatchKind
-
-    return AhoCorasick([row[0] for row in _IN_PLACE], MatchKind.Standard, store_patterns=False)
+    return _finder([row[0] for row in _IN_PLACE])
 
 
 def in_place(text: str, context: Context) -> Iterator[Hit]:
@@ -250,7 +255,7 @@ def in_place(text: str, context: Context) -> Iterator[Hit]:
 
 _MEASURES = frozenset("名件项条家户元座辆份吨亩台所批处")
 _COUNTED = frozenset("0123456789万亿余多")
-_DOUBLED = late(r"([\u4e00-\u9fff]{2})\1")
+_DOUBLED = late(r"(..)\1")
 # What is said twice on purpose: 一步一步, 很多很多, 一批批.
 _OFTEN_ALONE = frozenset("作会以要年月日通到就有在是不也都上下中大小去说看好多被把将向为从")
 _ON_PURPOSE = late(r"[一很多大极最几每半两]|(.)\1")

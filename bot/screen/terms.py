@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 from bot.errors import ConfigError
 from bot.language import Say
 from bot.model import Severity
-from bot.screen import former, slips
+from bot.screen import former
 from bot.screen.base import Hit, fold
 
 FIELDS = 3
@@ -37,7 +37,6 @@ class Term(NamedTuple):
     suggestion: str = ""
     exception: bool = False
     until: date | None = None  # the name of an organ that ended then
-    loose: bool = False  # the characters beside it may explain it
 
 
 def read(source: str, file: str, rule: str = "term") -> list[Term]:
@@ -110,6 +109,12 @@ class Terms:
         found = self._automaton.find_matches_as_indexes(lowered, overlapping=True)
         return self._told(found, text, on) if found else ()
 
+    def excepted(self, text: str) -> list[tuple[int, int]]:
+        """Where the exceptions of the office's own lists stand in the folded `text`."""
+        found = self._automaton.find_matches_as_indexes(text.lower(), overlapping=True)
+        own = [(self.terms[n], start, end) for n, start, end in found]
+        return [(s, e) for term, s, e in own if term.exception and term.rule == "term"]
+
     def _told(
         self, found: Sequence[tuple[int, int, int]], text: str, on: date | None
     ) -> Iterator[Hit]:
@@ -117,8 +122,6 @@ class Terms:
         for term, start, end in hits:
             covers = [t for t, s, e in hits if s <= start and end <= e and t is not term]
             if term.exception or any(_hides(over, term) for over in covers):
-                continue
-            if term.loose and slips.explained(text, start, end):
                 continue
             if not term.until or former.told(text, start, end, term.until, on):
                 said = _FORMER_SAID if term.until else _SAID[term.rule]
@@ -141,8 +144,7 @@ def built_in() -> tuple[Term, ...]:
         for rule in RULES[1:]
         for term in read((here / f"{rule}.txt").read_text("utf-8"), f"{rule}.txt", rule)
     ]
-    loose = (Term("typo", wrong, suggestion=word, loose=True) for wrong, word in slips.confusions())
-    return (*terms, *loose, *_former((here / "former-organ.txt").read_text("utf-8")))
+    return (*terms, *_former((here / "former-organ.txt").read_text("utf-8")))
 
 
 def _former(source: str) -> Iterator[Term]:

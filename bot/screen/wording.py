@@ -40,7 +40,18 @@ _BESIDE = late(
     r"|(?<![“《第])中华民国(?!时期|临时|成立|元年|[初末一二三四五六七八九十0-9]|史|政府[^。]{0,20}(?:19|年)|之|约法|建立|南京|大总统|档案|教育部)"
     rf"|{_REGION}(?:与|和|到|同|跟|比)中国(?=两|之间|的?(?:关系|贸易|往来|交流|合作)|签|经贸|[，。；、]|$)"
 )
-_REGION_SIGNS = late("[台香澳港](?:湾|港|门|澳)|中(?:国大陆|华民国)|[来赴访在]华")
+_REGION_SIGNS = (
+    "台湾",
+    "香港",
+    "澳门",
+    "港澳",
+    "中国大陆",
+    "中华民国",
+    "来华",
+    "赴华",
+    "访华",
+    "在华",
+)
 _BESIDE_SAID = Say(
     "香港、澳门、台湾不得与国家并列，也不与“中国”“国内”对举。请改用“国家和地区”“内地”“大陆”等"
 ).text
@@ -48,7 +59,7 @@ _BESIDE_SAID = Say(
 
 def regions(text: str, context: Context) -> Iterator[Hit]:
     """香港, 澳门, 台湾 as if they were countries."""
-    if _REGION_SIGNS.search(text):
+    if any(map(text.__contains__, _REGION_SIGNS)):
         for match in _BESIDE.finditer(text):
             yield Hit("region-wording", Severity.WARN, *match.span(), _BESIDE_SAID)
 

@@ -67,7 +67,9 @@ def data_for_items(office: Office, actor: Actor, params: Mapping[str, str]) -> d
         counts = _counts(conn, seen, filters)
         page = page_of(params, counts[filters["state"] or "all"])
         return {
-            "items": catalog.listing(conn, seen, **filters, limit=SIZE, offset=page.offset),
+            "items": catalog.listing(conn, seen, **filters, limit=SIZE, offset=page.offset)
+            if page.total
+            else [],
             "filters": filters,
             "counts": counts,
             "page": page,
@@ -108,21 +110,23 @@ def _named(conn: Connection, scope: set[int]) -> list[tuple[str, str]]:
 
 def _givers(conn: Connection, actor: Actor, scope: set[int]) -> list[RowMapping]:
     """The units that handed something in to the reader's, and those he hands in for."""
-    gave = select(items.c.from_unit_id).join(sources).where(sources.c.unit_id.in_(scope))
+    given = items.c.from_unit_id.is_not(None), sources.c.unit_id.in_(scope)
+    gave = select(items.c.from_unit_id).join(sources).where(*given)
     mine = or_(units.c.id.in_(gave), units.c.id.in_(giving(conn, actor)))
     return list(conn.execute(select(units).where(mine).order_by(units.c.id)).mappings())
 
 
 def _counts(conn: Connection, scope: set[int], filters: Mapping[str, str]) -> dict[str, int]:
     """How many stand in each state under the other filters."""
-    query = select(items.c.state, items.c.waits.is_not(None), func.count()).join(sources)
-    query = catalog.narrowed(query, scope, **{**filters, "state": ""})
+    every = catalog.narrowed(
+        select(items.c.source_id, items.c.state, func.count()), scope, **{**filters, "state": ""}
+    ).group_by(items.c.source_id, items.c.state)
     counts = dict.fromkeys(("all", *FILTERS), 0)
-    for name, waits, n in conn.execute(query.group_by(items.c.state, items.c.waits.is_not(None))):
+    for _, name, n in conn.execute(every):
         counts["all"] += n
         counts[name] += n
-        counts["waiting"] += n if waits and name == ItemState.NEW else 0
-    return counts
+    waiting = catalog.narrowed(select(func.count()), scope, **{**filters, "state": "waiting"})
+    return counts | {"waiting": int(conn.execute(waiting).scalar_one())}
 
 
 # ---------------------------------------------------------------- one entry

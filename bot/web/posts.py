@@ -51,13 +51,12 @@ def data_for_posts(office: Office, actor: Actor, params: Mapping[str, str]) -> d
             mine = and_(mine, posts.c.title.contains(words, autoescape=True))
         if params.get("mine"):
             mine = and_(mine, posts.c.author_id == actor.person)
-        clauses = _states()
+        clauses, counts = _states(), _counts(conn, mine)
         state = params.get("state", "") if params.get("state") in clauses else ""
-        counts = {name: _count(conn, mine, clause) for name, clause in clauses.items()}
-        counts["all"] = _count(conn, mine)
         page = page_of(params, counts[state or "all"])
+        found = and_(mine, clauses[state]) if state else mine
         return {
-            "posts": _rows(conn, and_(mine, clauses[state]) if state else mine, page.offset),
+            "posts": _rows(conn, found, page.offset) if page.total else [],
             "state": state,
             "q": words,
             "mine": bool(params.get("mine")),
@@ -71,12 +70,30 @@ def _states() -> dict[str, ColumnElement[bool]]:
     """The filters, each as a condition on posts."""
     returned = and_(posts.c.state == P.DRAFT, posts.c.returned.is_not(None))
     fresh = and_(posts.c.state == P.DRAFT, posts.c.returned.is_(None))
-    rest = {"in_review": P.IN_REVIEW, "approved": P.APPROVED, "closed": P.CLOSED}
-    return {"draft": fresh, "returned": returned} | {k: posts.c.state == v for k, v in rest.items()}
+    reviewed = {"in_review": posts.c.state == P.IN_REVIEW, "closed": posts.c.state == P.CLOSED}
+    # Nearly all are approved: these are walked in the order asked for.
+    return {
+        "draft": fresh,
+        "returned": returned,
+        "approved": aside(posts.c.state) == P.APPROVED,
+    } | reviewed
 
 
-def _count(conn: Connection, *where: ColumnElement[bool]) -> int:
-    return int(conn.execute(select(func.count()).select_from(posts).where(*where)).scalar_one())
+def _counts(conn: Connection, mine: ColumnElement[bool]) -> dict[str, int]:
+    """How many there are under each filter."""
+    by_state = select(posts.c.state, func.count()).where(mine).group_by(posts.c.state)
+    n: dict[str, int] = dict(conn.execute(by_state).all())
+    returned = select(func.count()).where(mine, _states()["returned"])
+    back = int(conn.execute(returned).scalar_one())
+    states = {
+        name: n.get(state, 0)
+        for name, state in (
+            ("in_review", P.IN_REVIEW),
+            ("approved", P.APPROVED),
+            ("closed", P.CLOSED),
+        )
+    }
+    return {**states, "draft": n.get(P.DRAFT, 0) - back, "returned": back, "all": sum(n.values())}
 
 
 def _rows(conn: Connection, where: ColumnElement[bool], offset: int) -> list[dict[str, Any]]:

@@ -10,57 +10,48 @@ from fastapi import APIRouter
 from sqlalchemy import Connection, select
 from starlette.responses import Response
 
-from bot import catalog, export, people
-from bot.catalog.quality import HEADS, QUIET, RULES, Report
+from bot import export, people
+from bot.catalog.quality import HEADS, QUIET, RULES, Figures, figures, groups, rows
 from bot.db import sources, units
 from bot.errors import NotFound
 from bot.model import Actor
 from bot.naming import source_name
 from bot.office import Office
-from bot.web.lists import page_of
+from bot.web.lists import SIZE, page_of
 from bot.web.visit import Signed, download
 
 router = APIRouter()
 
 
 def data_for_quality(office: Office, actor: Actor, params: Mapping[str, str]) -> dict[str, Any]:
-    """The figures of the reader's units, and the rows of one: filters unit, source, rule, page."""
+    """The figures of the reader's units as last looked, and the rows of one: filters unit, source,
+    rule, page. Raises NotFound."""
     with office.db.read() as conn:
         scope = people.unit_ids(conn, actor)
-        names = dict(conn.execute(select(units.c.key, units.c.name)).all())
-        whole = _report(office, conn, scope, params)
+        found = _figures(conn, scope, params)
+        of = groups(found, params.get("rule", ""))
+        page = page_of(params, sum(n for *_, n in of))
         keys = select(sources.c.key, source_name).where(sources.c.unit_id.in_(scope))
         own = select(units.c.key).where(units.c.id.in_(scope)).order_by(units.c.id)
-        choices = (
-            dict(conn.execute(keys.order_by(sources.c.id)).all()),
-            list(conn.execute(own).scalars()),
-        )
-    rows = shown(whole, params)
-    page = page_of(params, len(rows))
-    return {
-        "figures": whole.sources(),
-        "rows": rows[page.offset : page.last],
-        "page": page,
-        "rules": RULES,
-        "quiet": QUIET,
-        "names": names,
-        "sources": choices[0],
-        "units": choices[1],
-        "terms": office.config.quality,
-        "said": {name: params.get(name, "") for name in ("unit", "source", "rule")},
-    }
+        return {
+            "figures": found,
+            "rows": rows(conn, of, SIZE, page.offset),
+            "page": page,
+            "at": min((one.at for one in found), default=None),
+            "rules": RULES,
+            "quiet": QUIET,
+            "names": dict(conn.execute(select(units.c.key, units.c.name)).all()),
+            "sources": dict(conn.execute(keys.order_by(sources.c.id)).all()),
+            "units": list(conn.execute(own).scalars()),
+            "terms": office.config.quality,
+            "said": {name: params.get(name, "") for name in ("unit", "source", "rule")},
+        }
 
 
-def _report(office: Office, conn: Connection, scope: set[int], params: Mapping[str, str]) -> Report:
+def _figures(conn: Connection, scope: set[int], params: Mapping[str, str]) -> list[Figures]:
     """Of the units and the source the address names. Raises NotFound."""
     said = {name: params.get(name, "") for name in ("unit", "source")}
-    return catalog.report(office, conn, office.db.now(conn), scope, **said)
-
-
-def shown(found: Report, params: Mapping[str, str]) -> list[Any]:
-    """The rows of one rule; without one, those that somebody should see to. Raises NotFound."""
-    rule = params.get("rule", "")
-    return [row for row in found.only(rule).rows if rule or row.rule not in QUIET]
+    return figures(conn, scope, **said)
 
 
 @router.get("/quality")
@@ -74,9 +65,9 @@ def exported(visit: Signed, kind: str) -> Response:
     if kind not in export.KINDS:
         raise NotFound("没有 {kind} 这种导出", kind=kind[:20])
     with visit.office.db.read() as conn:
-        scope = people.unit_ids(conn, visit.actor)
-        found = _report(visit.office, conn, scope, visit.params)
+        found = _figures(conn, people.unit_ids(conn, visit.actor), visit.params)
+        shown = rows(conn, groups(found, visit.params.get("rule", "")))
     out = io.BytesIO()
-    export.write(out, kind, HEADS, (found.json_of(row) for row in shown(found, visit.params)))
+    export.write(out, kind, HEADS, (row.json() for row in shown))
     out.seek(0)
     return download(out, "quality", kind)

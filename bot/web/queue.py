@@ -11,9 +11,9 @@ from sqlalchemy import Connection, RowMapping, func, select
 from starlette.responses import Response
 
 from bot import people
-from bot.db import EPOCH, deliveries, micros, posts
+from bot.db import EPOCH, deliveries, micros
 from bot.db import holds as hold_rows
-from bot.deliver import holds, queue
+from bot.deliver import queue
 from bot.errors import GongkaiError, Invalid, NotFound
 from bot.language import Say
 from bot.model import Actor, DeliveryState, Right
@@ -121,8 +121,8 @@ class View:
     """Rows of the queue as the page shows them."""
 
     def __init__(self, office: Office, conn: Connection, now: datetime, actor: Actor) -> None:
-        self.office, self.conn, self.now, self.actor = office, conn, now, actor
-        self.standing = holds.standing(conn)
+        self.office, self.conn, self.actor = office, conn, actor
+        self.reasons = queue.Reasons(conn, now)
         self.accounts = squares(conn)
         self.may = people.unit_ids(conn, actor, Right.SCHEDULE)
 
@@ -137,7 +137,7 @@ class View:
             else "past"
             if row["state"] in (S.SENT, S.CANCELLED)
             else "next",
-            "why": queue.why(self.conn, self.now, row),
+            "why": self.reasons.why(row),
             "acts": _acts(row, waits) if row["post_unit_id"] in self.may else (),
             "opened": opened,
             "attempts": queue.attempts_of(self.conn, row["id"]) if opened else [],
@@ -147,7 +147,7 @@ class View:
     def shown(self, row: RowMapping) -> str:
         """The state as its chip names it: held, by hand and after a hold are computed."""
         if row["state"] == S.READY:
-            if self.standing.stops(row):
+            if self.reasons.standing.stops(row):
                 return "held"
             return "after_hold" if row["was_held"] else "ready"
         if row["state"] == S.SENDING and row["lease"] is None:
@@ -198,8 +198,8 @@ def news(visit: Signed) -> Response:
     said = chosen(visit.params, "seen") or 0
     seen = EPOCH + timedelta(microseconds=min(said, 10**16))
     with visit.office.db.read() as conn:
-        mine = posts.c.unit_id.in_(people.unit_ids(conn, visit.actor))
-        query = holds.joined(select(func.count())).where(mine, deliveries.c.changed_at > seen)
+        mine = deliveries.c.post_unit_id.in_(people.unit_ids(conn, visit.actor))
+        query = select(func.count()).where(mine, deliveries.c.changed_at > seen)
         return visit.news(conn.execute(query).scalar_one(), f"/queue{query_of(visit.params)}")
 
 

@@ -41,8 +41,9 @@ def data_for_replies(office: Office, actor: Actor, params: Mapping[str, str]) ->
         filters = filters_of(params)
         asked = narrowing(filters, office.config.tz)
         before = chosen(params, "before")
-        found = log.listing(conn, scope, **asked, words=filters["q"], limit=SIZE + 1, before=before)
-        rows, more = found[:SIZE], len(found) > SIZE
+        most = SIZE + 1 if before else CAP
+        found = log.numbers(conn, scope, **asked, words=filters["q"], limit=most, before=before)
+        rows, more = log.rows(conn, found[:SIZE]), len(found) > SIZE
         shown = squares(conn)
         return {
             **_beside(conn, actor, scope, filters["post"]),
@@ -52,7 +53,7 @@ def data_for_replies(office: Office, actor: Actor, params: Mapping[str, str]) ->
             "filtered": any(filters.values()),
             "before": before,
             "older": rows[-1]["id"] if more else None,
-            "total": None if before else _total(conn, scope, filters, asked) if more else len(rows),
+            "total": None if before else len(found),
             "cap": CAP,
             "accounts": list(squares(conn, scope).values()),
             "board": counts.waiting_replies(conn),
@@ -94,13 +95,6 @@ def narrowing(filters: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
     return {**same, "own": own, "unanswered": unanswered, **when}
 
 
-def _total(
-    conn: Connection, scope: set[int], filters: Mapping[str, Any], asked: Mapping[str, Any]
-) -> int:
-    """How many collect.listing finds with these filters, counted up to CAP."""
-    return log.counted(conn, log.chosen(scope, **asked), filters["q"], CAP)
-
-
 def _thread(
     conn: Connection,
     shown: Mapping[int, Account],
@@ -135,9 +129,10 @@ def news(visit: Signed) -> Response:
     with visit.office.db.read() as conn:
         scope, filters = people.unit_ids(conn, visit.actor), filters_of(visit.params)
         asked = narrowing(filters, visit.office.config.tz)
-        fresh = log.chosen(scope, **asked).where(replies.c.id > (chosen(visit.params, "seen") or 0))
+        seen = chosen(visit.params, "seen") or 0
+        fresh = log.numbers(conn, scope, **asked, words=filters["q"], limit=SIZE, after=seen)
         again = render.query(visit.params, seen="", thread="", before="")
-        return visit.news(log.counted(conn, fresh, filters["q"], SIZE), f"/replies{again}")
+        return visit.news(len(fresh), f"/replies{again}")
 
 
 @router.get("/replies/export.{kind}")

@@ -44,9 +44,7 @@ def search_page(visit: Signed) -> Response:
         "chips": CHIPS,
         "cap": finding.CAP,
     }
-    return visit.page(
-        "search.html", q=words, of=of, names=finding.NAMES, latest=finding.LATEST, **values
-    )
+    return visit.page("search.html", q=words, of=of, names=finding.NAMES, **values)
 
 
 def _states(conn: Connection, groups: list[finding.Group]) -> dict[int, tuple[str, str, str]]:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, RowMapping, func, select
 from starlette.responses import Response
 
 from bot import people
-from bot.db import accounts, deliveries, posts, units
+from bot.db import accounts, aside, deliveries, posts, units
 from bot.db import holds as table
 from bot.deliver import holds
 from bot.errors import Invalid
@@ -79,8 +79,9 @@ def units_of(conn: Connection, ids: set[int]) -> list[tuple[int, str]]:
 
 def _figures(conn: Connection) -> list[tuple[int, int, int, int]]:
     """Unsent deliveries: account, its unit, the post's unit, how many."""
-    where = (accounts.c.id, accounts.c.unit_id, posts.c.unit_id)
-    query = holds.joined(select(*where, func.count()))
+    where = (accounts.c.id, accounts.c.unit_id, deliveries.c.post_unit_id)
+    query = select(*where, func.count()).select_from(deliveries)
+    query = query.join(accounts, accounts.c.id == deliveries.c.account_id)
     ready = query.where(deliveries.c.state == DeliveryState.READY).group_by(*where)
     return list(conn.execute(ready))
 
@@ -95,18 +96,22 @@ def _next(conn: Connection, scope: set[int]) -> list[RowMapping]:
     query = holds.joined(
         select(deliveries.c.id, deliveries.c.go_at, deliveries.c.account_id, posts.c.title, posts.c.id.label("post_id"), accounts.c.name)
     )  # fmt: skip
-    ready = query.where(deliveries.c.state == DeliveryState.READY, posts.c.unit_id.in_(scope))
+    ready = query.where(
+        deliveries.c.state == DeliveryState.READY, deliveries.c.post_unit_id.in_(scope)
+    )
     return list(conn.execute(ready.order_by(deliveries.c.go_at).limit(6)).mappings())
 
 
 def passable(conn: Connection, scope: set[int]) -> list[RowMapping]:
     """Signed posts that have not gone, emergencies first: these may be let through by name."""
-    unsent = select(deliveries.c.id).where(
-        deliveries.c.post_id == posts.c.id, deliveries.c.state == DeliveryState.READY
-    )
+    unsent = select(deliveries.c.post_id).where(deliveries.c.state == DeliveryState.READY)
     query = (
         select(posts)
-        .where(posts.c.state == PostState.APPROVED, unsent.exists(), posts.c.unit_id.in_(scope))
+        .where(
+            aside(posts.c.state) == PostState.APPROVED,
+            posts.c.id.in_(unsent),
+            posts.c.unit_id.in_(scope),
+        )
         .order_by(posts.c.emergency.desc(), posts.c.go_at, posts.c.id)
     )
     return list(conn.execute(query.limit(30)).mappings())

@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter
-from sqlalchemy import Connection, RowMapping, and_, func, select
+from sqlalchemy import Connection, RowMapping, and_, func, or_, select
 from starlette.responses import Response
 
 from bot import people, review
 from bot.catalog import HAND
-from bot.db import accounts, deliveries, items, notices, posts, replies, sources
+from bot.db import accounts, aside, deliveries, items, notices, posts, replies, sources
 from bot.deliver import holds, queue
 from bot.model import AccountState, Act, Actor, DeliveryState, ItemState, PostState, SourceState
 from bot.naming import source_name
@@ -90,9 +90,9 @@ def _new_replies(conn: Connection, now: datetime, scope: set[int]) -> int:
     """Replies of the last day, our own left out."""
     mine = select(accounts.c.id).where(accounts.c.unit_id.in_(scope))
     since = (replies.c.at > now - timedelta(days=1), replies.c.own.is_(False))
-    # The sum keeps the store on the index of times, where a day is found without all the rest.
+    # By the index of times, where a day is found without all the rest.
     query = select(func.count()).select_from(replies).where(*since)
-    return int(conn.execute(query.where((replies.c.account_id + 0).in_(mine))).scalar_one())
+    return int(conn.execute(query.where(aside(replies.c.account_id).in_(mine))).scalar_one())
 
 
 def _waiting_items(conn: Connection, scope: set[int]) -> int:
@@ -155,17 +155,20 @@ def _events(
     conn: Connection, start: datetime, end: datetime, scope: set[int]
 ) -> list[dict[str, Any]]:
     """Deliveries of these hours. Only the first part of a thread stands for it."""
-    at = func.coalesce(deliveries.c.sent_at, deliveries.c.go_at)
+    went, due = deliveries.c.sent_at, deliveries.c.go_at
+    here = or_(
+        and_(went >= start, went < end), and_(went.is_(None), due >= start, due < end)
+    )  # fmt: skip
     query = holds.joined(
-        select(*deliveries.c, posts.c.title, posts.c.unit_id.label("post_unit_id"), posts.c.source_id, posts.c.item_id, accounts.c.unit_id, at.label("at"))
-    ).where(at >= start, at < end, deliveries.c.part == 0, accounts.c.unit_id.in_(scope))  # fmt: skip
+        select(*deliveries.c, posts.c.title, posts.c.source_id, posts.c.item_id, accounts.c.unit_id)
+    ).where(here, deliveries.c.part == 0, accounts.c.unit_id.in_(scope))
     shown = deliveries.c.state != DeliveryState.CANCELLED
     rows = conn.execute(query.where(shown, deliveries.c.act == Act.PUBLISH).limit(500)).mappings()
     standing = holds.standing(conn)
     return [
         {
-            "at": r["at"], "account_id": r["account_id"], "post_id": r["post_id"], "title": r["title"],
-            "kind": "delivery", "href": f"/queue/{r['id']}",
+            "at": r["sent_at"] or r["go_at"], "account_id": r["account_id"], "post_id": r["post_id"],
+            "title": r["title"], "kind": "delivery", "href": f"/queue/{r['id']}",
             "state": "held" if r["state"] == DeliveryState.READY and standing.stops(r) else r["state"],
         }
         for r in rows

@@ -7,7 +7,8 @@ from datetime import date
 import pytest
 
 from bot.model import Severity
-from bot.screen import Context, screen
+from bot.screen import Context, Rules, screen
+from bot.screen.terms import of, read
 
 READ = Context(on=date(2026, 11, 24))
 
@@ -129,3 +130,10 @@ def test_a_contradiction_is_told(text: str, rule: str) -> None:
 )
 def test_what_agrees_is_left_alone(text: str) -> None:
     assert told(text) == []
+
+
+def test_an_offices_exception_holds_for_slips_too() -> None:
+    rules = Rules(terms=of(read("!建全合作社\n", "words.txt")))
+    text = "建全合作社与建全长效机制"
+    hits = [(h.start, h.text) for h in screen(text, rules=rules, context=READ)]
+    assert hits == [(6, "建全")]

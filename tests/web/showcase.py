@@ -147,6 +147,7 @@ def furnished(office: Office, units: str, more: str) -> Office:
     _troubled(office)
     _said(office, sent)
     _board(office)
+    catalog.check(office)
     return office
 
 

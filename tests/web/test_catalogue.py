@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
-from bot import db
+from bot import catalog, db
 from bot.model import Role
 from bot.office import Office
 from tests import builders, offices
@@ -101,7 +101,9 @@ def test_each_figure_of_the_quality_leads_to_that_many_rows(office: Office, ente
     zhou = enter("zhou")
     typed(zhou, formed="2026-10-01", column="通知公告")
     typed(zhou, title="没有日期的")
+    catalog.check(office)
     page = zhou.get("/quality")
+    assert "截至" in page.words()
     assert "20 个工作日内公开" in page.words()
     for pill in page.all("//section[1]//a[@class='pill']"):
         n = int(pill.xpath("./b")[0].text)
@@ -116,6 +118,7 @@ def test_each_figure_of_the_quality_leads_to_that_many_rows(office: Office, ente
 def test_the_rows_that_are_shown_are_exported(office: Office, enter: Enter) -> None:
     zhou = enter("zhou")
     typed(zhou, title="没有日期的")
+    catalog.check(office)
     lines = zhou.get("/quality/export.csv?rule=undated").text.splitlines()
     assert len(lines) == 2
     assert "没有日期的" in lines[1]

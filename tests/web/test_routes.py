@@ -131,8 +131,8 @@ ROUTES: dict[str, tuple[Asked, ...]] = {
     ),
     "GET /items/{handed}/amend": (Asked(R.READ),),
     "POST /items/{handed}/amend": acts(R.WRITE, {"title": "望江路复诊"}, refuses=LACKS),
-    "GET /quality": read("停水"),
-    "GET /quality/export.csv": read("停水"),
+    "GET /quality": read("望江路条目"),
+    "GET /quality/export.csv": read("望江路条目"),
     "GET /review": (Asked(R.REVIEW, hides=TITLE),),
     "GET /review/together": (
         Asked(R.REVIEW, query="?one={waiting}:0:{digest}:", hides="审签以上 1 篇"),
@@ -368,7 +368,8 @@ def _furnished(office: Office, world: World) -> dict[str, Any]:  # noqa: F811
         }
         digest = scene.digest(conn, world.waiting)
         picture = office.media.write(_sheet())
-        return {**names, **ids, "digest": digest, "picture": picture, "token": "0" * 32}
+    catalog.check(office)
+    return {**names, **ids, "digest": digest, "picture": picture, "token": "0" * 32}
 
 
 def test_every_route_says_who_may(console: Scene) -> None:

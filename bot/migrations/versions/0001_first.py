@@ -528,8 +528,39 @@ def upgrade() -> None:
         sqlite_where=sa.text("leased_until is not null"),
         postgresql_where=sa.text("leased_until is not null"),
     )
-    op.create_index("ix_posts_state", "posts", ["state", "id"], unique=False)
+    op.create_index(
+        "ix_posts_state", "posts", ["state", "id", "unit_id", "author_id"], unique=False
+    )
     op.create_index("ix_posts_title", "posts", ["unit_id", "title"], unique=False)
+    op.create_table(
+        "quality",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("source_id", ID, nullable=False),
+        sa.Column("rule", sa.Text(), nullable=False),
+        sa.Column("item_id", ID, nullable=False),
+        sa.Column("column", sa.Text(), server_default="", nullable=False),
+        sa.Column("formed", sa.Text(), server_default="", nullable=False),
+        sa.Column("public", sa.Text(), server_default="", nullable=False),
+        sa.Column("deadline", sa.Text(), server_default="", nullable=False),
+        sa.Column("said", JSON, nullable=True),
+        sa.ForeignKeyConstraint(["source_id"], ["sources.id"], name=op.f("fk_quality_source_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_quality")),
+    )
+    op.create_index(
+        "ix_quality_rule", "quality", ["source_id", "rule", "item_id", "id"], unique=False
+    )
+    op.create_table(
+        "quality_checks",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("source_id", ID, nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=True),
+        sa.Column("standing", sa.Integer(), server_default="0", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["source_id"], ["sources.id"], name=op.f("fk_quality_checks_source_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_quality_checks")),
+        sa.UniqueConstraint("source_id", name=op.f("uq_quality_checks_source_id")),
+    )
     op.create_table(
         "standings",
         sa.Column("id", ID, nullable=False),
@@ -619,6 +650,14 @@ def upgrade() -> None:
     op.create_index("ix_items_document_number", "items", ["document_number"], unique=False)
     op.create_index("ix_items_due_at", "items", ["due_at"], unique=False)
     op.create_index(
+        "ix_items_from",
+        "items",
+        ["from_unit_id"],
+        unique=False,
+        sqlite_where=sa.text("from_unit_id is not null"),
+        postgresql_where=sa.text("from_unit_id is not null"),
+    )
+    op.create_index(
         "ix_items_leased_until",
         "items",
         ["leased_until"],
@@ -626,6 +665,10 @@ def upgrade() -> None:
         sqlite_where=sa.text("leased_until is not null"),
         postgresql_where=sa.text("leased_until is not null"),
     )
+    op.create_index(
+        "ix_items_published", "items", ["published", "id", "source_id", "state"], unique=False
+    )
+    op.create_index("ix_items_source", "items", ["source_id", "state", "seen_at"], unique=False)
     op.create_index("ix_items_state", "items", ["state", "id"], unique=False)
     op.create_index(
         "ix_items_title", "items", ["source_id", "title", "document_number"], unique=False
@@ -779,6 +822,7 @@ def upgrade() -> None:
         sa.Column("part", sa.Integer(), nullable=False),
         sa.Column("target_id", ID, nullable=True),
         sa.Column("after_id", ID, nullable=True),
+        sa.Column("post_unit_id", ID, nullable=False),
         sa.Column("state", sa.Text(), server_default="", nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("emergency", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
@@ -809,6 +853,9 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["post_id"], ["posts.id"], name=op.f("fk_deliveries_post_id")),
         sa.ForeignKeyConstraint(
+            ["post_unit_id"], ["units.id"], name=op.f("fk_deliveries_post_unit_id")
+        ),
+        sa.ForeignKeyConstraint(
             ["rendition_id"], ["renditions.id"], name=op.f("fk_deliveries_rendition_id")
         ),
         sa.ForeignKeyConstraint(
@@ -823,11 +870,14 @@ def upgrade() -> None:
     op.create_index(
         "ix_deliveries_calendar",
         "deliveries",
-        ["go_at", "act", "account_id", "state", "post_id"],
+        ["go_at", "id", "act", "account_id", "state", "post_id", "post_unit_id"],
         unique=False,
     )
     op.create_index(
-        "ix_deliveries_due", "deliveries", ["state", "due_at", "account_id"], unique=False
+        "ix_deliveries_due",
+        "deliveries",
+        ["state", "due_at", "account_id", "post_unit_id"],
+        unique=False,
     )
     op.create_index("ix_deliveries_due_at", "deliveries", ["due_at"], unique=False)
     op.create_index(
@@ -952,8 +1002,25 @@ def upgrade() -> None:
             "account_id", "remote_id", name=op.f("uq_replies_account_id_remote_id")
         ),
     )
-    op.create_index("ix_replies_at", "replies", ["at"], unique=False)
+    op.create_index("ix_replies_account", "replies", ["account_id", "id"], unique=False)
+    op.create_index("ix_replies_at", "replies", ["at", "own", "account_id"], unique=False)
     op.create_index("ix_replies_delivery", "replies", ["delivery_id", "state", "own"], unique=False)
+    op.create_index(
+        "ix_replies_marked",
+        "replies",
+        ["state", "id", "own", "account_id", "post_id"],
+        unique=False,
+        sqlite_where=sa.text("state <> 'visible'"),
+        postgresql_where=sa.text("state <> 'visible'"),
+    )
+    op.create_index(
+        "ix_replies_own",
+        "replies",
+        ["id", "state", "account_id", "post_id"],
+        unique=False,
+        sqlite_where=sa.text("own is 1"),
+        postgresql_where=sa.text("own is true"),
+    )
     op.create_index("ix_replies_parent", "replies", ["account_id", "parent"], unique=False)
     op.create_index(op.f("ix_replies_post_id"), "replies", ["post_id"], unique=False)
     op.create_table(

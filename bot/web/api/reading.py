@@ -23,6 +23,7 @@ from bot import (
     shapes,
     tokens,
 )
+from bot.catalog import quality
 from bot.collect import exporting, log
 from bot.db import accounts, sources, units
 from bot.deliver import holds, queue
@@ -277,12 +278,15 @@ def standing(call: Reads, standing_id: Id) -> Response:
 def queue_list(call: Reads, asked: Annotated[QueueAsked, Query()]) -> Response:
     """Deliveries, and why each has not gone yet."""
     with call.office.db.read() as conn:
-        now, scope = call.office.db.now(conn), people.unit_ids(conn, call.actor)
+        scope, reasons = (
+            people.unit_ids(conn, call.actor),
+            queue.Reasons(conn, call.office.db.now(conn)),
+        )
         what: dict[str, Any] = {"state": asked.state, "post": asked.post, "account": asked.account}
         what |= {"hold": asked.hold}
         more: dict[str, Any] = {"limit": asked.limit + 1, "before": before("queue", asked.cursor)}
         rows = queue.listing(conn, scope, **what, **more)
-        found = [shapes.delivery(row, queue.why(conn, now, row)) for row in rows]
+        found = [shapes.delivery(row, reasons.why(row)) for row in rows]
     return Json(page("queue", found, asked.limit))
 
 
@@ -372,12 +376,11 @@ def notices_list(call: Reads, asked: Annotated[NoticesAsked, Query()]) -> Respon
 
 
 @router.get("/quality")
-def quality(call: Reads, asked: Annotated[QualityAsked, Query()]) -> Response:
-    """What is wanting in the catalogues, with the entries behind each figure."""
+def wanting(call: Reads, asked: Annotated[QualityAsked, Query()]) -> Response:
+    """What is wanting in the catalogues as of the last look, with the entries behind each figure."""
     with call.office.db.read() as conn:
-        scope, now = people.unit_ids(conn, call.actor), call.office.db.now(conn)
-        found = catalog.report(call.office, conn, now, scope, source=asked.source)
-    return Json(found.json())
+        found = quality.figures(conn, people.unit_ids(conn, call.actor), source=asked.source)
+        return Json(quality.report(conn, found))
 
 
 @router.get("/schedules")
