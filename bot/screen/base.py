@@ -10,8 +10,9 @@ from typing import NamedTuple, cast
 
 from bot.model import Capabilities, LinkLook, Media, Severity
 
-# A number as it is written, in a pattern. Read whole: a run of digits without end costs no more than it is long.
-FIGURE = r"(?<![0-9])(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]++)(?:\.[0-9]++)?"
+# A number as it is written, in a pattern: read whole and begun nowhere but at its beginning, so that a
+# run of digits without end costs no more than it is long.
+FIGURE = r"(?=[0-9])(?<![0-9])(?:[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?|[0-9]++(?:\.[0-9]++)?)"
 
 
 class Hit(NamedTuple):
