@@ -39,7 +39,7 @@ def _due_soon(office: Office, clock: FixedClock, **more: object) -> int:
     return builders.signed(office, ["a1"], "准点。", go_at=clock.now() + AHEAD * 2 / 3, **more)  # type: ignore[arg-type]
 
 
-def _between(office: Office, clock: FixedClock, change: Callable[[], object]) -> None:
+def between(office: Office, clock: FixedClock, change: Callable[[], object]) -> None:
     """Arm what is due soon; then the change; then its second comes."""
 
     async def scene() -> None:
@@ -66,7 +66,7 @@ def _state(office: Office, post: int) -> str:
 @both
 def test_at_its_second_it_goes(office: Office, fake: Mastodon, clock: FixedClock) -> None:
     post = _due_soon(office, clock)
-    _between(office, clock, lambda: None)
+    between(office, clock, lambda: None)
     assert [p["text"] for p in fake.posts()] == ["准点。"]
     assert _state(office, post) == S.SENT
     with office.db.read() as conn:
@@ -85,7 +85,7 @@ def test_the_stop_switch_stops_what_was_armed(
             who = builders.actor(conn, "lin")
             holds.hold(conn, clock.now(), who, HoldScope.ALL, None, "演练")
 
-    _between(office, clock, press)
+    between(office, clock, press)
     assert (fake.posts(), _state(office, post)) == ([], S.READY)
 
 
@@ -103,7 +103,7 @@ def test_a_revision_made_in_between_is_not_sent_unsigned(
                 office, conn, clock.now(), zhou, post, row["version"], Body("改过。"), ["a1"]
             )
 
-    _between(office, clock, revise)
+    between(office, clock, revise)
     assert fake.posts() == []
 
 
@@ -121,7 +121,7 @@ def test_whatever_else_changed_in_between_stops_it(
         "post": lambda: _set(office, posts, state=PostState.IN_REVIEW),
         "window": lambda: _set(office, approvals, ends=clock.now()),
     }
-    _between(office, clock, changes[what])
+    between(office, clock, changes[what])
     assert fake.posts() == []
     assert _state(office, post) == (S.MISSED if what == "window" else S.READY)
 
@@ -135,7 +135,7 @@ def test_a_new_credential_is_used_at_once(
         sealed = office.secrets.seal("withdrawn")
         conn.execute(update(accounts).values(credential=sealed))
     post = _due_soon(office, clock)
-    _between(
+    between(
         office, clock, lambda: _set(office, accounts, credential=office.secrets.seal("token-1"))
     )
     assert _state(office, post) == S.SENT
@@ -152,7 +152,7 @@ def test_what_a_person_cancels_in_between_is_cancelled(
             who, row = builders.actor(conn, "lin"), builders.only(office, post)
             queue.cancel(conn, clock.now(), who, row["id"])
 
-    _between(office, clock, cancel)
+    between(office, clock, cancel)
     assert (fake.posts(), _state(office, post)) == ([], S.CANCELLED)
 
 
@@ -162,7 +162,7 @@ def test_a_window_that_opens_at_its_second_is_open(
 ) -> None:
     window = Window(clock.now() + AHEAD * 2 / 3, clock.now() + timedelta(hours=1))
     post = builders.signed(office, ["a1"], "开窗。", window=window, go_at=window.begins)
-    _between(office, clock, lambda: None)
+    between(office, clock, lambda: None)
     assert _state(office, post) == S.SENT
 
 
@@ -230,7 +230,7 @@ def test_a_damaged_row_keeps_neither_armed_nor_due_ones_waiting(
             mine = renditions.c.id == builders.only(office, bad)["rendition_id"]
             conn.execute(update(renditions).where(mine).values(payload=None))
 
-    _between(office, clock, damage)
+    between(office, clock, damage)
     assert sorted(p["text"] for p in fake.posts()) == ["准点。", "好的。"]
     assert {_state(office, one) for one in (armed, good)} == {S.SENT}
     row = builders.only(office, bad)

@@ -28,9 +28,9 @@ from tests import builders, loads
 from tests.fakes.mastodon import Mastodon
 from tests.fakes.server import Server
 from tests.offices import rows, told
+from tests.test_arming import between
 
 S = DeliveryState
-AHEAD = timedelta(seconds=3)
 HOUR = timedelta(hours=1)
 both = pytest.mark.parametrize("url", ["sqlite", "postgres"], indirect=True)
 here = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
@@ -256,28 +256,13 @@ def test_taken_back_before_its_start_it_never_was(
 # ---------------------------------------------------------------- races, clocks, deaths
 
 
-def _between(office: Office, clock: FixedClock, change: Callable[[], object]) -> None:
-    """Arm what is due soon; then the change; then its second comes."""
-
-    async def scene() -> None:
-        engine = Engine(office, "armed", AHEAD)
-        assert await engine.start_due() == 0
-        assert len(engine._armed) == 1
-        change()
-        clock.move(2)
-        await engine.step()
-        await engine.aclose()
-
-    asyncio.run(scene())
-
-
 @both
 def test_a_start_that_passes_between_claim_and_commit_stops_the_attempt(
     office: Office, fake: Mastodon, clock: FixedClock
 ) -> None:
     post = builders.signed(office, ["a1"], "准点。", go_at=clock.now() + timedelta(seconds=2))
     declare(office, clock.now() + timedelta(seconds=1), clock.now() + HOUR)
-    _between(office, clock, lambda: None)
+    between(office, clock, lambda: None)
     row = builders.only(office, post)
     assert (fake.posts(), row["state"]) == ([], S.READY)
     assert builders.attempts_at(office, row["id"]) == []
@@ -290,7 +275,7 @@ def test_at_the_very_second_of_its_start_nothing_begins(
     at = clock.now() + timedelta(seconds=2)
     post = builders.signed(office, ["a1"], "同一秒。", go_at=at)
     declare(office, at, at + HOUR)
-    _between(office, clock, lambda: None)
+    between(office, clock, lambda: None)
     assert builders.attempts_at(office, builders.only(office, post)["id"]) == []
 
 

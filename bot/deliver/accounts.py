@@ -48,11 +48,16 @@ log = logging.getLogger("gongkai.accounts")
 def by_key(conn: Connection, key: str) -> RowMapping:
     row = conn.execute(select(accounts).where(accounts.c.key == key)).mappings().first()
     if row is None:
-        raise NotFound(
-            "没有账号 {key}；账号在 config.toml 的 [accounts] 里声明，再运行 gongkai check 收入",
-            key=key,
-        )
+        raise unknown(key)
     return row
+
+
+def unknown(key: str) -> NotFound:
+    """There is none; of another unit's the same is said."""
+    return NotFound(
+        "没有账号 {key}；账号在 config.toml 的 [accounts] 里声明，再运行 gongkai check 收入",
+        key=key,
+    )
 
 
 # ---------------------------------------------------------------- taking the file in

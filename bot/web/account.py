@@ -12,7 +12,6 @@ from starlette.responses import Response
 from bot import people, shapes
 from bot.deliver import accounts as stage
 from bot.deliver import holds
-from bot.errors import NotFound
 from bot.language import Say
 from bot.model import Actor
 from bot.office import Office
@@ -35,10 +34,7 @@ def readable_account(conn: Connection, actor: Actor, key: str) -> tuple[RowMappi
     """An account of the units that `actor` reads, and those. Raises NotFound, also for another's."""
     row, scope = stage.by_key(conn, key), people.unit_ids(conn, actor)
     if row["unit_id"] not in scope:
-        raise NotFound(
-            "没有账号 {key}；账号在 config.toml 的 [accounts] 里声明，再运行 gongkai check 收入",
-            key=key,
-        )
+        raise stage.unknown(key)
     return row, scope
 
 
