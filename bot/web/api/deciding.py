@@ -71,10 +71,19 @@ def grant(call: Signs, said: bodies.Granted) -> Response:
 @router.post("/standings/{standing_id:int}/end")
 def end_standing(call: Signs, standing_id: Id) -> Response:
     """It signs nothing more."""
+    return _on_standing(call, standing_id, review.end_standing)
 
+
+@router.post("/standings/{standing_id:int}/wake")
+def wake_standing(call: Signs, standing_id: Id) -> Response:
+    """After a restore: it signs again."""
+    return _on_standing(call, standing_id, review.wake_standing)
+
+
+def _on_standing(call: Call, standing_id: int, stage: Callable[..., None]) -> Response:
     def act(conn: Connection, now: datetime) -> Done:
         standing_for(call.office, conn, call.actor, standing_id)
-        review.end_standing(conn, now, call.actor, standing_id)
+        stage(conn, now, call.actor, standing_id)
         return {"standing": standing_id}
 
     return once(call, act)
