@@ -41,12 +41,17 @@ MODULES = (reading, staff, history, house, planning, content, deciding, delegati
 
 
 def router() -> APIRouter:
-    """Everything under /api/v1, behind tokens."""
-    behind = APIRouter(prefix="/api/v1", dependencies=[BEARER])
+    """Everything under /api/v1."""
+    made = APIRouter()
+    made.include_router(behind())
+    made.include_router(opening.router(behind()), prefix="/api/v1")
+    return made
+
+
+def behind() -> APIRouter:
+    """What stands behind tokens."""
+    made = APIRouter(prefix="/api/v1", dependencies=[BEARER])
     for part in (*(module.router for module in MODULES), content.uploads):
         assert issubclass(part.route_class, Route)  # what stands behind no token stands nowhere
-        behind.include_router(part)
-    made = APIRouter()
-    made.include_router(behind)
-    made.include_router(opening.router(behind), prefix="/api/v1")
+        made.include_router(part)
     return made

@@ -14,6 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from bot import people, review
 from bot.collect import exporting
 from bot.deliver import holds, queue
+from bot.export import KINDS
 from bot.model import HoldScope, Verdict, Window
 from bot.schedule import retiming
 from bot.web.api import bodies
@@ -76,7 +77,7 @@ def end_standing(call: Signs, standing_id: Id) -> Response:
 
 @router.post("/standings/{standing_id:int}/wake")
 def wake_standing(call: Signs, standing_id: Id) -> Response:
-    """After a restore: it signs again."""
+    """It signs again, after a restore."""
     return _on_standing(call, standing_id, review.wake_standing)
 
 
@@ -182,7 +183,14 @@ def lift(call: Stops, hold_id: Id) -> Response:
     return once(call, act)
 
 
-@router.post("/replies/export", response_class=StreamingResponse)
+AS_FILE = {kind: {"schema": {"type": "string"}, "example": "…"} for kind in KINDS.values()}
+
+
+@router.post(
+    "/replies/export",
+    response_class=StreamingResponse,
+    responses={200: {"description": "The file", "content": AS_FILE}},
+)
 def export(call: Reads, said: bodies.Exported) -> Response:
     """What the filters find, all of it, as a file. Each time is on record; nothing is kept, so it
     takes no Idempotency-Key."""

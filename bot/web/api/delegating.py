@@ -61,7 +61,7 @@ def delegate(call: Signs, said: bodies.Delegated) -> Response:
 
 @router.post("/delegations/{delegation_id:int}/end")
 def end(call: Signs, delegation_id: Id) -> Response:
-    """Before its time; what was signed by it stands."""
+    """Before its time, also by who made it or was named; what was signed by it stands."""
 
     def act(conn: Connection, now: datetime) -> Done:
         review.end_delegation(conn, now, call.actor, delegation_id)

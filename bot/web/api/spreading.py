@@ -84,7 +84,7 @@ def board_waiting(call: Reads, asked: Annotated[Paged, Query()]) -> Response:
 
 @router.post("/board/replies/{reply_id:int}/decide")
 def moderate(call: Writes, reply_id: Id, said: bodies.Moderated) -> Response:
-    """show it, hide it, or keep its earlier text and drop the edit."""
+    """Show it, hide it, or keep its earlier text and drop the edit."""
 
     def act(conn: Connection, now: datetime) -> Done:
         moderation.decide(call.office, conn, now, call.actor, reply_id, said.word)
