@@ -9,6 +9,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -19,6 +20,7 @@ from bot.compose.writings import NEW, Place
 from bot.language import Say
 from bot.model import Right, Scope
 from bot.notices import open_notice
+from bot.people import duty
 from bot.web import api
 from bot.web.api import content, door, opening
 from tests import builders
@@ -37,6 +39,7 @@ SCOPES: tuple[tuple[Any, Scope], ...] = (
     (door.Signs, Scope.SIGN),
     (door.Stops, Scope.HOLD),
 )
+DAY = date(2026, 11, 26)
 LONG = 80  # characters of an example's text
 
 
@@ -62,6 +65,9 @@ def answers(console: Scene, desk: Ask) -> dict[str, Any]:  # noqa: F811
         who, now = builders.actor(conn, "editor@health"), office.db.now(conn)
         typed = [("title", "停水通知"), ("text", "望江路明日")]
         compose.keep_writing(conn, now, who, NEW, typed, Place("a", "b"))
+        duty.put(
+            conn, now, builders.actor(conn, "supervisor@health"), console.world.unit, {DAY: "wei"}
+        )
         open_notice(conn, now, "late:1", Say("有稿件误点"), console.world.unit)
     found: dict[str, Any] = {}
     for route, _ in endpoints():
