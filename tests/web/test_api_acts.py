@@ -1,5 +1,6 @@
 """/api/v1 does what the console does: times moved, schedules, deputies, reposts, the board; each once."""
 
+# ruff: noqa: F811 - fixtures of a neighbour
 from __future__ import annotations
 
 import json
@@ -34,7 +35,7 @@ LENT: dict[str, Any] = {"taker": "lin", "unit": "county", "steps": ["签发"], "
 
 
 @pytest.fixture
-def daily(staffed: Office) -> Path:  # noqa: F811
+def daily(staffed: Office) -> Path:
     folder = staffed.config.place(staffed.config.schedules)
     folder.mkdir(exist_ok=True)
     (folder / "daily.toml").write_text(DAILY, "utf-8")
@@ -43,7 +44,7 @@ def daily(staffed: Office) -> Path:  # noqa: F811
 
 def test_a_time_outside_of_what_was_signed_is_foreseen_refused_and_signed_anew_when_agreed(
     staffed: Office,
-    api: Api,  # noqa: F811
+    api: Api,
 ) -> None:
     post, zhou = scene.signed(staffed), api("zhou")
     with staffed.db.write() as conn:
@@ -63,7 +64,7 @@ def test_a_time_outside_of_what_was_signed_is_foreseen_refused_and_signed_anew_w
 @both
 def test_the_calendars_pages_stand_still_where_many_stand_at_one_time(
     staffed: Office,
-    api: Api,  # noqa: F811
+    api: Api,
 ) -> None:
     at = builders.NOW + timedelta(days=1)
     made = [scene.post(staffed, title=f"甲{n}", go_at=at) for n in range(5)]
@@ -81,7 +82,7 @@ def test_the_calendars_pages_stand_still_where_many_stand_at_one_time(
 @pytest.mark.parametrize(
     "list_", ["calendar", "people", "delegations", "board/replies", "writings"]
 )
-def test_a_cursor_of_another_list_is_refused(api: Api, list_: str) -> None:  # noqa: F811
+def test_a_cursor_of_another_list_is_refused(api: Api, list_: str) -> None:
     for cursor in ("x", "aXRlbXM6MQ", "aXRlbXM6MTox"):
         assert kind(api("lin").get(f"/{list_}", cursor=cursor)) == "bad-cursor"
 
@@ -89,7 +90,7 @@ def test_a_cursor_of_another_list_is_refused(api: Api, list_: str) -> None:  # n
 def test_a_schedule_is_run_once_under_its_key_skipped_and_paused(
     staffed: Office,
     daily: Path,
-    api: Api,  # noqa: F811
+    api: Api,
 ) -> None:
     zhou, ma = api("zhou"), api("ma")
     first = zhou.send("/schedules/daily/run", "again").json()
@@ -110,7 +111,7 @@ def test_a_schedule_is_run_once_under_its_key_skipped_and_paused(
 
 def test_a_deputy_is_named_once_by_a_token_that_signs_and_ended(
     staffed: Office,
-    api: Api,  # noqa: F811
+    api: Api,
 ) -> None:
     with staffed.db.write() as conn:
         builders.person(conn, "wen", "文签", Role.SIGNER)
@@ -127,7 +128,7 @@ def test_a_deputy_is_named_once_by_a_token_that_signs_and_ended(
 
 def test_what_one_types_and_does_not_save_is_his_alone(
     staffed: Office,
-    api: Api,  # noqa: F811
+    api: Api,
 ) -> None:
     with staffed.db.write() as conn:
         who, now = builders.actor(conn, "zhou"), staffed.db.now(conn)
@@ -143,7 +144,7 @@ def test_what_one_types_and_does_not_save_is_his_alone(
 def test_sessions_are_told_to_administrators_alone(
     staffed: Office,
     base: str,
-    api: Api,  # noqa: F811
+    api: Api,
 ) -> None:
     with staffed.db.write() as conn:
         builders.person(conn, "root", "管员", Role.ADMINISTRATOR)
@@ -160,7 +161,7 @@ def test_sessions_are_told_to_administrators_alone(
 def test_the_json_of_these_is_the_command_lines_too(
     staffed: Office,
     daily: Path,
-    api: Api,  # noqa: F811
+    api: Api,
 ) -> None:
     post, item = scene.signed(staffed), scene.item(staffed)
     config = str(staffed.config.path)
@@ -189,3 +190,11 @@ def test_the_json_of_these_is_the_command_lines_too(
     span = ("--from", days["begins"], "--to", days["ends"])
     assert lin.get("/calendar/days", **days).json()["rows"] == cli("calendar", "days", *span)
     assert lin.get("/calendar", **days).json()["rows"] == cli("calendar", *span)
+
+
+def test_a_day_is_written_as_a_day(api: Api) -> None:
+    lin = api("lin")
+    for said in ("0", "1764000000", "2026-12-01T00:00", "2026-02-30"):
+        assert kind(lin.get("/duty", first=said)) == "invalid"
+        assert kind(lin.send("/duty", unit="county", days={said: "lin"})) == "invalid"
+    assert lin.get("/duty", first="2026-12-01", last="2026-12-02").json()["rows"] == []

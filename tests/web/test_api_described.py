@@ -27,7 +27,7 @@ from tests import builders
 from tests.offices import ROOT, url  # noqa: F401
 from tests.test_rights import world  # noqa: F401
 from tests.web.test_api_rights import ANY, ROUTES, Ask, _may, _shape, desk  # noqa: F401
-from tests.web.test_routes import Scene, console  # noqa: F401
+from tests.web.test_routes import HERE, Scene, console  # noqa: F401
 
 FILE = Path(opening.__file__).parent / "examples.json"
 DOC = ROOT / "docs" / "api.md"
@@ -65,16 +65,14 @@ def answers(console: Scene, desk: Ask) -> dict[str, Any]:  # noqa: F811
         who, now = builders.actor(conn, "editor@health"), office.db.now(conn)
         typed = [("title", "停水通知"), ("text", "望江路明日")]
         compose.keep_writing(conn, now, who, NEW, typed, Place("a", "b"))
-        duty.put(
-            conn, now, builders.actor(conn, "supervisor@health"), console.world.unit, {DAY: "wei"}
-        )
+        duty.put(conn, now, who, console.world.unit, {DAY: "wei"})
         open_notice(conn, now, "late:1", Say("有稿件误点"), console.world.unit)
     found: dict[str, Any] = {}
     for route, _ in endpoints():
         if route.startswith("GET "):
-            every = [
-                desk(f"{role}@health", asked_as(route)) for role in sorted(_may(asked_as(route)))
-            ]
+            asked = asked_as(route)
+            seats = [f"{role}@{unit}" for role in sorted(_may(asked)) for unit in HERE]
+            every = [desk(login, asked) for login in seats]
             best = max((one for one in every if one.status_code == 200), key=lambda r: len(r.text))
             folder = str(office.config.path.parent)
             found[route.removeprefix("GET ")] = json.loads(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -28,6 +29,14 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def _day(value: Any) -> Any:
+    """As it is written, never a count of seconds."""
+    if isinstance(value, str) and not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        raise ValueError("2026-12-01")
+    return value
+
+
+Day = Annotated[date, Field(strict=False), BeforeValidator(_day)]
 Number = Annotated[int, Field(ge=0, le=10**15), BeforeValidator(_whole)]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
@@ -317,7 +326,7 @@ class OnDuty(Body):
     model_config = example(unit="county", days={"2026-12-01": "lin"})
 
     unit: Line
-    days: Annotated[dict[Annotated[date, Field(strict=False)], Line], Field(max_length=400)]
+    days: Annotated[dict[Day, Line], Field(max_length=400)]
 
 
 class Exported(Body):
