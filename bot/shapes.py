@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from bot.language import Say
     from bot.office import Office
     from bot.schedule import Schedule
+    from bot.schedule.agenda import Line
+
+    Span = tuple[date, date]
 
 OWN = ("lease", "leased_until", "tries")  # the machine's own
 DELIVERY = "id post_id title act part state go_at due_at latest_at sent_at remote_id url visible"
@@ -95,6 +98,107 @@ def post(office: Office, conn: Connection, post_id: int) -> dict[str, Any]:
 
 def _of_post(of: RowMapping, why: Say | None) -> dict[str, Any]:
     return picked(of, OF_POST) | {"why": str(why or "")}
+
+
+REVISION = "id number at author_id digest"
+
+
+def revision(conn: Connection, post: RowMapping, number: int) -> dict[str, Any]:
+    """A revision of a post as it stood: what would have been sent, and its findings. Raises NotFound."""
+    from sqlalchemy import select
+
+    from bot import compose
+    from bot.db import accounts, renditions
+
+    found = compose.numbered(conn, post["id"], number)
+    query = select(renditions.c.part, renditions.c.payload, renditions.c.digest)
+    mine = query.add_columns(accounts.c.key.label("account")).join(accounts)
+    rows = mine.where(renditions.c.revision_id == found["id"])
+    parts = conn.execute(rows.order_by(renditions.c.account_id, renditions.c.part)).mappings()
+    whole = picked(found, f"{REVISION} post_id body findings")
+    return whole | {"renditions": [dict(part) for part in parts]}
+
+
+def entry_history(conn: Connection, item_id: int) -> dict[str, Any]:
+    """What an entry said before, and the posts made of it."""
+    from bot import catalog
+
+    made = [picked(one, "id title state") for one in catalog.posts_of(conn, item_id)]
+    return {"revisions": [row(one) for one in catalog.revisions_of(conn, item_id)], "posts": made}
+
+
+def line(of: Line, keys: Mapping[int, str]) -> dict[str, Any]:
+    """A post in the calendar: where its earliest delivery of the span stands."""
+    names = "title at sent_at kind state states begins ends movable version"
+    accounts = [keys[one] for one in of.accounts]
+    return {"post": of.post_id, **picked(vars(of), names), "accounts": accounts}
+
+
+def days(office: Office, conn: Connection, units: set[int], span: Span) -> list[dict[str, Any]]:
+    """Each day from the first to the last: how many posts, in which states, and what day it is."""
+    from bot.schedule import agenda
+
+    view = agenda.View(frozenset(units))
+    return [
+        {"day": day.on, "name": day.name, "mark": day.mark, "posts": sum(by.values()), "by": by}
+        for day in agenda.days_of(office, *span)
+        for by in (agenda.counts(conn, view, day.begins, day.ends),)
+    ]
+
+
+def source(office: Office, conn: Connection, of: RowMapping) -> dict[str, Any]:
+    """A source whole: how it reads, how many entries in each state, and what config.toml says of it."""
+    from sqlalchemy import func, select
+
+    from bot import naming
+    from bot.db import items, units
+
+    mine = select(items.c.state, func.count()).where(items.c.source_id == of["id"])
+    counts: dict[str, int] = dict(conn.execute(mine.group_by(items.c.state)).all())
+    part = office.config.sources.get(of["key"])
+    unit = conn.execute(select(units.c.key).where(units.c.id == of["unit_id"])).scalar_one()
+    told = {"name": naming.called(of), "unit": unit, "items": counts}
+    return picked(of, SOURCE) | told | {"settings": part.model_dump(mode="json") if part else None}
+
+
+def staffed(office: Office, conn: Connection) -> list[dict[str, Any]]:
+    """Every unit of config.toml: its steps, who can pass each, and whether that is enough."""
+    from bot import review, roster
+
+    there = review.staffing(conn, office.config)
+    names, tree = {one["id"]: one["login"] for one in roster.persons(conn)}, roster.tree(conn)
+    keys = {unit["id"]: unit["key"] for unit in tree}
+    return [
+        {
+            **picked(unit, "id key name"),
+            "parent": keys.get(unit["parent_id"], ""),
+            "steps": [
+                {"name": step.name, "right": step.right, "able": [names[one] for one in able]}
+                for step, able in there[unit["key"]].steps
+            ],
+            "enough": there[unit["key"]].enough,
+        }
+        for unit in tree
+        if unit["key"] in there
+    ]
+
+
+def person(of: Mapping[str, Any]) -> dict[str, Any]:
+    """Somebody with his roles."""
+    return picked(of, "id login name state roles") | {"totp": bool(of["totp_at"])}
+
+
+def writing(of: Mapping[Any, Any]) -> dict[str, Any]:
+    """What somebody typed and did not save; a field may stand more than once."""
+    fields = [{"name": name, "value": value} for name, value in of["fields"]]
+    return {**picked(of, "id key at"), "post": of["post_id"], "fields": fields}
+
+
+BOARD_REPLY = "id public_id post_title post_public_id author_name text pending at edited_at state"
+DELEGATION = (
+    "id state giver giver_name taker taker_name unit unit_name steps begins ends reason "
+    "created_at ended_at"
+)
 
 
 def account(office: Office, conn: Connection, of: RowMapping, scope: set[int]) -> dict[str, Any]:

@@ -921,7 +921,7 @@ def test_the_calendar_and_what_a_move_would_mean_are_had_as_json(desk: Office, r
     post = builders.signed(desk, ["hand"], "甲。", go_at=ten)
     days = ("--from", "2026-11-24", "--to", "2026-11-25", "--json")
     (line,) = said(run("calendar", *days))
-    assert (line["post"], line["state"], line["accounts"]) == (post, "ready", "hand")
+    assert (line["post"], line["state"], line["accounts"]) == (post, "ready", ["hand"])
     assert said(run("calendar", "days", *days))[0]["posts"] == 1
     assert said(run("calendar", "slots", "hand", "--json")) == []
     move = ("post", "move", post, "2026-11-28 10:00", *AS, "--json")

@@ -38,6 +38,7 @@ def _list(
     limit: int,
     json_: bool,
 ) -> None:
+    from bot import shapes
     from bot.db import accounts
     from bot.schedule import agenda
 
@@ -48,25 +49,10 @@ def _list(
         one = _account(office, account)["id"] if account else None
         view = agenda.View(frozenset(reading_units(office, None, conn)), one, state)
         found = agenda.lines(conn, view, start, until, limit)
-    show([_shown(line, keys) for line in found], json_, COLUMNS)
-
-
-def _shown(line: Any, keys: dict[int, str]) -> dict[str, Any]:
-    """A line of the calendar as the console shows it."""
-    names = [
-        "title",
-        "at",
-        "sent_at",
-        "kind",
-        "state",
-        "states",
-        "begins",
-        "ends",
-        "movable",
-        "version",
-    ]
-    shown = {name: getattr(line, name) for name in names}
-    return {"post": line.post_id, **shown, "accounts": "、".join(keys[n] for n in line.accounts)}
+    rows = [shapes.line(line, keys) for line in found]
+    if not json_:
+        rows = [{**row, "accounts": "、".join(row["accounts"])} for row in rows]
+    show(rows, json_, COLUMNS)
 
 
 def _account(office: Office, key: str) -> Any:
@@ -90,19 +76,14 @@ def _account(office: Office, key: str) -> Any:
 @with_office
 def calendar_days(office: Office, begins: str | None, ends: str | None, json_: bool) -> None:
     """每天多少条、是否放假 how many a day, and what day it is."""
-    from bot.schedule import agenda
+    from bot import shapes
     from bot.workdays import office_day
 
     start = instant(office, begins) or office.db.now()
     until = instant(office, ends) or start + timedelta(days=31)
     bounds = [office_day(one, office.config.tz) for one in (start, until)]
     with office.db.read() as conn:
-        view = agenda.View(frozenset(reading_units(office, None, conn)))
-        found = [
-            {"day": day.on, "name": day.name, "mark": day.mark, "posts": sum(by.values()), "by": by}
-            for day in agenda.days_of(office, bounds[0], bounds[1])
-            for by in (agenda.counts(conn, view, day.begins, day.ends),)
-        ]
+        found = shapes.days(office, conn, reading_units(office, None, conn), (bounds[0], bounds[1]))
     show(found, json_, {"day": "日期", "name": "放假", "mark": "状态", "posts": "稿件"})
 
 

@@ -91,25 +91,23 @@ def item_bring_back(office: Office, actor: Actor, item_id: int) -> None:
 @with_office
 def item_show(office: Office, item_id: int, json_: bool) -> None:
     """看一个条目：要素、历次版本、成稿 one entry, its revisions and the posts made of it."""
-    from bot import catalog, compose
+    from bot import compose, shapes
     from bot.errors import NotFound
 
     with office.db.read() as conn:
         row = compose.item_of(conn, item_id)
         if row["unit_id"] not in reading_units(office, None, conn):
             raise NotFound("没有编号 {id} 的条目", id=item_id)
-        revisions = catalog.revisions_of(conn, item_id)
-        made = [{"id": p["id"], "title": p["title"]} for p in catalog.posts_of(conn, item_id)]
+        history = shapes.entry_history(conn, item_id)
     if json_:
-        found = {**row, "revisions": [dict(one) for one in revisions], "posts": made}
-        say(found, True, "")
+        say({**row, **history}, True, "")
         return
     show([row], False, ITEM_COLUMNS)
     click.echo()
     show(_elements(row["entry"]), False, {"name": "要素", "value": "内容"})
     click.echo()
-    show(revisions, False, {"number": "版本", "at": "时间", "digest": "校验值"})
-    if made:
+    show(history["revisions"], False, {"number": "版本", "at": "时间", "digest": "校验值"})
+    if made := history["posts"]:
         click.echo()
         show(made, False, {"id": "稿件", "title": "标题"})
 

@@ -13,7 +13,6 @@ from bot.cli.base import acting, as_json, say, show, with_office, writing
 if TYPE_CHECKING:
     from bot.model import Actor
     from bot.office import Office
-    from bot.review import Staffed
 
 
 @click.group()
@@ -175,35 +174,14 @@ def user_list(office: Office, json_: bool) -> None:
 @with_office
 def user_units(office: Office, json_: bool) -> None:
     """列出单位、审次和能办的人 units, their steps and who can fill them."""
-    from bot import review, roster
+    from bot import shapes
 
     with office.db.read() as conn:
-        staffed = review.staffing(conn, office.config)
-        names = {one["id"]: one["login"] for one in roster.persons(conn)}
-        tree = roster.tree(conn)
-    keys = {unit["id"]: unit["key"] for unit in tree}
-    rows = [
-        {
-            "key": unit["key"],
-            "name": unit["name"],
-            "parent": keys.get(unit["parent_id"], ""),
-            "steps": _steps(there, names),
-            "enough": there.enough,
-        }
-        for unit in tree
-        if (there := staffed.get(unit["key"]))
-    ]
+        rows = shapes.staffed(office, conn)
     if not json_:
         rows = [{**row, "steps": _worded(row["steps"])} for row in rows]
     columns = {"key": "键", "name": "单位", "parent": "上级", "steps": "审次", "enough": "配齐"}
     show(rows, json_, columns)
-
-
-def _steps(there: Staffed, names: dict[int, str]) -> list[dict[str, Any]]:
-    return [
-        {"name": step.name, "right": step.right, "able": [names[id] for id in able]}
-        for step, able in there.steps
-    ]
 
 
 def _worded(steps: list[dict[str, Any]]) -> str:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli.base import as_json, harmless, show
+from bot.cli.base import as_json, harmless, say, show, with_office
+
+if TYPE_CHECKING:
+    from bot.office import Office
 
 SHOWN = 5
 
@@ -17,6 +20,48 @@ SHOWN = 5
 @click.group()
 def source() -> None:
     """来源 sources of the catalogue."""
+
+
+@source.command("list")
+@as_json
+@with_office
+def source_list(office: Office, json_: bool) -> None:
+    """列出来源 the sources, and how each reads."""
+    from sqlalchemy import select
+
+    from bot import naming, shapes
+    from bot.db import sources
+
+    with office.db.read() as conn:
+        rows = conn.execute(select(sources).order_by(sources.c.id)).mappings().all()
+    found = [shapes.picked(row, shapes.SOURCE) | {"name": naming.called(row)} for row in rows]
+    columns = {"key": "键", "name": "名称", "kind": "类别", "state": "状态"}
+    show(found, json_, {**columns, "ok_at": "最近读到", "error": "原因"})
+
+
+@source.command("show")
+@click.argument("key")
+@as_json
+@with_office
+def source_show(office: Office, key: str, json_: bool) -> None:
+    """一个来源的全部情况 one source whole: how it reads, its entries, its settings."""
+    from sqlalchemy import select
+
+    from bot import shapes
+    from bot.db import sources
+    from bot.errors import NotFound
+
+    with office.db.read() as conn:
+        row = conn.execute(select(sources).where(sources.c.key == key)).mappings().first()
+        if row is None:
+            raise NotFound("没有来源 {key}", key=key)
+        found = shapes.source(office, conn, row)
+    if json_:
+        say(found, True, "")
+        return
+    show(
+        [{"name": n, "value": v} for n, v in found.items()], False, {"name": "项", "value": "情况"}
+    )
 
 
 @source.command("try")

@@ -41,7 +41,9 @@ from bot.compose.reading import (
     item_of,
     listing,
     locked,
+    numbered,
     one,
+    revisions_of,
     source_moved,
 )
 from bot.compose.rendering import preview
@@ -61,6 +63,7 @@ from bot.compose.writings import (
     open_writing,
     others_writing,
     writing,
+    writings_of,
 )
 
 __all__ = [
@@ -95,6 +98,7 @@ __all__ = [
     "listing",
     "locked",
     "new_writings",
+    "numbered",
     "one",
     "open_writing",
     "others_writing",
@@ -102,6 +106,7 @@ __all__ = [
     "rehearse",
     "reposts_of",
     "revise",
+    "revisions_of",
     "same_words",
     "save_template",
     "source_moved",
@@ -110,4 +115,5 @@ __all__ = [
     "tried",
     "withdrawal",
     "writing",
+    "writings_of",
 ]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, RowMapping, func, select
 
 from bot.db import accounts, item_revisions, items, lock, posts, revisions, sources
+from bot.db import people as persons
 from bot.errors import NotFound
 from bot.naming import source_name
 
@@ -29,6 +30,26 @@ def current(conn: Connection, post: RowMapping) -> RowMapping:
     """The current revision of a post."""
     query = select(revisions).where(revisions.c.id == post["revision_id"])
     return conn.execute(query).mappings().one()
+
+
+def numbered(conn: Connection, post_id: int, number: int) -> RowMapping:
+    """A revision of a post by its number. Raises NotFound."""
+    where = revisions.c.post_id == post_id, revisions.c.number == number
+    row = conn.execute(select(revisions).where(*where)).mappings().first()
+    if row is None:
+        raise NotFound("这篇稿件没有第 {n} 版", n=number)
+    return row
+
+
+def revisions_of(conn: Connection, post_id: int) -> list[RowMapping]:
+    """The revisions of a post with their authors' names, the newest first."""
+    names = ("id", "number", "at", "digest")
+    query = (
+        select(*(revisions.c[name] for name in names), persons.c.name)
+        .outerjoin(persons, persons.c.id == revisions.c.author_id)
+        .where(revisions.c.post_id == post_id)
+    )
+    return list(conn.execute(query.order_by(revisions.c.number.desc())).mappings())
 
 
 def listing(

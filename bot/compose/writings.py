@@ -119,6 +119,13 @@ def new_writings(conn: Connection, actor: Actor) -> list[RowMapping]:
     return list(conn.execute(query.order_by(writings.c.at.desc())).mappings())
 
 
+def writings_of(conn: Connection, actor: Actor) -> list[RowMapping]:
+    """All he typed and did not save, of posts and new ones, the newest row first: his own alone."""
+    mine = writings.c.person_id == actor.person, writings.c.fields.is_not(None)
+    query = select(writings).where(*mine).order_by(writings.c.id.desc())
+    return list(conn.execute(query).mappings())
+
+
 def drop_writing(conn: Connection, actor: Actor, post_id: int, key: str = "") -> None:
     """It became a revision, or he lets it go. Raises NotAllowed."""
     _allowed(conn, actor, post_id)

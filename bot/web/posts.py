@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, select
 from starlette.responses import Response
 
 from bot import compose, people, review
-from bot.db import aside, deliveries, posts, revisions, units
+from bot.db import aside, deliveries, posts, units
 from bot.db import people as persons
 from bot.db import replies as replies_table
 from bot.deliver import queue
@@ -168,7 +168,7 @@ def data_for_post(office: Office, actor: Actor, post_id: int) -> dict[str, Any]:
             "shown": shown_state(post, states),
             "why": None if states else review.why(office, conn, post),
             "revision": revision,
-            "revisions": _revisions(conn, post_id),
+            "revisions": compose.revisions_of(conn, post_id),
             "parts": parts,
             "findings": content.with_findings(parts, revision["findings"] or ()),
             "steps": steps,
@@ -181,17 +181,6 @@ def data_for_post(office: Office, actor: Actor, post_id: int) -> dict[str, Any]:
             "reposts": compose.reposts_of(conn, post_id),
             "movable": post["state"] != P.CLOSED and (not states or bool(MOVES & states.keys())),
         }
-
-
-def _revisions(conn: Connection, post_id: int) -> list[RowMapping]:
-    query = (
-        select(
-            revisions.c.id, revisions.c.number, revisions.c.at, revisions.c.digest, persons.c.name
-        )
-        .outerjoin(persons, persons.c.id == revisions.c.author_id)
-        .where(revisions.c.post_id == post_id)
-    )
-    return list(conn.execute(query.order_by(revisions.c.number.desc())).mappings())
 
 
 def _deliveries(
@@ -228,8 +217,8 @@ def revision_page(visit: Signed, post_id: Id, number: Id) -> Response:
     """An earlier revision as it stood, beside its difference from the one before."""
     with visit.office.db.read() as conn:
         post = post_for(conn, visit.actor, post_id)
-        found = _numbered(conn, post_id, number)
-        before = _numbered(conn, post_id, number - 1) if number > 1 else None
+        found = compose.numbered(conn, post_id, number)
+        before = compose.numbered(conn, post_id, number - 1) if number > 1 else None
         parts = content.parts_of(conn, found["id"])
         findings = content.with_findings(parts, found["findings"] or ())
         if before is not None and visit.params.get("diff"):
@@ -238,12 +227,6 @@ def revision_page(visit: Signed, post_id: Id, number: Id) -> Response:
     shown: dict[str, Any] = {"post": post, "revision": found, "before": before, "parts": parts}
     diff = bool(before is not None and visit.params.get("diff"))
     return visit.page("revision.html", **shown, findings=findings, author=author, diff=diff)
-
-
-def _numbered(conn: Connection, post_id: int, number: int) -> RowMapping:
-    where = (revisions.c.post_id == post_id, revisions.c.number == number)
-    found = conn.execute(select(revisions.c.id).where(*where)).scalar()
-    return content.revision_of(conn, found or 0)
 
 
 @router.post("/posts/{post_id:int}")

@@ -541,6 +541,10 @@ def test_what_is_no_json_is_refused_in_json(api: Api, body: bytes) -> None:
 def test_no_such_address_or_method_is_a_problem_too(api: Api) -> None:
     zhou = api("zhou")
     assert kind(zhou.get("/nothing")) == "not-found"
+    assert kind(zhou.send("/nothing")) == "not-found"
+    for whole in ("/api/v1", "/api/v2/posts", "/api/v1/posts/x"):
+        bare = httpx.get(zhou.client.base_url.copy_with(path=whole), trust_env=False)
+        assert kind(bare) == "not-found"
     answer = zhou.client.delete("/posts")
     assert (kind(answer), "GET" in answer.headers["allow"]) == ("no-such-method", True)
 

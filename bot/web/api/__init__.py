@@ -9,26 +9,49 @@ paging    lists by cursor
 bodies    what is sent in, with examples
 reading   what can be read
 house     what the office writes itself and is set to
+staff     people, units, sources
+history   earlier revisions, and what is not saved yet
 content   entries and posts
 deciding  review, the queue, the stop switch, taking replies out
-opening   the description (OpenAPI)
+delegating  代签
+planning  the calendar, posts moved, schedules
+spreading reposts, the board's moderation, messages from elsewhere
+opening   the description (OpenAPI), with examples of real answers
 """
 
 from __future__ import annotations
 
 from fastapi import APIRouter
 
-from bot.web.api import content, deciding, house, opening, reading
+from bot.web.api import (
+    content,
+    deciding,
+    delegating,
+    history,
+    house,
+    opening,
+    planning,
+    reading,
+    spreading,
+    staff,
+)
 from bot.web.api.door import BEARER, Route
+
+MODULES = (reading, staff, history, house, planning, content, deciding, delegating, spreading)
 
 
 def router() -> APIRouter:
-    """Everything under /api/v1, behind tokens."""
-    behind = APIRouter(prefix="/api/v1", dependencies=[BEARER])
-    for part in (reading.router, house.router, content.router, content.uploads, deciding.router):
-        assert issubclass(part.route_class, Route)  # what stands behind no token stands nowhere
-        behind.include_router(part)
+    """Everything under /api/v1."""
     made = APIRouter()
-    made.include_router(behind)
-    made.include_router(opening.router(behind), prefix="/api/v1")
+    made.include_router(behind())
+    made.include_router(opening.router(behind()), prefix="/api/v1")
+    return made
+
+
+def behind() -> APIRouter:
+    """What stands behind tokens."""
+    made = APIRouter(prefix="/api/v1", dependencies=[BEARER])
+    for part in (*(module.router for module in MODULES), content.uploads):
+        assert issubclass(part.route_class, Route)  # what stands behind no token stands nowhere
+        made.include_router(part)
     return made

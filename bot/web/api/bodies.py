@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -28,6 +29,14 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def _day(value: Any) -> Any:
+    """As it is written, never a count of seconds."""
+    if isinstance(value, str) and not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        raise ValueError("2026-12-01")
+    return value
+
+
+Day = Annotated[date, Field(strict=False), BeforeValidator(_day)]
 Number = Annotated[int, Field(ge=0, le=10**15), BeforeValidator(_whole)]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
@@ -148,6 +157,44 @@ class Reason(Body):
     reason: Said
 
 
+class Corrected(Body):
+    model_config = example(wrong="9 时至 12 时", right="9 时至 15 时", reason="施工延长")
+
+    wrong: Said
+    right: Said
+    reason: Line = ""
+
+
+class Reposted(Body):
+    """`by`: when at the latest."""
+
+    model_config = example(accounts=["fire"], by="2026-11-26T18:00")
+
+    accounts: Keys
+    by: Annotated[Instant, Field(min_length=1)]
+
+
+class Entered(Body):
+    """`id`: the other side's number for it; `at`: now without; `post`: what it is about."""
+
+    model_config = example(account="hotline", text="几点来水？", author="李先生", id="12345-77")
+
+    account: Key
+    text: Annotated[Text, Field(min_length=1)]
+    at: Instant | None = None
+    id: Line | None = None
+    title: Line | None = None
+    author: Line | None = None
+    url: Line | None = None
+    post: Number | None = None
+
+
+class Moderated(Body):
+    model_config = example(word="show")
+
+    word: Literal["show", "hide", "keep"]
+
+
 class Answer(Body):
     model_config = example(text="您好，供水将于今日 15 时恢复。")
 
@@ -179,6 +226,42 @@ class At(Body):
     model_config = example(at="2026-11-25T09:30")
 
     at: Instant | None = None
+
+
+class Moved(Body):
+    """`version` and `deliveries` as GET posts/{id}/move gave them: what changed since is refused.
+
+    `agreed`: outside of what was signed, too; it is signed anew."""
+
+    model_config = example(at="2026-11-25T15:00", version=3, deliveries=[5], agreed=False)
+
+    at: Annotated[Instant, Field(min_length=1)]
+    version: Number | None = None
+    deliveries: Annotated[list[Number], Field(max_length=200)] | None = None
+    agreed: bool = False
+
+
+class Occurring(Body):
+    """One of its times, as GET schedules or schedules/foreseen give it."""
+
+    model_config = example(at="2026-11-25T09:30")
+
+    at: Annotated[Instant, Field(min_length=1)]
+
+
+class Delegated(Body):
+    """`steps` and `taker` of GET delegations/takers; without `begins` from now on."""
+
+    model_config = example(
+        taker="lin", unit="county", steps=["初审"], ends="2026-11-28T18:00", reason="外出开会"
+    )
+
+    taker: Key
+    unit: Key
+    steps: Annotated[list[Key], Field(min_length=1, max_length=50)]
+    begins: Instant | None = None
+    ends: Annotated[Instant, Field(min_length=1)]
+    reason: Said
 
 
 class Granted(Body):
@@ -243,7 +326,7 @@ class OnDuty(Body):
     model_config = example(unit="county", days={"2026-12-01": "lin"})
 
     unit: Line
-    days: Annotated[dict[Annotated[date, Field(strict=False)], Line], Field(max_length=400)]
+    days: Annotated[dict[Day, Line], Field(max_length=400)]
 
 
 class Exported(Body):

@@ -71,6 +71,12 @@ def skip(call: Writes, item_id: Id) -> Response:
     return _on_item(call, item_id, catalog.skip)
 
 
+@router.post("/items/{item_id:int}/bring-back")
+def bring_back(call: Writes, item_id: Id) -> Response:
+    """Let a skipped one wait again."""
+    return _on_item(call, item_id, catalog.bring_back)
+
+
 @router.post("/items/{item_id:int}/call-back")
 def call_back(call: Writes, item_id: Id) -> Response:
     """Take back what was handed in."""
@@ -230,6 +236,18 @@ def withdraw(call: Writes, post_id: Id, said: bodies.Reason) -> Response:
         post_for(conn, call.actor, post_id)
         made = compose.withdrawal(call.office, conn, now, call.actor, post_id, said.reason)
         return {"post": made}
+
+    return once(call, act, 201)
+
+
+@router.post("/posts/{post_id:int}/correct", status_code=201)
+def correct(call: Writes, post_id: Id, said: bodies.Corrected) -> Response:
+    """A post that says what was wrong in a sent one, itself to be signed; give the post it is."""
+    words = said.wrong, said.right, said.reason
+
+    def act(conn: Connection, now: datetime) -> Done:
+        post_for(conn, call.actor, post_id)
+        return {"post": compose.correction(call.office, conn, now, call.actor, post_id, *words)}
 
     return once(call, act, 201)
 

@@ -14,6 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from bot import people, review
 from bot.collect import exporting
 from bot.deliver import holds, queue
+from bot.export import KINDS
 from bot.model import HoldScope, Verdict, Window
 from bot.schedule import retiming
 from bot.web.api import bodies
@@ -71,10 +72,19 @@ def grant(call: Signs, said: bodies.Granted) -> Response:
 @router.post("/standings/{standing_id:int}/end")
 def end_standing(call: Signs, standing_id: Id) -> Response:
     """It signs nothing more."""
+    return _on_standing(call, standing_id, review.end_standing)
 
+
+@router.post("/standings/{standing_id:int}/wake")
+def wake_standing(call: Signs, standing_id: Id) -> Response:
+    """It signs again, after a restore."""
+    return _on_standing(call, standing_id, review.wake_standing)
+
+
+def _on_standing(call: Call, standing_id: int, stage: Callable[..., None]) -> Response:
     def act(conn: Connection, now: datetime) -> Done:
         standing_for(call.office, conn, call.actor, standing_id)
-        review.end_standing(conn, now, call.actor, standing_id)
+        stage(conn, now, call.actor, standing_id)
         return {"standing": standing_id}
 
     return once(call, act)
@@ -173,7 +183,14 @@ def lift(call: Stops, hold_id: Id) -> Response:
     return once(call, act)
 
 
-@router.post("/replies/export", response_class=StreamingResponse)
+AS_FILE = {kind: {"schema": {"type": "string"}, "example": "…"} for kind in KINDS.values()}
+
+
+@router.post(
+    "/replies/export",
+    response_class=StreamingResponse,
+    responses={200: {"description": "The file", "content": AS_FILE}},
+)
 def export(call: Reads, said: bodies.Exported) -> Response:
     """What the filters find, all of it, as a file. Each time is on record; nothing is kept, so it
     takes no Idempotency-Key."""

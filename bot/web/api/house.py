@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
@@ -33,8 +33,8 @@ class WordsAsked(BaseModel):
 class DutyAsked(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    first: Annotated[date | None, Query(description="today without")] = None
-    last: Annotated[date | None, Query(description="30 days on without")] = None
+    first: Annotated[bodies.Day | None, Query(description="today without")] = None
+    last: Annotated[bodies.Day | None, Query(description="30 days on without")] = None
 
 
 @router.get("/duty")

@@ -1,11 +1,16 @@
 """The API's own description, OpenAPI 3.1, for holders of a token and for people who are signed in.
 
+What is read has its example in examples.json: real answers, each list cut to its first row
+(tests/web/test_api_examples.py holds them to the API and writes them anew).
+
 The one address here that also takes the console's session: it shows nothing of the office.
 """
 
 from __future__ import annotations
 
+import json
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
@@ -17,15 +22,32 @@ from bot.web.api.door import admitted
 from bot.web.api.once import Json
 from bot.web.problems import MEDIA_TYPE, Problem
 
+READ: dict[str, Any] = json.loads((Path(__file__).parent / "examples.json").read_text("utf-8"))
 WROTE: dict[str, dict[str, Any]] = {
     "/items": {"items": [12]},
     "/items/{item_id}": {"item": 12},
     "/items/{item_id}/post": {"post": 7},
+    "/items/{item_id}/take": {"item": 12},
+    "/items/{item_id}/skip": {"item": 12},
+    "/items/{item_id}/bring-back": {"item": 12},
+    "/items/{item_id}/call-back": {"item": 12},
+    "/items/{item_id}/return": {"item": 12},
     "/posts": {"post": 7},
     "/posts/{post_id}": {"post": 7, "version": 2},
     "/posts/{post_id}/submit": {"post": 7, "state": "in_review"},
     "/posts/{post_id}/close": {"post": 7, "state": "closed"},
     "/posts/{post_id}/withdraw": {"post": 8},
+    "/posts/{post_id}/correct": {"post": 8},
+    "/posts/{post_id}/move": {
+        "post": 7,
+        "version": 3,
+        "deliveries": [5],
+        "at": "2026-11-25T15:00:00+08:00",
+        "kind": "free",
+        "says": ["在签发的时段内，签发继续有效"],
+    },
+    "/posts/{post_id}/reposts": {"posts": [10, 11]},
+    "/posts/{post_id}/reposts/{repost_id}/call-off": {"post": 10, "state": "closed"},
     "/posts/{post_id}/sign": {"post": 7, "state": "approved"},
     "/posts/{post_id}/revoke": {"post": 7, "state": "draft"},
     "/replies/{reply_id}/answer": {"post": 9},
@@ -36,6 +58,18 @@ WROTE: dict[str, dict[str, Any]] = {
     "/duty": {"changed": 1},
     "/standings": {"standing": 2},
     "/standings/{standing_id}/end": {"standing": 2},
+    "/standings/{standing_id}/wake": {"standing": 2},
+    "/delegations": {"delegation": 1},
+    "/delegations/{delegation_id}/end": {"delegation": 1},
+    "/schedules/{key}/run": {"occurrence": 40},
+    "/schedules/{key}/skip": {"schedule": "daily"},
+    "/schedules/{key}/unskip": {"schedule": "daily"},
+    "/schedules/{key}/pause": {"schedule": "daily"},
+    "/schedules/{key}/resume": {"schedule": "daily"},
+    "/sources/{key}/poll": {"source": "notices"},
+    "/replies": {"reply": 31},
+    "/board/replies/{reply_id}/decide": {"reply": 6, "word": "show"},
+    "/media": {"sha256": "0" * 64, "kind": "image/png", "size": 90210, "width": 900, "height": 600},
     "/holds": {"hold": 3, "in_flight": 0},
     "/holds/declare": {"hold": 4},
     "/holds/{hold_id}/let": {"hold": 3, "post": 7},
@@ -103,14 +137,15 @@ def description(of: APIRouter) -> dict[str, Any]:
                 "description": "Problem (RFC 9457)",
                 "content": {MEDIA_TYPE: schema},
             }
-        for method in {"post", "put"} & set(operations):
-            _exampled(operations[method], WROTE.get(path.removeprefix("/api/v1")))
+        for method, operation in operations.items():
+            short = path.removeprefix("/api/v1")
+            _exampled(operation, (READ if method == "get" else WROTE).get(short))
     return made
 
 
 def _exampled(operation: dict[str, Any], example: dict[str, Any] | None) -> None:
-    """What a write answers: an object."""
+    """What a call answers: an object."""
     for code, answer in operation["responses"].items():
-        if code.startswith("2") and example:
+        if code.startswith("2") and example is not None:
             said = {"schema": {"type": "object"}, "example": example}
             answer["content"]["application/json"] = said

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -28,15 +28,24 @@ class Paged(BaseModel):
 
 def before(of: str, cursor: str) -> int:
     """The number below which the page begins. Raises Problem for a cursor that is none of this list's."""
-    if not cursor:
-        return FIRST
+    return place(of, cursor)[0] if cursor else FIRST
+
+
+def after(of: str, cursor: str) -> int:
+    """The number above which it begins, of a list whose oldest come first. Raises Problem."""
+    return place(of, cursor)[0] if cursor else 0
+
+
+def place(of: str, cursor: str, n: int = 1) -> tuple[int, ...]:
+    """The `n` numbers a cursor holds. Raises Problem."""
     try:
-        name, _, number = base64.b64decode(_padded(cursor), b"-_", True).decode().partition(":")
+        name, *said = base64.b64decode(_padded(cursor), b"-_", True).decode().split(":")
     except (binascii.Error, ValueError):
-        name, number = "", ""
-    if name != of or not (number.isascii() and number.isdigit() and len(number) < 16):
+        name, said = "", []
+    numbers = [int(each) for each in said if each.isascii() and each.isdigit() and len(each) < 18]
+    if name != of or not len(said) == len(numbers) == n:
         raise Problem(422, "bad-cursor", "cursor 不是这个列表给出的；请从头读起")
-    return int(number)
+    return tuple(numbers)
 
 
 def _padded(cursor: str) -> bytes:
@@ -46,9 +55,17 @@ def _padded(cursor: str) -> bytes:
 def page(of: str, rows: Sequence[Mapping[str, Any]], limit: int) -> dict[str, Any]:
     """A page, of rows of which one more than `limit` was asked for."""
     shown = rows[:limit]
-    more = _cursor(of, shown[-1]["id"]) if len(rows) > limit else None
+    more = cursor_at(of, shown[-1]["id"]) if len(rows) > limit else None
     return {"rows": shown, "next": more}
 
 
-def _cursor(of: str, number: int) -> str:
-    return base64.urlsafe_b64encode(f"{of}:{number}".encode()).decode().rstrip("=")
+def cut(of: str, rows: Iterable[Mapping[str, Any]], asked: Paged) -> dict[str, Any]:
+    """The page that was asked for, of rows that are all at hand."""
+    below = before(of, asked.cursor)
+    newest = sorted((row for row in rows if row["id"] < below), key=lambda row: -row["id"])
+    return page(of, newest[: asked.limit + 1], asked.limit)
+
+
+def cursor_at(of: str, *numbers: int) -> str:
+    said = ":".join((of, *map(str, numbers)))
+    return base64.urlsafe_b64encode(said.encode()).decode().rstrip("=")

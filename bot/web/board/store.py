@@ -242,8 +242,9 @@ def _under(post: RowMapping) -> Any:
     return and_(thread, board_replies.c.parent == post["public_id"])
 
 
-def waiting(conn: Connection, limit: int = 100) -> Sequence[RowMapping]:
-    """Replies, and edits of replies (`pending`), that wait for a person; the oldest first."""
+def waiting(conn: Connection, limit: int = 100, after: int = 0) -> Sequence[RowMapping]:
+    """Replies, and edits of replies (`pending`), that wait for a person; the oldest first, of those
+    numbered above `after`."""
     rows = (
         select(
             board_replies,
@@ -251,7 +252,7 @@ def waiting(conn: Connection, limit: int = 100) -> Sequence[RowMapping]:
             board_posts.c.public_id.label("post_public_id"),
         )
         .join(board_posts, board_posts.c.id == board_replies.c.board_post_id)
-        .where(moderators_turn)
+        .where(moderators_turn, board_replies.c.id > after)
     )
     return conn.execute(rows.order_by(board_replies.c.id).limit(limit)).mappings().all()
 
