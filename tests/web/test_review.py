@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 
 from bot import compose, db, media, people, review
 from bot.compose import Body
+from bot.deliver import plan
 from bot.model import DeliveryState, Media, Verdict
 from bot.office import Office
 from bot.web import counts
@@ -256,6 +257,25 @@ def test_who_signs_a_withdrawal_reads_that_it_takes_down_and_why(
     page = enter("lin").get(f"/review/{post + 1}")
     assert "不是再发一遍" in page.words()
     assert "签后即发" not in page.words("//article[contains(@class, 'rendition')]")
+
+
+def test_a_post_taken_down_and_its_withdrawal_lead_to_each_other_and_neither_reads_published(
+    staffed: Office, enter: Enter
+) -> None:
+    post = scene.signed(staffed)
+    scene.delivery(staffed, post, state=DeliveryState.SENT, remote_id="1", due_at=None)
+    with staffed.db.write() as conn:
+        who = builders.actor(conn, "zhou")
+        taken = compose.withdrawal(staffed, conn, builders.NOW, who, post, "误发个人信息")
+    builders.sign(staffed, taken)
+    plan.plan_due(staffed)
+    scene.delivery(staffed, taken, state=DeliveryState.SENT, due_at=None)
+    reader = enter("xu")
+    for here, there in ((post, taken), (taken, post)):
+        page = reader.get(f"/posts/{here}")
+        assert page.all(f"//ul[@class='things']//a[@href='/posts/{there}']")
+        assert "已撤回" in page.words("//section[1]/header")
+        assert "已发布" not in page.words()
 
 
 def test_a_changed_source_is_told_beside_the_text(staffed: Office, enter: Enter) -> None:
