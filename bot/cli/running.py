@@ -182,7 +182,7 @@ def _bound(office: Office) -> socket.socket:
     except OSError as error:
         bound.close()
         raise GongkaiError(
-            "{host}:{port} 不能监听（{why}）；换一个端口：PORT=8001 make run",
+            "{host}:{port} 不能监听（{why}）；换一个端口：--port 8001（或 PORT=8001 make run）",
             host=host,
             port=port,
             why=error.strerror or "",

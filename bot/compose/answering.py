@@ -67,7 +67,8 @@ def withdrawal(
     if post["kind"] == PostKind.REPOST:
         raise Conflict("转发不在这里撤回；请到平台上取消转发")
     revision = current(conn, post)
-    body = replace(Body.of(revision["body"]), title=str(Say("撤回：{title}", title=post["title"])))
+    named = str(Say("撤回：{title}", title=post["title"]))
+    body = replace(Body.of(revision["body"]), title=named, reason=reason.strip())
     made = create(
         office,
         conn,

@@ -53,6 +53,7 @@ class Body:
     )  # a picture's sha256 → what it is cut from
     explained: Mapping[str, str] = field(default_factory=dict)  # a finding's name → why it may stay
     assisted: bool = False  # a model helped to draft it: labelled, in this and every later revision
+    reason: str = ""  # why a withdrawal is asked: read by those who sign it, sent nowhere
 
     def json(self) -> dict[str, Any]:
         return asdict(self) | {"variants": dict(self.variants)}

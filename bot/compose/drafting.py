@@ -168,7 +168,7 @@ def kept(before: Body, body: Body) -> Body:
     card = before.card if same_words(before, body) else None
     if body.card not in (None, before.card):
         card = body.card if body.card != NO_CARD else None
-    return replace(body, card=card, assisted=body.assisted or before.assisted)
+    return replace(body, card=card, assisted=body.assisted or before.assisted, reason=before.reason)
 
 
 def same_words(before: Body, body: Body) -> bool:

@@ -53,10 +53,12 @@ DONE = {
 def data_for_items(office: Office, actor: Actor, params: Mapping[str, str]) -> dict[str, Any]:
     """Items of the reader's units, newest first; filters: state, source, q, from, page.
 
-    `from`: what a unit handed in to others, for those who hand in there, too.
+    `from`: what a unit handed in to others, for those who hand in there, too; they who read no unit
+    meet theirs without asking.
     """
     with office.db.read() as conn:
-        scope, giver = people.unit_ids(conn, actor), params.get("from", "")
+        scope = people.unit_ids(conn, actor)
+        giver = params.get("from", "") or ("" if scope else _first_given(conn, actor))
         filters: dict[str, Any] = {
             "state": params.get("state", "") if params.get("state") in FILTERS else "",
             "source": params.get("source", ""),
@@ -90,6 +92,12 @@ def scope_of(conn: Connection, actor: Actor, giver: str) -> set[int]:
 def giving(conn: Connection, actor: Actor) -> set[int]:
     """The units for which this person hands material in."""
     return people.unit_ids(conn, actor, Right.SUBMIT)
+
+
+def _first_given(conn: Connection, actor: Actor) -> str:
+    """The first unit this person hands material in for."""
+    mine = select(units.c.key).where(units.c.id.in_(giving(conn, actor)))
+    return conn.execute(mine.order_by(units.c.id).limit(1)).scalar() or ""
 
 
 def item_for(conn: Connection, actor: Actor, item_id: int) -> RowMapping:

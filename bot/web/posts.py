@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, or_, select
 from starlette.responses import Response
 
 from bot import compose, people, review
@@ -140,12 +140,16 @@ def shown_state(post: Row, states: Mapping[str, int]) -> tuple[str, str, str]:
     """Kind and name of the chip, and “1/3” where only some deliveries are in that state."""
     if post["state"] == P.DRAFT and post["returned"]:
         return "post", "returned", ""
-    if (post["state"] != P.APPROVED and post["kind"] != PostKind.ELSEWHERE) or not states:
+    here = (
+        post["state"] == P.APPROVED or post["kind"] == PostKind.ELSEWHERE or "withdrawn" in states
+    )
+    if not here or not states:
         return "post", str(post["state"]), ""
     total = sum(states.values())
     worst = next((s for s in WORST if s in states), "withdrawn")
     more = "" if states[worst] == total else f"{states[worst]}/{total}"
-    names = {D.SENT: "published", D.READY: "queued", "withdrawn": "withdrawn"}
+    sent = "withdrawn" if post["kind"] == PostKind.WITHDRAWAL else "published"
+    names = {D.SENT: sent, D.READY: "queued", "withdrawn": "withdrawn"}
     if worst in names:
         return "post", names[worst], more
     return "delivery", str(worst), more
@@ -179,8 +183,18 @@ def data_for_post(office: Office, actor: Actor, post_id: int) -> dict[str, Any]:
             "rights": people.rights(conn, actor, post["unit_id"]),
             "sent": bool(states.get(D.SENT)),
             "reposts": compose.reposts_of(conn, post_id),
+            "about": _about(conn, actor, post),
             "movable": post["state"] != P.CLOSED and (not states or bool(MOVES & states.keys())),
         }
+
+
+def _about(conn: Connection, actor: Actor, post: Row) -> list[dict[str, Any]]:
+    """The post this one corrects or takes down, and those that correct this one or take it down."""
+    near = or_(posts.c.id == post["about_id"], posts.c.about_id == post["id"])
+    mine = posts.c.unit_id.in_(people.unit_ids(conn, actor)), posts.c.kind != PostKind.REPOST
+    rows = conn.execute(select(posts).where(near, *mine).order_by(posts.c.id)).mappings().all()
+    states = delivered(conn, [row["id"] for row in rows])
+    return [{**row, "shown": shown_state(row, states.get(row["id"], {}))} for row in rows]
 
 
 def _deliveries(

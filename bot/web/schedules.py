@@ -23,7 +23,7 @@ from bot.workdays import instant
 router = APIRouter()
 KINDS = {"slots": Say("时段"), "items": Say("汇总"), "steps": Say("逐段")}
 DONE = {
-    "run": Say("已加办一期，做好后照常审签"),
+    "run": Say("已加办一期；成稿的照常审签"),
     "skip": Say("已跳过这一期"),
     "unskip": Say("已恢复这一期"),
     "pause": Say("已暂停，已成的稿件不受影响"),

@@ -64,6 +64,7 @@ def test_material_goes_to_another_unit_and_comes_back(office: Office, enter: Ent
     assert "云澜县卫生健康局报送" in zhou.get("/items?state=waiting").words()
     zhou.post(item, act="return", reason="请补上地点")
     assert "请补上地点" in wu.get("/items?from=health").words("//tr[@data-row]")
+    assert "义诊通知" in wu.get("/items").words("//tr[@data-row]")
     wu.post(f"{item}/amend", title="义诊通知", body="地点：县医院门诊楼。")
     shown = zhou.get(item)
     assert "门诊楼" in shown.words("//ins")

@@ -11,7 +11,7 @@ from sqlalchemy import insert, select, update
 import bot
 from bot import audit, db
 from bot.language import Say
-from bot.model import DeliveryState
+from bot.model import DeliveryState, Role
 from bot.notices import open_notice
 from bot.office import Office
 from bot.web import words
@@ -62,6 +62,33 @@ def test_the_strip_shows_each_account_its_next_hours_in_order(
         assert sum(int(cell.get("colspan")) for cell in lane.xpath("./td")) == 24
     coming = page.words("//section[contains(@class, 'phone')]")
     assert coming.index("上午的") < coming.index("没签的") < coming.index("下午的")
+
+
+def test_a_full_hour_counts_what_it_has_no_room_for(staffed: Office, enter: Enter) -> None:
+    for n in range(5):
+        at = builders.NOW + hours(2) + timedelta(minutes=n)
+        scene.signed(staffed, title=f"第{n}篇", keys=("board",), go_at=at)
+    (more,) = enter("zhou").get("/").all("//div[@class='strip']//a[@class='tiny']")
+    assert (more.xpath("./span")[0].text, more.get("title")) == ("+2", "另 2 条")
+
+
+def test_a_contributor_is_told_what_to_do_and_shown_no_figures_of_others(
+    staffed: Office, enter: Enter
+) -> None:
+    scene.signed(staffed)
+    with staffed.db.write() as conn:
+        builders.person(conn, "xin", "信息员", Role.CONTRIBUTOR)
+    page = enter("xin").get("/")
+    assert page.all("//main//a[@href='/items/new?to=other']")
+    assert not page.all("//nav[contains(@class, 'wait')]")
+    assert "您可以上报材料" in page.words()
+
+
+def test_a_task_by_hand_offers_nothing_to_who_may_not_do_it(staffed: Office, enter: Enter) -> None:
+    post = scene.signed(staffed, title="人工发", keys=("hand",))
+    scene.delivery(staffed, post, state=DeliveryState.SENDING, due_at=None, lease=None)
+    assert "去发布并登记" in enter("zhou").get("/").words()
+    assert "去发布并登记" not in enter("xu").get("/").words()
 
 
 def test_what_is_broken_and_every_standing_notice_is_told(staffed: Office, enter: Enter) -> None:

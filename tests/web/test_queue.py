@@ -150,6 +150,22 @@ def test_only_who_handles_the_queue_sees_its_buttons_or_may_press_them(
     assert scene.state_of(staffed, db.deliveries, one) == "uncertain"
 
 
+def test_acts_on_many_stand_only_where_a_row_may_be_chosen(staffed: Office, enter: Enter) -> None:
+    """Of an uncertain one a person decides alone; a supervisor chooses nothing at all."""
+    scene.unclear(staffed, scene.signed(staffed))
+    assert not enter("zhou").get("/queue").all("//form[@id='bulk']")
+    scene.signed(staffed, title="另一篇")
+    assert enter("zhou").get("/queue").all("//form[@id='bulk']//button[@value='cancel']")
+    assert not enter("xu").get("/queue").all("//form[@id='bulk']")
+
+
+def test_no_conclusion_is_chosen_before_the_person_chooses(staffed: Office, enter: Enter) -> None:
+    one = scene.unclear(staffed, scene.signed(staffed))
+    page = enter("zhou").get(f"/queue/{one}")
+    assert page.all("//input[@name='act' and @value='sent' and @required]")
+    assert not page.all("//input[@name='act' and @checked]")
+
+
 def test_many_are_cancelled_at_once_and_each_refusal_is_named(
     staffed: Office, enter: Enter
 ) -> None:

@@ -10,7 +10,8 @@ from sqlalchemy import select, update
 
 from bot import compose, db, media, people, review
 from bot.compose import Body
-from bot.model import Media, Verdict
+from bot.deliver import plan
+from bot.model import DeliveryState, Media, Verdict
 from bot.office import Office
 from bot.web import counts
 from tests import builders
@@ -47,7 +48,9 @@ def test_the_list_is_what_i_may_sign_and_its_figure_counts_it(
     assert [n.text_content().strip() for n in page.all("//a[@class='it']/b")] == ["等签发的"]
     assert "待我审签 1" in page.words()
     assert page.all("//nav[@class='rail']//a[@href='/review']/span/text()") == ["1"]
-    assert "没有待您审签的稿件" in enter("zhou").get("/review").words()
+    empty = enter("zhou").get("/review").words()
+    assert "没有待您审签的稿件" in empty
+    assert "请从列表选一篇" not in empty, "there is no list to choose from"
 
 
 def test_the_figure_agrees_with_the_stages_own_list_for_everybody(staffed: Office) -> None:
@@ -237,6 +240,42 @@ def test_the_difference_is_from_the_version_i_decided_on(staffed: Office, enter:
     assert "与版本 1 比较" in page.words()
     assert page.all("//article//del")[0].text == "四"
     assert page.all("//article//ins")[0].text == "五"
+
+
+def test_who_signs_a_withdrawal_reads_that_it_takes_down_and_why(
+    staffed: Office, enter: Enter
+) -> None:
+    """Not a word on the page may let it pass for sending the same text again."""
+    post = scene.signed(staffed)
+    scene.delivery(staffed, post, state=DeliveryState.SENT, remote_id="1", due_at=None)
+    editor = enter("zhou")
+    editor.post(f"/posts/{post}", act="withdraw", reason="误发个人信息")
+    page = editor.post(f"/posts/{post + 1}", act="submit")
+    assert "误发个人信息" in page.words()
+    for path in (f"/review/{post + 1}", f"/review/{post + 1}/sheet"):
+        assert "误发个人信息" in enter("lin").get(path).words()
+    page = enter("lin").get(f"/review/{post + 1}")
+    assert "不是再发一遍" in page.words()
+    assert "签后即发" not in page.words("//article[contains(@class, 'rendition')]")
+
+
+def test_a_post_taken_down_and_its_withdrawal_lead_to_each_other_and_neither_reads_published(
+    staffed: Office, enter: Enter
+) -> None:
+    post = scene.signed(staffed)
+    scene.delivery(staffed, post, state=DeliveryState.SENT, remote_id="1", due_at=None)
+    with staffed.db.write() as conn:
+        who = builders.actor(conn, "zhou")
+        taken = compose.withdrawal(staffed, conn, builders.NOW, who, post, "误发个人信息")
+    builders.sign(staffed, taken)
+    plan.plan_due(staffed)
+    scene.delivery(staffed, taken, state=DeliveryState.SENT, due_at=None)
+    reader = enter("xu")
+    for here, there in ((post, taken), (taken, post)):
+        page = reader.get(f"/posts/{here}")
+        assert page.all(f"//ul[@class='things']//a[@href='/posts/{there}']")
+        assert "已撤回" in page.words("//section[1]/header")
+        assert "已发布" not in page.words()
 
 
 def test_a_changed_source_is_told_beside_the_text(staffed: Office, enter: Enter) -> None:
