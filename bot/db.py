@@ -434,11 +434,14 @@ posts = Table(
     Index("ix_posts_go_at", "go_at"),
     Index("ix_posts_title", "unit_id", "title"),  # searched without its rows
     Index("ix_posts_changed_at", "changed_at", "id"),
-    Index(
-        "ix_posts_answers_id",
-        "answers_id",
-        sqlite_where=text("answers_id is not null"),
-        postgresql_where=text("answers_id is not null"),
+    *(
+        Index(
+            f"ix_posts_{name}",
+            name,
+            sqlite_where=text(f"{name} is not null"),
+            postgresql_where=text(f"{name} is not null"),
+        )
+        for name in ("answers_id", "about_id")
     ),
 )
 revisions = Table(

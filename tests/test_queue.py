@@ -342,6 +342,16 @@ def test_a_person_vouches_that_it_stands(desk: Office, unclear: int) -> None:
     assert [w["delivery_id"] for w in rows(desk, watches)] == [unclear], "its replies are collected"
 
 
+def test_proof_lies_on_the_accounts_own_platform(desk: Office, unclear: int) -> None:
+    with desk.db.write() as conn:
+        conn.execute(update(accounts).values(identity_url="https://x.example/@office1"))
+    with pytest.raises(Invalid, match="不在该账号的平台上"):
+        act(desk, queue.confirm_sent, unclear, "https://evil.test/@office1/4711")
+    assert one(desk, unclear)["state"] == S.UNCERTAIN
+    act(desk, queue.confirm_sent, unclear, "https://m.x.example/@office1/4711")
+    assert one(desk, unclear)["state"] == S.SENT
+
+
 def test_a_person_vouches_that_it_never_arrived(
     desk: Office, unclear: int, clock: FixedClock
 ) -> None:

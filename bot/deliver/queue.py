@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, RowMapping, func, select, update
 
@@ -390,6 +391,7 @@ def confirm_sent(
     link = link.strip()
     if not link.startswith(("http://", "https://")):
         raise Invalid("请粘贴这条内容的完整网址（http 或 https 开头）")
+    _refuse_elsewhere(link, row)
     remote = remote_id_in(link, row)
     _refuse_taken(conn, row, remote)
     values = {"state": S.SENT, "remote_id": remote, "url": link, "sent_at": now, "due_at": now}
@@ -403,6 +405,19 @@ def confirm_sent(
 def remote_id_in(link: str, row: RowMapping) -> str:
     """The platform's id of a post, as its address tells it; by hand: the address."""
     return link if row["capabilities"]["by_hand"] else adapter_class(row["adapter"]).id_in(link)
+
+
+def _refuse_elsewhere(link: str, row: RowMapping) -> None:
+    """Proof lies where the account's own page does: on m.weibo.cn for weibo.com, on no other's host."""
+    home = _name(row["identity_url"] or "")
+    if home and not row["capabilities"]["by_hand"] and _name(link) != home:
+        raise Invalid("这个网址不在该账号的平台上；请粘贴这条内容在平台上的网址")
+
+
+def _name(link: str) -> str:
+    """weibo, of https://m.weibo.cn/1; nothing of a host that is a number or has no name."""
+    host = urlsplit(link).hostname or ""
+    return "" if host[-1:].isdigit() or "." not in host else host.split(".")[-2]
 
 
 def _refuse_taken(conn: Connection, row: RowMapping, remote: str) -> None:

@@ -509,6 +509,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_posts")),
     )
     op.create_index(
+        "ix_posts_about_id",
+        "posts",
+        ["about_id"],
+        unique=False,
+        sqlite_where=sa.text("about_id is not null"),
+        postgresql_where=sa.text("about_id is not null"),
+    )
+    op.create_index(
         "ix_posts_answers_id",
         "posts",
         ["answers_id"],
