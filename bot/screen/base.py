@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from bot.model import Capabilities, LinkLook, Media, Severity
 
@@ -118,3 +118,15 @@ def fold(text: str) -> tuple[str, list[int] | None]:
     out = {m.start() + 1 + 2 * i for m in _SPREAD.finditer(text) for i in range(len(m[0]) // 2)}
     places = [i for i, c in enumerate(text) if i not in out and not _UNSEEN.match(c)]
     return "".join([text[i] for i in places]), places
+
+
+def finder(signs: Collection[str]) -> Any:
+    """What finds all of some words in one pass; the first use of any costs 6 ms."""
+    from ahocorasick_rs import AhoCorasick, MatchKind
+
+    return AhoCorasick(signs, MatchKind.Standard, store_patterns=False)
+
+
+def found(signs: Any, text: str) -> list[tuple[int, int, int]]:
+    """Which of a finder's words stand where: their number, start and end."""
+    return cast("list[tuple[int, int, int]]", signs.find_matches_as_indexes(text, overlapping=True))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from functools import partial
-from typing import NamedTuple
+from functools import cache, partial
+from typing import Any, NamedTuple
 
 from bot.language import Say
 from bot.model import Severity
-from bot.screen.base import FIGURE, Context, Hit, late
+from bot.screen.base import FIGURE, Context, Hit, finder, found, late
 
 _N = f"({FIGURE})"
 _FIGURE = {c: i for i, c in enumerate("零一二三四五六七八九十")} | {"两": 2}
@@ -226,10 +226,17 @@ _CLAIMS = (
 )
 
 
+@cache
+def _signs() -> tuple[Any, list[Claim]]:
+    """What finds the signs of all claims, and whose each is."""
+    each = [(sign, claim) for claim in _CLAIMS for sign in claim.signs]
+    return finder([sign for sign, _ in each]), [claim for _, claim in each]
+
+
 def parts(text: str, context: Context) -> Iterator[Hit]:
     """Parts and wholes, befores and afters that contradict each other: see _CLAIMS."""
-    for claim in _CLAIMS:
-        if any(map(text.__contains__, claim.signs)):
-            for match in claim.pattern.finditer(text):
-                if claim.wrong(match):
-                    yield Hit("sum", Severity.WARN, *match.span(), _PARTS_SAID)
+    signs, claims = _signs()
+    for claim in dict.fromkeys(claims[n] for n, _, _ in found(signs, text)):
+        for match in claim.pattern.finditer(text):
+            if claim.wrong(match):
+                yield Hit("sum", Severity.WARN, *match.span(), _PARTS_SAID)

@@ -11,7 +11,7 @@ words/phrases.txt, words/alike.txt: the phrases, the characters. How they were m
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any
 
 from bot.language import Say
 from bot.model import Severity
-from bot.screen.base import Context, Hit, late
+from bot.screen.base import Context, Hit, finder, found, late
 
 _WORDS = Path(__file__).parent / "words"
 _SAID = Say("疑似错别字。请按建议改，或核对").text
@@ -44,29 +44,21 @@ _CODE = late(
 )  # 清政办发〔2026〕: no words
 
 
-def pairs(text: str, context: Context) -> Iterator[Hit]:
-    """A pair of characters that is no word, where it stands alone: 以经 in 项目以经建成."""
-    right, finder = _confusions()
-    for n, start, end in finder.find_matches_as_indexes(text, overlapping=True):
-        if not _explained(text, start, end):
-            yield Hit("typo", Severity.WARN, start, end, _SAID, right[n])
-
-
 @cache
-def _confusions() -> tuple[list[str], Any]:
-    """The word that each slip is made for, and what finds the slips."""
-    wrong: list[str] = []
-    right: list[str] = []
+def _confusions() -> dict[str, str]:
+    """Each slip, and the word it is made for."""
+    made: dict[str, str] = {}
     for word, first, second in _lines("confusions.txt"):
-        wrong += [letter + word[1] for letter in first] + [word[0] + letter for letter in second]
-        right += [word] * (len(first) + len(second))
-    return right, _finder(wrong)
+        made.update(dict.fromkeys((letter + word[1] for letter in first), word))
+        made.update(dict.fromkeys((word[0] + letter for letter in second), word))
+    return made
 
 
-def _finder(signs: Collection[str]) -> Any:
-    from ahocorasick_rs import AhoCorasick, MatchKind  # 6 ms: only who screens needs it
-
-    return AhoCorasick(signs, MatchKind.Standard, store_patterns=False)
+def _pair(text: str, start: int, end: int) -> Iterator[Hit]:
+    """A pair of characters that is no word, where it stands alone: 以经 in 项目以经建成."""
+    if not _explained(text, start, end):
+        right = _confusions()[text[start:end]]
+        yield Hit("typo", Severity.WARN, start, end, _SAID, right)
 
 
 def _explained(text: str, start: int, end: int) -> bool:
@@ -99,17 +91,15 @@ class _Phrases:
     whole: frozenset[str]
     ends: dict[str, str]
     starts: dict[str, str]
-    signs: list[str]
-    finder: Any
 
-    def places(self, text: str) -> Iterator[int]:
-        """Where a phrase with one slip may begin: a half stands, and one letter of the other."""
-        for n, start, end in self.finder.find_matches_as_indexes(text, overlapping=True):
-            ends, starts = self.ends.get(self.signs[n]), self.starts.get(self.signs[n])
-            if ends and _one_stands(text[end : end + 2], ends):
-                yield start
-            if starts and start > 1 and _one_stands(text[start - 2 : start], starts):
-                yield start - 2
+    def places(self, text: str, start: int, end: int) -> Iterator[int]:
+        """Where a phrase with one slip may begin: a half stands here, and one letter of the other."""
+        half = text[start:end]
+        ends, starts = self.ends.get(half), self.starts.get(half)
+        if ends and _one_stands(text[end : end + 2], ends):
+            yield start
+        if starts and start > 1 and _one_stands(text[start - 2 : start], starts):
+            yield start - 2
 
     def meant(self, said: str) -> str:
         """The phrase that `said`, four characters, is one slip off; nothing where it is none."""
@@ -157,19 +147,16 @@ def _phrases() -> _Phrases:
     for phrase in sorted(whole):
         ends[phrase[:2]] += phrase[2:]
         starts[phrase[2:]] += phrase[:2]
-    signs = [*{*ends, *starts}]
-    return _Phrases(whole, ends, starts, signs, _finder(signs))
+    return _Phrases(whole, ends, starts)
 
 
-def phrases(text: str, context: Context) -> Iterator[Hit]:
+def _phrase(text: str, start: int, end: int) -> Iterator[Hit]:
     """A set phrase with a character that sounds or looks like the right one."""
     known = _phrases()
-    told = set()
-    for at in known.places(text):
-        if at in told or _word(text[at - 1 : at + 1]):  # 嫌疑人冒用 is no 疑人勿用
-            continue
-        if right := known.meant(text[at : at + 4]):
-            told.add(at)
+    for at in known.places(text, start, end):
+        # 嫌疑人冒用 is no 疑人勿用
+        right = "" if _word(text[at - 1 : at + 1]) else known.meant(text[at : at + 4])
+        if right:
             yield Hit("typo", Severity.WARN, at, at + 4, _SAID, right)
 
 
@@ -239,12 +226,12 @@ _IN_PLACE = tuple(
 
 @cache
 def _signs() -> Any:
-    return _finder([row[0] for row in _IN_PLACE])
+    return finder([row[0] for row in _IN_PLACE])
 
 
 def in_place(text: str, context: Context) -> Iterator[Hit]:
     """截止10月底 for 截至10月底, 到县委组织部报道 for 报到: where the words around tell."""
-    for n in {n for n, _, _ in _signs().find_matches_as_indexes(text, overlapping=True)}:
+    for n in {n for n, _, _ in found(_signs(), text)}:
         _, pattern, right = _IN_PLACE[n]
         for match in pattern.finditer(text):
             start, end = match.span(match.lastindex or 0)
@@ -271,24 +258,17 @@ def _by_mistake(said: str) -> bool:
     )
 
 
-@cache
-def _doubles() -> Any:
-    from ahocorasick_rs import AhoCorasick, MatchKind  # a quarter of what (.)\\1 takes
-
-    return AhoCorasick(
-        [2 * letter for letter in _alike()], MatchKind.Standard, store_patterns=False
-    )
-
-
 def twice(text: str, context: Context) -> Iterator[Hit]:
-    """120名名, 市民市民, 前来来: where the second makes no word with what follows."""
-    spans = [m.span() for m in _DOUBLED.finditer(text) if _by_mistake(m[1])]
-    for _, start, end in _doubles().find_matches_as_indexes(text, overlapping=True):
-        if _one_too_many(text, start, end):
-            spans.append((start, end))
-    for start, end in spans:
-        said = text[start : (start + end) // 2]
-        yield Hit("typo", Severity.WARN, start, end, _TWICE_SAID, said)
+    """市民市民."""
+    for match in _DOUBLED.finditer(text):
+        if _by_mistake(match[1]):
+            yield Hit("typo", Severity.WARN, *match.span(), _TWICE_SAID, match[1])
+
+
+def _double(text: str, start: int, end: int) -> Iterator[Hit]:
+    """120名名, 前来来: where the second makes no word with what follows."""
+    if _one_too_many(text, start, end):
+        yield Hit("typo", Severity.WARN, start, end, _TWICE_SAID, text[start])
 
 
 def _one_too_many(text: str, start: int, end: int) -> bool:
@@ -299,3 +279,27 @@ def _one_too_many(text: str, start: int, end: int) -> bool:
         return True
     joined = letter not in _OFTEN_ALONE and before != "一" and _word(before + letter)
     return joined and not _word(letter * 2) and (before, letter) != ("目", "的")
+
+
+# ---------------------------------------------------------------- pairs, halves and doubles, in one pass
+
+
+@cache
+def _all_pairs() -> tuple[Any, int, int]:
+    """What finds confusions, halves of phrases and doubles; where halves and doubles begin in it."""
+    known = _phrases()
+    pairs, halves = [*_confusions()], [*{*known.ends, *known.starts}]
+    doubles = [2 * letter for letter in _alike()]
+    return finder([*pairs, *halves, *doubles]), len(pairs), len(pairs) + len(halves)
+
+
+def words(text: str, context: Context) -> Iterator[Hit]:
+    """Slips of two characters, in set phrases, and characters written twice."""
+    signs, halves, doubles = _all_pairs()
+    told = set()
+    for n, start, end in found(signs, text):
+        said = _pair if n < halves else _phrase if n < doubles else _double
+        for hit in said(text, start, end):
+            if hit.start not in told:
+                told.add(hit.start)
+                yield hit
