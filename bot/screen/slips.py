@@ -54,11 +54,11 @@ def _confusions() -> dict[str, str]:
     return made
 
 
-def _pair(text: str, start: int, end: int) -> Iterator[Hit]:
+def _pair(text: str, start: int, end: int) -> Hit | None:
     """A pair of characters that is no word, where it stands alone: 以经 in 项目以经建成."""
-    if not _explained(text, start, end):
-        right = _confusions()[text[start:end]]
-        yield Hit("typo", Severity.WARN, start, end, _SAID, right)
+    if _explained(text, start, end):
+        return None
+    return Hit("typo", Severity.WARN, start, end, _SAID, _confusions()[text[start:end]])
 
 
 def _explained(text: str, start: int, end: int) -> bool:
@@ -92,14 +92,14 @@ class _Phrases:
     ends: dict[str, str]
     starts: dict[str, str]
 
-    def places(self, text: str, start: int, end: int) -> Iterator[int]:
-        """Where a phrase with one slip may begin: a half stands here, and one letter of the other."""
+    def place(self, text: str, start: int, end: int) -> int:
+        """Where a phrase with one slip may begin, -1 if nowhere: a half stands here, and one letter
+        of the other."""
         half = text[start:end]
         ends, starts = self.ends.get(half), self.starts.get(half)
         if ends and _one_stands(text[end : end + 2], ends):
-            yield start
-        if starts and start > 1 and _one_stands(text[start - 2 : start], starts):
-            yield start - 2
+            return start
+        return start - 2 if starts and _one_stands(text[max(0, start - 2) : start], starts) else -1
 
     def meant(self, said: str) -> str:
         """The phrase that `said`, four characters, is one slip off; nothing where it is none."""
@@ -150,14 +150,14 @@ def _phrases() -> _Phrases:
     return _Phrases(whole, ends, starts)
 
 
-def _phrase(text: str, start: int, end: int) -> Iterator[Hit]:
+def _phrase(text: str, start: int, end: int) -> Hit | None:
     """A set phrase with a character that sounds or looks like the right one."""
     known = _phrases()
-    for at in known.places(text, start, end):
-        # 嫌疑人冒用 is no 疑人勿用
-        right = "" if _word(text[at - 1 : at + 1]) else known.meant(text[at : at + 4])
-        if right:
-            yield Hit("typo", Severity.WARN, at, at + 4, _SAID, right)
+    at = known.place(text, start, end)
+    if at < 0 or _word(text[at - 1 : at + 1]):  # 嫌疑人冒用 is no 疑人勿用
+        return None
+    right = known.meant(text[at : at + 4])
+    return Hit("typo", Severity.WARN, at, at + 4, _SAID, right) if right else None
 
 
 # ---------------------------------------------------------------- a word in another's place
@@ -265,10 +265,11 @@ def twice(text: str, context: Context) -> Iterator[Hit]:
             yield Hit("typo", Severity.WARN, *match.span(), _TWICE_SAID, match[1])
 
 
-def _double(text: str, start: int, end: int) -> Iterator[Hit]:
+def _double(text: str, start: int, end: int) -> Hit | None:
     """120名名, 前来来: where the second makes no word with what follows."""
-    if _one_too_many(text, start, end):
-        yield Hit("typo", Severity.WARN, start, end, _TWICE_SAID, text[start])
+    if not _one_too_many(text, start, end):
+        return None
+    return Hit("typo", Severity.WARN, start, end, _TWICE_SAID, text[start])
 
 
 def _one_too_many(text: str, start: int, end: int) -> bool:
@@ -299,7 +300,7 @@ def words(text: str, context: Context) -> Iterator[Hit]:
     told = set()
     for n, start, end in found(signs, text):
         said = _pair if n < halves else _phrase if n < doubles else _double
-        for hit in said(text, start, end):
-            if hit.start not in told:
-                told.add(hit.start)
-                yield hit
+        hit = said(text, start, end)
+        if hit and hit.start not in told:
+            told.add(hit.start)
+            yield hit
