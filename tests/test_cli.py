@@ -500,7 +500,8 @@ def test_a_period_of_mourning_is_looked_at_declared_named_into_and_gone_through(
     assert said(run("solemn", *period, "--reason", "哀悼", "--json")) == {"hold": 1}
     (ahead,) = said(run("resume", "--json"))
     assert (ahead["ahead"], ahead["stops"]) == (True, 0)
-    assert said(run("resume", 1, "--json", "--as", "lin")) == {"waiting": 0}
+    assert "还没有停住什么" in run("resume", 1, "--as", "lin").stdout
+    assert "没有状态 nope" in run("queue", "--state", "nope", code=2).stderr
     assert "到何时为止" in run("solemn", "all", "--reason", "x", "--as", "lin", code=2).stderr
     run("solemn", "unit", "county", "--until", until, "--reason", "哀悼", "--as", "lin")
     with desk.db.write() as conn:

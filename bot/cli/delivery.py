@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bot.cli.base import acting, as_json, instant, reading_units, say, show, with_office, writing
+from bot.errors import NotFound
 
 if TYPE_CHECKING:
     from bot.model import Actor
@@ -45,7 +46,11 @@ def _list(
 ) -> None:
     from bot import shapes
     from bot.deliver import queue as stage
+    from bot.model import DeliveryState
 
+    known = [*DeliveryState, "person", "held"]
+    if state and state not in known:
+        raise NotFound("没有状态 {state}，有：{known}", state=state, known="、".join(known))
     with office.db.read() as conn:
         reasons = stage.Reasons(conn, office.db.now(conn))
         units = reading_units(office, None, conn)
@@ -307,12 +312,11 @@ def resume(office: Office, actor: Actor, hold_id: int | None, json_: bool) -> No
         )
         return
     with writing(office) as (conn, now):
+        ahead = any(row["id"] == hold_id and row["ahead"] for row in holds.listing(conn, now))
         waiting = holds.resume(conn, now, actor, hold_id)
-    say(
-        {"waiting": waiting},
-        json_,
-        str(Say("已解除；{n} 条已过点，由人逐条决定（gongkai queue --state person）", n=waiting)),
-    )
+    lifted = Say("已解除；{n} 条已过点，由人逐条决定（gongkai queue --state person）", n=waiting)
+    said = Say("已收回，还没有停住什么") if ahead else lifted
+    say({"waiting": waiting}, json_, str(said))
 
 
 COMMANDS = [queue, hold, solemn, let, resume]
