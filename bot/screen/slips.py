@@ -248,14 +248,42 @@ _OFTEN_ALONE = frozenset("作会以要年月日通到就有在是不也都上下
 _ON_PURPOSE = late(r"[一很多大极最几每半两]|(.)\1")
 
 
+# Verbs that are said twice for doing a little of it: 讨论讨论.
+_VERBS = frozenset(
+    [
+        "讨论",
+        "商量",
+        "研究",
+        "学习",
+        "考虑",
+        "了解",
+        "比较",
+        "介绍",
+        "总结",
+        "活动",
+        "休息",
+        "锻炼",
+        "体验",
+        "打听",
+        "打扫",
+        "收拾",
+        "整理",
+        "商议",
+        "见识",
+        "鼓励",
+        "照顾",
+        "检查",
+        "观察",
+        "感受",
+    ]
+)
 _SOUNDS = frozenset("哔哩哈啦啪哗噼嘻呵嘿咚叮当轰隆咕噜")
 
 
 def _by_mistake(said: str) -> bool:
     han = all("\u4e00" <= letter <= "\u9fff" for letter in said)
-    return (
-        han and not _ON_PURPOSE.match(said) and said[-1] not in "了着过" and not set(said) & _SOUNDS
-    )
+    on_purpose = _ON_PURPOSE.match(said) or said in _VERBS or set(said) & _SOUNDS
+    return han and not on_purpose and said[-1] not in "了着过"
 
 
 def twice(text: str, context: Context) -> Iterator[Hit]:

@@ -52,7 +52,7 @@ def test_a_slip_is_told_with_the_word_that_was_meant(text: str, slip: str, right
     ],
 )
 def test_what_only_looks_like_a_slip_is_left_alone(text: str) -> None:
-    assert [hit for hit in told(text) if hit[0] == "typo" and hit[1] != "讨论讨论"] == []
+    assert [hit for hit in told(text) if hit[0] == "typo"] == []
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,8 @@ def test_every_field_has_a_name_people_and_machines_can_read(full: Office, enter
             continue
         labelled = set(page.all("//label/@for"))
         for field in page.all("//main//*[self::input or self::select or self::textarea]"):
-            if field.get("type") in ("hidden", "submit") or field.get("hidden") is not None:
+            unseen = field.get("hidden") is not None or field.get("aria-hidden") == "true"
+            if field.get("type") == "hidden" or unseen:
                 continue
             named = field.get("aria-label") or field.get("id") in labelled
             assert named or field.xpath("ancestor::label"), (path, field.attrib)
