@@ -6,6 +6,7 @@ import gzip
 import re
 from contextlib import ExitStack, closing
 from datetime import timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from sqlalchemy import create_engine, insert
 from sqlalchemy.exc import OperationalError
 
-from bot import db
+from bot import catalog, db
 from bot.config import load
 from bot.db import Database
 from bot.deliver import holds
@@ -151,6 +152,15 @@ def test_every_field_has_a_name_people_and_machines_can_read(full: Office, enter
         for button in page.all("//button | //a"):
             said = button.text_content().strip() or button.get("aria-label")
             assert said or button.xpath(".//img[@alt]"), (path, button.attrib)
+
+
+def test_no_page_shows_its_own_marks_as_words(full: Office, enter: Enter) -> None:
+    catalog.check(full)
+    reader = enter("zhou")
+    for path in (*PAGES, "/quality"):
+        page = reader.get(path)
+        assert page.status != HTTPStatus.OK or "<time" not in page.words(), path
+    assert "截至" in page.words()
 
 
 def test_every_form_carries_the_sessions_token_and_no_address_does(
