@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sqlalchemy import Connection, RowMapping
 
+    from bot.compose import Rendered
     from bot.config import SourcePart
     from bot.finding import Group
     from bot.language import Say
+    from bot.model import Finding
     from bot.office import Office
     from bot.schedule import Schedule
     from bot.schedule.agenda import Line
@@ -98,6 +100,22 @@ def post(office: Office, conn: Connection, post_id: int) -> dict[str, Any]:
 
 def _of_post(of: RowMapping, why: Say | None) -> dict[str, Any]:
     return picked(of, OF_POST) | {"why": str(why or "")}
+
+
+def part(of: Rendered) -> dict[str, Any]:
+    """One part on one account, as it would be sent, with what screening says of it."""
+    found = [finding.json() for finding in of.findings]
+    where = {"account": of.account["key"], "part": of.part, "count": of.count, "limit": of.limit}
+    return {**where, "payload": of.outgoing.json(), "findings": found}
+
+
+def findings(found: Sequence[Finding]) -> dict[str, Any]:
+    """What screening says of a text, and how many of each severity."""
+    from bot.language import _
+    from bot.model import Severity
+
+    said = [f.json() | {"message": _(f.message), "suggestion": _(f.suggestion)} for f in found]
+    return {"findings": said} | {s: sum(f.severity == s for f in found) for s in Severity}
 
 
 REVISION = "id number at author_id digest"

@@ -50,7 +50,9 @@ from bot.compose.rendering import preview
 from bot.compose.reposting import ask_reposts, call_off_repost, candidates, reposts_of
 from bot.compose.series import correction, follow_up, from_template
 from bot.compose.templating import (
+    keep_template,
     line_in,
+    prove_template,
     rehearse,
     save_template,
     subject_of,
@@ -92,6 +94,7 @@ __all__ = [
     "from_item",
     "from_template",
     "item_of",
+    "keep_template",
     "keep_writing",
     "kept",
     "line_in",
@@ -103,6 +106,7 @@ __all__ = [
     "open_writing",
     "others_writing",
     "preview",
+    "prove_template",
     "rehearse",
     "reposts_of",
     "revise",

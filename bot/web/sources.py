@@ -75,6 +75,15 @@ def data_for_sources(office: Office, actor: Actor) -> dict[str, Any]:
         }
 
 
+def source_for(conn: Connection, actor: Actor, key: str) -> RowMapping:
+    """A source of the reader's units. Raises NotFound."""
+    mine = sources.c.key == key, sources.c.unit_id.in_(people.unit_ids(conn, actor))
+    row = conn.execute(select(sources).where(*mine)).mappings().first()
+    if row is None:
+        raise NotFound("没有来源 {key}", key=key)
+    return row
+
+
 def data_for_source(office: Office, actor: Actor, key: str) -> dict[str, Any]:
     """One source: health, settings, problems, its last entries. Raises NotFound."""
     with office.db.read() as conn:

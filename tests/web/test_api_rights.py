@@ -22,6 +22,8 @@ from tests.web.test_routes import HERE, TITLE, TRAIL, WORDS, Scene, _rows, conso
 
 R = Right
 ANY = frozenset(Role)
+ABOVE_ALL = frozenset[Role]()  # of one unit alone: what all units share
+EDITOR = {"unit": "health", "role": "editor"}
 SAID = {"title": "望江路恢复供气", "formed": "2026-11-20"}
 POST = {"accounts": ["hand"], "text": "望江路恢复供气。"}
 
@@ -139,10 +141,37 @@ ROUTES: dict[str, tuple[Right | frozenset[Role], Any]] = {
     "POST /holds/{hold}/lift": (R.STOP, {}),
     "POST /replies/{reply}/answer": (R.WRITE, {"text": "已恢复。"}),
     "POST /replies/export": (R.READ, {"kind": "jsonl"}),
+    "POST /sources/try": (R.ADMIN, {"unit": "health", "target": "nowhere"}),
+    "POST /sources/{source}/pause": (R.ADMIN, {}),
+    "POST /sources/{source}/activate": (R.ADMIN, {}),
+    "POST /accounts/{account}/pause": (R.ADMIN, {}),
+    "POST /accounts/{account}/activate": (R.ADMIN, {}),
+    "POST /accounts/{account}/check": (R.ADMIN, {}),
+    "POST /people": (R.ADMIN, {"login": "new", "name": "新人", **EDITOR}),
+    "POST /people/{login}/grant": (R.ADMIN, EDITOR),
+    "POST /people/{login}/revoke": (R.ADMIN, {"unit": "health", "role": "signer"}),
+    "POST /people/{login}/disable": (R.ADMIN, {}),
+    "POST /people/{login}/enable": (R.ADMIN, {}),
+    "POST /people/{login}/sign-out": (R.ADMIN, {}),
+    "POST /tokens/{token_of_wei}/end": (R.ADMIN, {}),
+    "GET /leaders": (R.READ, None),
+    "PUT /leaders": (ABOVE_ALL, {"text": "张三", "digest": ""}),
+    "POST /words": (ABOVE_ALL, {"words": "旧称", "digest": ""}),
+    "POST /words/drop": (ABOVE_ALL, {"line": 1, "digest": ""}),
+    "POST /words/import": (ABOVE_ALL, {"pasted": "旧称", "digest": ""}),
+    "PUT /templates/{template}": (ABOVE_ALL, {"text": "{{{{ title }}}}", "digest": ""}),
+    "POST /templates/{template}/preview": (R.READ, {"accounts": ["hand"]}),
+    "POST /rules/try": (R.READ, {"text": "望江路", "account": "hand"}),
     "POST /media": (R.WRITE, {}),  # anywhere: bytes only, which no unit's table names yet
 }
 
-WHOLE = {"GET /trail", "GET /rules", "GET /words", "GET /settings"}  # one for the whole office
+WHOLE = {
+    "GET /trail",
+    "GET /rules",
+    "GET /words",
+    "GET /leaders",
+    "GET /settings",
+}  # one for the whole office
 
 
 MINE = {"GET /me", "GET /tokens", "GET /delegations", "GET /writings"}  # one's own alone

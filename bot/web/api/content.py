@@ -12,7 +12,7 @@ from sqlalchemy import Connection, RowMapping, select
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from bot import catalog, compose, media, people, review
+from bot import catalog, compose, media, people
 from bot.db import media as pictures
 from bot.errors import NotFound
 from bot.media import MAX_BYTES
@@ -59,40 +59,13 @@ def amend(call: Writes, item_id: Id, said: bodies.Entry) -> Response:
     return once(call, act)
 
 
-@router.post("/items/{item_id:int}/take")
-def take(call: Writes, item_id: Id) -> Response:
-    """Let a waiting entry become a draft."""
-    return _on_item(call, item_id, catalog.take)
-
-
-@router.post("/items/{item_id:int}/skip")
-def skip(call: Writes, item_id: Id) -> Response:
-    """Make nothing of it."""
-    return _on_item(call, item_id, catalog.skip)
-
-
-@router.post("/items/{item_id:int}/bring-back")
-def bring_back(call: Writes, item_id: Id) -> Response:
-    """Let a skipped one wait again."""
-    return _on_item(call, item_id, catalog.bring_back)
-
-
-@router.post("/items/{item_id:int}/call-back")
-def call_back(call: Writes, item_id: Id) -> Response:
-    """Take back what was handed in."""
-    return _on_item(call, item_id, catalog.call_back)
-
-
 @router.post("/items/{item_id:int}/return")
 def give_back(call: Writes, item_id: Id, said: bodies.Reason) -> Response:
     """Give material back to the unit it came from."""
-    return _on_item(call, item_id, catalog.give_back, said.reason)
 
-
-def _on_item(call: Call, item_id: int, stage: Any, *more: str) -> Response:
     def act(conn: Connection, now: datetime) -> Done:
         item_for(conn, call.actor, item_id)
-        stage(conn, now, call.actor, item_id, *more)
+        catalog.give_back(conn, now, call.actor, item_id, said.reason)
         return {"item": item_id}
 
     return once(call, act)
@@ -202,30 +175,6 @@ def _fitted(call: Call, body: compose.Body, keys: Sequence[str]) -> None:
     if body.media:
         with call.office.db.read() as conn:
             compose.preview(call.office, conn, body, keys)
-
-
-@router.post("/posts/{post_id:int}/submit")
-def submit(call: Writes, post_id: Id) -> Response:
-    """Hand a draft in for review."""
-
-    def act(conn: Connection, now: datetime) -> Done:
-        post_for(conn, call.actor, post_id)
-        review.submit(call.office, conn, now, call.actor, post_id)
-        return {"post": post_id, "state": compose.one(conn, post_id)["state"]}
-
-    return once(call, act)
-
-
-@router.post("/posts/{post_id:int}/close")
-def close(call: Writes, post_id: Id) -> Response:
-    """Put a post away."""
-
-    def act(conn: Connection, now: datetime) -> Done:
-        post_for(conn, call.actor, post_id)
-        compose.close(conn, now, call.actor, post_id)
-        return {"post": post_id, "state": compose.one(conn, post_id)["state"]}
-
-    return once(call, act)
 
 
 @router.post("/posts/{post_id:int}/withdraw", status_code=201)
