@@ -183,7 +183,7 @@ class Scope(StrEnum):
     WRITE = "write"  # entries, drafts, handing in, answers, the queue
     SIGN = "sign"  # every step of review, and taking a sign-off back
     HOLD = "hold"  # the stop switch and its lifting
-    ADMINISTER = "administer"  # people, accounts, sources, and what the office writes itself
+    ADMIN = "admin"  # people, accounts, sources, and what the office writes itself
 
 
 # ---------------------------------------------------------------- content

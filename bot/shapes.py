@@ -29,6 +29,7 @@ ACCOUNT = (
     "id key unit_id adapter name state broken identity identity_name identity_url capabilities "
     "token_ends checked_at"
 )
+DUTY = "day unit login name"
 HOLD = "id scope reason since until"
 SOURCE = (
     "id key name unit_id kind url state baseline_at polled_at ok_at failures error problems due_at"
@@ -168,15 +169,23 @@ def source(office: Office, conn: Connection, of: RowMapping) -> dict[str, Any]:
     """A source whole: how it reads, how many entries in each state, and what config.toml says of it."""
     from sqlalchemy import func, select
 
-    from bot import naming
+    from bot import settings
     from bot.db import items, units
 
     mine = select(items.c.state, func.count()).where(items.c.source_id == of["id"])
     counts: dict[str, int] = dict(conn.execute(mine.group_by(items.c.state)).all())
     part = office.config.sources.get(of["key"])
     unit = conn.execute(select(units.c.key).where(units.c.id == of["unit_id"])).scalar_one()
-    told = {"name": naming.called(of), "unit": unit, "items": counts}
-    return picked(of, SOURCE) | told | {"settings": part.model_dump(mode="json") if part else None}
+    said = part.model_dump(mode="json") | {"url": settings.address(part.url)} if part else None
+    return source_row(of) | {"unit": unit, "items": counts, "settings": said}
+
+
+def source_row(of: RowMapping) -> dict[str, Any]:
+    """A source in a list."""
+    from bot import naming, settings
+
+    told = {"name": naming.called(of), "url": settings.address(of["url"])}
+    return picked(of, SOURCE) | told
 
 
 def staffed(office: Office, conn: Connection) -> list[dict[str, Any]]:

@@ -37,6 +37,7 @@ from bot.compose.drafting import (
 from bot.compose.filling import body_from, fields_of, tried
 from bot.compose.reading import (
     account_keys,
+    came_back,
     current,
     item_of,
     listing,
@@ -79,6 +80,7 @@ __all__ = [
     "ask_reposts",
     "body_from",
     "call_off_repost",
+    "came_back",
     "candidates",
     "card_for",
     "close",

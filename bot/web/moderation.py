@@ -15,7 +15,7 @@ from bot.errors import Invalid
 from bot.language import Say
 from bot.model import Actor, Right
 from bot.office import Office
-from bot.web import board
+from bot.web import board, counts
 from bot.web.marks import differences
 from bot.web.visit import Id, Signed, go
 
@@ -38,10 +38,7 @@ def _marked(row: Any) -> Any:
 
 def moderators(conn: Connection, actor: Actor, right: Right = Right.REPLY) -> bool:
     """May this reader decide? Whoever handles replies at the unit that owns the board's account."""
-    owners = set(
-        conn.execute(select(accounts.c.unit_id).where(accounts.c.adapter == "board")).scalars()
-    )
-    return bool(owners & people.unit_ids(conn, actor, right))
+    return bool(counts.board_units(conn) & people.unit_ids(conn, actor, right))
 
 
 @router.get("/replies/board")

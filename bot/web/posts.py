@@ -51,7 +51,7 @@ def data_for_posts(office: Office, actor: Actor, params: Mapping[str, str]) -> d
             mine = and_(mine, posts.c.title.contains(words, autoescape=True))
         if params.get("mine"):
             mine = and_(mine, posts.c.author_id == actor.person)
-        clauses, counts = _states(), _counts(conn, mine)
+        clauses, counts = _states(), counted(conn, mine)
         state = params.get("state", "") if params.get("state") in clauses else ""
         page = page_of(params, counts[state or "all"])
         found = and_(mine, clauses[state]) if state else mine
@@ -68,18 +68,17 @@ def data_for_posts(office: Office, actor: Actor, params: Mapping[str, str]) -> d
 
 def _states() -> dict[str, ColumnElement[bool]]:
     """The filters, each as a condition on posts."""
-    returned = and_(posts.c.state == P.DRAFT, posts.c.returned.is_not(None))
     fresh = and_(posts.c.state == P.DRAFT, posts.c.returned.is_(None))
     reviewed = {"in_review": posts.c.state == P.IN_REVIEW, "closed": posts.c.state == P.CLOSED}
     # Nearly all are approved: these are walked in the order asked for.
     return {
         "draft": fresh,
-        "returned": returned,
+        "returned": compose.came_back(),
         "approved": aside(posts.c.state) == P.APPROVED,
     } | reviewed
 
 
-def _counts(conn: Connection, mine: ColumnElement[bool]) -> dict[str, int]:
+def counted(conn: Connection, mine: ColumnElement[bool]) -> dict[str, int]:
     """How many there are under each filter."""
     by_state = select(posts.c.state, func.count()).where(mine).group_by(posts.c.state)
     n: dict[str, int] = dict(conn.execute(by_state).all())

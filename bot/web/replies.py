@@ -56,7 +56,7 @@ def data_for_replies(office: Office, actor: Actor, params: Mapping[str, str]) ->
             "total": None if before else len(found),
             "cap": CAP,
             "accounts": list(squares(conn, scope).values()),
-            "board": counts.waiting_replies(conn),
+            "board": counts.waiting_replies(conn, scope),
             "seen": conn.execute(select(func.max(replies.c.id))).scalar() or 0,
         }
 

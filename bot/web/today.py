@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter
-from sqlalchemy import Connection, RowMapping, and_, func, or_, select
+from sqlalchemy import Connection, RowMapping, and_, or_, select
 from starlette.responses import Response
 
 from bot import people, review
 from bot.catalog import HAND
-from bot.db import accounts, aside, deliveries, items, notices, posts, replies, sources
+from bot.db import accounts, deliveries, notices, posts, sources
 from bot.deliver import holds, queue
-from bot.model import AccountState, Act, Actor, DeliveryState, ItemState, PostState, SourceState
+from bot.model import AccountState, Act, Actor, DeliveryState, PostState
 from bot.naming import source_name
 from bot.notices import concerns, no_turn, sentence, subjects_of
 from bot.office import Office
@@ -44,9 +44,9 @@ def data_for_today(office: Office, actor: Actor) -> dict[str, Any]:
             "returned": _returned(conn, actor),
             "undecided": _undecided(office, conn, now, actor, scope),
             "by_state": queue.counts(conn, scope),
-            "replies": _new_replies(conn, now, scope),
-            "board": counts.waiting_replies(conn),
-            "items": _waiting_items(conn, scope),
+            "replies": counts.new_replies(conn, now, scope),
+            "board": counts.waiting_replies(conn, scope),
+            "items": counts.waiting_items(conn, scope),
             "accounts": _accounts(conn, scope),
             "sources": _sources(conn, scope),
             "strip": strip(office, conn, now, scope),
@@ -59,9 +59,8 @@ def data_for_today(office: Office, actor: Actor) -> dict[str, Any]:
 
 def _returned(conn: Connection, actor: Actor) -> list[RowMapping]:
     """The reader's own drafts that came back."""
-    mine = (posts.c.state == PostState.DRAFT, posts.c.returned.is_not(None))
-    query = select(posts).where(*mine, posts.c.author_id == actor.person)
-    return list(conn.execute(query.order_by(posts.c.changed_at.desc()).limit(20)).mappings())
+    query = select(posts).where(counts.returned(actor))
+    return list(conn.execute(query.order_by(posts.c.changed_at.desc())).mappings())
 
 
 def _lent(conn: Connection, now: datetime, actor: Actor) -> list[dict[str, Any]]:
@@ -86,21 +85,6 @@ def _undecided(
     return {"total": total, "rows": [view.row(row) for row in rows]}
 
 
-def _new_replies(conn: Connection, now: datetime, scope: set[int]) -> int:
-    """Replies of the last day, our own left out."""
-    mine = select(accounts.c.id).where(accounts.c.unit_id.in_(scope))
-    since = (replies.c.at > now - timedelta(days=1), replies.c.own.is_(False))
-    # By the index of times, where a day is found without all the rest.
-    query = select(func.count()).select_from(replies).where(*since)
-    return int(conn.execute(query.where(aside(replies.c.account_id).in_(mine))).scalar_one())
-
-
-def _waiting_items(conn: Connection, scope: set[int]) -> int:
-    query = select(func.count()).select_from(items).join(sources)
-    waits = (items.c.state == ItemState.NEW, items.c.waits.is_not(None))
-    return int(conn.execute(query.where(sources.c.unit_id.in_(scope), *waits)).scalar_one())
-
-
 def _accounts(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
     shown = squares(conn, scope)
     rows = conn.execute(select(accounts).where(accounts.c.id.in_(shown))).mappings()
@@ -113,9 +97,8 @@ def _accounts(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
 
 def _sources(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
     polled = sources.c.unit_id.in_(scope), sources.c.kind != HAND
-    named = select(sources, source_name.label("called")).where(*polled)
-    rows = conn.execute(named).mappings()
-    return [{**r, "bad": bool(r["error"]) and r["state"] == SourceState.ACTIVE} for r in rows]
+    named = select(sources, source_name.label("called"), counts.failing(scope).label("bad"))
+    return [dict(row) for row in conn.execute(named.where(*polled)).mappings()]
 
 
 def _notices(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:

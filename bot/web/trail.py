@@ -86,8 +86,10 @@ def trail_page(visit: Signed) -> Response:
 def verify(visit: Signed) -> Response:
     """Walk the whole chain now and hold it against the anchors outside the store."""
     found = data_for_trail(visit.office, visit.actor, visit.params)
-    config = visit.office.config
     with visit.office.db.read() as conn:
-        anchors = audit.anchors(config.place(config.audit.anchor))
-        verified = audit.verify(conn, anchors)
-    return visit.page("trail.html", **found, verified=verified)
+        return visit.page("trail.html", **found, verified=verified(visit.office, conn))
+
+
+def verified(office: Office, conn: Connection) -> audit.Verified:
+    """The whole chain, held against the anchors outside the store."""
+    return audit.verify(conn, audit.anchors(office.config.place(office.config.audit.anchor)))

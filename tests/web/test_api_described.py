@@ -38,8 +38,8 @@ SCOPES: tuple[tuple[Any, Scope], ...] = (
     (door.Sends, Scope.WRITE),
     (door.Signs, Scope.SIGN),
     (door.Stops, Scope.HOLD),
-    (door.Administers, Scope.ADMINISTER),
-    (door.Tries, Scope.ADMINISTER),
+    (door.Administers, Scope.ADMIN),
+    (door.Tries, Scope.ADMIN),
 )
 DAY = date(2026, 11, 26)
 LONG = 80  # characters of an example's text
@@ -157,4 +157,4 @@ def who(route: str) -> str:
     said = ROUTES[asked_as(route)][0]
     if isinstance(said, Right):
         return str(said)
-    return "—" if said == ANY else ", ".join(sorted(said)) or "administer every unit"
+    return "—" if said == ANY else ", ".join(sorted(said)) or "admin, everywhere"

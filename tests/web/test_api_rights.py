@@ -11,9 +11,13 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import func, select
 
 from bot import catalog, compose, people
+from bot.db import notices
+from bot.language import Say
 from bot.model import PostKind, Right, Role
+from bot.notices import open_notice
 from tests import builders
 from tests.offices import url  # noqa: F401
 from tests.test_rights import world  # noqa: F401
@@ -51,6 +55,11 @@ ROUTES: dict[str, tuple[Right | frozenset[Role], Any]] = {
     "GET /trail": (TRAIL, None),
     "GET /notices": (R.READ, ""),
     "GET /quality": (R.READ, "notices"),
+    "GET /quality/rows": (R.READ, "望江路条目"),
+    "GET /quality/export": (R.READ, "望江路条目"),
+    "GET /today": (ANY, None),
+    "GET /signed": (ANY, None),
+    "GET /trail/verify": (TRAIL, None),
     "GET /schedules": (R.READ, ""),
     "GET /search?q=望江路": (R.READ, TITLE),
     "GET /templates": (R.READ, '"key": "notices"'),
@@ -162,11 +171,14 @@ ROUTES: dict[str, tuple[Right | frozenset[Role], Any]] = {
     "PUT /templates/{template}": (ABOVE_ALL, {"text": "{{{{ title }}}}", "digest": ""}),
     "POST /templates/{template}/preview": (R.READ, {"accounts": ["hand"]}),
     "POST /rules/try": (R.READ, {"text": "望江路", "account": "hand"}),
+    "POST /posts/{waiting}/offline?signed_by=李明&digest={digest}": (R.RECORD, {}),
+    "POST /notices/{notice}/done": (R.SCHEDULE, {}),
     "POST /media": (R.WRITE, {}),  # anywhere: bytes only, which no unit's table names yet
 }
 
 WHOLE = {
     "GET /trail",
+    "GET /trail/verify",
     "GET /rules",
     "GET /words",
     "GET /leaders",
@@ -174,7 +186,14 @@ WHOLE = {
 }  # one for the whole office
 
 
-MINE = {"GET /me", "GET /tokens", "GET /delegations", "GET /writings"}  # one's own alone
+MINE = {
+    "GET /today",
+    "GET /signed",
+    "GET /me",
+    "GET /tokens",
+    "GET /delegations",
+    "GET /writings",
+}  # one's own alone
 NAMES = {"login": "wei", "key": "health", "source": "notices", "number": 1, "schedule": "daily"}
 Ask = Callable[[str, str], httpx.Response]
 
@@ -190,8 +209,17 @@ def desk(console: Scene) -> Ask:  # noqa: F811
         asked: dict[str, Any] = {"kind": PostKind.REPOST, "about_id": console.names["waiting"]}
         asked |= {"unit_id": console.world.unit, "asking": console.world.unit, "keys": ["hand"]}
         editor = builders.actor(conn, "editor@health")
+        told = Say("日程 {key} 错过一期", key="daily")
+        open_notice(conn, now, "schedule:daily", told, console.world.unit)
+        notice = conn.execute(select(func.max(notices.c.id))).scalar_one()
         repost = compose.create(office, conn, now, editor, body=compose.Body(""), **asked)
-    console.names |= {"handed": handed, "template": "notice", "repost": repost, **NAMES}
+    console.names |= {
+        "handed": handed,
+        "template": "notice",
+        "repost": repost,
+        "notice": notice,
+        **NAMES,
+    }
 
     def ask(login: str, route: str) -> httpx.Response:
         if login not in seats:
@@ -203,7 +231,7 @@ def desk(console: Scene) -> Ask:  # noqa: F811
         if not isinstance(said, dict):
             return seats[login].client.get(path)
         body = {k: console.filled(v) if isinstance(v, str) else v for k, v in said.items()}
-        headers = {"idempotency-key": f"{login}-{method}-{path}"}
+        headers = {"idempotency-key": f"{login}-{method}-{path.partition('?')[0]}"}
         return seats[login].client.request(method, path, json=body, headers=headers)
 
     return ask

@@ -10,6 +10,7 @@ bodies    what is sent in, with examples
 reading   what can be read
 house     what the office writes itself and is set to
 staff     people, units, sources
+catalogue  what is wanting in the catalogues
 history   earlier revisions, and what is not saved yet
 acting    what is done to one thing and needs no word more
 administering  people and their roles, a source tried
@@ -29,6 +30,7 @@ from fastapi import APIRouter
 from bot.web.api import (
     acting,
     administering,
+    catalogue,
     content,
     deciding,
     delegating,
@@ -44,7 +46,7 @@ from bot.web.api import (
 from bot.web.api.door import BEARER, Route
 
 MODULES = (
-    *(reading, staff, history, house, wording, planning, content, deciding),
+    *(reading, catalogue, staff, history, house, wording, planning, content, deciding),
     *(acting, delegating, spreading, administering),
 )
 

@@ -15,8 +15,9 @@ from fastapi import APIRouter, Path
 from sqlalchemy import Connection
 from starlette.responses import Response
 
-from bot import catalog, compose, people, review, tokens
+from bot import catalog, compose, notices, people, review, tokens
 from bot.deliver import accounts, queue
+from bot.errors import NotFound
 from bot.model import Actor
 from bot.office import Office
 from bot.schedule import retiming
@@ -62,6 +63,14 @@ def _here(find: Callable[..., Any]) -> Callable[..., Any]:
     return lambda _office, *given: find(*given)
 
 
+def notice_for(conn: Connection, actor: Actor, notice_id: int) -> None:
+    """One of the reader's units. Raises NotFound."""
+    scope = people.unit_ids(conn, actor)
+    upto = notices.listing(conn, scope, ended=True, limit=1, before=notice_id + 1)
+    if not upto or upto[0]["id"] != notice_id:
+        raise NotFound("没有编号 {id} 的提醒", id=notice_id)
+
+
 ITEM = Kind("/items/{item_id:int}", _here(item_for), "item")
 POST = Kind("/posts/{post_id:int}", _here(post_for), "post", compose.one)
 DELIVERY = Kind("/queue/{delivery_id:int}", _here(delivery_for), "delivery", queue.one)
@@ -71,6 +80,7 @@ TOKEN = Kind(
 )  # its stage tells who sees it
 ACCOUNT = Kind("/accounts/{key}", _here(readable_account), "account", accounts.by_key)
 SOURCE = Kind("/sources/{key}", _here(source_for), "source")
+NOTICE = Kind("/notices/{notice_id:int}", _here(notice_for), "notice")
 PERSON = Kind("/people/{login}", _here(person_for), "person")
 
 ACTS: tuple[tuple[Kind, str, Any, Stage, str], ...] = (
@@ -94,6 +104,7 @@ ACTS: tuple[tuple[Kind, str, Any, Stage, str], ...] = (
         ACCOUNT, "check", Administers, _here(accounts.ask_check),
         "Ask the platform at the worker's next turn; a pass mends a broken one.",
     ),
+    (NOTICE, "done", Writes, _here(notices.finish), "End one that no machine ends."),
     (PERSON, "disable", Administers, _here(people.disable), "He gets in nowhere; sessions and tokens end."),
     (PERSON, "enable", Administers, _here(partial(people.disable, disabled=False)), "Let him in again."),
     (TOKEN, "end", Administers, _here(tokens.revoke), "One's own, or of somebody one administers."),

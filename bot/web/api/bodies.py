@@ -337,6 +337,10 @@ class Exported(Body):
     post: Number | None = None
     account: Number | None = None
     state: Literal["", "visible", "edited", "removed"] = ""
+    whose: Literal["", "public", "own"] = ""
+    unanswered: bool = False
+    since: Instant | None = None
+    until: Instant | None = None
     q: Words = ""
 
 

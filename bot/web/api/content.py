@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection, RowMapping, select
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from bot import catalog, compose, media, people
+from bot import catalog, compose, media, people, review
 from bot.db import media as pictures
 from bot.errors import NotFound
 from bot.media import MAX_BYTES
 from bot.model import Media, OverLimit, Right
 from bot.web.api import bodies
-from bot.web.api.door import Call, Route, Sends, Writes
+from bot.web.api.bodies import Digest
+from bot.web.api.door import Call, Route, Sends, Signs, Writes
 from bot.web.api.once import Done, Json, once
 from bot.web.api.paging import Words
 from bot.web.items import item_for
@@ -236,6 +238,34 @@ async def picture(request: Request, call: Sends, name: Words = "") -> Response:
     """A picture's bytes; give what a post names it by. The same again is the same picture."""
     content = await request.body()
     return await run_in_threadpool(_taken_in, call, content, name)
+
+
+class Sheet(BaseModel):
+    """`signed_by`: who signed on paper; `digest`: of the revision that was read."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    signed_by: Annotated[Words, Query(min_length=1)]
+    digest: Digest
+    name: Annotated[Words, Query(description="of the file")] = ""
+
+
+@uploads.post(
+    "/posts/{post_id:int}/offline", openapi_extra={"requestBody": {"required": True, **BYTES}}
+)
+async def offline(
+    request: Request, call: Signs, post_id: Id, asked: Annotated[Sheet, Query()]
+) -> Response:
+    """The bytes of a sheet signed on paper (PDF or picture), for all the steps that wait."""
+    content = await request.body()
+    words = asked.digest, asked.signed_by, content, asked.name
+
+    def act(conn: Connection, now: datetime) -> Done:
+        post_for(conn, call.actor, post_id)
+        state = review.record_offline(call.office, conn, now, call.actor, post_id, *words)
+        return {"post": post_id, "state": state}
+
+    return await run_in_threadpool(once, call, act)
 
 
 def _taken_in(call: Call, content: bytes, name: str) -> Response:

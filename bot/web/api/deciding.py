@@ -14,14 +14,14 @@ from starlette.responses import Response, StreamingResponse
 from bot import people, review
 from bot.collect import exporting
 from bot.deliver import holds, queue
-from bot.export import KINDS
 from bot.model import HoldScope, Verdict, Window
 from bot.web.api import bodies
 from bot.web.api.door import Call, Reads, Route, Signs, Stops, Writes
 from bot.web.api.once import Done, Json, once
+from bot.web.api.reading import narrowed
 from bot.web.queue import delivery_for
 from bot.web.review import post_for
-from bot.web.visit import Id, download
+from bot.web.visit import AS_FILE, Id, download
 from bot.workdays import instant
 
 router = APIRouter(route_class=Route, default_response_class=Json)
@@ -142,9 +142,6 @@ def lift(call: Stops, hold_id: Id) -> Response:
     return once(call, act)
 
 
-AS_FILE = {kind: {"schema": {"type": "string"}, "example": "…"} for kind in KINDS.values()}
-
-
 @router.post(
     "/replies/export",
     response_class=StreamingResponse,
@@ -155,11 +152,6 @@ def export(call: Reads, said: bodies.Exported) -> Response:
     takes no Idempotency-Key."""
     with call.office.db.read() as conn:
         scope = people.unit_ids(conn, call.actor)
-    asked = {
-        "post": said.post,
-        "account": said.account,
-        "state": said.state,
-        "words": said.q.strip(),
-    }
+    asked = narrowed(call, said)
     out = exporting.taken_out(call.office, call.actor, said.kind, scope, **asked)
     return download(out, "replies", said.kind)

@@ -37,7 +37,7 @@ SCOPES = {
     Scope.WRITE: Say("拟稿与报送"),
     Scope.SIGN: Say("审签"),
     Scope.HOLD: Say("停发"),
-    Scope.ADMINISTER: Say("管理"),
+    Scope.ADMIN: Say("管理"),
 }
 
 
@@ -175,5 +175,5 @@ Sends = Annotated[Call, Depends(asking(Scope.WRITE))]  # a write that needs no k
 Writes = Annotated[Call, Depends(doing(Scope.WRITE))]
 Signs = Annotated[Call, Depends(doing(Scope.SIGN))]
 Stops = Annotated[Call, Depends(doing(Scope.HOLD))]
-Administers = Annotated[Call, Depends(doing(Scope.ADMINISTER))]
-Tries = Annotated[Call, Depends(asking(Scope.ADMINISTER))]  # keeps nothing, so it needs no key
+Administers = Annotated[Call, Depends(doing(Scope.ADMIN))]
+Tries = Annotated[Call, Depends(asking(Scope.ADMIN))]  # keeps nothing, so it needs no key

@@ -81,6 +81,8 @@ WROTE: dict[str, dict[str, Any]] = {
     "/people/{login}/sign-out": {"ended": 1},
     "/people/{login}/disable": {"person": "sun"},
     "/people/{login}/enable": {"person": "sun"},
+    "/notices/{notice_id}/done": {"notice": 4},
+    "/posts/{post_id}/offline": {"post": 7, "state": "approved"},
     "/tokens/{token_id}/end": {"token": 3},
     "/accounts/{key}/pause": {"account": "board", "state": "paused"},
     "/accounts/{key}/activate": {"account": "board", "state": "active"},
