@@ -75,6 +75,36 @@ def found(place: str, groups: Sequence[Group]) -> dict[str, Any]:
     return {"place": place, "groups": list(rows)}
 
 
+def posts(conn: Connection, rows: Sequence[Mapping[Any, Any]]) -> list[dict[str, Any]]:
+    """Posts in a list: whose each is, and how many of its deliveries are in each state."""
+    from sqlalchemy import select
+
+    from bot.db import people, units
+    from bot.deliver import queue
+
+    states = queue.by_post(conn, [one["id"] for one in rows])
+    names = dict(conn.execute(select(units.c.id, units.c.key)).all())
+    writers = {one["author_id"] for one in rows}
+    logins = select(people.c.id, people.c.login).where(people.c.id.in_(writers))
+    authors = dict(conn.execute(logins).all())
+    return [
+        row(one)
+        | {"unit": names[one["unit_id"]], "author": authors.get(one["author_id"], "")}
+        | {"deliveries": states.get(one["id"], {})}
+        for one in rows
+    ]
+
+
+def waiting(
+    office: Office, conn: Connection, rows: Sequence[Mapping[Any, Any]]
+) -> list[dict[str, Any]]:
+    """Posts that wait for a sign-off, and at which step."""
+    from bot import review
+
+    steps = [{"step_name": review.waits_at(office, conn, one).name} for one in rows]
+    return [one | step for one, step in zip(posts(conn, rows), steps, strict=True)]
+
+
 def post(office: Office, conn: Connection, post_id: int) -> dict[str, Any]:
     """A post whole: what would be sent, its findings, sign-offs and deliveries. Raises NotFound."""
     from bot import compose, review
@@ -87,7 +117,7 @@ def post(office: Office, conn: Connection, post_id: int) -> dict[str, Any]:
     reasons = queue.Reasons(conn, office.db.now(conn))
     deliveries = queue.listing(conn, {found["unit_id"]}, post=post_id, limit=500)
     return {
-        **row(found),
+        **posts(conn, [found])[0],
         "why": "" if deliveries else str(review.why(office, conn, found) or ""),
         "digest": revision["digest"],
         "number": revision["number"],

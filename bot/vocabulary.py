@@ -236,7 +236,8 @@ def rewrite(
 ) -> str:
     """The whole of a list anew. Raises ConfigError naming the line, and as files.change."""
     people.require_everywhere(conn, actor, Right.ADMIN)
-    path = office.config.place(word_list(office.config, name).name)
+    name = word_list(office.config, name).name  # the first, where none was named
+    path = office.config.place(name)
     read(files.tidied(text), path.name)
     return files.change(office, conn, now, actor, f"words:{name}", path, text, digest)
 

@@ -77,9 +77,9 @@ def answers(console: Scene, desk: Ask) -> dict[str, Any]:  # noqa: F811
             every = [desk(login, asked) for login in seats]
             best = max((one for one in every if one.status_code == 200), key=lambda r: len(r.text))
             folder = str(office.config.path.parent)
-            found[route.removeprefix("GET ")] = json.loads(
-                best.text.replace(folder, "/srv/gongkai")
-            )
+            if best.headers["content-type"] == "application/json":  # else a file
+                said = json.loads(best.text.replace(folder, "/srv/gongkai"))
+                found[route.removeprefix("GET ")] = said
     return found
 
 

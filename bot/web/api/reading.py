@@ -251,8 +251,8 @@ def posts_list(call: Reads, asked: Annotated[PostsAsked, Query()]) -> Response:
         scope, below = people.unit_ids(conn, call.actor), before("posts", asked.cursor)
         more: dict[str, Any] = {"limit": asked.limit + 1, "before": below, "words": asked.q.strip()}
         more |= {"author": call.actor.person if asked.mine else None, "returned": asked.returned}
-        rows = compose.listing(conn, scope, state=asked.state, **more)
-    return Json(page("posts", [shapes.row(row) for row in rows], asked.limit))
+        found = shapes.posts(conn, compose.listing(conn, scope, state=asked.state, **more))
+    return Json(page("posts", found, asked.limit))
 
 
 @router.get("/posts/{post_id:int}")
@@ -290,7 +290,8 @@ def waiting(call: Reads) -> Response:
     """The posts that wait for this person's sign-off, those due soonest first."""
     with call.office.db.read() as conn:
         rows = review.waiting_for(call.office, conn, call.actor)
-    return Json({"rows": [shapes.row(row) for row in rows], "next": None})
+        found = shapes.waiting(call.office, conn, rows)
+    return Json({"rows": found, "next": None})
 
 
 @router.get("/signed")
@@ -300,9 +301,10 @@ def signed(call: Reads, asked: Annotated[Paged, Query()]) -> Response:
     with call.office.db.read() as conn:
         rows = review.signed(conn, call.actor, asked.limit + 1, below)
         mine = people.unit_ids(conn, call.actor)
+        shown = [row for row in rows[: asked.limit] if row["unit_id"] in mine]
+        found = shapes.posts(conn, shown)
     more = cursor_at("signed", rows[asked.limit - 1]["signed"]) if len(rows) > asked.limit else None
-    shown = [shapes.row(row) for row in rows[: asked.limit] if row["unit_id"] in mine]
-    return Json({"rows": shown, "next": more})
+    return Json({"rows": found, "next": more})
 
 
 @router.get("/standings")
