@@ -182,7 +182,7 @@ def test_no_other_scope_administers(staffed: Office, api: Api, scopes: Iterator[
         "/people/zhou/grant": what,
         "/people/zhou/disable": {},
         "/accounts/board/pause": {},
-        "/sources/try": {"unit": "county", "target": "https://a.example/"},
+        "/source/try": {"unit": "county", "target": "https://a.example/"},
         "/words": {"words": "旧称", "digest": ""},
     }.items():
         assert kind(gu.send(path, **said)) == "no-scope", path

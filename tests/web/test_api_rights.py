@@ -150,7 +150,7 @@ ROUTES: dict[str, tuple[Right | frozenset[Role], Any]] = {
     "POST /holds/{hold}/lift": (R.STOP, {}),
     "POST /replies/{reply}/answer": (R.WRITE, {"text": "已恢复。"}),
     "POST /replies/export": (R.READ, {"kind": "jsonl"}),
-    "POST /sources/try": (R.ADMIN, {"unit": "health", "target": "nowhere"}),
+    "POST /source/try": (R.ADMIN, {"unit": "health", "target": "nowhere"}),
     "POST /sources/{source}/pause": (R.ADMIN, {}),
     "POST /sources/{source}/activate": (R.ADMIN, {}),
     "POST /accounts/{account}/pause": (R.ADMIN, {}),

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from starlette.responses import Response
 
 from bot import catalog, people
+from bot.errors import Invalid, SourceError
 from bot.model import Role
 from bot.web.api import bodies
 from bot.web.api.door import Administers, Call, Route, Tries
@@ -69,10 +70,13 @@ def sign_out(call: Administers, login: Name, said: bodies.Session) -> Response:
     return once(call, act)
 
 
-@router.post("/sources/try")
+@router.post("/source/try")
 def attempt(call: Tries, said: bodies.Tried) -> Response:
     """What a reader gets at an address, and the text that declares it in config.toml. Nothing is
     kept but that it was tried, so it takes no Idempotency-Key."""
     what = call.office, call.actor, said.unit, said.target
-    found = asyncio.run(catalog.attempt(*what, kind=said.kind))
+    try:
+        found = asyncio.run(catalog.attempt(*what, kind=said.kind))
+    except SourceError as error:
+        raise Invalid(error.say) from None
     return Json(found.json(call.office))

@@ -89,7 +89,7 @@ WROTE: dict[str, dict[str, Any]] = {
     "/accounts/{key}/check": {"account": "board", "state": "active"},
     "/sources/{key}/pause": {"source": "notices"},
     "/sources/{key}/activate": {"source": "notices"},
-    "/sources/try": {
+    "/source/try": {
         "kind": "feed",
         "items": [{"title": "关于做好今冬供暖工作的通知", "link": "https://www.yunlan.example/1"}],
         "problems": [],
