@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from bot.compose import Rendered
     from bot.config import SourcePart
+    from bot.deliver.queue import Reasons
     from bot.finding import Group
-    from bot.language import Say
     from bot.model import Finding
     from bot.office import Office
     from bot.schedule import Schedule
@@ -56,10 +56,13 @@ def picked(of: Mapping[Any, Any], names: str) -> dict[str, Any]:
     return {name: of[name] for name in names.split()}
 
 
-def delivery(of: RowMapping, why: Say | None) -> dict[str, Any]:
-    """A delivery in a list, with why it has not gone yet."""
-    account = {"account": of["account_key"], "why": str(why) if why else ""}
-    return picked(of, DELIVERY) | account
+def delivery(of: RowMapping, reasons: Reasons) -> dict[str, Any]:
+    """A delivery in a list, with its state as people are told it, and why it has not gone yet."""
+    return picked(of, DELIVERY) | {"account": of["account_key"]} | _stands(of, reasons)
+
+
+def _stands(of: RowMapping, reasons: Reasons) -> dict[str, str]:
+    return {"shown": reasons.shown(of), "why": str(reasons.why(of) or "")}
 
 
 def found(place: str, groups: Sequence[Group]) -> dict[str, Any]:
@@ -119,18 +122,15 @@ def post(office: Office, conn: Connection, post_id: int) -> dict[str, Any]:
     return {
         **posts(conn, [found])[0],
         "why": "" if deliveries else str(review.why(office, conn, found) or ""),
+        "steps": [step.name for step in review.steps_of(office, conn, found)],
         "digest": revision["digest"],
         "number": revision["number"],
         "body": revision["body"],
         "findings": revision["findings"],
         "renditions": parts,
         "signoffs": [dict(r) for r in review.trail(conn, post_id)],
-        "deliveries": [_of_post(r, reasons.why(r)) for r in deliveries],
+        "deliveries": [picked(r, OF_POST) | _stands(r, reasons) for r in deliveries],
     }
-
-
-def _of_post(of: RowMapping, why: Say | None) -> dict[str, Any]:
-    return picked(of, OF_POST) | {"why": str(why or "")}
 
 
 def part(of: Rendered) -> dict[str, Any]:

@@ -57,6 +57,7 @@ ROUTES: dict[str, tuple[Right | frozenset[Role], Any]] = {
     "GET /quality": (R.READ, "notices"),
     "GET /quality/rows": (R.READ, "望江路条目"),
     "GET /quality/export": (R.READ, "望江路条目"),
+    "GET /media/{picture}": (R.READ, None),
     "GET /today": (ANY, None),
     "GET /signed": (ANY, None),
     "GET /trail/verify": (TRAIL, None),
@@ -98,6 +99,7 @@ ROUTES: dict[str, tuple[Right | frozenset[Role], Any]] = {
     "POST /items/{handed}/call-back": (R.SUBMIT, {}),
     "POST /posts": (R.WRITE, {"unit": "health", **POST}),
     "PUT /posts/{draft}": (R.WRITE, {"version": 1, **POST}),
+    "POST /posts/preview": (R.WRITE, POST),
     "POST /posts/{draft}/submit": (R.WRITE, {}),
     "POST /posts/{draft}/close": (R.WRITE, {}),
     "POST /posts/{signed}/withdraw": (R.WRITE, {"reason": "误"}),
@@ -179,6 +181,7 @@ ROUTES: dict[str, tuple[Right | frozenset[Role], Any]] = {
 WHOLE = {
     "GET /trail",
     "GET /trail/verify",
+    "GET /media/{picture}",
     "GET /rules",
     "GET /words",
     "GET /leaders",

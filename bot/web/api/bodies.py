@@ -138,6 +138,14 @@ class NewPost(Written):
     emergency: bool = False
 
 
+class Previewed(Written):
+    """`post`: the one it belongs to, whose own earlier words are no repetition."""
+
+    model_config = example(accounts=["board"], text="望江路明日 9 时至 12 时停水。")
+
+    post: Number | None = None
+
+
 class Revised(Written):
     """The post as it is to stand: what is left out is empty, as in a new one.
 

@@ -7,23 +7,25 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection, RowMapping, select
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from bot import catalog, compose, media, people, review
+from bot import catalog, compose, media, people, review, shapes
 from bot.db import media as pictures
 from bot.errors import NotFound
 from bot.media import MAX_BYTES
 from bot.model import Media, OverLimit, Right
+from bot.web.account import readable_account
 from bot.web.api import bodies
 from bot.web.api.bodies import Digest
-from bot.web.api.door import Call, Route, Sends, Signs, Writes
+from bot.web.api.door import Call, Reads, Route, Sends, Signs, Writes
 from bot.web.api.once import Done, Json, once
 from bot.web.api.paging import Words
 from bot.web.items import item_for
+from bot.web.media import shown
 from bot.web.reply import readable
 from bot.web.review import post_for
 from bot.web.visit import Id
@@ -172,6 +174,20 @@ def _picture(row: RowMapping, alt: str) -> Media:
     return Media(row["sha256"], row["kind"], row["size"], row["width"], row["height"], alt)
 
 
+@router.post("/posts/preview")
+def preview(call: Sends, said: bodies.Previewed) -> Response:
+    """What would be sent on each account, counted and screened; nothing is kept, so it takes no
+    Idempotency-Key."""
+    body, at = replace(compose.Body(""), **_written(call, said)), _times(call, said)["go_at"]
+    with call.office.db.read() as conn:
+        people.require_anywhere(conn, call.actor, Right.WRITE)
+        for key in said.accounts:
+            readable_account(conn, call.actor, key)
+        post = None if said.post is None else post_for(conn, call.actor, said.post)
+        found = compose.preview(call.office, conn, body, said.accounts, go_at=at, post=post)
+    return Json({"parts": [shapes.part(one) for one in found]})
+
+
 def _fitted(call: Call, body: compose.Body, keys: Sequence[str]) -> None:
     """Large pictures are made to fit before others must wait."""
     if body.media:
@@ -238,6 +254,22 @@ async def picture(request: Request, call: Sends, name: Words = "") -> Response:
     """A picture's bytes; give what a post names it by. The same again is the same picture."""
     content = await request.body()
     return await run_in_threadpool(_taken_in, call, content, name)
+
+
+PICTURE = {
+    kind: {"schema": {"type": "string", "format": "binary"}, "example": "…"}
+    for kind in (*media.KINDS.values(), "application/pdf")
+}
+
+
+@router.get(
+    "/media/{sha256}",
+    response_class=Response,
+    responses={200: {"description": "The bytes", "content": PICTURE}},
+)
+def picture_of(call: Reads, sha256: Annotated[Digest, Path()]) -> Response:
+    """The bytes of a picture, or of a sheet signed on paper."""
+    return shown(call.office, call.actor, sha256)
 
 
 class Sheet(BaseModel):

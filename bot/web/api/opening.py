@@ -34,6 +34,18 @@ WROTE: dict[str, dict[str, Any]] = {
     "/items/{item_id}/return": {"item": 12},
     "/posts": {"post": 7},
     "/posts/{post_id}": {"post": 7, "version": 2},
+    "/posts/preview": {
+        "parts": [
+            {
+                "account": "board",
+                "part": 0,
+                "count": 14,
+                "limit": 2000,
+                "payload": {"text": "望江路明日 9 时至 12 时停水。"},
+                "findings": [],
+            }
+        ]
+    },
     "/posts/{post_id}/submit": {"post": 7, "state": "in_review"},
     "/posts/{post_id}/close": {"post": 7, "state": "closed"},
     "/posts/{post_id}/withdraw": {"post": 8},

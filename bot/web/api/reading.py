@@ -18,7 +18,7 @@ from bot import (
     notices,
     people,
     review,
-    schedule,
+    roster,
     shapes,
     tokens,
 )
@@ -46,7 +46,9 @@ from bot.web.queue import delivery_for
 from bot.web.replies import WHOSE
 from bot.web.reply import readable
 from bot.web.review import post_for
+from bot.web.schedules import listed
 from bot.web.standings import standing_for
+from bot.web.stop import lifted
 from bot.web.visit import Id
 from bot.workdays import instant
 
@@ -150,15 +152,17 @@ def today(call: Reads) -> Response:
 
 @router.get("/me")
 def me(call: Reads) -> Response:
-    """Whose token this is, what it is for, and what he may do where."""
+    """Whose token this is, what it is for, what he may do where, where he is signed in."""
     with call.office.db.read() as conn:
+        own = int(call.actor.person or 0)
+        sessions = [dict(row) for row in roster.open_sessions(conn, call.office.db.now(conn), own)]
+        factor = roster.factor(conn, own)
         rows = conn.execute(select(units).order_by(units.c.id)).mappings().all()
         at = [(row, people.rights(conn, call.actor, row["id"])) for row in rows]
     mine = [{"key": row["key"], "name": row["name"], "rights": may} for row, may in at if may]
     token = shapes.picked(call.token, "id name scopes ends_at")
-    return Json(
-        {"login": call.token["login"], "name": call.actor.name, "token": token, "units": mine}
-    )
+    said = {"login": call.token["login"], "name": call.actor.name, "token": token, "units": mine}
+    return Json(said | {"sessions": sessions, "factor": factor})
 
 
 @router.get("/units")
@@ -336,7 +340,7 @@ def queue_list(call: Reads, asked: Annotated[QueueAsked, Query()]) -> Response:
         what |= {"hold": asked.hold}
         more: dict[str, Any] = {"limit": asked.limit + 1, "before": before("queue", asked.cursor)}
         rows = queue.listing(conn, scope, **what, **more)
-        found = [shapes.delivery(row, reasons.why(row)) for row in rows]
+        found = [shapes.delivery(row, reasons) for row in rows]
     return Json(page("queue", found, asked.limit))
 
 
@@ -345,19 +349,21 @@ def delivery(call: Reads, delivery_id: Id) -> Response:
     """One delivery with its attempts, the platform's own words, and what to do by hand."""
     with call.office.db.read() as conn:
         row = delivery_for(conn, call.actor, delivery_id)
-        found = shapes.delivery(row, queue.why(conn, call.office.db.now(conn), row))
+        found = shapes.delivery(row, queue.Reasons(conn, call.office.db.now(conn)))
         tried = [dict(each) for each in queue.attempts_of(conn, delivery_id)]
         return Json(found | {"attempts": tried, "task": queue.task(conn, delivery_id)})
 
 
 @router.get("/holds")
 def holds_list(call: Reads) -> Response:
-    """The holds that stand and concern the reader's units, and those declared (`ahead`)."""
+    """The holds that stand and concern the reader's units, and those declared (`ahead`); how many
+    deliveries are under way and cannot be called back; those `lifted` lately."""
     with call.office.db.read() as conn:
         scope = people.unit_ids(conn, call.actor)
         mine = {row["id"] for row in (*shell.standing(conn, scope), *shell.declared(conn, scope))}
         rows = [row for row in holds.listing(conn, call.office.db.now(conn)) if row["id"] in mine]
-    return Json({"rows": rows, "next": None})
+        more = {"in_flight": holds.in_flight(conn), "lifted": lifted(conn, scope)}
+    return Json({"rows": rows, "next": None} | more)
 
 
 @router.get("/holds/foreseen")
@@ -443,9 +449,7 @@ def notices_list(call: Reads, asked: Annotated[NoticesAsked, Query()]) -> Respon
 
 @router.get("/schedules")
 def schedules(call: Reads) -> Response:
-    """The schedules of the reader's units: next times, last occurrence."""
+    """The schedules of the reader's units: next times, last occurrence; files nobody can read, too."""
     with call.office.db.read() as conn:
-        mine = select(units.c.key).where(units.c.id.in_(people.unit_ids(conn, call.actor)))
-        keys = set(conn.execute(mine).scalars())
-        found = schedule.listing(call.office, conn, call.office.db.now(conn))
-    return Json({"rows": [row for row in found if row.get("unit") in keys], "next": None})
+        found = listed(call.office, conn, call.actor)
+    return Json({"rows": found, "next": None})
