@@ -16,7 +16,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    bindparam,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from bot import outside
 from bot.db import audit_heads, audits, micros
@@ -233,3 +242,32 @@ def _against_head(conn: Connection, number: int, digest: str) -> list[Say]:
     if (head["number"], head["digest"]) == (number, digest):
         return []
     return [Say("链头记到第 {a} 条，实有 {b} 条", a=head["number"], b=number)]
+
+
+# ---------------------------------------------------------------- reading
+
+
+def chosen(subject: str = "", verb: str = "", who: str = "") -> list[ColumnElement[bool]]:
+    """Of one thing ("post:12"), of verbs that begin so, of one person's name; empty: of any."""
+    where = [
+        audits.c.subject == subject if subject else None,
+        audits.c.verb.startswith(verb, autoescape=True) if verb else None,
+        audits.c.actor == who if who else None,
+    ]
+    return [clause for clause in where if clause is not None]
+
+
+def entries(
+    conn: Connection,
+    where: Iterable[ColumnElement[bool]],
+    limit: int,
+    *,
+    offset: int = 0,
+    before: int | None = None,
+) -> list[RowMapping]:
+    """Entries, the newest first, as `chosen` narrows them; `before`: from below this id on."""
+    query = select(audits).where(*where)
+    if before is not None:
+        query = query.where(audits.c.id < before)
+    found = query.order_by(audits.c.id.desc()).limit(limit).offset(offset)
+    return list(conn.execute(found).mappings())

@@ -42,16 +42,18 @@ POST_COLUMNS = {"id": "编号", "state": "状态", "kind": "类别", "go_at": "�
 
 @post.command("list")
 @click.option("--state", default="", help="draft, in_review, approved, closed")
+@click.option("--returned/--not-returned", default=None, help="退回的 came back from review")
+@click.option("--search", "words", default="", help="标题里的字 words of the title")
 @click.option("--limit", default=50)
 @as_json
 @with_office
-def post_list(office: Office, state: str, limit: int, json_: bool) -> None:
+def post_list(office: Office, json_: bool, **asked: Any) -> None:
     """列出稿件."""
     from bot import compose, shapes
 
     with office.db.read() as conn:
         units = reading_units(office, None, conn)
-        rows = compose.listing(conn, units, state=state, limit=limit)
+        rows = compose.listing(conn, units, **asked)
         found = shapes.posts(conn, rows)
     show(found, json_, POST_COLUMNS)
 

@@ -344,19 +344,16 @@ def audit() -> None:
 @audit.command("list")
 @click.option("--limit", default=50)
 @click.option("--subject", default="", help="post:12, delivery:3, …")
+@click.option("--verb", default="", help="post., person.grant, …")
+@click.option("--who", default="", help="何人（姓名）by whom (name)")
 @as_json
 @with_office
-def audit_list(office: Office, limit: int, subject: str, json_: bool) -> None:
+def audit_list(office: Office, limit: int, json_: bool, **filters: str) -> None:
     """最近的留痕."""
-    from sqlalchemy import select
+    from bot import audit as ground
 
-    from bot.db import audits
-
-    query = select(audits).order_by(audits.c.id.desc()).limit(limit)
-    if subject:
-        query = query.where(audits.c.subject == subject)
     with office.db.read() as conn:
-        rows = list(conn.execute(query).mappings())
+        rows = ground.entries(conn, ground.chosen(**filters), limit)
     columns = {"number": "序号", "at": "时间", "actor": "何人", "verb": "何事", "subject": "对象"}
     show(rows, json_, columns)
 

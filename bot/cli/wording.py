@@ -18,16 +18,29 @@ of_list = click.option("--list", "name", default="", help="哪个词表；不写
 
 
 @click.command()
+@click.option("--columns", is_flag=True, help="各栏目怎么办、谁签 what is done with each column")
 @as_json
 @with_office
-def rules(office: Office, json_: bool) -> None:
+def rules(office: Office, columns: bool, json_: bool) -> None:
     """审查规则：查什么，级别，依据 the rules of screening as they are set here."""
     from bot import shapes
 
-    columns = {"rule": "规则", "name": "名称", "severities": "本来的级别"}
+    if columns:
+        _columns(office, json_)
+        return
+    heads = {"rule": "规则", "name": "名称", "severities": "本来的级别"}
     found = shapes.rules(office)
     told = [row | {"severities": "、".join(row["severities"])} for row in found]
-    show(found if json_ else told, json_, columns | {"chosen": "本单位", "says": "查什么"})
+    show(found if json_ else told, json_, heads | {"chosen": "本单位", "says": "查什么"})
+
+
+def _columns(office: Office, json_: bool) -> None:
+    from bot import shapes
+
+    with office.db.read() as conn:
+        found = shapes.columns(office, conn, set(office.config.units))
+    heads = {"source": "来源", "columns": "栏目", "template": "模板", "accounts": "账号"}
+    show(found, json_, heads | {"draft": "成稿", "submit": "送审", "trust": "常设签发"})
 
 
 @click.group()

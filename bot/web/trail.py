@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter
-from sqlalchemy import ColumnElement, Connection, RowMapping, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 from starlette.responses import Response
 
 from bot import audit, people
@@ -26,7 +26,7 @@ def data_for_trail(office: Office, actor: Actor, params: Mapping[str, str]) -> d
     with office.db.read() as conn:
         require_reader(conn, actor)
         filters = {name: params.get(name, "").strip() for name in ("subject", "verb", "who")}
-        chosen = _chosen(filters)
+        chosen = audit.chosen(**filters)
         some = select(audits.c.id).where(*chosen).order_by(audits.c.id.desc()).limit(MANY)
         ids = list(conn.execute(some).scalars())
         page = page_of(params, _count(conn, chosen) if len(ids) == MANY else len(ids))
@@ -35,38 +35,13 @@ def data_for_trail(office: Office, actor: Actor, params: Mapping[str, str]) -> d
             query = select(audits).where(mine).order_by(audits.c.id.desc())
             rows = list(conn.execute(query).mappings())
         else:
-            rows = entries(conn, filters, SIZE, offset=page.offset)
+            rows = audit.entries(conn, chosen, SIZE, offset=page.offset)
         return {"entries": rows, "filters": filters, "page": page}
 
 
 def _count(conn: Connection, chosen: list[ColumnElement[bool]]) -> int:
     query = select(func.count()).select_from(audits).where(*chosen)
     return int(conn.execute(query).scalar_one())
-
-
-def _chosen(filters: Mapping[str, str]) -> list[ColumnElement[bool]]:
-    where = [
-        audits.c.subject == filters["subject"] if filters["subject"] else None,
-        audits.c.verb.startswith(filters["verb"], autoescape=True) if filters["verb"] else None,
-        audits.c.actor == filters["who"] if filters["who"] else None,
-    ]
-    return [clause for clause in where if clause is not None]
-
-
-def entries(
-    conn: Connection,
-    filters: Mapping[str, str],
-    limit: int,
-    *,
-    offset: int = 0,
-    before: int | None = None,
-) -> list[RowMapping]:
-    """Entries, the newest first; `before`: from below this id on."""
-    query = select(audits).where(*_chosen(filters))
-    if before is not None:
-        query = query.where(audits.c.id < before)
-    found = query.order_by(audits.c.id.desc()).limit(limit).offset(offset)
-    return list(conn.execute(found).mappings())
 
 
 def require_reader(conn: Connection, actor: Actor) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Table, select
 from starlette.responses import Response
 
 from bot import (
+    audit,
     catalog,
     collect,
     compose,
@@ -420,7 +421,7 @@ def trail_list(call: Reads, asked: Annotated[TrailAsked, Query()]) -> Response:
     with call.office.db.read() as conn:
         trail.require_reader(conn, call.actor)
         below = before("trail", asked.cursor)
-        rows = trail.entries(conn, filters, asked.limit + 1, before=below)
+        rows = audit.entries(conn, audit.chosen(**filters), asked.limit + 1, before=below)
     return Json(page("trail", [dict(row) for row in rows], asked.limit))
 
 
