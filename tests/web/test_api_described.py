@@ -118,6 +118,38 @@ def test_examples_are_what_is_answered(answers: dict[str, Any]) -> None:
         assert members(said[route]) == members(brief(answer)), route
 
 
+OTHER_WORDS = {  # of docs/glossary.md's things: one word each
+    *("article", "channel", "comment", "comments", "event", "job", "message"),
+    *("platform", "provider", "publication", "transport", "user", "users"),
+}
+INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d")
+ZONED = re.compile(r"[+-]\d\d:\d\d$|Z$")
+
+
+def leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Every name with what stands under it."""
+    if isinstance(value, dict):
+        for key, one in value.items():
+            yield key, None
+            yield from leaves(one, key)
+    elif isinstance(value, list):
+        for one in value:
+            yield from leaves(one, name)
+    else:
+        yield name, value
+
+
+def test_names_are_the_glossarys_and_times_have_their_zone(answers: dict[str, Any]) -> None:
+    faults = []
+    for route, answer in answers.items():
+        for name, value in leaves(answer):
+            if name in OTHER_WORDS:
+                faults.append((route, name))
+            if isinstance(value, str) and INSTANT.match(value) and not ZONED.search(value):
+                faults.append((route, name, value))
+    assert not faults
+
+
 def test_every_operation_has_examples_of_what_is_sent_and_answered() -> None:
     described, wanting = opening.description(api.behind()), []
     bodies = described["components"]["schemas"]
