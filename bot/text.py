@@ -22,7 +22,7 @@ import unicodedata
 from bisect import bisect_left
 from collections.abc import Callable
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -39,15 +39,19 @@ _LINK = re.compile(
 _LINK_TAIL = ".,;:!?'*[]{}|"
 
 
-def links(text: str) -> list[tuple[int, int]]:
+Spans = tuple[tuple[int, int], ...]
+
+
+@lru_cache(maxsize=16)  # who screens or fits a text asks for its links several times
+def links(text: str) -> Spans:
     """The spans of links in `text`, in order, as platforms end them.
 
     A link ends before the first non-ASCII character or blank. ASCII punctuation at its end is the
     sentence's, not the link's; so is a closing bracket that the link does not open.
     """
     if "://" not in text:
-        return []
-    return [(m.start(), m.start() + len(_trimmed(m[0]))) for m in _LINK.finditer(text)]
+        return ()
+    return tuple((m.start(), m.start() + len(_trimmed(m[0]))) for m in _LINK.finditer(text))
 
 
 def _trimmed(link: str) -> str:
