@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from sqlalchemy import Connection
 from starlette.responses import Response, StreamingResponse
 
-from bot import people, review
+from bot import people, review, trail
 from bot.collect import exporting
 from bot.deliver import holds, queue
 from bot.export import KINDS
@@ -204,3 +204,16 @@ def export(call: Reads, said: bodies.Exported) -> Response:
     }
     out = exporting.taken_out(call.office, call.actor, said.kind, scope, **asked)
     return download(out, "replies", said.kind)
+
+
+@router.post(
+    "/trail/export",
+    response_class=StreamingResponse,
+    responses={200: {"description": "The file", "content": AS_FILE}},
+)
+def export_trail(call: Reads, said: bodies.TrailExported) -> Response:
+    """What the filters find of the trail, all of it, as a file. Each time is on record itself."""
+    filters = {"subject": said.subject, "verb": said.verb, "who": said.who}
+    return download(
+        trail.taken_out(call.office, call.actor, said.kind, filters), "trail", said.kind
+    )
