@@ -58,7 +58,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Detail:
-    """“时间 10:00 → 11:00”: `was` is empty where nothing is said of before."""
+    """“时间：10:00 → 11:00”: `was` is empty where nothing is said of before."""
 
     label: Say
     now: tuple[Part, ...]
@@ -66,7 +66,7 @@ class Detail:
 
     def __str__(self) -> str:
         said = [str(Say("、")).join(part.words for part in side) for side in (self.was, self.now)]
-        return f"{self.label} {' → '.join(each for each in said if each)}"
+        return f"{self.label}{' → '.join(each for each in said if each)}"
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ Reading = Callable[[Any, tzinfo], Pieces]
 
 def _about(subject: str) -> Drawn:
     kind, _, of = subject.partition(":")
-    label = ABOUT.get(kind, Say("{name}", name=kind))
+    label = ABOUT.get(kind, Say("{name}：", name=kind))
     return Drawn(label, [Ref(kind, int(of) if _whole(of) else of)] if of else [])
 
 
@@ -172,66 +172,66 @@ def _subject(value: Any, zone: tzinfo) -> Pieces:
 
 
 FIELDS: Mapping[str, tuple[Say, Reading]] = {
-    "account": (Say("账号"), _ref("account")),
-    "accounts": (Say("账号"), _ref("account")),
-    "at": (Say("期次"), _time),
-    "attempt": (Say("尝试"), _plain),
-    "backup": (Say("备份摘要"), _short),
-    "before": (Say("原为"), _time),
-    "begins": (Say("起"), _time),
-    "behalf": (Say("代谁"), _ref("person")),
-    "by": (Say("由此"), _by),
-    "changed": (Say("内容有变"), _count(Say("{n} 条"))),
-    "days": (Say("值班"), _person),
-    "delegation": (Say("代签"), _ref("delegation")),
-    "digest": (Say("摘要"), _short),
-    "ended": (Say("结束登录"), _count(Say("{n} 处"))),
-    "ends": (Say("止"), _time),
-    "file": (Say("文件摘要"), _short),
-    "filters": (Say("筛选"), _plain),
-    "giver": (Say("代谁"), _ref("person")),
-    "head": (Say("留痕恢复到"), _count(Say("第 {n} 条"))),
-    "hold": (Say("停发"), _ref("hold")),
-    "identity": (Say("平台身份"), _plain),
-    "instead_of": (Say("原身份"), _plain),
-    "key": (Say("关于"), _subject),
-    "kind": (Say("方式"), _word(SIGNED)),
-    "new": (Say("新增"), _count(Say("{n} 条"))),
-    "number": (Say("版本"), _count(Say("第 {n} 版"))),
-    "occurrence": (Say("期次"), _plain),
-    "outcome": (Say("结果"), _word(OUTCOMES)),
-    "post": (Say("稿件"), _ref("post")),
-    "own": (Say("本账号"), _plain),
-    "posts": (Say("转发稿"), _ref("post")),
-    "reason": (Say("事由"), _word(ERASED)),
-    "remote_id": (Say("平台编号"), _plain),
-    "replaced": (Say("换下的留痕到"), _count(Say("第 {n} 条"))),
-    "revision": (Say("版本"), _ref("revision")),
-    "role": (Say("角色"), _word(ROLE_WORDS)),
-    "rows": (Say("共"), _count(Say("{n} 条"))),
-    "scopes": (Say("范围"), _word(SCOPE_WORDS)),
-    "since": (Say("起"), _plain),
-    "source": (Say("来源"), _ref("source")),
-    "state": (Say("状态"), _plain),
-    "step": (Say("审次"), _plain),
-    "steps": (Say("审次"), _plain),
-    "subject": (Say("对象"), _plain),
-    "taker": (Say("代签人"), _ref("person")),
-    "to": (Say("改为"), _time),
-    "token": (Say("令牌"), _plain),
-    "unit": (Say("单位"), _ref("unit")),
-    "unanswered": (Say("未答复"), _plain),
-    "until": (Say("止"), _time),
-    "verb": (Say("动作"), _word(VERBS)),
-    "verdict": (Say("结论"), _word({v: VERBS[f"post.{v}"] for v in ("pass", "return", "refer")})),
-    "waiting": (Say("待复核"), _count(Say("{n} 条"))),
-    "who": (Say("谁"), _plain),
-    "words": (Say("词语摘要"), _short),
+    "account": (Say("账号："), _ref("account")),
+    "accounts": (Say("账号："), _ref("account")),
+    "at": (Say("期次："), _time),
+    "attempt": (Say("尝试："), _plain),
+    "backup": (Say("备份摘要："), _short),
+    "before": (Say("原为："), _time),
+    "begins": (Say("起："), _time),
+    "behalf": (Say("代谁："), _ref("person")),
+    "by": (Say("由此："), _by),
+    "changed": (Say("内容有变："), _count(Say("{n} 条"))),
+    "days": (Say("值班："), _person),
+    "delegation": (Say("代签："), _ref("delegation")),
+    "digest": (Say("摘要："), _short),
+    "ended": (Say("结束登录："), _count(Say("{n} 处"))),
+    "ends": (Say("止："), _time),
+    "file": (Say("文件摘要："), _short),
+    "filters": (Say("筛选："), _plain),
+    "giver": (Say("代谁："), _ref("person")),
+    "head": (Say("留痕恢复到："), _count(Say("第 {n} 条"))),
+    "hold": (Say("停发："), _ref("hold")),
+    "identity": (Say("平台身份："), _plain),
+    "instead_of": (Say("原身份："), _plain),
+    "key": (Say("关于："), _subject),
+    "kind": (Say("方式："), _word(SIGNED)),
+    "new": (Say("新增："), _count(Say("{n} 条"))),
+    "number": (Say("版本："), _count(Say("第 {n} 版"))),
+    "occurrence": (Say("期次："), _plain),
+    "outcome": (Say("结果："), _word(OUTCOMES)),
+    "post": (Say("稿件："), _ref("post")),
+    "own": (Say("本账号："), _plain),
+    "posts": (Say("转发稿："), _ref("post")),
+    "reason": (Say("事由："), _word(ERASED)),
+    "remote_id": (Say("平台编号："), _plain),
+    "replaced": (Say("换下的留痕到："), _count(Say("第 {n} 条"))),
+    "revision": (Say("版本："), _ref("revision")),
+    "role": (Say("角色："), _word(ROLE_WORDS)),
+    "rows": (Say("共："), _count(Say("{n} 条"))),
+    "scopes": (Say("范围："), _word(SCOPE_WORDS)),
+    "since": (Say("起："), _plain),
+    "source": (Say("来源："), _ref("source")),
+    "state": (Say("状态："), _plain),
+    "step": (Say("审次："), _plain),
+    "steps": (Say("审次："), _plain),
+    "subject": (Say("对象："), _plain),
+    "taker": (Say("代签人："), _ref("person")),
+    "to": (Say("改为："), _time),
+    "token": (Say("令牌："), _plain),
+    "unit": (Say("单位："), _ref("unit")),
+    "unanswered": (Say("未答复："), _plain),
+    "until": (Say("止："), _time),
+    "verb": (Say("动作："), _word(VERBS)),
+    "verdict": (Say("结论："), _word({v: VERBS[f"post.{v}"] for v in ("pass", "return", "refer")})),
+    "waiting": (Say("待复核："), _count(Say("{n} 条"))),
+    "who": (Say("谁："), _plain),
+    "words": (Say("词语摘要："), _short),
 }
 CHANGES: Mapping[tuple[str, str], tuple[Say, Reading]] = {  # before → after
-    ("before", "to"): (Say("时间"), _time),
-    ("before", "digest"): (Say("内容摘要"), _short),
-    ("instead_of", "identity"): (Say("平台身份"), _plain),
+    ("before", "to"): (Say("时间："), _time),
+    ("before", "digest"): (Say("内容摘要："), _short),
+    ("instead_of", "identity"): (Say("平台身份："), _plain),
 }
 
 
@@ -251,11 +251,14 @@ def _drawn(data: Any, zone: tzinfo) -> list[Drawn]:
 
 def _field(key: str, value: Any, zone: tzinfo) -> list[Drawn]:
     """A value in words; of several by name (days, filters) each by its own."""
-    label, read = FIELDS.get(key, (Say("{name}", name=key), _plain))
+    label, read = FIELDS.get(key, (Say("{name}：", name=key), _plain))
     if not isinstance(value, Mapping):
         return [Drawn(label, read(value, zone))]
-    of = [(FIELDS.get(name, (name, read)), each) for name, each in sorted(_pairs(value))]
-    return [Drawn(Say("{a} {b}", a=label, b=name), how(each, zone)) for (name, how), each in of]
+    of = [
+        (FIELDS.get(name, (Say("{name}：", name=name), read)), each)
+        for name, each in sorted(_pairs(value))
+    ]
+    return [Drawn(Say("{a}{b}", a=label, b=name), how(each, zone)) for (name, how), each in of]
 
 
 def _refs(drawn: Iterable[Drawn]) -> Iterable[Ref]:

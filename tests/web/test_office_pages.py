@@ -240,11 +240,11 @@ def test_details_of_the_trail_are_words_with_ways_to_what_they_name(
         audit.write(conn, builders.NOW, lin, "duty.put", "unit:1", days={"2026-11-25": person})
     page = enter("xu").get("/trail")
     rows = [" ".join(r.text_content().split()) for r in page.all("//tr[@data-row]")][1:]
-    assert "值班 2026-11-25 林岚" in rows[0]
+    assert "值班：2026-11-25：林岚" in rows[0]
     assert page.all(f"//tr[@data-row][2]//a[@href='/people/by-id/{person}']")
-    assert "时间 未定 → 2026-11-25 09:30" in rows[1]
-    assert f"稿件 {post} 停水通知" in rows[1]
-    assert ["方式 本人审签" in rows[2], "审次 签发" in rows[2], "版本 第 1 版" in rows[2]] == [
+    assert "时间：未定 → 2026-11-25 09:30" in rows[1]
+    assert f"稿件：{post} 停水通知" in rows[1]
+    assert ["方式：本人审签" in rows[2], "审次：签发" in rows[2], "版本：第 1 版" in rows[2]] == [
         True
     ] * 3
     assert page.all(f"//a[@href='/posts/{post}/revisions/1']")
@@ -296,7 +296,7 @@ def test_the_trail_is_taken_out_as_the_filter_shows_it_and_that_is_on_record(
     rows = list(csv.DictReader(reader.get(csv_at).text.lstrip("\ufeff").splitlines()))
     assert len(rows) == len(page.all("//tr[@data-row]")) == 3
     assert [rows[0]["谁"][:2], rows[0]["从何处"][:2]] == ["'=", "'@"], "no formula"
-    assert [rows[0]["动作"], rows[0]["详情"]] == ["改稿", "版本 第 2 版"]
+    assert [rows[0]["动作"], rows[0]["详情"]] == ["改稿", "版本：第 2 版"]
     assert scene.trail(staffed)[-1] == "trail.export"
     assert reader.get("/trail/export.exe").status == 404
     assert enter("zhou").get("/trail/export.csv").status == 403
@@ -313,7 +313,7 @@ def test_the_digests_of_the_trail_can_be_worked_out_from_its_json(
     for row in (row for row in rows if row["number"]):
         again: Any = {**row, "at": datetime.fromisoformat(row["at"])}
         assert audit.chained(row["previous"], row["number"], again) == row["digest"]
-    assert len(rows) > 3
+    assert len(rows) == 3
 
 
 def test_rows_of_the_trail_that_were_never_sealed_say_so(staffed: Office, enter: Enter) -> None:
