@@ -71,8 +71,10 @@ def test_a_full_hour_counts_what_it_has_no_room_for(staffed: Office, enter: Ente
     for n in range(5):
         at = builders.NOW + hours(2) + timedelta(minutes=n)
         scene.signed(staffed, title=f"第{n}篇", keys=("board",), go_at=at)
-    (more,) = enter("zhou").get("/").all("//div[@class='strip']//a[@class='tiny']")
-    assert (more.xpath("./span")[0].text, more.get("title")) == ("+2", "另 2 条")
+    (more,) = enter("zhou").get("/").all("//div[@class='strip']//details")
+    (said,) = more.xpath("./summary")
+    assert (said.xpath("./span")[0].text, said.get("title")) == ("+2", "另 2 条")
+    assert [each.text for each in more.xpath("./a/b")] == ["第3篇", "第4篇"]
 
 
 def test_a_contributor_is_told_what_to_do_and_shown_no_figures_of_others(

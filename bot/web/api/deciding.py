@@ -137,14 +137,15 @@ def _on_delivery(call: Call, delivery_id: int, stage: Callable[..., None], *more
 
 @router.post("/holds", status_code=201)
 def hold(call: Stops, said: bodies.Held) -> Response:
-    """Stop, at once; `in_flight`: how many were begun before and cannot be called back."""
+    """Stop, at once; `in_flight`: how many of the units one reads were begun before and cannot be
+    called back."""
     scope, until = HoldScope(said.scope), instant(said.until or "", call.office.config.tz)
 
     def act(conn: Connection, now: datetime) -> Done:
         target = holds.target_of(conn, scope, said.target)
         what = (scope, target, said.reason, said.passes, until)
         made = holds.hold(conn, now, call.actor, *what)
-        return {"hold": made, "in_flight": holds.in_flight(conn)}
+        return {"hold": made, "in_flight": holds.in_flight(conn, people.unit_ids(conn, call.actor))}
 
     return once(call, act, 201)
 

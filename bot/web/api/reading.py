@@ -304,11 +304,13 @@ def delivery(call: Reads, delivery_id: Id) -> Response:
 
 @router.get("/holds")
 def holds_list(call: Reads) -> Response:
-    """The holds that stand and concern the reader's units, and those declared (`ahead`)."""
+    """The holds that stand and concern the reader's units, and those declared (`ahead`);
+    `stops`: how many deliveries of these units each stops."""
     with call.office.db.read() as conn:
         scope = people.unit_ids(conn, call.actor)
         mine = {row["id"] for row in (*shell.standing(conn, scope), *shell.declared(conn, scope))}
-        rows = [row for row in holds.listing(conn, call.office.db.now(conn)) if row["id"] in mine]
+        every = holds.listing(conn, call.office.db.now(conn), scope)
+        rows = [row for row in every if row["id"] in mine]
     return Json({"rows": rows, "next": None})
 
 
