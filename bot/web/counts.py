@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, func, select
 
-from bot import review
+from bot import people, review
 from bot.db import accounts, board_replies, moderators_turn
 from bot.deliver import queue
-from bot.model import AccountState, Actor
+from bot.model import AccountState, Actor, Right, SourceState
 from bot.office import Office
+from bot.web.lists import Row
 
 
 def badges(conn: Connection, office: Office, actor: Actor, scope: set[int]) -> dict[str, int]:
@@ -20,7 +21,7 @@ def badges(conn: Connection, office: Office, actor: Actor, scope: set[int]) -> d
     return {
         "review": len(review.waiting(office, conn, actor)),
         "undecided": undecided_count(conn, scope),
-        "replies": waiting_replies(conn),
+        "replies": waiting_replies(conn, actor),
         "broken": broken_count(conn, scope),
     }
 
@@ -33,10 +34,28 @@ def undecided_count(conn: Connection, scope: set[int]) -> int:
 # ---------------------------------------------------------------- replies, accounts
 
 
-def waiting_replies(conn: Connection) -> int:
-    """Replies on the board, and edits of replies, that wait for a person to let them be seen."""
+def waiting_replies(conn: Connection, actor: Actor) -> int:
+    """Replies on the board, and edits of replies, that wait for a person to let them be seen; none
+    for who does not read there."""
+    if not moderators(conn, actor, Right.READ):
+        return 0
     query = select(func.count()).select_from(board_replies).where(moderators_turn)
     return int(conn.execute(query).scalar_one())
+
+
+def moderators(conn: Connection, actor: Actor, right: Right = Right.REPLY) -> bool:
+    """Has this reader a right at the unit that owns the board's account? With REPLY: to decide."""
+    owners = select(accounts.c.unit_id).where(accounts.c.adapter == "board")
+    return bool(set(conn.execute(owners).scalars()) & people.unit_ids(conn, actor, right))
+
+
+def is_broken(account: Row) -> bool:
+    return bool(account["state"] == AccountState.BROKEN)
+
+
+def is_unread(source: Row) -> bool:
+    """Is it read, and cannot be?"""
+    return bool(source["error"]) and source["state"] == SourceState.ACTIVE
 
 
 def broken_count(conn: Connection, scope: set[int]) -> int:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter
-from sqlalchemy import Connection, RowMapping, and_, func, or_, select
+from sqlalchemy import Connection, and_, func, or_, select
 from starlette.responses import Response
 
 from bot import people, review
 from bot.catalog import HAND
-from bot.db import accounts, aside, deliveries, items, notices, posts, replies, sources
+from bot.collect import log
+from bot.db import accounts, deliveries, items, notices, posts, sources
 from bot.deliver import holds, queue
-from bot.model import AccountState, Act, Actor, DeliveryState, ItemState, PostState, SourceState
+from bot.model import Act, Actor, DeliveryState, ItemState, PostState
 from bot.naming import source_name
 from bot.notices import concerns, no_turn, sentence, subjects_of
 from bot.office import Office
@@ -23,6 +24,7 @@ from bot.web.duty import today_on_duty
 from bot.web.lists import Account, squares
 from bot.web.queue import View
 from bot.web.render import Times
+from bot.web.replies import CAP
 from bot.web.review import lines
 from bot.web.visit import Signed
 
@@ -38,14 +40,17 @@ def data_for_today(office: Office, actor: Actor) -> dict[str, Any]:
         now = office.db.now(conn)
         scope = people.unit_ids(conn, actor)
         mine = list(review.waiting(office, conn, actor))
+        by_state = queue.counts(conn, scope)
+        yesterday = now.astimezone(office.config.tz).date() - timedelta(days=1)
         return {
             "mine": mine,
             "to_sign": lines(office, conn, mine[:5]),
-            "returned": _returned(conn, actor),
-            "undecided": _undecided(office, conn, now, actor, scope),
-            "by_state": queue.counts(conn, scope),
-            "replies": _new_replies(conn, now, scope),
-            "board": counts.waiting_replies(conn),
+            "returned": _returned(conn, actor, scope),
+            "undecided": _undecided(office, conn, now, actor, scope, by_state),
+            "by_state": by_state,
+            "yesterday": yesterday,
+            "replies": _since(office, conn, scope, yesterday),
+            "board": counts.waiting_replies(conn, actor),
             "items": _waiting_items(conn, scope),
             "accounts": _accounts(conn, scope),
             "sources": _sources(conn, scope),
@@ -57,11 +62,13 @@ def data_for_today(office: Office, actor: Actor) -> dict[str, Any]:
         }
 
 
-def _returned(conn: Connection, actor: Actor) -> list[RowMapping]:
-    """The reader's own drafts that came back."""
+def _returned(conn: Connection, actor: Actor, scope: set[int]) -> dict[str, Any]:
+    """The reader's own drafts that came back: how many, and why the newest did."""
     mine = (posts.c.state == PostState.DRAFT, posts.c.returned.is_not(None))
-    query = select(posts).where(*mine, posts.c.author_id == actor.person)
-    return list(conn.execute(query.order_by(posts.c.changed_at.desc()).limit(20)).mappings())
+    own = (posts.c.author_id == actor.person, posts.c.unit_id.in_(scope))
+    total = conn.execute(select(func.count()).where(*mine, *own)).scalar_one()
+    newest = select(posts.c.returned).where(*mine, *own).order_by(posts.c.changed_at.desc())
+    return {"total": total, "why": conn.execute(newest.limit(1)).scalar()}
 
 
 def _lent(conn: Connection, now: datetime, actor: Actor) -> list[dict[str, Any]]:
@@ -78,21 +85,24 @@ def _lent(conn: Connection, now: datetime, actor: Actor) -> list[dict[str, Any]]
 
 
 def _undecided(
-    office: Office, conn: Connection, now: datetime, actor: Actor, scope: set[int]
+    office: Office,
+    conn: Connection,
+    now: datetime,
+    actor: Actor,
+    scope: set[int],
+    by_state: Mapping[str, int],
 ) -> dict[str, Any]:
     view = View(office, conn, now, actor)
     rows = queue.listing(conn, scope, state="person", limit=5)
-    total = counts.undecided_count(conn, scope)
-    return {"total": total, "rows": [view.row(row) for row in rows]}
+    parts = [(s, n) for s in ("uncertain", "failed", "missed") if (n := by_state.get(s))]
+    shown = [view.row(row) for row in rows]
+    return {"total": by_state["person"], "parts": parts, "rows": shown}
 
 
-def _new_replies(conn: Connection, now: datetime, scope: set[int]) -> int:
-    """Replies of the last day, our own left out."""
-    mine = select(accounts.c.id).where(accounts.c.unit_id.in_(scope))
-    since = (replies.c.at > now - timedelta(days=1), replies.c.own.is_(False))
-    # By the index of times, where a day is found without all the rest.
-    query = select(func.count()).select_from(replies).where(*since)
-    return int(conn.execute(query.where(aside(replies.c.account_id).in_(mine))).scalar_one())
+def _since(office: Office, conn: Connection, scope: set[int], first: date) -> int:
+    """The public's replies said since a day, as the log lists them; CAP stands for more."""
+    when: dict[str, Any] = log.days(first, None, office.config.tz)
+    return len(log.numbers(conn, scope, own=False, limit=CAP, **when))
 
 
 def _waiting_items(conn: Connection, scope: set[int]) -> int:
@@ -106,7 +116,7 @@ def _accounts(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
     rows = conn.execute(select(accounts).where(accounts.c.id.in_(shown))).mappings()
     return [
         {"square": shown[r["id"]], "broken": r["broken"], "checked_at": r["checked_at"],
-         "bad": r["state"] == AccountState.BROKEN}
+         "bad": counts.is_broken(r)}
         for r in rows
     ]  # fmt: skip
 
@@ -115,7 +125,7 @@ def _sources(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
     polled = sources.c.unit_id.in_(scope), sources.c.kind != HAND
     named = select(sources, source_name.label("called")).where(*polled)
     rows = conn.execute(named).mappings()
-    return [{**r, "bad": bool(r["error"]) and r["state"] == SourceState.ACTIVE} for r in rows]
+    return [{**r, "bad": counts.is_unread(r)} for r in rows]
 
 
 def _notices(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:

@@ -47,6 +47,7 @@ ROUTES: dict[str, tuple[Right | frozenset[Role], Any]] = {
     "GET /replies": (R.READ, WORDS),
     "GET /replies/{reply}": (R.READ, None),
     "GET /trail": (TRAIL, None),
+    "GET /trail/verify": (TRAIL, None),
     "GET /notices": (R.READ, ""),
     "GET /quality": (R.READ, "notices"),
     "GET /schedules": (R.READ, ""),
@@ -139,10 +140,12 @@ ROUTES: dict[str, tuple[Right | frozenset[Role], Any]] = {
     "POST /holds/{hold}/lift": (R.STOP, {}),
     "POST /replies/{reply}/answer": (R.WRITE, {"text": "已恢复。"}),
     "POST /replies/export": (R.READ, {"kind": "jsonl"}),
+    "POST /trail/export": (TRAIL, {"kind": "jsonl"}),
     "POST /media": (R.WRITE, {}),  # anywhere: bytes only, which no unit's table names yet
 }
 
-WHOLE = {"GET /trail", "GET /rules", "GET /words", "GET /settings"}  # one for the whole office
+TRAILS = {"GET /trail", "GET /trail/verify", "POST /trail/export"}
+WHOLE = TRAILS | {"GET /rules", "GET /words", "GET /settings"}  # one for the whole office
 
 
 MINE = {"GET /me", "GET /tokens", "GET /delegations", "GET /writings"}  # one's own alone

@@ -11,6 +11,7 @@ from sqlalchemy import Table, select
 from starlette.responses import Response
 
 from bot import (
+    audit,
     catalog,
     collect,
     compose,
@@ -22,6 +23,7 @@ from bot import (
     schedule,
     shapes,
     tokens,
+    trail,
 )
 from bot.catalog import quality
 from bot.collect import exporting, log
@@ -29,7 +31,7 @@ from bot.db import accounts, sources, units
 from bot.deliver import holds, queue
 from bot.model import DeliveryState, HoldScope, ItemState, PostState, ReplyState
 from bot.schedule import solemn
-from bot.web import shell, trail
+from bot.web import shell
 from bot.web.account import readable_account
 from bot.web.api.door import Call, Reads, Route
 from bot.web.api.once import Json
@@ -302,11 +304,13 @@ def delivery(call: Reads, delivery_id: Id) -> Response:
 
 @router.get("/holds")
 def holds_list(call: Reads) -> Response:
-    """The holds that stand and concern the reader's units, and those declared (`ahead`)."""
+    """The holds that stand and concern the reader's units, and those declared (`ahead`);
+    `stops`: how many deliveries of these units each stops."""
     with call.office.db.read() as conn:
         scope = people.unit_ids(conn, call.actor)
         mine = {row["id"] for row in (*shell.standing(conn, scope), *shell.declared(conn, scope))}
-        rows = [row for row in holds.listing(conn, call.office.db.now(conn)) if row["id"] in mine]
+        every = holds.listing(conn, call.office.db.now(conn), scope)
+        rows = [row for row in every if row["id"] in mine]
     return Json({"rows": rows, "next": None})
 
 
@@ -355,10 +359,21 @@ def trail_list(call: Reads, asked: Annotated[TrailAsked, Query()]) -> Response:
     """Who did what, when, from where: for those who answer for an office."""
     filters = {"subject": asked.subject, "verb": asked.verb, "who": asked.who}
     with call.office.db.read() as conn:
-        trail.require_reader(conn, call.actor)
+        trail.require(conn, call.actor)
         below = before("trail", asked.cursor)
-        rows = trail.entries(conn, filters, asked.limit + 1, before=below)
+        rows = trail.listing(conn, filters, asked.limit + 1, before=below)
     return Json(page("trail", [dict(row) for row in rows], asked.limit))
+
+
+@router.get("/trail/verify")
+def trail_verify(call: Reads) -> Response:
+    """Walk the whole chain now, and hold it against the anchors: whether it holds, what was checked
+    and what could not be."""
+    with call.office.db.read() as conn:
+        trail.require(conn, call.actor)
+        found = audit.verify(conn, audit.anchors(call.office.anchor))
+    said = map(str, (found.verdict(), *found.says(call.office.config.tz)))
+    return Json(found.json() | {"whole": found.whole, "says": list(said)})
 
 
 # ---------------------------------------------------------------- what needs attention
