@@ -33,6 +33,7 @@ from bot.sources.page_follow import Walk
 from bot.sources.page_list import Listing, read_list, read_undated
 from bot.sources.page_meta import ARTICLE, COLUMN, SITE, Tags, read_tags
 from bot.sources.page_row import Wanted
+from bot.sources.page_script import markup_in, rows_of
 from bot.sources.page_tree import (
     Node,
     Page,
@@ -144,6 +145,7 @@ class WebPage(Source):
 
     def _look(self, text: str, origin: Origin) -> _Found:
         """Raises SourceError where the page is neither list nor article."""
+        text = markup_in(text)
         page = open_page(text, origin.url if is_remote(origin.url) else "")
         tags = read_tags(page.markup)
         page = page if page.start else replace(page, start=tags.address(), site=tags.site())
@@ -184,7 +186,7 @@ class WebPage(Source):
     @classmethod
     def recognises(cls, body: bytes, content_type: str) -> bool:
         try:
-            text = decode(unpack(body), content_type).text
+            text = markup_in(decode(unpack(body), content_type).text)
             return looks_like_html(text) and bool(cls(PageOptions())._look(text, Origin("", UTC)))
         except SourceError:
             return False
@@ -203,8 +205,6 @@ def _neither(text: str, known: bool) -> SourceError:
 
 def _of_scripts(page: Page, text: str) -> Listing:
     """Rows that a script has as JSON and would only show in a browser."""
-    from bot.sources.page_script import rows_of
-
     rows = rows_of(text)
     if not rows:
         return Listing()

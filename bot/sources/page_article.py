@@ -17,15 +17,14 @@ from typing import Any
 from bot.sources.dates import read_date
 from bot.sources.draft import Draft, own_number
 from bot.sources.page_body import Body, attachments, find_body
-from bot.sources.page_label import bare, labelled
+from bot.sources.page_label import OF_A_DOCUMENT, bare, labelled
 from bot.sources.page_meta import ARTICLE, COLUMN, OPTIONAL, SITE, Tags
 from bot.sources.page_title import LONG, Given, read_title
-from bot.sources.page_tree import Page, absolute, on_site, title_of
+from bot.sources.page_tree import Page, absolute, title_of
 from bot.sources.plain import plain
 
 Fields = dict[str, str]
 
-_TABLE = {"index_number", "document_number", "formed", "topic"}  # a list of labels that is a table
 _TOP = 12  # lines of the text in which a table may stand
 
 
@@ -66,22 +65,20 @@ def read_article(page: Page, tags: Tags, zone: tzinfo, selector: str = "") -> Ar
     )
     said = {"title": title, "source": source, "published": _iso(dates, zone), **own}
     said["keywords"] = said["keywords"] or fields.get("keywords", "")
-    return Article(draft, _meta(page, tags, said), body, len(_TABLE & fields.keys()) >= 2)
+    return Article(draft, _meta(page, tags, said), body, len(OF_A_DOCUMENT & fields.keys()) >= 2)
 
 
 def _meta(page: Page, tags: Tags, said: Fields) -> dict[str, str]:
     """The 网页标签 under our names; what the page says elsewhere stands in for what they lack."""
     names = (*SITE.values(), *COLUMN.values(), *ARTICLE.values(), *OPTIONAL.values())
     meta = {name: tags.get(name) for name in names} | said
-    named = [name for name in ("image", "url") if meta[name]]
-    whole = {name: on_site(page, absolute(page, meta[name])) for name in named}
-    return meta | whole
+    return meta | {name: absolute(page, meta[name]) for name in ("image", "url") if meta[name]}
 
 
 def _links(page: Page, tags: Tags) -> tuple[str, ...]:
     named = tags.get("url") or tags.others.get("og:url", "")
     here = page.url if page.url.rstrip("/").count("/") > 2 else ""  # a bare site is no article
-    return tuple(filter(None, (on_site(page, absolute(page, named)), here)))
+    return tuple(filter(None, (absolute(page, named), here)))
 
 
 def _number(title: str, between: Sequence[str], body: Body | None) -> str:
@@ -163,7 +160,7 @@ def _given(fields: Fields, seen: _Seen) -> Given:
 def _fields(page: Page, seen: _Seen) -> Fields:
     """What the page's labels name, where they are a document's."""
     found = labelled(page, [*seen.before, *seen.top])
-    return found if _TABLE & found.keys() else {}
+    return found if OF_A_DOCUMENT & found.keys() else {}
 
 
 # ---------------------------------------------------------------- date, source, column

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from itertools import islice
 
 from bot.model import Attachment
-from bot.sources.page_label import LABELLED
 from bot.sources.page_text import begins, ends
 from bot.sources.page_tree import Node, Page, absolute, ancestors, attribute, text_of
 from bot.sources.plain import plain
@@ -31,7 +30,9 @@ KNOWN = (
     "#js_content",
     "#rwb_zw",
     "#p-detail",
-    "#vsb_content",
+    "[id^=vsb_content]",
+    ".v_news_content",
+    ".wp_articlecontent",
     "#ContentRegion",
     ".Custom_UnionStyle",
     ".pages_content",
@@ -46,6 +47,7 @@ KNOWN = (
     ".xxgk_content",
     ".bt_content",
     ".wzcon",
+    ".vF_detail_content",
 )
 # Names that hold the title and more besides: inside them most words are looked for.
 WIDE = (".article", "#article", "article", ".content", "#content", "main")
@@ -111,7 +113,7 @@ def _documents_alone(page: Page) -> Body | None:
 def _body(node: Node, name: str) -> Body | None:
     markup = node.html or ""
     lines = plain(markup).split("\n")
-    first = begins(lines, LABELLED)
+    first = begins(lines)
     text = "\n".join(lines[first : max(ends(lines), first)])
     if len(text) < LEAST and not node.css_first("img[src],video[src]") and not _documents(node):
         return None
@@ -140,7 +142,7 @@ def _densest(root: Node) -> Node | None:
                 break
             nodes[holder.mem_id] = holder
             weights[holder.mem_id] = weights.get(holder.mem_id, 0) + run * share
-            holder = holder.parent
+            holder = _above(holder)
     best = max(weights, key=lambda n: weights[n], default=None)
     return nodes[best] if best is not None else None
 
@@ -153,6 +155,15 @@ def _holder(node: Node) -> Node | None:
         if up.tag in _BLOCKS:
             return up.parent if up.tag in _FLOWING else up
     return None
+
+
+def _above(block: Node) -> Node | None:
+    """What holds a block; a cell's is what holds the table, for its rows tell one thing together."""
+    if block.tag != "td":
+        return block.parent
+    tables = (up for up in ancestors(block) if up.tag == "table")
+    table = next(tables, None)
+    return table.parent if table is not None else block.parent
 
 
 def _is_paragraph(block: Node) -> bool:
@@ -200,7 +211,13 @@ def _documents(node: Node) -> list[Node]:
 
 
 def _around(node: Node) -> list[Node]:
-    """Its neighbours that follow: attachments often stand below the text."""
+    """Its neighbours that follow: attachments often stand below the text. What holds nothing else
+    than it counts as it."""
+    said = text_of(node)
+    for up in ancestors(node):
+        if up.tag in ("body", "html") or text_of(up) != said:
+            break
+        node = up
     found: list[Node] = []
     after = node.next
     while after is not None and len(found) < 5:

@@ -21,7 +21,7 @@ LABELS = {
         ("发文机关", "发布机构", "发文单位", "发布单位", "制发机关", "发布机关", "公开主体",
          "发文机构", "发布部门", "发文部门", "制发单位", "公开机构", "公布机关", "制定机关",
          "印发机关", "公开单位", "公开部门", "责任部门", "责任单位", "公开责任部门",
-         "公开责任单位", "制文机关", "公布单位", "制发机构", "所属机构", "信息来源单位"),
+         "公开责任单位", "报送单位", "制文机关", "公布单位", "制发机构", "所属机构", "信息来源单位"),
         "publisher",
     ),
     **dict.fromkeys(
@@ -80,12 +80,19 @@ _FORMS = {  # what a value that stands apart from its label must look like
 }
 _SURE = {"index_number", "document_number", "formed", "published"}  # known by their form alone
 _FREE = {"title", "summary"}  # may hold anything
+OF_A_DOCUMENT = {"index_number", "document_number", "formed", "topic"}  # labels that make a table
 _NONE = {"无", "暂无", "空", "null"}
 _LONGEST = 1000  # characters of a line in which labels are looked for
 
 
 def bare(text: str) -> str:
     return "".join(text.split())
+
+
+def begins_with(text: str) -> str | None:
+    """The field that the label at a line's beginning names; None where none stands there."""
+    found = LABELLED.match(text)
+    return field_of(found["label"] or found["framed"]) if found else None
 
 
 def field_of(label: str) -> str | None:

@@ -212,7 +212,16 @@ def _title(link: Node, row: Row, wanted: Wanted) -> tuple[str, list[str]]:
         said = [one for one in lines if one != text]
     for date in row.dates:
         text = text.removesuffix(date).strip(" 　[]()（）") if text.endswith(date) else text
+        text = text.removeprefix(date).strip() if _in_link(link, date) else text
     return _whole(_BULLET.sub("", text), link), said
+
+
+def _in_link(link: Node, date: str) -> bool:
+    """Whether this date stands in the link by itself, beside the title."""
+    parts = (part for part in link.traverse(include_text=True) if part.is_text_node)
+    return any(
+        _ALONE.match(text) and date in text for text in (p.text_content or "" for p in parts)
+    )
 
 
 def _whole(text: str, link: Node) -> str:

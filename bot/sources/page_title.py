@@ -48,6 +48,7 @@ def read_title(page: Page, tags: Tags, given: Given, before: Sequence[str], text
     own = _own_parts(page, tags)
     full = next((said for said in headings if _begins(title_of(page), said)), "")
     best = full or next((part for part in own if bare(part) in shown), "")
+    best = best or _last_words(title_of(page), [*headings, given.above], shown)
     if not best:
         guess = _without_site(own[0], shown) if own else ""
         best = _not_shown(page, guess, given.above) if bare(guess) not in shown else guess
@@ -70,6 +71,17 @@ def _not_shown(page: Page, guess: str, above: str) -> str:
     return (
         guess if bare(other) in bare(guess) and not bare(guess).startswith(bare(other)) else other
     )
+
+
+def _last_words(whole: str, lines: Sequence[str], shown: Collection[str]) -> str:
+    """The line that ends a <title> whose other words, the site's name and the column's, stand before
+    it with nothing but spaces between; unless they are shown, too, as a title of two lines is."""
+    for said in lines:
+        if len(said) >= LONG and whole.endswith(said):
+            before = whole.removesuffix(said)
+            if before[-1:].isspace() and bare(before) not in shown:
+                return said
+    return ""
 
 
 def _only_heading(page: Page) -> str:

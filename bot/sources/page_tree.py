@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from html import unescape
-from urllib.parse import urljoin
+from html import escape, unescape
+from urllib.parse import unquote, urljoin
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -37,6 +37,12 @@ _SCRIPT = re.compile(
 )
 _WRITE = re.compile(
     r"""document\.write(?:ln)?\(\s*(?:"((?:[^"\\\n]|\\.)*)"|'((?:[^'\\\n]|\\.)*)')\s*\)\s*;?"""
+)
+# A document that the page shows in a frame of its own, or by a viewer (…/viewer.html?file=/a.pdf).
+_SHOWN = re.compile(
+    r"""<(?:iframe|embed|object|div|span|p)\b[^<>]*?\s(?:src|data|pdfsrc)\s*=\s*["']?"""
+    r"""([^"'\s<>]*\.(?:pdf|ofd|docx?|xlsx?)(?:[?&#][^"'\s<>]*)?)["'\s>]""",
+    re.I,
 )
 _DROPPED = ["script", "style", "select", "iframe", "object", "svg", "canvas", "button", "input"]
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.I)
@@ -99,7 +105,7 @@ def open_page(text: str, url: str) -> Page:
         raise SourceError("网页不完整：没有结尾，末尾是“{tail}”", tail=_tail(text))
     if _is_deep(markup):
         raise SourceError("网页嵌套过深，不予读取")
-    tree = LexborHTMLParser(markup)
+    tree = LexborHTMLParser(_SHOWN.sub(_linked, markup))
     tree.strip_tags(_DROPPED)
     _hide(tree)
     url = url or _own_address(text, tree)
@@ -111,6 +117,12 @@ def open_page(text: str, url: str) -> Page:
 def _records(script: re.Match[str]) -> str:
     rows = "".join(_RECORD.findall(script[1]))
     return f'<div class="datastore">{rows}</div>' if rows else ""
+
+
+def _linked(shown: re.Match[str]) -> str:
+    _, named, path = shown[1].partition("file=")
+    address = unquote(path.partition("&")[0]) if named else shown[1]
+    return f'<a href="{escape(address)}"></a>{shown[0]}'
 
 
 def _written(script: re.Match[str]) -> str:
@@ -149,9 +161,9 @@ def ancestors(node: Node) -> list[Node]:
 
 
 def absolute(page: Page, link: str) -> str:
-    """`link` from the page's own address on; as it stands where that is not known."""
+    """`link` from the page's own address on, or its site's; as it stands where neither is known."""
     try:
-        return urljoin(page.start, link.strip()) if page.start else link.strip()
+        return urljoin(page.start, link.strip()) if page.start else on_site(page, link.strip())
     except ValueError:
         return ""
 
