@@ -176,6 +176,7 @@ _BARE_DATE = re.compile(rf"\A\W*({_WHEN})\W*\Z")
 _AMONG_OTHERS = re.compile(rf"\A(?!{_OTHER_DAY})[^，。；]*?(?<!\d)({_WHEN})[^，。；]*\Z")
 _BESIDE_SOURCE = re.compile(rf"({_WHEN}).*来\s*源|来\s*源.*?({_WHEN})")
 _CLOCK = re.compile(r"\d[:：]\d\d")
+_WIDE = str.maketrans("０１２３４５６７８９", "0123456789")
 _SOURCE = re.compile(r"来\s*源\s*于?\s*[:：]\s*([^\s【\[（(|｜]+)?")
 _NO_SOURCE = re.compile(
     r"(?:作者|编辑|责任编辑|发布|发表|时间|日期|浏览|点击|字体|字号|打印|分享|收藏|举报).*"
@@ -225,7 +226,7 @@ def _exactest(exact: Sequence[tuple[str, datetime]]) -> Iterator[tuple[str, date
 def _shown(lines: Sequence[str]) -> Iterator[str]:
     for pattern in (_DATED, _BESIDE_SOURCE, _BARE_DATE):
         for text in lines:
-            found = pattern.search(text) if len(text) < 300 else None
+            found = pattern.search(text.translate(_WIDE)) if len(text) < 300 else None
             if found:
                 yield next(filter(None, found.groups()))
 

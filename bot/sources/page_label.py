@@ -15,7 +15,7 @@ from bot.sources.plain import words
 
 # Label → field; an empty one is a label all the same: where it stands, the value before it ends.
 LABELS = {
-    **dict.fromkeys(("索引号", "索引编号", "索取号", "信息索引号", "索引码"), "index_number"),
+    **dict.fromkeys(("索引号", "索引编号", "索取号", "信息索引号", "信息索引", "索引码"), "index_number"),
     **dict.fromkeys(("主题分类", "信息分类", "主题类别", "分类", "所属主题"), "topic"),
     **dict.fromkeys(
         ("发文机关", "发布机构", "发文单位", "发布单位", "制发机关", "发布机关", "公开主体",

@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from bot.sources.page_label import bare
 from bot.sources.page_meta import Tags
 from bot.sources.page_tree import Page, text_of, title_of
 from bot.sources.plain import plain, words
 
+_DASHES = "-_–—－|｜"
 LONG = 8  # characters of a title that is not taken for something else
 
 
@@ -50,7 +52,7 @@ def read_title(page: Page, tags: Tags, given: Given, before: Sequence[str], text
     best = full or next((part for part in own if bare(part) in shown), "")
     best = best or _last_words(title_of(page), [*headings, given.above], shown)
     if not best:
-        guess = _without_site(own[0], shown) if own else ""
+        guess = _without_site(own[0], shown, before) if own else ""
         best = _not_shown(page, guess, given.above) if bare(guess) not in shown else guess
     return _as_shown(best, page, text) if best else next(iter(headings), "")
 
@@ -106,18 +108,21 @@ def _begins(whole: str, heading: str) -> bool:
     return len(start) >= LONG and bare(whole).startswith(start) and not mark.isalnum()
 
 
-def _without_site(title: str, shown: Collection[str]) -> str:
+def _without_site(title: str, shown: Collection[str], before: Sequence[str]) -> str:
     """The longest line of the page that begins the title and is followed by a mark: what comes
-    after it is the site's name or the column's."""
+    after it is the site's name or the column's; unless that is the page's next line, a subtitle."""
     whole = bare(title)
     heads = [
         text
         for text in shown
         if len(text) >= 3
         and whole.startswith(text)
-        and whole[len(text) :][:1] in tuple("-_–—－|｜")
+        and whole[len(text) :][:1] in tuple(_DASHES)
     ]
-    return max(heads, key=len, default=title)
+    head = max(heads, key=len, default=title)
+    rest = whole.removeprefix(head).strip(_DASHES)
+    lines = [bare(line).strip(_DASHES) for line in before]
+    return title if (head, rest) in pairwise(lines) else head
 
 
 def _as_shown(title: str, page: Page, text: str) -> str:
