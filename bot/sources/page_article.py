@@ -44,7 +44,7 @@ def read_article(page: Page, tags: Tags, zone: tzinfo, selector: str = "") -> Ar
     title = read_title(page, tags, _given(fields, seen), seen.before, body.text if body else "")
     near, between = seen.near(title), seen.between(title)
     behind = _told(seen.behind)
-    source = _source(tags, [*near, *behind])
+    source = _source(tags, [*near, *_alone(body), *behind])
     dates = _dates(tags, fields, near, between, behind, zone)
     own = {name: _own(tags, name, body) for name in ("keywords", "description", "author")}
     draft = Draft(
@@ -126,7 +126,7 @@ class _Seen:
     def above_date(self) -> str:
         """The line over the first that tells date or source, where it could be a title."""
         for over, text in pairwise(self.before):
-            if any(told.search(text) for told in (_DATED, _BESIDE_SOURCE, _SOURCE)):
+            if any(told.search(text) for told in (_DATED, _BESIDE_SOURCE, _SOURCE, _UPDATED)):
                 other = _TODAY.search(over) or _A_LABEL.match(over)
                 return over if 8 <= len(over) <= 100 and not other else ""
         return ""
@@ -168,16 +168,21 @@ def _fields(page: Page, seen: _Seen) -> Fields:
 _DAY = r"(?:19|20)\d\d\s?[-/.年]\s?\d{1,2}\s?[-/.月]\s?\d{1,2}\s?日?"
 _WHEN = rf"{_DAY}(?:\s*\d{{1,2}}[:：]\d{{2}}(?:[:：]\d{{2}})?)?"
 _DATED = re.compile(
-    r"(?:发布时间|发布日期|发表时间|发稿时间|公开日期|公开时间|提交时间|答复时间|更新时间|更新日期"
+    r"(?:发布时间|发布日期|发表时间|发稿时间|公开日期|公开时间|提交时间|答复时间"
     rf"|(?<!\w)时\s*间|(?<!\w)日\s*期)\s*[:：]?\s*[\[【(（]?\s*({_WHEN})"
 )
+_UPDATED = re.compile(rf"更新(?:时间|日期)\s*[:：]?\s*[\[【(（]?\s*({_WHEN})")
 _OTHER_DAY = r"[\W_]*(?:开始|起始|结束|征集|报名|来信|成文|生成|生效|实施|施行|废止|失效|截止|签署|签发|印发|登记|有效)"
 _BARE_DATE = re.compile(rf"\A\W*({_WHEN})\W*\Z")
 _AMONG_OTHERS = re.compile(rf"\A(?!{_OTHER_DAY})[^，。；]*?(?<!\d)({_WHEN})[^，。；]*\Z")
 _BESIDE_SOURCE = re.compile(rf"({_WHEN}).*来\s*源|来\s*源.*?({_WHEN})")
 _CLOCK = re.compile(r"\d[:：]\d\d")
 _WIDE = str.maketrans("０１２３４５６７８９", "0123456789")
-_SOURCE = re.compile(r"来\s*源\s*于?\s*[:：]\s*([^\s【\[（(|｜]+)?")
+_SOURCE = re.compile(
+    r"(?:来\s*源\s*于?\s*[:：]\s*|(?:信息|文章|稿件)来源\s+(?=\S))([^\s【】\[\]（(）)|｜]+)?"
+)
+_SOURCE_ALONE = re.compile(r"[（(【\[]?\s*(?:信息|文章|稿件)?来\s*源\s*[:：].{2,40}")
+_LAST = 3  # lines of a text, of which one may tell its source and nothing else
 _NO_SOURCE = re.compile(
     r"(?:作者|编辑|责任编辑|发布|发表|时间|日期|浏览|点击|字体|字号|打印|分享|收藏|举报).*"
 )
@@ -224,7 +229,7 @@ def _exactest(exact: Sequence[tuple[str, datetime]]) -> Iterator[tuple[str, date
 
 
 def _shown(lines: Sequence[str]) -> Iterator[str]:
-    for pattern in (_DATED, _BESIDE_SOURCE, _BARE_DATE):
+    for pattern in (_DATED, _BESIDE_SOURCE, _BARE_DATE, _UPDATED):
         for text in lines:
             found = pattern.search(text.translate(_WIDE)) if len(text) < 300 else None
             if found:
@@ -234,6 +239,12 @@ def _shown(lines: Sequence[str]) -> Iterator[str]:
 def _iso(dates: Sequence[str], zone: tzinfo) -> str:
     at = next(filter(None, (read_date(text, zone, chinese=True) for text in dates)), None)
     return at.astimezone(zone).isoformat() if at else ""
+
+
+def _alone(body: Body | None) -> list[str]:
+    """Lines at a text's end that tell its source: （来源：…）."""
+    last = body.text.split("\n")[-_LAST:] if body else []
+    return [text for text in last if _SOURCE_ALONE.fullmatch(text)]
 
 
 def _source(tags: Tags, lines: Sequence[str]) -> str:
@@ -249,19 +260,35 @@ def _source(tags: Tags, lines: Sequence[str]) -> str:
 
 
 _SOURCE_WORD = re.compile(r"^\s*(?:信息|文章)?来\s*源\s*[:：]\s*")
-_PLACE = re.compile(r"(?:位置|所在)\s*[:：]\s*(.+)")
-_STEP = re.compile(r"\s*(?:>+|»|›|＞|→|/)\s*")
+_PLACE_BEGINS = re.compile(r"(?:位置|所在)\s*(?:是|为)?\s*[:：]")
+_PLACE = re.compile(rf"{_PLACE_BEGINS.pattern}\s*(.+)")
+_STEPS, _LONGEST_STEP = 12, 40
+_MARK = r"(?:>+|»|›|＞|→|/)"
+_STEP = re.compile(rf"\s*{_MARK}\s*")
+_DASHED = re.compile(r"\s*[-–—－|｜]+\s*")  # steps where no such mark stands
+_OPEN = re.compile(rf"(?:{_MARK}|\A|[:：])\s*\Z")
 _NO_COLUMN = {"正文", "内容", "详情", "首页", "文章", "信息内容", "浏览", "阅读", ""}
 
 
 def _column(seen: _Seen, tags: Tags) -> str:
     """The last step of “当前位置：首页 > 政务公开 > 通知公告 > 正文”."""
     for n, text in enumerate(seen.before):
-        more = (seen.before[n + 1 : n + 2] or [""])[0]
-        if found := _PLACE.search(f"{text} {more}" if more[:1] in tuple(">»›＞→") else text):
-            steps = [step for step in _STEP.split(found[1]) if step.strip() not in _NO_COLUMN]
-            return steps[-1].strip()[:30] if steps else ""
+        if found := _PLACE.search(_joined(seen.before[n:])):
+            steps = _STEP.split(found[1])
+            steps = steps if len(steps) > 1 else _DASHED.split(found[1])
+            named = [step for step in steps if step.strip() not in _NO_COLUMN]
+            return named[-1].strip()[:30] if named else ""
     return tags.others.get("lanmu", "")
+
+
+def _joined(lines: Sequence[str]) -> str:
+    """A line, and those that go on with its steps: each step may have an element of its own."""
+    text = lines[0]
+    for more in lines[1:_STEPS] if _PLACE_BEGINS.search(text) else ():
+        if not (_OPEN.search(text) or _STEP.match(more)) or len(more) > _LONGEST_STEP:
+            break
+        text = f"{text} {more}"
+    return text
 
 
 # ---------------------------------------------------------------- whose description it is

@@ -13,7 +13,7 @@ from itertools import islice
 
 from bot.model import Attachment
 from bot.sources.page_text import begins, ends
-from bot.sources.page_tree import Node, Page, absolute, ancestors, attribute, text_of
+from bot.sources.page_tree import Node, Page, absolute, address_of, ancestors, attribute, text_of
 from bot.sources.plain import plain
 
 # Editors and site builders, the surest first.
@@ -71,6 +71,10 @@ _BLOCKS = {
 _FLOWING = {"p", "blockquote", "center", "li"}
 _FILE = re.compile(r"\.(pdf|docx?|xlsx?|pptx?|wps|et|ofd|txt|csv|zip|rar|7z)(?:[?#]|\Z)", re.I)
 _ATTACHED = re.compile(r"附件|附表|fujian|attach|annex|appendix|(?:^|[\W_])fj", re.I)
+_LATER = ("data-original", "data-src", "data-lazy-src", "data-url", "original", "orisrc")
+_EMPTY = re.compile(
+    r"^data:|(?:loading|lazy|blank|placeholder|spacer|transparent)[\w-]*\.\w+\Z", re.I
+)
 _ICON = re.compile(r"^data:|(?:icon|logo|fileTypeImages|ewm|qrcode|/images?/(?:ico|icon))", re.I)
 
 
@@ -115,7 +119,7 @@ def _body(node: Node, name: str) -> Body | None:
     lines = plain(markup).split("\n")
     first = begins(lines)
     text = "\n".join(lines[first : max(ends(lines), first)])
-    if len(text) < LEAST and not node.css_first("img[src],video[src]") and not _documents(node):
+    if len(text) < LEAST and not node.css_first("img,video") and not _documents(node):
         return None
     return Body(node, name, markup, text, lines[:first])
 
@@ -184,14 +188,22 @@ def attachments(page: Page, body: Body) -> tuple[Attachment, ...]:
     found: dict[str, Attachment] = {}
     near = [body.node, *_around(body.node), *_marked(page)]
     for link in (link for node in near for link in _documents(node)):
-        url = absolute(page, attribute(link, "href"))
-        name = attribute(link, "title") or text_of(link)
+        url = absolute(page, address_of(link))
+        name = attribute(link, "title") or text_of(link) or attribute(link, "download")
         found.setdefault(url, Attachment(url, name, _kind(url) or _kind(name)))
-    for image in body.node.css("img[src]"):
-        url = absolute(page, attribute(image, "src"))
+    for image in body.node.css("img"):
+        url = absolute(page, _picture(image))
         if url and not _ICON.search(url):
             found.setdefault(url, Attachment(url, attribute(image, "alt"), "image"))
     return tuple(found.values())
+
+
+def _picture(image: Node) -> str:
+    """Where a picture is; many a page puts an empty one in its place until it is scrolled to."""
+    shown = attribute(image, "src")
+    if shown and not _EMPTY.search(shown):
+        return shown
+    return next(filter(None, (attribute(image, name) for name in _LATER)), shown)
 
 
 def is_document(url: str) -> bool:
@@ -205,8 +217,12 @@ def _kind(url: str) -> str:
 
 def _documents(node: Node) -> list[Node]:
     """Links to files, by their address or their name: a system may hand them out by number."""
-    links = node.css("a[href]")
-    named = ((a, (attribute(a, "href"), text_of(a), attribute(a, "title"))) for a in links)
+    links = ((link, address_of(link)) for link in node.css("a[href]"))
+    named = (
+        (a, (url, text_of(a), attribute(a, "title"), attribute(a, "download")))
+        for a, url in links
+        if url
+    )
     return [a for a, names in named if any(map(_FILE.search, names))]
 
 

@@ -23,7 +23,6 @@ from bot.sources.page_row import (
     IN_LINK,
     Row,
     Wanted,
-    address_of,
     chosen,
     drafts_of,
     in_order,
@@ -32,7 +31,7 @@ from bot.sources.page_row import (
     main_first,
     tokens,
 )
-from bot.sources.page_tree import Node, Page, ancestors, attribute, text_of
+from bot.sources.page_tree import Node, Page, address_of, ancestors, attribute, text_of
 
 ROWS = {"li", "tr", "dl", "article"}  # elements that are one row however much they hold
 LONG_ENOUGH = 4  # characters of a title
@@ -162,10 +161,18 @@ def _as_rows(node: Node, dates: list[str]) -> Iterator[Row]:
     """One row; or as many as it has dates, where links and dates follow one another in it."""
     links = [link for link in ([node] if node.tag == "a" else node.css("a")) if is_link(link)]
     few = len(dates) < 3 and node.tag in ROWS - {"dl"}  # formed and published, say
-    if few or len(dates) == 1 or len(links) < len(dates):
+    if (few and not _pairs(node)) or len(dates) == 1 or len(links) < len(dates):
         yield Row(node, main_first(links), dates)
         return
     yield from _side_by_side(node)
+
+
+def _pairs(node: Node) -> bool:
+    """Whether a row has an entry in each half: two titles, each with its date behind it."""
+    order = [*in_order(node)]
+    titles = [part for part, date in order if not date and len(label_of(part)) >= A_TITLE]
+    dated = [bool(date) for _, date in order] == [False, True, False, True]
+    return dated and len({address_of(title) for title in titles}) == 2
 
 
 def _side_by_side(node: Node) -> Iterator[Row]:

@@ -10,17 +10,12 @@ from itertools import pairwise
 from bot.sources.draft import Draft
 from bot.sources.page_body import is_document
 from bot.sources.page_label import LABELS, bare
-from bot.sources.page_tree import Node, Page, ancestors, attribute, text_of
+from bot.sources.page_tree import Node, Page, address_of, ancestors, attribute, text_of
 from bot.sources.plain import plain, words
 
 A_TITLE = 8  # characters of a link that could be a title
 LONGEST = 100  # characters of a text in which a row's date is looked for
 
-_NO_LINK = re.compile(r"\s*(?:javascript:|#|mailto:|tel:|void|\Z)", re.I)
-_OPENED = re.compile(
-    r"""["'](https?://[^"'\s]+|[\w./-]+\.(?:s?html?|jspx?|aspx?|php|do|action)(?:\?[^"'\s]*)?)["']""",
-    re.I,
-)
 _MORE = r"(?:查看|阅读|点击|了解)?(?:详情|详细|全文|更多)(?:内容|信息)?"
 _PAGING = re.compile(
     r"\W*(?:\d+|[上下前后]一?页|首页|末页|尾页|最后一?页|第一页|更多|more|返回.*|GO|跳转|"
@@ -112,15 +107,6 @@ def is_link(node: Node) -> bool:
     return len(label) > 1 and not _PAGING.match(label)
 
 
-def address_of(node: Node) -> str:
-    """Where a link leads; of one that only runs a script, the page that the script names."""
-    href = attribute(node, "href")
-    if not _NO_LINK.match(href):
-        return href
-    opened = _OPENED.search(href) or _OPENED.search(attribute(node, "onclick"))
-    return opened[1] if opened else ""
-
-
 def main_first(links: Sequence[Node]) -> list[Node]:
     """A row's links, the entry's own first: the first that could be a title; what stands before it
     names a column, what follows is about it."""
@@ -196,7 +182,9 @@ def _is_said(text: str) -> bool:
     return len(text) > 8 and bool(re.search(r"[，。；！？…]", text))
 
 
-_BULLET = re.compile(r"^[\s·•●■▪◆◇►▶>»\-—*]+|^\d{1,3}\s*[、.．]\s*(?=\D)")
+_BULLET = re.compile(
+    r"^\s*[\[【［(（]?置顶[\]】］)）:：]?|^[\s·•●■▪◆◇►▶>»\-—*]+|^\d{1,3}\s*[、.．]\s*(?=\D)"
+)
 _BRACKETED = re.compile(r"^[\[【［][^\]】］]{1,8}[\]】］]\s*(?=\S)")
 
 

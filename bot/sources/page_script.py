@@ -22,6 +22,8 @@ _RECORDS = re.compile(r"\[\s*(?=\{\s*[\"'A-Za-z_])")
 _LITERAL = re.compile(
     r"""'((?:[^'\\\n]|\\.)*)'|"(?:[^"\\\n]|\\.)*"|(?<![\w$])([A-Za-z_$][\w$]*)(?=\s*:)"""
 )  # a script's strings, and names without quotation marks
+_LINKED = re.compile(r"""(?:url|link|href)["']?\s*:""", re.I)
+_FIRST = 500  # characters of a list in which its first record tells where it leads
 _LONGEST = 200_000  # characters of a list that is no JSON
 _TRAILING = re.compile(r",(\s*[\]}])")  # a comma that scripts allow and JSON does not
 _MOST = 20  # places in a page that could be records
@@ -51,6 +53,8 @@ def _decoded(code: str, begin: int) -> tuple[Any, int]:
     """The value that begins there, and where it ends. Raises ValueError where none does."""
     if code[begin + 1 :].lstrip()[1:].lstrip()[:1] == '"':
         return _DECODER.raw_decode(code, begin)
+    if not _LINKED.search(code, begin, begin + _FIRST):
+        raise ValueError
     loose = _LITERAL.sub(_quoted, code[begin : begin + _LONGEST])
     return _DECODER.raw_decode(loose)[0], begin + 1
 

@@ -115,9 +115,7 @@ def _without_site(title: str, shown: Collection[str], before: Sequence[str]) -> 
     heads = [
         text
         for text in shown
-        if len(text) >= 3
-        and whole.startswith(text)
-        and whole[len(text) :][:1] in tuple(_DASHES)
+        if len(text) >= 3 and whole.startswith(text) and whole[len(text) :][:1] in tuple(_DASHES)
     ]
     head = max(heads, key=len, default=title)
     rest = whole.removeprefix(head).strip(_DASHES)

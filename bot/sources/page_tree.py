@@ -60,6 +60,12 @@ _OPEN_OR_CLOSE = re.compile(
 )
 _CUT_TAG = re.compile(r"<[A-Za-z/][^<>]*\Z")
 _SAVED = re.compile(r"<!--[^<>]{0,60}?(https?://[^\s<>]+?)\s*-->", re.I)  # as browsers save pages
+_NO_LINK = re.compile(r"\s*(?:javascript:|#|mailto:|tel:|void|\Z)", re.I)
+_OPENED = re.compile(
+    r"""["'](https?://[^"'\s]+|[\w./-]+\.(?:s?html?|jspx?|aspx?|php|do|action|pdf|ofd|docx?|xlsx?|zip|rar)"""
+    r"""(?:\?[^"'\s]*)?)["']""",
+    re.I,
+)
 _NAMED = (
     ("link[rel=canonical]", "href"),
     ("meta[property='og:url']", "content"),
@@ -148,6 +154,15 @@ def title_of(page: Page) -> str:
 
 def attribute(node: Node, name: str) -> str:
     return (node.attributes.get(name) or "").strip()
+
+
+def address_of(link: Node) -> str:
+    """Where a link leads; of one that only runs a script, the page or document the script names."""
+    href = attribute(link, "href")
+    if not _NO_LINK.match(href):
+        return href
+    opened = _OPENED.search(href) or _OPENED.search(attribute(link, "onclick"))
+    return opened[1] if opened else ""
 
 
 def ancestors(node: Node) -> list[Node]:
