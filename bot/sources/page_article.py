@@ -34,6 +34,7 @@ class Article:
     meta: Mapping[str, Any]
     body: Body | None
     table: bool  # a document's table stands on the page
+    told: Sequence[str] = ()  # lines between title and text that tell date or source
 
 
 def read_article(page: Page, tags: Tags, zone: tzinfo, selector: str = "") -> Article:
@@ -65,7 +66,9 @@ def read_article(page: Page, tags: Tags, zone: tzinfo, selector: str = "") -> Ar
     )
     said = {"title": title, "source": source, "published": _iso(dates, zone), **own}
     said["keywords"] = said["keywords"] or fields.get("keywords", "")
-    return Article(draft, _meta(page, tags, said), body, len(OF_A_DOCUMENT & fields.keys()) >= 2)
+    table = len(OF_A_DOCUMENT & fields.keys()) >= 2
+    told = tuple(text for text in between[1:_TOP] if _tells(text))
+    return Article(draft, _meta(page, tags, said), body, table, told)
 
 
 def _meta(page: Page, tags: Tags, said: Fields) -> dict[str, str]:
@@ -126,7 +129,7 @@ class _Seen:
     def above_date(self) -> str:
         """The line over the first that tells date or source, where it could be a title."""
         for over, text in pairwise(self.before):
-            if any(told.search(text) for told in (_DATED, _BESIDE_SOURCE, _SOURCE, _UPDATED)):
+            if any(told.search(text) for told in _LABELS):
                 other = _TODAY.search(over) or _A_LABEL.match(over)
                 return over if 8 <= len(over) <= 100 and not other else ""
         return ""
@@ -236,6 +239,13 @@ def _shown(lines: Sequence[str]) -> Iterator[str]:
                 yield next(filter(None, found.groups()))
 
 
+_LABELS = (_DATED, _BESIDE_SOURCE, _SOURCE, _UPDATED)
+
+
+def _tells(text: str) -> bool:
+    return any(told.search(text[:80]) for told in (*_LABELS, _BARE_DATE, _AMONG_OTHERS))
+
+
 def _iso(dates: Sequence[str], zone: tzinfo) -> str:
     at = next(filter(None, (read_date(text, zone, chinese=True) for text in dates)), None)
     return at.astimezone(zone).isoformat() if at else ""
@@ -272,8 +282,8 @@ _NO_COLUMN = {"正文", "内容", "详情", "首页", "文章", "信息内容", 
 
 def _column(seen: _Seen, tags: Tags) -> str:
     """The last step of “当前位置：首页 > 政务公开 > 通知公告 > 正文”."""
-    for n, text in enumerate(seen.before):
-        if found := _PLACE.search(_joined(seen.before[n:])):
+    for n in range(len(seen.before)):
+        if found := _PLACE.search(_joined(seen.before[n : n + _STEPS])):
             steps = _STEP.split(found[1])
             steps = steps if len(steps) > 1 else _DASHED.split(found[1])
             named = [step for step in steps if step.strip() not in _NO_COLUMN]
@@ -284,7 +294,7 @@ def _column(seen: _Seen, tags: Tags) -> str:
 def _joined(lines: Sequence[str]) -> str:
     """A line, and those that go on with its steps: each step may have an element of its own."""
     text = lines[0]
-    for more in lines[1:_STEPS] if _PLACE_BEGINS.search(text) else ():
+    for more in lines[1:] if _PLACE_BEGINS.search(text) else ():
         if not (_OPEN.search(text) or _STEP.match(more)) or len(more) > _LONGEST_STEP:
             break
         text = f"{text} {more}"

@@ -165,9 +165,10 @@ def _above(block: Node) -> Node | None:
     """What holds a block; a cell's is what holds the table, for its rows tell one thing together."""
     if block.tag != "td":
         return block.parent
-    tables = (up for up in ancestors(block) if up.tag == "table")
-    table = next(tables, None)
-    return table.parent if table is not None else block.parent
+    table = next((up for up in ancestors(block) if up.tag == "table"), None)
+    if table is None or table.parent is None:
+        return block.parent
+    return table if table.parent.tag == "body" else table.parent
 
 
 def _is_paragraph(block: Node) -> bool:
