@@ -27,6 +27,10 @@ KNOWN = (
     "#Zoom",
     "#zoomcon",
     "#zoomContent",
+    "#fontzoom",
+    "#ivs_content",
+    "#con_con",
+    "#xw_box",
     "#js_content",
     "#rwb_zw",
     "#p-detail",
@@ -54,6 +58,7 @@ WIDE = (".article", "#article", "article", ".content", "#content", "main")
 _SEVERAL = 20  # elements of one name that are looked at
 LEAST = 20  # characters of a text; less is none, unless it shows a picture or a document
 _LEAST_RUN = 8  # characters in a row, outside links, that count when no name tells
+_LETTER = re.compile(r"[^\W\d_]")
 _SENTENCE = re.compile("[，。；！？]|[,.;!?](?:\\s|$)")
 _BLOCKS = {
     "p",
@@ -138,8 +143,9 @@ def _densest(root: Node) -> Node | None:
         if not node.is_text_node:
             continue
         text = (node.text_content or "").strip()
-        counts = len(text) >= _LEAST_RUN and not _FOOT.search(text)
-        holder = _holder(node) if counts else None
+        holder = _holder(node) if _counts(text) else None
+        if holder is not None and len(text) < _LEAST_RUN and holder.tag not in ("td", "th"):
+            holder = None
         run = len(text) / (1 if _SENTENCE.search(text) else 3) / (3 if above else 1)
         for share in (1.0, 0.95, 0.475) if holder and _is_paragraph(holder) else (1.0, 0.5):
             if holder is None or holder.tag == "html":
@@ -149,6 +155,11 @@ def _densest(root: Node) -> Node | None:
             holder = _above(holder)
     best = max(weights, key=lambda n: weights[n], default=None)
     return nodes[best] if best is not None else None
+
+
+def _counts(text: str) -> bool:
+    """Words that may be a text's: no figures alone, as dates are, and not a page's foot."""
+    return len(text) > 1 and bool(_LETTER.search(text)) and not _FOOT.search(text)
 
 
 def _holder(node: Node) -> Node | None:

@@ -46,7 +46,7 @@ def read_title(page: Page, tags: Tags, given: Given, before: Sequence[str], text
         start = named.rstrip(".…")
         whole = [h for h in headings if h.startswith(start)] if named != start else []
         return whole[0] if whole else named
-    shown = {bare(line) for line in (*headings, *before)}
+    shown = {bare(line) for line in (*headings, *before, *text.split("\n")[:3])}
     own = _own_parts(page, tags)
     full = next((said for said in headings if _begins(title_of(page), said)), "")
     best = full or next((part for part in own if bare(part) in shown), "")
