@@ -13,7 +13,16 @@ from itertools import islice
 
 from bot.model import Attachment
 from bot.sources.page_text import begins, ends
-from bot.sources.page_tree import Node, Page, absolute, address_of, ancestors, attribute, text_of
+from bot.sources.page_tree import (
+    Node,
+    Page,
+    absolute,
+    address_of,
+    ancestors,
+    attribute,
+    text_of,
+    upwards,
+)
 from bot.sources.plain import plain
 
 # Editors and site builders, the surest first.
@@ -164,7 +173,7 @@ def _counts(text: str) -> bool:
 
 def _holder(node: Node) -> Node | None:
     """The block that a run of words belongs to; None inside a link."""
-    for up in ancestors(node):
+    for up in upwards(node):
         if up.tag in ("a", "title", "head", "h1"):
             return None
         if up.tag in _BLOCKS:
@@ -176,7 +185,7 @@ def _above(block: Node) -> Node | None:
     """What holds a block; a cell's is what holds the table, for its rows tell one thing together."""
     if block.tag != "td":
         return block.parent
-    table = next((up for up in ancestors(block) if up.tag == "table"), None)
+    table = next((up for up in upwards(block) if up.tag == "table"), None)
     if table is None or table.parent is None:
         return block.parent
     return table if table.parent.tag == "body" else table.parent

@@ -10,7 +10,7 @@ from itertools import pairwise
 from bot.sources.draft import Draft
 from bot.sources.page_body import is_document
 from bot.sources.page_label import LABELS, bare
-from bot.sources.page_tree import Node, Page, address_of, ancestors, attribute, text_of
+from bot.sources.page_tree import Node, Page, address_of, ancestors, attribute, text_of, upwards
 from bot.sources.plain import plain, words
 
 A_TITLE = 8  # characters of a link that could be a title
@@ -38,6 +38,7 @@ _ALONE = re.compile(
 _INSIDE = re.compile(rf"(?<!\d)({_FULL})(?!\d)")
 _WHOLE = re.compile(rf"(?:{_TIGHT}|{_SHORT}|{_ENGLISH})\Z")
 _YEAR_CUT = re.compile(_SHORT)
+_FIGURE = re.compile(r"\d")
 _NEXT_DAY = re.compile(rf"\A\W*(\d{{1,2}})\W+({_MONTH})\W*\Z|\A\W*({_MONTH})\W+(\d{{1,2}})\W*\Z")
 IN_LINK = re.compile(rf"({_YEAR})(?:[-/]?(0[1-9]|1[0-2])|[-/]([1-9])(?!\d))")
 _YEAR_ALONE = re.compile(rf"\W*({_YEAR})\s?年?\W*")
@@ -81,14 +82,19 @@ def in_order(node: Node) -> Iterator[tuple[Node, str]]:
     for part in node.traverse(include_text=True):
         if part.tag == "a" and is_link(part):
             yield part, ""
-        elif part.is_text_node and (date := date_in(part.text_content or "", in_link(part))):
+        elif part.is_text_node and (date := _date_of(part)):
             yield part, date
+
+
+def _date_of(part: Node) -> str:
+    text = part.text_content or ""
+    return date_in(text, in_link(part)) if _FIGURE.search(text) else ""
 
 
 def date_in(text: str, linked: bool) -> str:
     """A date that a text is; or holds, where the text is no link's and so no title."""
     text = text.strip()
-    if len(text) >= LONGEST or not any(c.isdecimal() for c in text):
+    if len(text) >= LONGEST:
         return ""
     if alone := _ALONE.match(text):
         return str(next(filter(None, alone.groups())))
@@ -97,7 +103,7 @@ def date_in(text: str, linked: bool) -> str:
 
 
 def in_link(node: Node) -> bool:
-    return any(up.tag == "a" for up in ancestors(node))
+    return any(up.tag == "a" for up in upwards(node))
 
 
 def is_link(node: Node) -> bool:

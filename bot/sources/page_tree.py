@@ -7,8 +7,10 @@ is an older page's. A page that was cut off is refused, for half a list is no li
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape, unescape
+from itertools import islice
 from urllib.parse import unquote, urljoin
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -167,12 +169,15 @@ def address_of(link: Node) -> str:
 
 def ancestors(node: Node) -> list[Node]:
     """From its parent up; in a page that is nested without end, not to the end."""
-    found: list[Node] = []
+    return [*islice(upwards(node), DEEPEST)]
+
+
+def upwards(node: Node) -> Iterator[Node]:
+    """The same, one after the other, for who does not go to the top."""
     up = node.parent
-    while up is not None and up.is_element_node and len(found) < DEEPEST:
-        found.append(up)
+    while up is not None and up.is_element_node:
+        yield up
         up = up.parent
-    return found
 
 
 def absolute(page: Page, link: str) -> str:
