@@ -10,17 +10,12 @@ from itertools import pairwise
 from bot.sources.draft import Draft
 from bot.sources.page_body import is_document
 from bot.sources.page_label import LABELS, bare
-from bot.sources.page_tree import Node, Page, ancestors, attribute, text_of
+from bot.sources.page_tree import Node, Page, address_of, ancestors, attribute, text_of, upwards
 from bot.sources.plain import plain, words
 
 A_TITLE = 8  # characters of a link that could be a title
 LONGEST = 100  # characters of a text in which a row's date is looked for
 
-_NO_LINK = re.compile(r"\s*(?:javascript:|#|mailto:|tel:|void|\Z)", re.I)
-_OPENED = re.compile(
-    r"""["'](https?://[^"'\s]+|[\w./-]+\.(?:s?html?|jspx?|aspx?|php|do|action)(?:\?[^"'\s]*)?)["']""",
-    re.I,
-)
 _MORE = r"(?:查看|阅读|点击|了解)?(?:详情|详细|全文|更多)(?:内容|信息)?"
 _PAGING = re.compile(
     r"\W*(?:\d+|[上下前后]一?页|首页|末页|尾页|最后一?页|第一页|更多|more|返回.*|GO|跳转|"
@@ -43,6 +38,7 @@ _ALONE = re.compile(
 _INSIDE = re.compile(rf"(?<!\d)({_FULL})(?!\d)")
 _WHOLE = re.compile(rf"(?:{_TIGHT}|{_SHORT}|{_ENGLISH})\Z")
 _YEAR_CUT = re.compile(_SHORT)
+_FIGURE = re.compile(r"\d")
 _NEXT_DAY = re.compile(rf"\A\W*(\d{{1,2}})\W+({_MONTH})\W*\Z|\A\W*({_MONTH})\W+(\d{{1,2}})\W*\Z")
 IN_LINK = re.compile(rf"({_YEAR})(?:[-/]?(0[1-9]|1[0-2])|[-/]([1-9])(?!\d))")
 _YEAR_ALONE = re.compile(rf"\W*({_YEAR})\s?年?\W*")
@@ -86,14 +82,19 @@ def in_order(node: Node) -> Iterator[tuple[Node, str]]:
     for part in node.traverse(include_text=True):
         if part.tag == "a" and is_link(part):
             yield part, ""
-        elif part.is_text_node and (date := date_in(part.text_content or "", in_link(part))):
+        elif part.is_text_node and (date := _date_of(part)):
             yield part, date
+
+
+def _date_of(part: Node) -> str:
+    text = part.text_content or ""
+    return date_in(text, in_link(part)) if _FIGURE.search(text) else ""
 
 
 def date_in(text: str, linked: bool) -> str:
     """A date that a text is; or holds, where the text is no link's and so no title."""
     text = text.strip()
-    if len(text) >= LONGEST or not any(c.isdecimal() for c in text):
+    if len(text) >= LONGEST:
         return ""
     if alone := _ALONE.match(text):
         return str(next(filter(None, alone.groups())))
@@ -102,7 +103,7 @@ def date_in(text: str, linked: bool) -> str:
 
 
 def in_link(node: Node) -> bool:
-    return any(up.tag == "a" for up in ancestors(node))
+    return any(up.tag == "a" for up in upwards(node))
 
 
 def is_link(node: Node) -> bool:
@@ -110,15 +111,6 @@ def is_link(node: Node) -> bool:
         return False
     label = label_of(node)
     return len(label) > 1 and not _PAGING.match(label)
-
-
-def address_of(node: Node) -> str:
-    """Where a link leads; of one that only runs a script, the page that the script names."""
-    href = attribute(node, "href")
-    if not _NO_LINK.match(href):
-        return href
-    opened = _OPENED.search(href) or _OPENED.search(attribute(node, "onclick"))
-    return opened[1] if opened else ""
 
 
 def main_first(links: Sequence[Node]) -> list[Node]:
@@ -196,7 +188,9 @@ def _is_said(text: str) -> bool:
     return len(text) > 8 and bool(re.search(r"[，。；！？…]", text))
 
 
-_BULLET = re.compile(r"^[\s·•●■▪◆◇►▶>»\-—*]+|^\d{1,3}\s*[、.．]\s*(?=\D)")
+_BULLET = re.compile(
+    r"^\s*[\[【［(（]?置顶[\]】］)）:：]?|^[\s·•●■▪◆◇►▶>»\-—*]+|^\d{1,3}\s*[、.．]\s*(?=\D)"
+)
 _BRACKETED = re.compile(r"^[\[【［][^\]】］]{1,8}[\]】］]\s*(?=\S)")
 
 
@@ -212,7 +206,16 @@ def _title(link: Node, row: Row, wanted: Wanted) -> tuple[str, list[str]]:
         said = [one for one in lines if one != text]
     for date in row.dates:
         text = text.removesuffix(date).strip(" 　[]()（）") if text.endswith(date) else text
+        text = text.removeprefix(date).strip() if _in_link(link, date) else text
     return _whole(_BULLET.sub("", text), link), said
+
+
+def _in_link(link: Node, date: str) -> bool:
+    """Whether this date stands in the link by itself, beside the title."""
+    parts = (part for part in link.traverse(include_text=True) if part.is_text_node)
+    return any(
+        _ALONE.match(text) and date in text for text in (p.text_content or "" for p in parts)
+    )
 
 
 def _whole(text: str, link: Node) -> str:
