@@ -11,7 +11,7 @@ after which no clock set back can lift it, and lifts it at its end (`expire`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -468,6 +468,14 @@ def declared(conn: Connection, begins: datetime, ends: datetime) -> list[RowMapp
     over = func.coalesce(holds.c.lifted_at, holds.c.until)
     here = holds.c.solemn, holds.c.since < ends, over > begins, over > holds.c.since
     return list(conn.execute(select(holds).where(*here).order_by(holds.c.since)).mappings())
+
+
+def silences(conn: Connection, unit_ids: Collection[int]) -> list[RowMapping]:
+    """The periods of 肃穆模式, under way or ahead, that stop what one of these units sends."""
+    above = {one for unit in unit_ids for one in people.ancestry(conn, unit)}
+    whole = or_(holds.c.scope == HoldScope.ALL, holds.c.target_id.in_(above))
+    query = select(holds).where(holds.c.solemn, holds.c.lifted_at.is_(None), whole)
+    return list(conn.execute(query.order_by(holds.c.since)).mappings())
 
 
 def on_account(conn: Connection, row: RowMapping) -> list[RowMapping]:
