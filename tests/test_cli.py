@@ -322,7 +322,7 @@ def test_templates_are_listed_and_tried_out_before_anything_is_written(run: Run)
     tried = said(run(*words, *SAID, "--json"))
     (part,) = tried["parts"]
     assert tried["title"] == "火情"
-    assert part["payload"]["text"].startswith("【火情·第1报】截至11月24日9时30分，明火已扑灭。")
+    assert part["payload"]["text"].startswith("【火情·第1报】截至11月24日9时30分：明火已扑灭。")
     assert (part["account"], part["limit"], part["findings"]) == ("hand", 140, [])
     assert "第1报" in run(*words, *SAID).stdout
     assert said(run("post", "list", "--json")) == []

@@ -475,6 +475,14 @@ def declared(conn: Connection, begins: datetime, ends: datetime) -> list[RowMapp
     return list(conn.execute(select(holds).where(*here).order_by(holds.c.since)).mappings())
 
 
+def silences(conn: Connection, unit_ids: Collection[int]) -> list[RowMapping]:
+    """The periods of 肃穆模式, under way or ahead, that stop what one of these units sends."""
+    above = {one for unit in unit_ids for one in people.ancestry(conn, unit)}
+    whole = or_(holds.c.scope == HoldScope.ALL, holds.c.target_id.in_(above))
+    query = select(holds).where(holds.c.solemn, holds.c.lifted_at.is_(None), whole)
+    return list(conn.execute(query.order_by(holds.c.since)).mappings())
+
+
 def on_account(conn: Connection, row: RowMapping) -> list[RowMapping]:
     """The holds that stand and stop all that an account (a row of accounts) sends."""
     above = people.ancestry(conn, row["unit_id"])
