@@ -234,8 +234,8 @@ def test_links_end_where_platforms_end_them(text: str, found: list[str]) -> None
 
 
 def test_a_hostile_link_is_read_in_linear_time() -> None:
-    assert links("https://a.cn/" + ")" * 200_000) == [(0, 13)]
-    assert links("https://" + "a." * 100_000 + "/") == [(0, 200_007)]
+    assert links("https://a.cn/" + ")" * 200_000) == ((0, 13),)
+    assert links("https://" + "a." * 100_000 + "/") == ((0, 200_007),)
 
 
 # ---------------------------------------------------------------- fitting
