@@ -82,6 +82,7 @@ _BLOCKS = {
     "main",
     "blockquote",
 }
+_NO_TEXT = {"a", "title", "head", "h1", "h2", "h3"}
 _FLOWING = {"p", "blockquote", "center", "li"}
 _FILE = re.compile(r"\.(pdf|docx?|xlsx?|pptx?|wps|et|ofd|txt|csv|zip|rar|7z)(?:[?#]|\Z)", re.I)
 _ATTACHED = re.compile(r"附件|附表|fujian|attach|annex|appendix|(?:^|[\W_])fj", re.I)
@@ -172,9 +173,9 @@ def _counts(text: str) -> bool:
 
 
 def _holder(node: Node) -> Node | None:
-    """The block that a run of words belongs to; None inside a link."""
+    """The block that a run of words belongs to; None inside a link or a heading."""
     for up in upwards(node):
-        if up.tag in ("a", "title", "head", "h1"):
+        if up.tag in _NO_TEXT:
             return None
         if up.tag in _BLOCKS:
             return up.parent if up.tag in _FLOWING else up
