@@ -177,10 +177,15 @@ def _draft(row: Row, wanted: Wanted, heads: Sequence[str]) -> Draft:
         column=told.get("column", "") or (column if column != title else ""),
         topic=told.get("topic", ""),
         index_number=told.get("index_number", ""),
-        document_number=told.get("document_number", ""),
+        document_number=told.get("document_number", "") or _number(row),
         summary=summary if not is_document(address) else "",
         raw=((link if row.flat else row.node).html or "").encode("utf-8", "replace"),
     )
+
+
+def _number(row: Row) -> str:
+    """A document's number that stands by itself in the row."""
+    return next((run for run in _runs(row) if _NUMBER.fullmatch(run)), "")
 
 
 def _is_said(text: str) -> bool:
@@ -188,6 +193,7 @@ def _is_said(text: str) -> bool:
     return len(text) > 8 and bool(re.search(r"[，。；！？…]", text))
 
 
+_NUMBER = re.compile(r"[^\s，。；]{2,20}[〔\[【（(]\d{4}[〕\]】）)]\s?第?\d{1,5}号")
 _BULLET = re.compile(
     r"^\s*[\[【［(（]?置顶[\]】］)）:：]?|^[\s·•●■▪◆◇►▶>»\-—*]+|^\d{1,3}\s*[、.．]\s*(?=\D)"
 )

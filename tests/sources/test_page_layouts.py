@@ -323,6 +323,11 @@ def test_a_mark_that_a_row_is_pinned_is_no_part_of_its_title() -> None:
     assert [entry.title for entry in reading.entries] == NOTICES
 
 
+def test_a_documents_number_by_itself_in_a_row_is_the_entrys() -> None:
+    row = '<li><a href="/a/{n}.html">{title}</a><b>云政发〔2026〕{n}号</b><i>{day}</i></li>'
+    assert listed(row).entries[2].document_number == "云政发〔2026〕2号"
+
+
 def test_two_entries_may_stand_in_a_row() -> None:
     row = '<tr><td><a href="/a/{n}.html">{title}</a></td><td>{day}</td><td><a href="/b/{n}.html">解读：{title}</a></td><td>{day}</td></tr>'
     reading = listed(row, "<table>{}</table>")
