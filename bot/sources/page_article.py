@@ -243,7 +243,8 @@ _LABELS = (_DATED, _BESIDE_SOURCE, _SOURCE, _UPDATED)
 
 
 def _tells(text: str) -> bool:
-    return any(told.search(text[:80]) for told in (*_LABELS, _BARE_DATE, _AMONG_OTHERS))
+    start = text[:80].translate(_WIDE)
+    return any(told.search(start) for told in (*_LABELS, _BARE_DATE, _AMONG_OTHERS))
 
 
 def _iso(dates: Sequence[str], zone: tzinfo) -> str:

@@ -163,6 +163,8 @@ def _densest(root: Node) -> Node | None:
             nodes[holder.mem_id] = holder
             weights[holder.mem_id] = weights.get(holder.mem_id, 0) + run * share
             holder = _above(holder)
+    if root.mem_id in weights:
+        weights[root.mem_id] /= 2  # it holds everything, its text or not
     best = max(weights, key=lambda n: weights[n], default=None)
     return nodes[best] if best is not None else None
 

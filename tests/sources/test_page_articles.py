@@ -359,3 +359,17 @@ def test_a_picture_that_comes_when_scrolled_to_is_where_it_will_be() -> None:
 def test_what_a_page_adds_below_is_no_text(below: str) -> None:
     entry = entry_of(f"<h1>{TITLE}</h1><p>{WHEN}</p><div>{TEXT}<p>{below}</p><p>【打印】</p></div>")
     assert entry.body.endswith("及时报告。")
+
+
+def test_a_title_of_two_lines_without_a_title_tag_is_whole() -> None:
+    page = "<html><body><div class=bt>县水务局<br>关于停水检修的通知</div>"
+    (entry,) = parse(f"{page}<p>时间：{WHEN}</p><div>{TEXT}</div></body></html>".encode()).entries
+    assert entry.title == "县水务局关于停水检修的通知"
+
+
+def test_a_table_of_a_few_cells_is_the_text_and_not_the_whole_page() -> None:
+    cells = "<tr><td>序号</td><td>药品名称</td></tr><tr><td>1</td><td>云澜注射液</td></tr>"
+    above = (
+        f"<div>热门搜索：<a href=/s>公积金</a></div>{SIDE}<h2>{TITLE}</h2><p>发布时间：{WHEN}</p>"
+    )
+    assert entry_of(f"{above}<div><table>{cells}</table></div>").body.startswith("序号 药品名称")
