@@ -372,4 +372,6 @@ def test_a_table_of_a_few_cells_is_the_text_and_not_the_whole_page() -> None:
     above = (
         f"<div>热门搜索：<a href=/s>公积金</a></div>{SIDE}<h2>{TITLE}</h2><p>发布时间：{WHEN}</p>"
     )
-    assert entry_of(f"{above}<div><table>{cells}</table></div>").body.startswith("序号 药品名称")
+    assert entry_of(f"{above}<div><table>{cells * 3}</table></div>").body.startswith(
+        "序号 药品名称"
+    )
