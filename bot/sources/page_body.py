@@ -180,7 +180,8 @@ def _holder(node: Node) -> Node | None:
         if up.tag in _NO_TEXT:
             return None
         if up.tag in _BLOCKS:
-            return up.parent if up.tag in _FLOWING else up
+            list_ = up.parent if up.tag == "li" else None
+            return (list_ or up).parent if up.tag in _FLOWING else up
     return None
 
 

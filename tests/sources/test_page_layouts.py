@@ -323,6 +323,20 @@ def test_a_mark_that_a_row_is_pinned_is_no_part_of_its_title() -> None:
     assert [entry.title for entry in reading.entries] == NOTICES
 
 
+def test_a_date_that_only_the_links_title_tells_is_the_entrys() -> None:
+    reading = listed('<li><a href="/a/{n}.html" title="{title}\n发布时间：{day}">{title}</a></li>')
+    assert [day(entry.published) for entry in reading.entries] == DAYS
+
+
+def test_a_date_with_which_a_sentence_begins_makes_no_row() -> None:
+    text = "".join(
+        f"<p>2020年{n}月5日，县城防洪堤第{n}段完工，通过<a href=/x/{n}.html>专家验收</a>。</p>"
+        for n in range(1, 6)
+    )
+    reading = parse(html(f"<h1>{TITLE}</h1><p>2026-05-10　来源：县水务局</p><div>{text}</div>"))
+    assert reading.entries[0].body.endswith("通过专家验收。")
+
+
 def test_a_documents_number_by_itself_in_a_row_is_the_entrys() -> None:
     row = '<li><a href="/a/{n}.html">{title}</a><b>云政发〔2026〕{n}号</b><i>{day}</i></li>'
     assert listed(row).entries[2].document_number == "云政发〔2026〕2号"
