@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -379,6 +380,17 @@ def test_paused_and_going_on_again_skips_nothing_to_come(desk: Desk) -> None:
     desk.plan()
     assert {state for _, state in desk.states()} == {PLANNED}
     assert all(row["due_at"] == row["at"] for row in desk.rows())
+
+
+@both
+def test_one_occurrence_more_at_the_very_same_moment_is_refused_in_words(desk: Desk) -> None:
+    desk.write("slots", SLOTS)
+    run = partial(schedule.run, desk.office)
+    with desk.office.db.write() as conn:
+        run(conn, desk.now(), builders.actor(conn, "lin"), "slots")
+    with pytest.raises(Conflict, match="刚刚已加发"), desk.office.db.write() as conn:
+        run(conn, desk.now(), builders.actor(conn, "lin"), "slots")
+    assert len(desk.rows()) == 1
 
 
 @both

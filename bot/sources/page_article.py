@@ -169,7 +169,7 @@ def _fields(page: Page, seen: _Seen) -> Fields:
 # ---------------------------------------------------------------- date, source, column
 
 _DAY = r"(?:19|20)\d\d\s?[-/.年]\s?\d{1,2}\s?[-/.月]\s?\d{1,2}\s?日?"
-_WHEN = rf"{_DAY}(?:\s*\d{{1,2}}[:：]\d{{2}}(?:[:：]\d{{2}})?)?"
+_WHEN = rf"{_DAY}(?:\s*\d{{1,2}}[:：时点]\d{{2}}(?:[:：分]\d{{2}})?[分秒]?)?"
 _DATED = re.compile(
     r"(?:发布时间|发布日期|发表时间|发稿时间|公开日期|公开时间|提交时间|答复时间"
     rf"|(?<!\w)时\s*间|(?<!\w)日\s*期)\s*[:：]?\s*[\[【(（]?\s*({_WHEN})"
@@ -179,10 +179,10 @@ _OTHER_DAY = r"[\W_]*(?:开始|起始|结束|征集|报名|来信|成文|生成|
 _BARE_DATE = re.compile(rf"\A\W*({_WHEN})\W*\Z")
 _AMONG_OTHERS = re.compile(rf"\A(?!{_OTHER_DAY})[^，。；]*?(?<!\d)({_WHEN})[^，。；]*\Z")
 _BESIDE_SOURCE = re.compile(rf"({_WHEN}).*来\s*源|来\s*源.*?({_WHEN})")
-_CLOCK = re.compile(r"\d[:：]\d\d")
+_CLOCK = re.compile(r"\d[:：时点]\d\d")
 _WIDE = str.maketrans("０１２３４５６７８９", "0123456789")
 _SOURCE = re.compile(
-    r"(?:来\s*源\s*于?\s*[:：]\s*|(?:信息|文章|稿件)来源\s+(?=\S))([^\s【】\[\]（(）)|｜]+)?"
+    r"(?:来\s*源\s*于?\s*[:：]\s*[\[【]?|(?:信息|文章|稿件)来源\s+(?=\S))([^\s【】\[\]（(）)|｜]+)?"
 )
 _SOURCE_ALONE = re.compile(r"[（(【\[]?\s*(?:信息|文章|稿件)?来\s*源\s*[:：].{2,40}")
 _LAST = 3  # lines of a text, of which one may tell its source and nothing else
@@ -243,7 +243,8 @@ _LABELS = (_DATED, _BESIDE_SOURCE, _SOURCE, _UPDATED)
 
 
 def _tells(text: str) -> bool:
-    return any(told.search(text[:80]) for told in (*_LABELS, _BARE_DATE, _AMONG_OTHERS))
+    start = text[:80].translate(_WIDE)
+    return any(told.search(start) for told in (*_LABELS, _BARE_DATE, _AMONG_OTHERS))
 
 
 def _iso(dates: Sequence[str], zone: tzinfo) -> str:

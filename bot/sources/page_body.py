@@ -82,6 +82,7 @@ _BLOCKS = {
     "main",
     "blockquote",
 }
+_NO_TEXT = {"a", "title", "head", "h1", "h2", "h3"}
 _FLOWING = {"p", "blockquote", "center", "li"}
 _FILE = re.compile(r"\.(pdf|docx?|xlsx?|pptx?|wps|et|ofd|txt|csv|zip|rar|7z)(?:[?#]|\Z)", re.I)
 _ATTACHED = re.compile(r"附件|附表|fujian|attach|annex|appendix|(?:^|[\W_])fj", re.I)
@@ -162,6 +163,8 @@ def _densest(root: Node) -> Node | None:
             nodes[holder.mem_id] = holder
             weights[holder.mem_id] = weights.get(holder.mem_id, 0) + run * share
             holder = _above(holder)
+    if root.mem_id in weights:
+        weights[root.mem_id] /= 2  # it holds everything, its text or not
     best = max(weights, key=lambda n: weights[n], default=None)
     return nodes[best] if best is not None else None
 
@@ -172,12 +175,13 @@ def _counts(text: str) -> bool:
 
 
 def _holder(node: Node) -> Node | None:
-    """The block that a run of words belongs to; None inside a link."""
+    """The block that a run of words belongs to; None inside a link or a heading."""
     for up in upwards(node):
-        if up.tag in ("a", "title", "head", "h1"):
+        if up.tag in _NO_TEXT:
             return None
         if up.tag in _BLOCKS:
-            return up.parent if up.tag in _FLOWING else up
+            list_ = up.parent if up.tag == "li" else None
+            return (list_ or up).parent if up.tag in _FLOWING else up
     return None
 
 

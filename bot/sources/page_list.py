@@ -30,6 +30,7 @@ from bot.sources.page_row import (
     label_of,
     main_first,
     tokens,
+    told_by,
 )
 from bot.sources.page_tree import Node, Page, address_of, ancestors, attribute, text_of
 
@@ -64,14 +65,15 @@ def read_list(page: Page, wanted: Wanted | None = None) -> Listing:
 
 
 def read_undated(page: Page) -> Listing:
-    """Where no dates stand on a page: links that say in their addresses when they were made, the
-    most that are of one kind. The addresses' days are not the entries' own."""
+    """Where no dates stand on a page: links whose titles tell them, or that say in their addresses
+    when they were made, the most that are of one kind. The addresses' days are not the entries'."""
     links = tokens(page.body)[0]
     holds = _counted(links)
     groups: dict[tuple[object, ...], list[Row]] = {}
     for link in links:
-        if IN_LINK.search(address_of(link)) and len(label_of(link)) >= A_TITLE:
-            row = Row(_roof(link, holds), [link])
+        told = told_by(link)
+        if (told or IN_LINK.search(address_of(link))) and len(label_of(link)) >= A_TITLE:
+            row = Row(_roof(link, holds), [link], told)
             groups.setdefault(_kind(row, holds), []).append(row)
     rows = max(groups.values(), key=_weight, default=[])
     return (

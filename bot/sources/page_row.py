@@ -35,7 +35,10 @@ _LABEL = r"(?:(?:发布|更新|发表|公开|添加|成文)?(?:日期|时间)\s*
 _ALONE = re.compile(
     rf"[\W_]*{_LABEL}[\W_]*(?:({_FULL}|{_TIGHT}|{_SHORT}|{_ENGLISH})|({_MONTH})|({_DAY}))[\W_]*\Z"
 )
-_INSIDE = re.compile(rf"(?<!\d)({_FULL})(?!\d)")
+_INSIDE = re.compile(
+    rf"(?<!\d)({_FULL})(?!\d|日|\s*[，、至起前后])"
+)  # not where a sentence goes on
+_TITLED = re.compile(rf"(?:时间|日期)\s*[:：]\s*({_FULL})")
 _WHOLE = re.compile(rf"(?:{_TIGHT}|{_SHORT}|{_ENGLISH})\Z")
 _YEAR_CUT = re.compile(_SHORT)
 _FIGURE = re.compile(r"\d")
@@ -100,6 +103,12 @@ def date_in(text: str, linked: bool) -> str:
         return str(next(filter(None, alone.groups())))
     inside = None if linked else _INSIDE.search(text)
     return inside[1] if inside else ""
+
+
+def told_by(link: Node) -> list[str]:
+    """The date that a link's title tells beside its words: 发布时间：2026-09-22."""
+    found = _TITLED.search(attribute(link, "title"))
+    return [found[1]] if found else []
 
 
 def in_link(node: Node) -> bool:
@@ -177,10 +186,15 @@ def _draft(row: Row, wanted: Wanted, heads: Sequence[str]) -> Draft:
         column=told.get("column", "") or (column if column != title else ""),
         topic=told.get("topic", ""),
         index_number=told.get("index_number", ""),
-        document_number=told.get("document_number", ""),
+        document_number=told.get("document_number", "") or _number(row),
         summary=summary if not is_document(address) else "",
         raw=((link if row.flat else row.node).html or "").encode("utf-8", "replace"),
     )
+
+
+def _number(row: Row) -> str:
+    """A document's number that stands by itself in the row."""
+    return next((run for run in _runs(row) if _NUMBER.fullmatch(run)), "")
 
 
 def _is_said(text: str) -> bool:
@@ -188,9 +202,11 @@ def _is_said(text: str) -> bool:
     return len(text) > 8 and bool(re.search(r"[，。；！？…]", text))
 
 
+_NUMBER = re.compile(r"[^\s，。；]{2,20}[〔\[【（(]\d{4}[〕\]】）)]\s?第?\d{1,5}号")
 _BULLET = re.compile(
     r"^\s*[\[【［(（]?置顶[\]】］)）:：]?|^[\s·•●■▪◆◇►▶>»\-—*]+|^\d{1,3}\s*[、.．]\s*(?=\D)"
 )
+_BESIDE_TITLE = re.compile(r"\s*(?:发布|发表|更新)(?:时间|日期)\s*[:：]")
 _BRACKETED = re.compile(r"^[\[【［][^\]】］]{1,8}[\]】］]\s*(?=\S)")
 
 
@@ -222,7 +238,7 @@ def _whole(text: str, link: Node) -> str:
     """`text`, or the title the link bears, where that is the same and not cut off."""
     full = words(attribute(link, "title"))
     found = re.search(r"(?:标题|名称)\s*[:：]\s*(.+?)\s*(?:\n|发布|点击|时间|作者|\Z)", full)
-    full = found[1] if found else full
+    full = found[1] if found else _BESIDE_TITLE.split(full)[0]
     start = _BRACKETED.sub("", text).rstrip(" 　.…")
     if full and (not text or (len(full) > len(text.rstrip(".… ")) and full.startswith(start))):
         return full

@@ -54,6 +54,7 @@ def read_title(page: Page, tags: Tags, given: Given, before: Sequence[str], text
     if not best:
         guess = _without_site(own[0], shown, before) if own else ""
         best = _not_shown(page, guess, given.above) if bare(guess) not in shown else guess
+        best = best if own else _heading_with(best, headings)
     return _as_shown(best, page, text) if best else next(iter(headings), "")
 
 
@@ -84,6 +85,12 @@ def _last_words(whole: str, lines: Sequence[str], shown: Collection[str]) -> str
             if before[-1:].isspace() and bare(before) not in shown:
                 return said
     return ""
+
+
+def _heading_with(line: str, headings: Sequence[str]) -> str:
+    """The heading of which this line is the end, where there is one: a title of two lines."""
+    ends = (said for said in headings if line and bare(said).endswith(bare(line)))
+    return next(ends, line)
 
 
 def _only_heading(page: Page) -> str:

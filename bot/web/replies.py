@@ -55,6 +55,7 @@ def data_for_replies(office: Office, actor: Actor, params: Mapping[str, str]) ->
             "older": rows[-1]["id"] if more else None,
             "total": None if before else len(found),
             "cap": CAP,
+            "most": spoken.THREAD,
             "accounts": list(squares(conn, scope).values()),
             "board": counts.waiting_replies(conn, actor),
             "seen": conn.execute(select(func.max(replies.c.id))).scalar() or 0,

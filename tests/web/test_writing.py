@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from sqlalchemy import select
+from sqlalchemy import Engine, event, select
 
 from bot import db
 from bot.model import DeliveryState
@@ -77,6 +77,33 @@ def test_the_preview_is_what_would_be_sent_and_keeps_nothing(staffed: Office, en
     assert "4 / 500 字符" in page.words("//article")
     assert revisions(staffed) == 0
     assert page.all("//textarea[@name='text']")[0].text == "请拨 13800138000。"
+
+
+def test_a_preview_for_a_script_is_the_page_s_own_piece_and_loads_nothing_else(
+    staffed: Office, enter: Enter
+) -> None:
+    """The same words as on the whole page, without the frame and without what he typed elsewhere."""
+    form = {**FORM, "act": "preview", "text": "请拨 13800138000。"}
+    reader = enter("zhou")
+    whole = reader.post("/posts/new", **form)
+    asked: list[str] = []
+
+    def note(_conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        asked.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        sent = {"csrf": reader.csrf, **form}
+        asked.clear()
+        answer = reader.client.post("/posts/new", data=sent, headers={"hx-request": "true"})
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    piece = scene.Page(answer)
+    for part in ("preview", "mirror", "findings", "limits"):
+        assert piece.words(f"//*[@id='{part}']") == whole.words(f"//*[@id='{part}']"), part
+    assert not piece.all("//nav")
+    assert not [one for one in asked if "FROM writings" in one or "FROM holds" in one]
+    assert len(asked) <= 15
 
 
 def test_what_cannot_be_saved_stays_in_the_form_with_the_reason_on_top(
