@@ -587,6 +587,8 @@ accounts = Table(
     _at("token_ends"),
     _at("created_at"),
     _at("checked_at"),
+    _at("listed_at"),  # when its own posts were listed last and nothing of ours was unclear
+    Column("listed_total", Integer),  # how many the platform said there were
     _text("host"),
     Column("gap_ms", Integer, nullable=False, server_default="0"),  # least time between writes
     _json("rhythm"),  # slots, daily most, quiet hours (bot.deliver.rhythm); None: none of them

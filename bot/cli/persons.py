@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -341,21 +343,65 @@ def audit() -> None:
     """留痕 the audit trail."""
 
 
+def _narrowed(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What the trail is narrowed to, here and when it is taken out."""
+    for option in (
+        click.option("--who", default="", help="何人，姓名 the actor's name"),
+        click.option("--verb", default="", help="何事，可只写开头 post.pass, post., …"),
+        click.option("--subject", default="", help="对象 post:12, delivery:3, …"),
+    ):
+        command = option(command)
+    return command
+
+
 @audit.command("list")
 @click.option("--limit", default=50)
-@click.option("--subject", default="", help="post:12, delivery:3, …")
-@click.option("--verb", default="", help="post., person.grant, …")
-@click.option("--who", default="", help="何人（姓名）by whom (name)")
+@_narrowed
 @as_json
-@with_office
-def audit_list(office: Office, limit: int, json_: bool, **filters: str) -> None:
-    """最近的留痕."""
-    from bot import audit as ground
+@acting
+def audit_list(office: Office, actor: Actor, limit: int, json_: bool, **filters: str) -> None:
+    """最近的留痕 the newest entries, in words; --json has them as they were sealed."""
+    from bot import trail
 
     with office.db.read() as conn:
-        rows = ground.entries(conn, ground.chosen(**filters), limit)
-    columns = {"number": "序号", "at": "时间", "actor": "何人", "verb": "何事", "subject": "对象"}
-    show(rows, json_, columns)
+        trail.require(conn, actor)
+        rows = trail.listing(conn, filters, limit)
+        shown: list[Any] = [
+            {
+                **one.row,
+                "act": one.act,
+                "about": one.about,
+                "details": "；".join(map(str, one.details)),
+            }
+            for one in trail.in_words(office, conn, actor, [] if json_ else rows)
+        ]
+    columns = {"number": "序号", "at": "时间", "actor": "何人", "act": "何事", "about": "对象"}
+    show(rows if json_ else shown, json_, columns | {"details": "详情"})
+
+
+@audit.command("export")
+@_narrowed
+@click.option("--csv", type=click.Path(dir_okay=False), help="导出 CSV")
+@click.option("--xlsx", type=click.Path(dir_okay=False), help="导出 XLSX")
+@click.option("--jsonl", type=click.Path(dir_okay=False), help="导出 JSON Lines，逐条照原样")
+@acting
+def audit_export(
+    office: Office, actor: Actor, subject: str, verb: str, who: str, **files: str | None
+) -> None:
+    """导出留痕，导出本身也留痕 the trail as files; that it was taken out is on record."""
+    import shutil
+
+    from bot import trail
+    from bot.errors import Invalid
+
+    wanted = [(kind, file) for kind, file in files.items() if file]
+    if not wanted:
+        raise Invalid("请指明导出到哪个文件：--csv、--xlsx 或 --jsonl")
+    filters = {"subject": subject, "verb": verb, "who": who}
+    for kind, file in wanted:
+        with trail.taken_out(office, actor, kind, filters) as found, Path(file).open("wb") as out:
+            shutil.copyfileobj(found, out)
+        click.echo(file)
 
 
 @audit.command("verify")
@@ -365,7 +411,6 @@ def audit_verify(context: click.Context, json_: bool) -> None:
     """验证留痕未被改动 exit 1 when it does not hold."""
     from bot import audit as ground
     from bot.cli.base import opened
-    from bot.language import Say
 
     office = opened(context)
     with office.db.write() as conn:
@@ -373,13 +418,8 @@ def audit_verify(context: click.Context, json_: bool) -> None:
             pass
     with office.db.read() as conn:
         found = ground.verify(conn, ground.anchors(office.anchor))
-    holds = Say(
-        "已封 {a} 条，与库外存证相符 {b} 处，其间恢复备份 {c} 次，留痕完整",
-        a=found.sealed,
-        b=found.anchored,
-        c=found.restored,
-    )
-    say(found.json(), json_, "\n".join(map(str, found.faults or (holds,))))
+    told = (found.verdict(), *found.faults, *found.says(office.config.tz))
+    say(found.json() | {"whole": found.whole}, json_, "\n".join(map(str, told)))
     if found.faults:
         context.exit(1)
 

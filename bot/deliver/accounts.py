@@ -25,7 +25,7 @@ from bot.adapters.base import Adapter, adapter_class, names
 from bot.config import AccountPart
 from bot.db import accounts, insert_missing, standings, store_away, units, watches
 from bot.deliver import rhythm
-from bot.deliver.adopting import adopt
+from bot.deliver.adopting import adopt, look_back
 from bot.errors import AccountBroken, AdapterError, ConfigError, Conflict, GongkaiError, NotFound
 from bot.language import Say
 from bot.model import (
@@ -245,7 +245,8 @@ def _keep(
         )
     )
     close_notice(conn, now, f"account:{row['id']}")
-    adopt(conn, now, by_id(conn, row["id"]), checked.posted, office.config.collect.days)
+    new = adopt(conn, now, by_id(conn, row["id"]), checked.posted, office.config.collect.days)
+    look_back(conn, now, row, checked, new, office.config.tz)
     if checked.capabilities.mentions:
         _watch(conn, now, row["id"])
 

@@ -182,7 +182,7 @@ def needs_person() -> Any:
 
 
 def counts(conn: Connection, unit_ids: set[int], **filters: Any) -> dict[str, int]:
-    """How many in each state; "person" and "held" beside them. `filters`: post, account."""
+    """How many in each state; "person" and "held" beside them. `filters`: post, account, hold."""
     every = _narrowed(conn, deliveries.c.state, unit_ids, **filters)
     every = every.add_columns(func.count()).group_by(deliveries.c.state)
     more = {name: total(conn, unit_ids, state=name, **filters) for name in ("person", "held")}

@@ -6,19 +6,14 @@ it cannot disagree.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Any
+from sqlalchemy import Connection, func, select
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
-
-from bot import catalog, compose, review
-from bot.collect import log
-from bot.db import accounts, board_replies, items, moderators_turn, posts, sources
+from bot import people, review
+from bot.db import accounts, board_replies, moderators_turn
 from bot.deliver import queue
-from bot.model import AccountState, Actor, SourceState
+from bot.model import AccountState, Actor, Right, SourceState
 from bot.office import Office
-
-DAY = timedelta(days=1)
+from bot.web.lists import Row
 
 
 def badges(conn: Connection, office: Office, actor: Actor, scope: set[int]) -> dict[str, int]:
@@ -26,7 +21,7 @@ def badges(conn: Connection, office: Office, actor: Actor, scope: set[int]) -> d
     return {
         "review": len(review.waiting(office, conn, actor)),
         "undecided": undecided_count(conn, scope),
-        "replies": waiting_replies(conn, scope),
+        "replies": waiting_replies(conn, actor),
         "broken": broken_count(conn, scope),
     }
 
@@ -36,50 +31,33 @@ def undecided_count(conn: Connection, scope: set[int]) -> int:
     return queue.total(conn, scope, state="person")
 
 
-# ---------------------------------------------------------------- posts, items
+# ---------------------------------------------------------------- replies, accounts
 
 
-def returned(actor: Actor) -> ColumnElement[bool]:
-    """The reader's own drafts that came back."""
-    return and_(compose.came_back(), posts.c.author_id == actor.person)
-
-
-def waiting_items(conn: Connection, scope: set[int]) -> int:
-    """Entries that a person must let become posts."""
-    return _number(conn, catalog.narrowed(select(items.c.id), scope, state="waiting"))
-
-
-# ---------------------------------------------------------------- replies, accounts, sources
-
-
-def board_units(conn: Connection) -> set[int]:
-    """Those whose account the board is: who reads there reads what waits on it."""
-    query = select(accounts.c.unit_id).where(accounts.c.adapter == "board")
-    return set(conn.execute(query).scalars())
-
-
-def waiting_replies(conn: Connection, scope: set[int]) -> int:
-    """Replies on the board, and edits of replies, that wait for a person to let them be seen."""
-    if not scope & board_units(conn):
+def waiting_replies(conn: Connection, actor: Actor) -> int:
+    """Replies on the board, and edits of replies, that wait for a person to let them be seen; none
+    for who does not read there."""
+    if not moderators(conn, actor, Right.READ):
         return 0
-    return _number(conn, select(board_replies.c.id).where(moderators_turn))
+    query = select(func.count()).select_from(board_replies).where(moderators_turn)
+    return int(conn.execute(query).scalar_one())
 
 
-def new_replies(conn: Connection, now: datetime, scope: set[int]) -> int:
-    """Replies of the last day, our own left out."""
-    return _number(conn, log.chosen(scope, own=False, since=now - DAY))
+def moderators(conn: Connection, actor: Actor, right: Right = Right.REPLY) -> bool:
+    """Has this reader a right at the unit that owns the board's account? With REPLY: to decide."""
+    owners = select(accounts.c.unit_id).where(accounts.c.adapter == "board")
+    return bool(set(conn.execute(owners).scalars()) & people.unit_ids(conn, actor, right))
+
+
+def is_broken(account: Row) -> bool:
+    return bool(account["state"] == AccountState.BROKEN)
+
+
+def is_unread(source: Row) -> bool:
+    """Is it read, and cannot be?"""
+    return bool(source["error"]) and source["state"] == SourceState.ACTIVE
 
 
 def broken_count(conn: Connection, scope: set[int]) -> int:
-    mine = accounts.c.unit_id.in_(scope), accounts.c.state == AccountState.BROKEN
-    return _number(conn, select(accounts.c.id).where(*mine))
-
-
-def failing(scope: set[int]) -> ColumnElement[bool]:
-    """Sources of some units that are polled and could not be read."""
-    polled = sources.c.kind != catalog.HAND, sources.c.state == SourceState.ACTIVE
-    return and_(sources.c.unit_id.in_(scope), *polled, sources.c.error.is_not(None))
-
-
-def _number(conn: Connection, rows: Select[Any]) -> int:
-    return int(conn.execute(select(func.count()).select_from(rows.subquery())).scalar_one())
+    query = select(func.count()).select_from(accounts).where(accounts.c.unit_id.in_(scope))
+    return conn.execute(query.where(accounts.c.state == AccountState.BROKEN)).scalar_one()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
-from bot import review, shapes
+from bot import compose, review, shapes
+from bot.collect import log
 from bot.db import posts, sources
 from bot.deliver import queue
 from bot.model import Actor
@@ -36,23 +37,37 @@ def figures(
 ) -> list[Figure]:
     """What waits for this person, and how the lists of these units stand."""
     mine = posts.c.unit_id.in_(scope)
-    own = select(func.count()).where(mine, counts.returned(actor))
-    failing = select(func.count()).select_from(sources).where(counts.failing(scope))
-    day = urlencode({"whose": "public", "since": (now - counts.DAY).isoformat()})
+    own = compose.came_back(), posts.c.author_id == actor.person
+    polled = conn.execute(select(sources).where(sources.c.unit_id.in_(scope))).mappings()
+    failing = sum(counts.is_unread(row) for row in polled)
     return [
         Figure("sign", "mine", len(review.waiting(office, conn, actor)), "/sign"),
-        Figure("posts", "mine", conn.execute(own).scalar_one(), "/posts?returned=true&mine=true"),
+        Figure("posts", "mine", _number(conn, mine, *own), "/posts?returned=true&mine=true"),
         *(
             Figure("posts", name, n, _posts(name))
             for name, n in written.counted(conn, mine).items()
         ),
         *_stated("items", items.counted(conn, scope, {})),
         *_stated("queue", queue.counts(conn, scope)),
-        Figure("replies", "day", counts.new_replies(conn, now, scope), f"/replies?{day}"),
-        Figure("replies", "board", counts.waiting_replies(conn, scope), "/board/replies"),
+        _said(office, conn, now, scope),
+        Figure("replies", "board", counts.waiting_replies(conn, actor), "/board/replies"),
         Figure("accounts", "broken", counts.broken_count(conn, scope), "/accounts?state=broken"),
-        Figure("sources", "failing", conn.execute(failing).scalar_one(), "/sources?failing=true"),
+        Figure("sources", "failing", failing, "/sources?failing=true"),
     ]
+
+
+def _said(office: Office, conn: Connection, now: datetime, scope: set[int]) -> Figure:
+    """What the public said since yesterday."""
+    yesterday = now.astimezone(office.config.tz).date() - timedelta(days=1)
+    since = log.days(yesterday, None, office.config.tz)["since"]
+    chosen = log.chosen(scope, own=False, since=since).subquery()
+    n = conn.execute(select(func.count()).select_from(chosen)).scalar_one()
+    asked = urlencode({"whose": "public", "since": yesterday.isoformat()})
+    return Figure("replies", "since_yesterday", n, f"/replies?{asked}")
+
+
+def _number(conn: Connection, *where: ColumnElement[bool]) -> int:
+    return int(conn.execute(select(func.count()).select_from(posts).where(*where)).scalar_one())
 
 
 def today(

@@ -24,7 +24,7 @@ from bot.web.visit import Signed, download
 router = APIRouter()
 CAP = 1000  # beyond so many the exact figure helps nobody and costs a scan
 WHOSE = {"public": False, "own": True}
-KEPT = ("q", "post", "account", "state", "whose", "unanswered", "since", "until")
+KEPT = ("q", "post", "delivery", "account", "state", "whose", "unanswered", "since", "until")
 
 
 # ---------------------------------------------------------------- reading
@@ -55,8 +55,9 @@ def data_for_replies(office: Office, actor: Actor, params: Mapping[str, str]) ->
             "older": rows[-1]["id"] if more else None,
             "total": None if before else len(found),
             "cap": CAP,
+            "most": spoken.THREAD,
             "accounts": list(squares(conn, scope).values()),
-            "board": counts.waiting_replies(conn, scope),
+            "board": counts.waiting_replies(conn, actor),
             "seen": conn.execute(select(func.max(replies.c.id))).scalar() or 0,
         }
 
@@ -78,8 +79,9 @@ def filters_of(params: Mapping[str, str]) -> dict[str, Any]:
     return {
         "q": params.get("q", "").strip()[:100],
         "post": chosen(params, "post"),
+        "delivery": chosen(params, "delivery"),
         "account": chosen(params, "account"),
-        "state": state if state in tuple(ReplyState) else "",
+        "state": state if state in (*ReplyState, log.PRESENT) else "",
         "whose": whose if whose in WHOSE else "",
         "unanswered": params.get("unanswered") == "1",
         "since": dated(params, "since"),
@@ -89,7 +91,7 @@ def filters_of(params: Mapping[str, str]) -> dict[str, Any]:
 
 def narrowing(filters: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
     """The filters beside the words, as collect.listing takes them."""
-    same = {name: filters[name] for name in ("post", "account", "state")}
+    same = {name: filters[name] for name in ("post", "delivery", "account", "state")}
     own, unanswered = WHOSE.get(filters["whose"]), filters["unanswered"] or None
     when = log.days(filters["since"], filters["until"], zone)
     return {**same, "own": own, "unanswered": unanswered, **when}

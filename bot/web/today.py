@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter
-from sqlalchemy import Connection, RowMapping, and_, or_, select
+from sqlalchemy import Connection, and_, func, or_, select
 from starlette.responses import Response
 
-from bot import people, review
+from bot import compose, people, review
 from bot.catalog import HAND
-from bot.db import accounts, deliveries, notices, posts, sources
+from bot.collect import log
+from bot.db import accounts, deliveries, items, notices, posts, sources
 from bot.deliver import holds, queue
-from bot.model import AccountState, Act, Actor, DeliveryState, PostState
+from bot.model import Act, Actor, DeliveryState, ItemState, PostState
 from bot.naming import source_name
 from bot.notices import concerns, no_turn, sentence, subjects_of
 from bot.office import Office
@@ -23,6 +24,7 @@ from bot.web.duty import today_on_duty
 from bot.web.lists import Account, squares
 from bot.web.queue import View
 from bot.web.render import Times
+from bot.web.replies import CAP
 from bot.web.review import lines
 from bot.web.visit import Signed
 
@@ -38,15 +40,18 @@ def data_for_today(office: Office, actor: Actor) -> dict[str, Any]:
         now = office.db.now(conn)
         scope = people.unit_ids(conn, actor)
         mine = list(review.waiting(office, conn, actor))
+        by_state = queue.counts(conn, scope)
+        yesterday = now.astimezone(office.config.tz).date() - timedelta(days=1)
         return {
             "mine": mine,
             "to_sign": lines(office, conn, mine[:5]),
-            "returned": _returned(conn, actor),
-            "undecided": _undecided(office, conn, now, actor, scope),
-            "by_state": queue.counts(conn, scope),
-            "replies": counts.new_replies(conn, now, scope),
-            "board": counts.waiting_replies(conn, scope),
-            "items": counts.waiting_items(conn, scope),
+            "returned": _returned(conn, actor, scope),
+            "undecided": _undecided(office, conn, now, actor, scope, by_state),
+            "by_state": by_state,
+            "yesterday": yesterday,
+            "replies": _since(office, conn, scope, yesterday),
+            "board": counts.waiting_replies(conn, actor),
+            "items": _waiting_items(conn, scope),
             "accounts": _accounts(conn, scope),
             "sources": _sources(conn, scope),
             "strip": strip(office, conn, now, scope),
@@ -57,10 +62,13 @@ def data_for_today(office: Office, actor: Actor) -> dict[str, Any]:
         }
 
 
-def _returned(conn: Connection, actor: Actor) -> list[RowMapping]:
-    """The reader's own drafts that came back."""
-    query = select(posts).where(counts.returned(actor))
-    return list(conn.execute(query.order_by(posts.c.changed_at.desc())).mappings())
+def _returned(conn: Connection, actor: Actor, scope: set[int]) -> dict[str, Any]:
+    """The reader's own drafts that came back: how many, and why the newest did."""
+    mine = (compose.came_back(),)
+    own = (posts.c.author_id == actor.person, posts.c.unit_id.in_(scope))
+    total = conn.execute(select(func.count()).where(*mine, *own)).scalar_one()
+    newest = select(posts.c.returned).where(*mine, *own).order_by(posts.c.changed_at.desc())
+    return {"total": total, "why": conn.execute(newest.limit(1)).scalar()}
 
 
 def _lent(conn: Connection, now: datetime, actor: Actor) -> list[dict[str, Any]]:
@@ -77,12 +85,30 @@ def _lent(conn: Connection, now: datetime, actor: Actor) -> list[dict[str, Any]]
 
 
 def _undecided(
-    office: Office, conn: Connection, now: datetime, actor: Actor, scope: set[int]
+    office: Office,
+    conn: Connection,
+    now: datetime,
+    actor: Actor,
+    scope: set[int],
+    by_state: Mapping[str, int],
 ) -> dict[str, Any]:
     view = View(office, conn, now, actor)
     rows = queue.listing(conn, scope, state="person", limit=5)
-    total = counts.undecided_count(conn, scope)
-    return {"total": total, "rows": [view.row(row) for row in rows]}
+    parts = [(s, n) for s in ("uncertain", "failed", "missed") if (n := by_state.get(s))]
+    shown = [view.row(row) for row in rows]
+    return {"total": by_state["person"], "parts": parts, "rows": shown}
+
+
+def _since(office: Office, conn: Connection, scope: set[int], first: date) -> int:
+    """The public's replies said since a day, as the log lists them; CAP stands for more."""
+    when: dict[str, Any] = log.days(first, None, office.config.tz)
+    return len(log.numbers(conn, scope, own=False, limit=CAP, **when))
+
+
+def _waiting_items(conn: Connection, scope: set[int]) -> int:
+    query = select(func.count()).select_from(items).join(sources)
+    waits = (items.c.state == ItemState.NEW, items.c.waits.is_not(None))
+    return int(conn.execute(query.where(sources.c.unit_id.in_(scope), *waits)).scalar_one())
 
 
 def _accounts(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
@@ -90,15 +116,16 @@ def _accounts(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
     rows = conn.execute(select(accounts).where(accounts.c.id.in_(shown))).mappings()
     return [
         {"square": shown[r["id"]], "broken": r["broken"], "checked_at": r["checked_at"],
-         "bad": r["state"] == AccountState.BROKEN}
+         "bad": counts.is_broken(r)}
         for r in rows
     ]  # fmt: skip
 
 
 def _sources(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
     polled = sources.c.unit_id.in_(scope), sources.c.kind != HAND
-    named = select(sources, source_name.label("called"), counts.failing(scope).label("bad"))
-    return [dict(row) for row in conn.execute(named.where(*polled)).mappings()]
+    named = select(sources, source_name.label("called")).where(*polled)
+    rows = conn.execute(named).mappings()
+    return [{**r, "bad": counts.is_unread(r)} for r in rows]
 
 
 def _notices(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:

@@ -56,6 +56,7 @@ class Manners:
     wants_rip: bool = False
     repeats: bool = False  # the same content again is taken
     lives: int = 30 * 86400  # a token, seconds
+    counts: bool = True  # a listing says how many there are
 
 
 @dataclass
@@ -497,7 +498,8 @@ class Weibo:
         return kept[(at - 1) * size : at * size]
 
     def _page(self, name: str, rows: list[Any], total: int) -> Any:
-        return {name: rows, "previous_cursor": 0, "next_cursor": 0, "total_number": total}
+        counted = {"total_number": total} if self.manners.counts else {}
+        return {name: rows, "previous_cursor": 0, "next_cursor": 0, **counted}
 
     def _user(self, user: User) -> Any:
         return {

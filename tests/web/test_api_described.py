@@ -140,7 +140,7 @@ def leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def test_names_are_the_glossarys_and_times_have_their_zone(answers: dict[str, Any]) -> None:
-    faults = []
+    faults: list[tuple[str, ...]] = []
     for route, answer in answers.items():
         for name, value in leaves(answer):
             if name in OTHER_WORDS:

@@ -175,12 +175,14 @@ ROUTES: dict[str, tuple[Right | frozenset[Role], Any]] = {
     "POST /rules/try": (R.READ, {"text": "望江路", "account": "hand"}),
     "POST /posts/{waiting}/offline?signed_by=李明&digest={digest}": (R.RECORD, {}),
     "POST /notices/{notice}/done": (R.SCHEDULE, {}),
+    "POST /trail/export": (TRAIL, {"kind": "jsonl"}),
     "POST /media": (R.WRITE, {}),  # anywhere: bytes only, which no unit's table names yet
 }
 
 WHOLE = {
     "GET /trail",
     "GET /trail/verify",
+    "POST /trail/export",
     "GET /media/{picture}",
     "GET /rules",
     "GET /words",

@@ -190,6 +190,8 @@ def upgrade() -> None:
         sa.Column("token_ends", sa.BigInteger(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=True),
         sa.Column("checked_at", sa.BigInteger(), nullable=True),
+        sa.Column("listed_at", sa.BigInteger(), nullable=True),
+        sa.Column("listed_total", sa.Integer(), nullable=True),
         sa.Column("host", sa.Text(), server_default="", nullable=False),
         sa.Column("gap_ms", sa.Integer(), server_default="0", nullable=False),
         sa.Column("rhythm", JSON, nullable=True),

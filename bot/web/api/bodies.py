@@ -338,6 +338,15 @@ class OnDuty(Body):
     days: Annotated[dict[Day, Line], Field(max_length=400)]
 
 
+class TrailExported(Body):
+    model_config = example(kind="csv", subject="post:1")
+
+    kind: Literal["csv", "xlsx", "jsonl"]
+    subject: Words = ""
+    verb: Words = ""
+    who: Words = ""
+
+
 class Exported(Body):
     model_config = example(kind="csv", post=1)
 

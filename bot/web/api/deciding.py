@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from sqlalchemy import Connection
 from starlette.responses import Response, StreamingResponse
 
-from bot import people, review
+from bot import people, review, trail
 from bot.collect import exporting
 from bot.deliver import holds, queue
 from bot.model import HoldScope, Verdict, Window
@@ -96,14 +96,15 @@ def _on_delivery(call: Call, delivery_id: int, stage: Callable[..., None], *more
 
 @router.post("/holds", status_code=201)
 def hold(call: Stops, said: bodies.Held) -> Response:
-    """Stop, at once; `in_flight`: how many were begun before and cannot be called back."""
+    """Stop, at once; `in_flight`: how many of the units one reads were begun before and cannot be
+    called back."""
     scope, until = HoldScope(said.scope), instant(said.until or "", call.office.config.tz)
 
     def act(conn: Connection, now: datetime) -> Done:
         target = holds.target_of(conn, scope, said.target)
         what = (scope, target, said.reason, said.passes, until)
         made = holds.hold(conn, now, call.actor, *what)
-        return {"hold": made, "in_flight": holds.in_flight(conn)}
+        return {"hold": made, "in_flight": holds.in_flight(conn, people.unit_ids(conn, call.actor))}
 
     return once(call, act, 201)
 
@@ -155,3 +156,16 @@ def export(call: Reads, said: bodies.Exported) -> Response:
     asked = narrowed(call, said)
     out = exporting.taken_out(call.office, call.actor, said.kind, scope, **asked)
     return download(out, "replies", said.kind)
+
+
+@router.post(
+    "/trail/export",
+    response_class=StreamingResponse,
+    responses={200: {"description": "The file", "content": AS_FILE}},
+)
+def export_trail(call: Reads, said: bodies.TrailExported) -> Response:
+    """What the filters find of the trail, all of it, as a file. Each time is on record itself."""
+    filters = {"subject": said.subject, "verb": said.verb, "who": said.who}
+    return download(
+        trail.taken_out(call.office, call.actor, said.kind, filters), "trail", said.kind
+    )

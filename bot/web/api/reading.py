@@ -22,6 +22,7 @@ from bot import (
     roster,
     shapes,
     tokens,
+    trail,
 )
 from bot.collect import exporting, log
 from bot.db import accounts, sources, units
@@ -36,7 +37,7 @@ from bot.model import (
     SourceState,
 )
 from bot.schedule import solemn
-from bot.web import counts, figures, shell, spoken, trail
+from bot.web import counts, figures, shell, spoken
 from bot.web.account import readable_account
 from bot.web.api import bodies
 from bot.web.api.door import Call, Reads, Route
@@ -201,10 +202,11 @@ def sources_list(call: Reads, asked: Annotated[SourcesAsked, Query()]) -> Respon
     """Their sources: when each was read, and why it failed."""
     with call.office.db.read() as conn:
         scope = people.unit_ids(conn, call.actor)
-        mine = [sources.c.unit_id.in_(scope)] + [counts.failing(scope)] * asked.failing
+        mine: list[ColumnElement[bool]] = [sources.c.unit_id.in_(scope)]
         mine += [sources.c.state == asked.state] if asked.state else []
         rows = conn.execute(select(sources).where(*mine).order_by(sources.c.id)).mappings().all()
-    return Json({"rows": [shapes.source_row(row) for row in rows], "next": None})
+    shown = [row for row in rows if counts.is_unread(row) or not asked.failing]
+    return Json({"rows": [shapes.source_row(row) for row in shown], "next": None})
 
 
 def _table(call: Call, of: Table, unit: Any, names: str, *chosen: ColumnElement[bool]) -> Response:
@@ -357,13 +359,15 @@ def delivery(call: Reads, delivery_id: Id) -> Response:
 
 @router.get("/holds")
 def holds_list(call: Reads) -> Response:
-    """The holds that stand and concern the reader's units, and those declared (`ahead`); how many
-    deliveries are under way and cannot be called back; those `lifted` lately."""
+    """The holds that stand and concern the reader's units, and those declared (`ahead`);
+    `stops`: how many deliveries of these units each stops; `in_flight`: how many are under way and
+    cannot be called back; those `lifted` lately."""
     with call.office.db.read() as conn:
         scope = people.unit_ids(conn, call.actor)
         mine = {row["id"] for row in (*shell.standing(conn, scope), *shell.declared(conn, scope))}
-        rows = [row for row in holds.listing(conn, call.office.db.now(conn)) if row["id"] in mine]
-        more = {"in_flight": holds.in_flight(conn), "lifted": lifted(conn, scope)}
+        every = holds.listing(conn, call.office.db.now(conn), scope)
+        rows = [row for row in every if row["id"] in mine]
+        more = {"in_flight": holds.in_flight(conn, scope), "lifted": lifted(conn, scope)}
     return Json({"rows": rows, "next": None} | more)
 
 
@@ -419,19 +423,21 @@ def trail_list(call: Reads, asked: Annotated[TrailAsked, Query()]) -> Response:
     """Who did what, when, from where: for those who answer for an office."""
     filters = {"subject": asked.subject, "verb": asked.verb, "who": asked.who}
     with call.office.db.read() as conn:
-        trail.require_reader(conn, call.actor)
+        trail.require(conn, call.actor)
         below = before("trail", asked.cursor)
-        rows = audit.entries(conn, audit.chosen(**filters), asked.limit + 1, before=below)
+        rows = trail.listing(conn, filters, asked.limit + 1, before=below)
     return Json(page("trail", [dict(row) for row in rows], asked.limit))
 
 
 @router.get("/trail/verify")
-def verify(call: Reads) -> Response:
-    """Walk the whole chain now and hold it against the anchors outside the store; `faults`: what is
-    wrong, none where it holds."""
+def trail_verify(call: Reads) -> Response:
+    """Walk the whole chain now, and hold it against the anchors: whether it holds, what was checked
+    and what could not be."""
     with call.office.db.read() as conn:
-        trail.require_reader(conn, call.actor)
-        return Json(trail.verified(call.office, conn).json())
+        trail.require(conn, call.actor)
+        found = audit.verify(conn, audit.anchors(call.office.anchor))
+    said = map(str, (found.verdict(), *found.says(call.office.config.tz)))
+    return Json(found.json() | {"whole": found.whole, "says": list(said)})
 
 
 # ---------------------------------------------------------------- what needs attention

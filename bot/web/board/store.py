@@ -242,7 +242,9 @@ def _under(post: RowMapping) -> Any:
     return and_(thread, board_replies.c.parent == post["public_id"])
 
 
-def waiting(conn: Connection, limit: int = 100, after: int = 0) -> Sequence[RowMapping]:
+def waiting(
+    conn: Connection, limit: int = 100, after: int = 0, offset: int = 0
+) -> Sequence[RowMapping]:
     """Replies, and edits of replies (`pending`), that wait for a person; the oldest first, of those
     numbered above `after`."""
     rows = (
@@ -254,7 +256,8 @@ def waiting(conn: Connection, limit: int = 100, after: int = 0) -> Sequence[RowM
         .join(board_posts, board_posts.c.id == board_replies.c.board_post_id)
         .where(moderators_turn, board_replies.c.id > after)
     )
-    return conn.execute(rows.order_by(board_replies.c.id).limit(limit)).mappings().all()
+    found = rows.order_by(board_replies.c.id).limit(limit).offset(offset)
+    return conn.execute(found).mappings().all()
 
 
 def moderate(
