@@ -79,7 +79,7 @@ def test_the_pages_figures_are_the_apis(furnished: tuple[Office, str]) -> None:
     assert tiles["/posts?state=returned&mine=1"] == n["posts", "mine"]
     assert tiles["/queue?state=person"] == n["queue", "person"]
     assert tiles["/replies/board"] == n["replies", "board"]
-    assert tiles["/accounts"] == n["accounts", "broken"] + n["sources", "failing"]
+    assert tiles["/accounts?state=bad"] == n["accounts", "broken"] + n["sources", "failing"]
 
 
 def test_who_does_not_read_at_the_boards_unit_is_told_of_no_reply_there(
