@@ -184,6 +184,7 @@ class Scope(StrEnum):
     WRITE = "write"  # entries, drafts, handing in, answers, the queue
     SIGN = "sign"  # every step of review, and taking a sign-off back
     HOLD = "hold"  # the stop switch and its lifting
+    ADMIN = "admin"  # people, accounts, sources, and what the office writes itself
 
 
 # ---------------------------------------------------------------- content

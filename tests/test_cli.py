@@ -360,13 +360,15 @@ def test_words_are_added_found_and_taken_out(run: Run, desk: Office) -> None:
     run("words", "add", "老县名", "--severity", "note", *gu)
     made = said(run("words", "import", "-", *gu, given="老县名\n旧称\t阻止\n!旧称呼"))
     assert (made["added"], made["known"]) == (2, 1)
-    rows = said(run("words", "list", "--search", "称", "--json"))["terms"]
+    rows = said(run("words", "list", "--search", "称", "--json"))["rows"]
     assert [(r["words"], r["severity"]) for r in rows] == [("旧称", "block"), ("旧称呼", None)]
     run("words", "remove", "老县名", *gu)
     assert "没有“老县名”" in run("words", "remove", "老县名", *gu, code=2).stderr
     assert desk.config.place("words.txt").read_text("utf-8") == "旧称\tblock\n!旧称呼\n"
     run("words", "add", "甲", "--as", "zhou", code=2)
-    assert said(run("leaders", "--json")) == [{"name": "张三", "titles": "县长、县委副书记"}]
+    assert said(run("leaders", "--json"))["rows"] == [
+        {"name": "张三", "titles": ["县长", "县委副书记"]}
+    ]
     assert "老县名" not in run("words", "list").stdout
 
 

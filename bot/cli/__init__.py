@@ -35,6 +35,7 @@ from bot.cli import (
     signing,
     sources,
     templated,
+    today,
     tokens,
     wording,
 )
@@ -98,6 +99,7 @@ def _language_of(path: str) -> str:
 
 MODULES = (
     office,
+    today,
     reading,
     screening,
     entries,

@@ -52,7 +52,8 @@ def post_list(office: Office, state: str, limit: int, json_: bool) -> None:
     with office.db.read() as conn:
         units = reading_units(office, None, conn)
         rows = compose.listing(conn, units, state=state, limit=limit)
-    show(map(shapes.row, rows), json_, POST_COLUMNS)
+        found = shapes.posts(conn, rows)
+    show(found, json_, POST_COLUMNS)
 
 
 @post.command("show")

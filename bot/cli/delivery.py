@@ -55,7 +55,7 @@ def _list(
         reasons = stage.Reasons(conn, office.db.now(conn))
         units = reading_units(office, None, conn)
         rows = stage.listing(conn, units, state=state, post=post, hold=hold, limit=limit)
-        found = [shapes.delivery(r, reasons.why(r)) for r in rows]
+        found = [shapes.delivery(r, reasons) for r in rows]
     show(found, json_, COLUMNS)
 
 
@@ -206,7 +206,7 @@ def hold(
         )
         rows = stage.listing(conn, reading_units(office, actor, conn), state="sending", limit=1000)
         reasons = stage.Reasons(conn, now)
-        flying = [shapes.delivery(r, reasons.why(r)) for r in rows]
+        flying = [shapes.delivery(r, reasons) for r in rows]
     told = Say("#{made} 停发；已在途 {n} 条", made=made, n=len(flying))
     say({"hold": made, "in_flight": len(flying), "deliveries": flying}, json_, str(told))
     if flying and not json_:

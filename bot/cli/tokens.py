@@ -25,7 +25,7 @@ def token() -> None:
     "scopes",
     multiple=True,
     required=True,
-    type=click.Choice(["read", "write", "sign", "hold"]),
+    type=click.Choice(["read", "write", "sign", "hold", "admin"]),
     help="范围，可多次",
 )
 @click.option("--days", type=click.IntRange(1, 366), default=90, show_default=True)

@@ -52,7 +52,7 @@ def words_list(office: Office, name: str, asked: str, json_: bool) -> None:
     if found["wrong"]:
         click.echo(f"! {found['wrong']}")
     columns = {"line": "行", "words": "词语", "severity": "级别", "suggestion": "建议"}
-    show([row | {"severity": row["severity"] or "!"} for row in found["terms"]], False, columns)
+    show([row | {"severity": row["severity"] or "!"} for row in found["rows"]], False, columns)
 
 
 @words.command("add")
@@ -124,13 +124,15 @@ def words_import(office: Office, actor: Actor, file: str, name: str, json_: bool
 def leaders(office: Office, json_: bool) -> None:
     """领导名单，按次序 the office's leaders, in order."""
     from bot import vocabulary
-    from bot.errors import ConfigError
 
-    _, order, wrong = vocabulary.leaders_file(office.config)
-    if wrong:
-        raise ConfigError(wrong)
-    rows = [{"name": n, "titles": "、".join(t)} for n, t in (order.titles if order else {}).items()]
-    show(rows, json_, {"name": "姓名", "titles": "职务"})
+    found = vocabulary.leaders_shown(office.config)
+    if json_:
+        say(found, True, "")
+        return
+    if found["wrong"]:
+        click.echo(f"! {found['wrong']}")
+    rows = [row | {"titles": "、".join(row["titles"])} for row in found["rows"]]
+    show(rows, False, {"name": "姓名", "titles": "职务"})
 
 
 COMMANDS = [rules, words, leaders]

@@ -22,7 +22,6 @@ from bot.web.lists import SIZE, Account, chosen, dated, squares
 from bot.web.visit import Signed, download
 
 router = APIRouter()
-CAP = 1000  # beyond so many the exact figure helps nobody and costs a scan
 WHOSE = {"public": False, "own": True}
 KEPT = ("q", "post", "delivery", "account", "state", "whose", "unanswered", "since", "until")
 
@@ -41,7 +40,7 @@ def data_for_replies(office: Office, actor: Actor, params: Mapping[str, str]) ->
         filters = filters_of(params)
         asked = narrowing(filters, office.config.tz)
         before = chosen(params, "before")
-        most = SIZE + 1 if before else CAP
+        most = SIZE + 1 if before else counts.CAP
         found = log.numbers(conn, scope, **asked, words=filters["q"], limit=most, before=before)
         rows, more = log.rows(conn, found[:SIZE]), len(found) > SIZE
         shown = squares(conn)
@@ -54,7 +53,7 @@ def data_for_replies(office: Office, actor: Actor, params: Mapping[str, str]) ->
             "before": before,
             "older": rows[-1]["id"] if more else None,
             "total": None if before else len(found),
-            "cap": CAP,
+            "cap": counts.CAP,
             "most": spoken.THREAD,
             "accounts": list(squares(conn, scope).values()),
             "board": counts.waiting_replies(conn, actor),

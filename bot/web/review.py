@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import APIRouter
-from sqlalchemy import Connection, RowMapping, func, or_, select
+from sqlalchemy import Connection, RowMapping, select
 from starlette.responses import Response
 
 from bot import compose, people, review
@@ -41,9 +41,12 @@ def data_for_review(office: Office, actor: Actor, params: Mapping[str, str]) -> 
     with office.db.read() as conn:
         scope = people.unit_ids(conn, actor)
         mine = review.waiting(office, conn, actor)
-        ids = {"mine": lambda: list(mine), "all": lambda: _in_review(conn, scope)}.get(
-            str(view), lambda: _signed(conn, actor)
-        )()
+        views: dict[str, Callable[[], list[int]]] = {
+            "mine": lambda: list(mine),
+            "all": lambda: _in_review(conn, scope),
+            "signed": lambda: [row["id"] for row in review.signed(conn, actor)],
+        }
+        ids = views[str(view)]()
         page = page_of(params, len(ids))
         shown = ids[page.offset : page.offset + SIZE]
         listed = lines(office, conn, shown)
@@ -76,14 +79,6 @@ def _in_review(conn: Connection, scope: set[int]) -> list[int]:
         posts.c.state == PostState.IN_REVIEW, posts.c.unit_id.in_(scope)
     )
     return list(conn.execute(query.order_by(posts.c.changed_at.desc())).scalars())
-
-
-def _signed(conn: Connection, actor: Actor) -> list[int]:
-    """Signed by him, or by somebody in his place."""
-    mine = or_(signoffs.c.person_id == actor.person, signoffs.c.behalf_id == actor.person)
-    query = select(signoffs.c.post_id).where(mine)
-    newest = query.group_by(signoffs.c.post_id).order_by(func.max(signoffs.c.id).desc())
-    return list(conn.execute(newest).scalars())
 
 
 def lines(office: Office, conn: Connection, ids: list[int]) -> list[dict[str, Any]]:
