@@ -12,9 +12,18 @@ from starlette.responses import Response
 
 from bot import people, review
 from bot.catalog import HAND
-from bot.db import accounts, aside, deliveries, items, notices, posts, replies, sources
+from bot.db import accounts, aside, deliveries, items, notices, posts, replies, sources, units
 from bot.deliver import holds, queue
-from bot.model import AccountState, Act, Actor, DeliveryState, ItemState, PostState, SourceState
+from bot.model import (
+    AccountState,
+    Act,
+    Actor,
+    DeliveryState,
+    ItemState,
+    PostKind,
+    PostState,
+    SourceState,
+)
 from bot.naming import source_name
 from bot.notices import concerns, no_turn, sentence, subjects_of
 from bot.office import Office
@@ -42,6 +51,7 @@ def data_for_today(office: Office, actor: Actor) -> dict[str, Any]:
             "mine": mine,
             "to_sign": lines(office, conn, mine[:5]),
             "returned": _returned(conn, actor),
+            "late": _late(conn, now, scope),
             "undecided": _undecided(office, conn, now, actor, scope),
             "by_state": queue.counts(conn, scope),
             "replies": _new_replies(conn, now, scope),
@@ -62,6 +72,20 @@ def _returned(conn: Connection, actor: Actor) -> list[RowMapping]:
     mine = (posts.c.state == PostState.DRAFT, posts.c.returned.is_not(None))
     query = select(posts).where(*mine, posts.c.author_id == actor.person)
     return list(conn.execute(query.order_by(posts.c.changed_at.desc()).limit(20)).mappings())
+
+
+def _late(conn: Connection, now: datetime, scope: set[int]) -> list[RowMapping]:
+    """In review past its time: of these units, and what they asked others to repost (`asked`)."""
+    about = posts.alias("about")
+    asked = (posts.c.kind == PostKind.REPOST) & about.c.unit_id.in_(scope)
+    query = (
+        select(posts, units.c.name.label("unit"), asked.label("asked"))
+        .join(units, units.c.id == posts.c.unit_id)
+        .outerjoin(about, about.c.id == posts.c.about_id)
+        .where(posts.c.state == PostState.IN_REVIEW, posts.c.unit_id.in_(scope) | asked)
+        .where(func.coalesce(posts.c.latest_at, posts.c.go_at) < now)
+    )
+    return list(conn.execute(query.order_by(posts.c.id).limit(20)).mappings())
 
 
 def _lent(conn: Connection, now: datetime, actor: Actor) -> list[dict[str, Any]]:

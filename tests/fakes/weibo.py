@@ -35,6 +35,7 @@ BUSINESS = frozenset(  # the calls that c.api.weibo.com documents; another is 10
 )
 
 
+PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8")  # what it takes: PNG, JPEG, GIF
 COUNTERS = ("cmt", "mention_cmt", "mention_status", "status", "follower", "dm")
 
 
@@ -246,13 +247,13 @@ class Weibo:
     # ------------------------------------------------------------ writing posts
 
     def share(self, user: User, given: Mapping[str, Any], business: bool) -> Any:
-        text = self._content(user, given, 140)
+        pictures, text = self._ridden(given), self._content(user, given, 140)
         if self.manners.wants_link and not self.manners.bound:
             raise Refusal(10017, "appkey not bind domain!")
         links = [link for link in LINK.findall(text) if self.manners.domain in link]
         if self.manners.wants_link and not links:
             raise Refusal(10017, "text not find domain!")
-        return self._status(self._new(user, text, pictures=self._ridden(given)), user)
+        return self._status(self._new(user, text, pictures=pictures), user)
 
     def update(self, user: User, given: Mapping[str, Any], business: bool) -> Any:
         long = given.get("is_longtext") == "1"
@@ -260,8 +261,8 @@ class Weibo:
         return self._status(self._new(user, text, long=long, free=True), user)
 
     def upload(self, user: User, given: Mapping[str, Any], business: bool) -> Any:
-        text = self._content(user, given, 140)
-        return self._status(self._new(user, text, pictures=self._ridden(given), free=True), user)
+        pictures, text = self._ridden(given), self._content(user, given, 140)
+        return self._status(self._new(user, text, pictures=pictures, free=True), user)
 
     def upload_pic(self, user: User, given: Mapping[str, Any], business: bool) -> Any:
         [pic_id] = self._ridden(given) or [""]
@@ -309,7 +310,7 @@ class Weibo:
         """The picture in a multipart body."""
         if "pic" not in given:
             return []
-        if not isinstance(given["pic"], bytes) or not given["pic"].startswith(b"\x89PNG"):
+        if not isinstance(given["pic"], bytes) or not given["pic"].startswith(PICTURES):
             raise Refusal(20005, "unsupported image type")
         pic_id = f"pic{len(self.pictures)}"
         self.pictures[pic_id] = given["pic"]

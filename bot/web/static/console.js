@@ -50,7 +50,16 @@
     for (const key of Object.keys(localStorage)) if (key.startsWith("writing:")) localStorage.removeItem(key);
   });
 
+  // Handed in, what was typed need not be kept on this computer any longer.
+  function handedIn() {
+    const sent = sessionStorage.getItem("writing-sent");
+    if (!sent || new URLSearchParams(location.search).get("done") !== "submit") return;
+    sessionStorage.removeItem("writing-sent");
+    localStorage.removeItem(sent);
+  }
+
   function ready() {
+    handedIn();
     const wanted = document.querySelector("[data-focus]");
     if (wanted) wanted.focus();
     const keys = document.getElementById("keys-off");
