@@ -166,12 +166,15 @@ class Weibo:
             return reply(body, refused.status)
 
     def _granting(self, asked: Mapping[str, str]) -> str:
-        """A link for each account back to the one address that is registered."""
+        """Links back to the one address that is registered: one an account, one that refuses."""
         if asked.get("redirect_uri") != self.callback:
             return "<h1>访问出错 redirect_uri_mismatch</h1>"
-        given = ({"state": asked.get("state", ""), "code": token} for token in self.users)
+        said = [(token, {"code": token}) for token in self.users]
+        said += [("拒绝", {"error": "access_denied", "error_code": "21330"})]
+        state = {"state": asked.get("state", "")}
         links = (
-            f'<a href="{escape(f"{self.callback}?{urlencode(q)}")}">{q["code"]}</a>' for q in given
+            f'<a href="{escape(f"{self.callback}?{urlencode(q | state)}")}">{word}</a>'
+            for word, q in said
         )
         return "<h1>微博登录</h1>" + " ".join(links)
 
