@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import timedelta
 from typing import Any
 
 import openpyxl
 import pytest
+from PIL import Image
 from sqlalchemy import select
 
-from bot import db
+from bot import catalog, collect, compose, db, review
 from bot.deliver import accounts, plan
 from bot.model import Role, Window
 from bot.office import Office
 from bot.speaking import Adapters
+from bot.web.app import build
 from bot.web.board import store
 from bot.web.board.content import Content
 from bot.workdays import FixedClock
 from tests import builders, offices
-from tests.web import scene
+from tests.fakes import mastodon, weibo
+from tests.web import scene, serving
 from tests.web.test_browser import (  # noqa: F401
     DESK,
     PAGES,
@@ -479,3 +482,129 @@ def test_a_citizen_with_a_phone_and_no_scripts_asks_and_reads_the_answer(
             for path in ("/board", f"/board/p/{post['public_id']}", "/board/search?q=停水"):
                 page.goto(path)
                 assert page.evaluate(OVER) <= 0, (width, path)
+
+
+# ---------------------------------------------------------------- a day
+
+STEPS = """
+[screening]
+lists = ["words.txt"]
+[units.county]
+name = "云澜县人民政府办公室"
+steps = [{ name = "初审", right = "review" }, { name = "签发", right = "sign" }]
+"""
+MORE = """
+[sources.catalogue]
+unit = "county"
+kind = "feed"
+url = "feed.xml"
+first_poll = "latest:1"
+template = "notice"
+accounts = ["m"]
+[accounts.m]
+unit = "county"
+adapter = "mastodon"
+name = "云澜发布"
+[accounts.m.options]
+url = "{url}"
+"""
+
+
+@pytest.fixture
+def county(staffed: Office) -> Iterator[Desk]:
+    """Two steps of review, a catalogue with one entry, an account on a platform, a word list."""
+    root = staffed.config.root
+    said = "云澜老县城区供水管网检修，望江路11月25日22时至26日6时停水。"
+    (root / "words.txt").write_text("云澜老县\tblock\t云澜县\n", "utf-8")
+    entry = offices.Notice("望江路停水公告", at=builders.NOW, text=said, column="通知公告")
+    (root / "feed.xml").write_text(offices.rss([entry]), "utf-8")
+    with (
+        mastodon.running(accounts=2) as (fake, server),
+        weibo.running() as (sina, _),
+        serving.listening() as taken,
+    ):
+        made = offices.declared(staffed, MORE.format(url=server.url), STEPS)
+        base = serving.address(taken)
+        with serving.serving(build(made), taken), closing(Desk(made, base, fake, sina)) as desk:
+            yield desk
+
+
+def picture() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (800, 600), "teal").save(out, "PNG")
+    return out.getvalue()
+
+
+def turned(desk: Desk, clock: FixedClock) -> None:
+    """A machine's round: what is due is read, composed, planned, sent and collected."""
+
+    async def _round() -> None:
+        adapters = Adapters(desk.office)
+        await catalog.poll_due(desk.office)
+        for act in (compose.compose_due, review.take_drafts, plan.plan_due):
+            act(desk.office)
+        await asyncio.to_thread(builders.work, desk.office)
+        await collect.collect_due(desk.office, adapters)
+        await adapters.aclose()
+
+    clock.move(120)
+    apart(lambda: asyncio.run(_round()))
+
+
+def test_a_day_of_five_people_from_the_entry_to_the_answer_and_its_sheet(
+    chromium: Any, county: Desk, clock: FixedClock
+) -> None:
+    with ExitStack() as stack:
+        people = Offices(chromium, county, stack)
+        admin = people.sit("gu")
+        granted(admin, "m", "token-1")
+        admin.click("button[value=keep]")
+        admin.wait_for_url("**?done=connect")
+        turned(county, clock)
+
+        editor = people.sit("zhou")
+        editor.goto("/items")
+        editor.click("main a:has-text('看稿件')")
+        editor.click("main a:has-text('改稿')")
+        editor.click(".fix")
+        editor.wait_for_selector("#findings:has-text('没有发现疑点')")
+        file = {"name": "map.png", "mimeType": "image/png", "buffer": picture()}
+        editor.set_input_files("#picture", files=[file])
+        editor.fill("#pictures input[name^=alt-]", "停水范围图")
+        editor.click("#pictures summary:has-text('裁剪')")
+        editor.check("#pictures input[value='16:9']")
+        editor.click("#pictures button:has-text('裁好')")
+        editor.wait_for_selector("#pictures:has-text('800×450')")
+        editor.locator("#text").press("Control+Enter")
+        editor.wait_for_url("**?done=submit")
+
+        reviewer, signer = people.sit("shen", PHONE), people.sit("lin")
+        passed(reviewer, "望江路停水公告", "pass")
+        passed(signer, "望江路停水公告")
+        turned(county, clock)
+        editor.goto("/queue")
+        assert "已发出" in editor.inner_text("tr[data-row]")
+        [post] = county.fake.posts("office1")
+        assert "云澜县城区" in post["text"]
+        assert post["media"] == ["停水范围图"]
+
+        asked = county.fake.answer(post["id"], "老人怎么办")
+        turned(county, clock)
+        responder = people.sit("he", PHONE)
+        assert "24 小时内新评论 1 条" in responder.inner_text("nav.wait")
+        responder.goto("/replies?unanswered=1")
+        responder.click("summary:text-is('答复')")
+        responder.locator("textarea:visible").fill("可拨 12345 预约送水。")
+        responder.click("button:visible:has-text('答复并送审')")
+        responder.wait_for_url("**done=answered")
+        passed(reviewer, "答复：老人怎么办", "pass")
+        passed(signer, "答复：老人怎么办")
+        turned(county, clock)
+        answer = county.fake.posts("office1")[-1]
+        assert ("预约送水" in answer["text"], answer["reply_to"]) == (True, asked)
+
+        signer.goto("/review/1/sheet")
+        sheet = signer.inner_text("main")
+        assert all(name in sheet for name in ("沈棠", "林岚", "初审", "签发"))
+        signer.emulate_media(media="print")
+        assert signer.pdf(format="A4").count(b"/Type /Page\n") == 1
