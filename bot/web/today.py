@@ -22,6 +22,7 @@ from bot.model import (
     ItemState,
     PostKind,
     PostState,
+    Right,
     SourceState,
 )
 from bot.naming import source_name
@@ -51,6 +52,7 @@ def data_for_today(office: Office, actor: Actor) -> dict[str, Any]:
             "mine": mine,
             "to_sign": lines(office, conn, mine[:5]),
             "returned": _returned(conn, actor),
+            "made": _made(conn, people.unit_ids(conn, actor, Right.WRITE)),
             "late": _late(conn, now, scope),
             "undecided": _undecided(office, conn, now, actor, scope),
             "by_state": queue.counts(conn, scope),
@@ -72,6 +74,14 @@ def _returned(conn: Connection, actor: Actor) -> list[RowMapping]:
     mine = (posts.c.state == PostState.DRAFT, posts.c.returned.is_not(None))
     query = select(posts).where(*mine, posts.c.author_id == actor.person)
     return list(conn.execute(query.order_by(posts.c.changed_at.desc()).limit(20)).mappings())
+
+
+def _made(conn: Connection, scope: set[int]) -> list[RowMapping]:
+    """What the machine composed and could not hand in: a finding blocks it, so a writer must."""
+    mine = (posts.c.author_id.is_(None), posts.c.due_at.is_(None), posts.c.unit_id.in_(scope))
+    query = select(posts, units.c.name.label("unit")).join(units)
+    query = query.where(posts.c.state == PostState.DRAFT, *mine)
+    return list(conn.execute(query.order_by(posts.c.id.desc()).limit(20)).mappings())
 
 
 def _late(conn: Connection, now: datetime, scope: set[int]) -> list[RowMapping]:

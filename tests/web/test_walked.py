@@ -563,9 +563,9 @@ def test_a_day_of_five_people_from_the_entry_to_the_answer_and_its_sheet(
         turned(county, clock)
 
         editor = people.sit("zhou")
-        editor.goto("/items")
-        editor.click("main a:has-text('看稿件')")
-        editor.click("main a:has-text('改稿')")
+        made = editor.locator("section:has(h2:text-is('系统成的稿，等人改'))")
+        assert "有阻止的疑点" in made.inner_text(), "nobody else would tell him"
+        made.locator("a").click()
         editor.click(".fix")
         editor.wait_for_selector("#findings:has-text('没有发现疑点')")
         file = {"name": "map.png", "mimeType": "image/png", "buffer": picture()}
