@@ -60,26 +60,26 @@ def alert(page: Any) -> str:
 # ---------------------------------------------------------------- accounts
 
 
-class Offices:
+class Desks:
     """Several people at their own browsers in front of one console."""
 
-    def __init__(self, chromium: Any, desk: Desk, stack: ExitStack) -> None:
-        self.chromium, self.desk, self.stack = chromium, desk, stack
+    def __init__(self, chromium: Any, base: str, office: Office, stack: ExitStack) -> None:
+        self.chromium, self.base, self.office, self.stack = chromium, base, office, stack
 
     def sit(self, login: str, size: tuple[int, int] = DESK) -> Any:
-        page = self.stack.enter_context(context(self.chromium, self.desk.base, size)).new_page()
-        enter(page, self.desk.base, login)
+        page = self.stack.enter_context(context(self.chromium, self.base, size)).new_page()
+        enter(page, self.base, login)
         return page
 
     def work(self) -> None:
-        apart(lambda: plan.plan_due(self.desk.office))
-        apart(lambda: builders.work(self.desk.office))
+        apart(lambda: plan.plan_due(self.office))
+        apart(lambda: builders.work(self.office))
 
 
 @pytest.fixture
-def people(chromium: Any, desk: Desk) -> Any:
+def people(chromium: Any, desk: Desk) -> Iterator[Desks]:
     with ExitStack() as stack:
-        yield Offices(chromium, desk, stack)
+        yield Desks(chromium, desk.base, desk.office, stack)
 
 
 def granted(page: Any, key: str, answer: str) -> None:
@@ -112,7 +112,7 @@ def passed(page: Any, title: str, done: str = "approved") -> None:
 
 @pytest.mark.parametrize(("key", "size"), [("w", DESK), ("m", PHONE)])
 def test_an_account_is_connected_through_every_refusal_and_a_post_stands_through_it(
-    people: Offices, desk: Desk, key: str, size: tuple[int, int]
+    people: Desks, desk: Desk, key: str, size: tuple[int, int]
 ) -> None:
     page = people.sit("gu", size)
     granted(page, key, "拒绝")
@@ -141,7 +141,7 @@ def test_an_account_is_connected_through_every_refusal_and_a_post_stands_through
 
 
 def test_while_a_token_is_dead_posts_wait_and_go_once_when_it_is_connected_again(
-    people: Offices, desk: Desk
+    people: Desks, desk: Desk
 ) -> None:
     admin, editor, signer = people.sit("gu"), people.sit("zhou"), people.sit("lin")
     granted(admin, "w", "token-1")
@@ -169,7 +169,7 @@ def test_while_a_token_is_dead_posts_wait_and_go_once_when_it_is_connected_again
     assert len(desk.sina.log) == 1
 
 
-def test_an_account_nobody_connected_is_not_called_broken(people: Offices, desk: Desk) -> None:
+def test_an_account_nobody_connected_is_not_called_broken(people: Desks, desk: Desk) -> None:
     async def checked() -> None:
         adapters = Adapters(desk.office)
         await accounts.check_due(desk.office, adapters)
@@ -555,7 +555,7 @@ def test_a_day_of_five_people_from_the_entry_to_the_answer_and_its_sheet(
     chromium: Any, county: Desk, clock: FixedClock
 ) -> None:
     with ExitStack() as stack:
-        people = Offices(chromium, county, stack)
+        people = Desks(chromium, county.base, county.office, stack)
         admin = people.sit("gu")
         granted(admin, "m", "token-1")
         admin.click("button[value=keep]")
