@@ -19,6 +19,7 @@ from bot.model import Actor, ReplyState, Right
 from bot.office import Office
 from bot.web import counts, gathered, render, spoken
 from bot.web.lists import SIZE, Account, chosen, dated, squares
+from bot.web.reply import HANDED_IN
 from bot.web.visit import Signed, download
 
 router = APIRouter()
@@ -121,7 +122,8 @@ def _post(conn: Connection, scope: set[int], post_id: int | None) -> RowMapping 
 
 @router.get("/replies")
 def replies_page(visit: Signed) -> Response:
-    return visit.page("replies.html", **data_for_replies(visit.office, visit.actor, visit.params))
+    found = data_for_replies(visit.office, visit.actor, visit.params)
+    return visit.page("replies.html", **found, done=visit.done({"answered": HANDED_IN}))
 
 
 @router.get("/replies/news")

@@ -7,14 +7,21 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, RowMapping, and_, func, or_, select
 from starlette.responses import Response
 
 from bot import people, review
 from bot.catalog import HAND
-from bot.db import accounts, deliveries, notices, posts, sources
+from bot.db import accounts, deliveries, notices, posts, sources, units
 from bot.deliver import holds, queue
-from bot.model import Act, Actor, DeliveryState, PostState
+from bot.model import (
+    Act,
+    Actor,
+    DeliveryState,
+    PostKind,
+    PostState,
+    Right,
+)
 from bot.naming import source_name
 from bot.notices import concerns, no_turn, sentence, subjects_of
 from bot.office import Office
@@ -44,6 +51,8 @@ def data_for_today(office: Office, actor: Actor) -> dict[str, Any]:
             "mine": mine,
             "to_sign": lines(office, conn, mine[:5]),
             "returned": _returned(conn, actor, scope),
+            "made": _made(conn, people.unit_ids(conn, actor, Right.WRITE)),
+            "late": _late(conn, now, scope),
             "undecided": _undecided(office, conn, now, actor, scope, by_state),
             "by_state": by_state,
             "yesterday": yesterday,
@@ -66,6 +75,28 @@ def _returned(conn: Connection, actor: Actor, scope: set[int]) -> dict[str, Any]
     total = conn.execute(select(func.count()).where(*own)).scalar_one()
     newest = select(posts.c.returned).where(*own).order_by(posts.c.changed_at.desc())
     return {"total": total, "why": conn.execute(newest.limit(1)).scalar()}
+
+
+def _made(conn: Connection, scope: set[int]) -> list[RowMapping]:
+    """What the machine composed and could not hand in: a finding blocks it, so a writer must."""
+    mine = (posts.c.author_id.is_(None), posts.c.due_at.is_(None), posts.c.unit_id.in_(scope))
+    query = select(posts, units.c.name.label("unit")).join(units)
+    query = query.where(posts.c.state == PostState.DRAFT, *mine)
+    return list(conn.execute(query.order_by(posts.c.id.desc()).limit(20)).mappings())
+
+
+def _late(conn: Connection, now: datetime, scope: set[int]) -> list[RowMapping]:
+    """In review past its time: of these units, and what they asked others to repost (`asked`)."""
+    about = posts.alias("about")
+    asked = (posts.c.kind == PostKind.REPOST) & about.c.unit_id.in_(scope)
+    query = (
+        select(posts, units.c.name.label("unit"), asked.label("asked"))
+        .join(units, units.c.id == posts.c.unit_id)
+        .outerjoin(about, about.c.id == posts.c.about_id)
+        .where(posts.c.state == PostState.IN_REVIEW, posts.c.unit_id.in_(scope) | asked)
+        .where(func.coalesce(posts.c.latest_at, posts.c.go_at) < now)
+    )
+    return list(conn.execute(query.order_by(posts.c.id).limit(20)).mappings())
 
 
 def _lent(conn: Connection, now: datetime, actor: Actor) -> list[dict[str, Any]]:
