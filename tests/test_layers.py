@@ -20,7 +20,7 @@ ROOMS = {
     "voice": "speaking",  # makes an account's adapter for those who may call it
     "flow": "catalog compose review deliver collect respond report links",
     "drivers": "schedule worker backup telling",
-    "doors": "cli web demo shapes finding __main__",
+    "doors": "cli web demo shapes shown finding __main__",
 }
 SEES = {
     "words": "words",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bot.cli.base import DAY, as_json
+from bot.cli.speech import Spoken, word
 
 if TYPE_CHECKING:
     from datetime import date
@@ -18,12 +19,18 @@ if TYPE_CHECKING:
     from bot.model import Capabilities, Finding, LinkLook
 
 
-@click.command()
+@click.command(cls=Spoken)
 @click.argument("file", default="-")
-@click.option("--account", default="", help="按某账号的规则 by an account's rules (key)")
-@click.option("--scheduled", is_flag=True, help="定时发布 it goes out on another day")
-@click.option("--links", is_flag=True, help="查链接是否打得开 ask whether its links open")
-@click.option("--on", "day", type=DAY, default=None, help="发布日期 the day it is read: 2026-11-24")
+@click.option("--account", default="", help="按某账号的规则（键） | by an account's rules (key)")
+@click.option("--scheduled", is_flag=True, help="定时发布 | it goes out on another day")
+@click.option("--links", is_flag=True, help="查链接是否打得开 | ask whether its links open")
+@click.option(
+    "--on",
+    "day",
+    type=DAY,
+    default=None,
+    help="发布日期，如 2026-11-24 | the day it is read: 2026-11-24",
+)
 @as_json
 @click.pass_context
 def screen(
@@ -35,7 +42,7 @@ def screen(
     day: date | None,
     json_: bool,
 ) -> None:
-    """审查一段文字，不入库 screen a text: 0 nothing blocks, 1 something does, 2 cannot be read."""
+    """审查一段文字，不入库：0 没有阻止的，1 有，2 读不了 | screen a text: 0 nothing blocks, 1 something does, 2 cannot be read."""
     from datetime import datetime
 
     from bot import screen as screening
@@ -57,13 +64,9 @@ def screen(
 def _config(context: click.Context) -> Config:
     """The office's file where there is one, else what comes with the program."""
     from bot.config import Config, load
-    from bot.language import use
 
     path = Path(context.obj)
-    config = load(path) if path.exists() else Config()
-    if not context.meta.get("lang"):
-        use(config.language)
-    return config
+    return load(path) if path.exists() else Config()
 
 
 def _capabilities(context: click.Context, key: str) -> Capabilities:
@@ -113,12 +116,11 @@ def _show(found: list[Finding], json_: bool) -> None:
         return
     for finding in found:
         hint = f"（→ {_(finding.suggestion)}）" if finding.suggestion else ""
-        place = f"{finding.start}-{finding.end}"
-        click.echo(
-            f"{finding.severity:<5} {finding.rule} {place} “{finding.text}” {_(finding.message)}{hint}"
-        )
+        place = f"{finding.start}-{finding.end} “{finding.text}”"
+        grave = word("finding", finding.severity)
+        click.echo(f"{grave} {finding.rule} {place} {_(finding.message)}{hint}")
     if not found:
-        click.echo(_("没有可显示的内容"))
+        click.echo(_("没有发现疑点"))
 
 
 def _translated(finding: Finding) -> dict[str, Any]:

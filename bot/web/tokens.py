@@ -17,11 +17,11 @@ from bot.language import Say
 from bot.model import Actor, Right, Scope
 from bot.office import Office
 from bot.web import session
-from bot.web.api.door import SCOPES
 from bot.web.door import limiter
 from bot.web.faults import status_of
 from bot.web.session import Throttled
 from bot.web.visit import Id, Signed, Visit, origin
+from bot.web.words import TOKENS
 
 router = APIRouter()
 DONE = {"end": Say("已撤销，立即失效")}
@@ -56,7 +56,7 @@ def _listed(visit: Visit, status: int = 200, **more: Any) -> Response:
     said = {"name": visit.field("name"), "days": visit.field("days") or "90"}
     typed = {**said, "scopes": visit.fields("scope") or [Scope.READ]}
     values = {"error": "", "done": None, "made": "", "typed": typed, **more}
-    words = {"scopes": SCOPES, "choices": DAYS}
+    words = {"scopes": TOKENS, "choices": DAYS}
     return visit.page("tokens.html", status, **found, **words, **values)
 
 

@@ -21,23 +21,17 @@ from starlette.concurrency import run_in_threadpool
 
 from bot import second, tokens
 from bot.db import api_writes, insert_id, lock, logins
-from bot.language import Say
 from bot.model import Actor, Scope
 from bot.office import Office
 from bot.web import session
 from bot.web.problems import Problem, read_up_to
 from bot.web.visit import SAFE, origin
+from bot.web.words import TOKENS
 
 MOST = 1024 * 1024  # of a body
 FREE = 20  # wrong tokens of an address before it must wait
 KEPT = timedelta(hours=24)  # how long an Idempotency-Key holds
 BEARER = Security(HTTPBearer(auto_error=False, description="gongkai token create"))
-SCOPES = {
-    Scope.READ: Say("查看"),
-    Scope.WRITE: Say("拟稿与报送"),
-    Scope.SIGN: Say("审签"),
-    Scope.HOLD: Say("停发"),
-}
 
 
 @dataclass(frozen=True)
@@ -140,7 +134,7 @@ def _remember(office: Office, token_id: int) -> None:
 def _of(request: Request, scope: Scope, **more: Any) -> Call:
     row = request.state.token
     if scope not in row["scopes"]:
-        raise Problem(403, "no-scope", "这个令牌没有“{scope}”的范围", scope=SCOPES[scope])
+        raise Problem(403, "no-scope", "这个令牌没有“{scope}”的范围", scope=TOKENS[scope])
     actor = Actor(row["person_id"], row["who"], f"api:{origin(request)}")
     return Call(request.app.state.office, actor, row, **more)
 
