@@ -31,9 +31,8 @@ T = TypeVar("T", bound=click.Command | click.Parameter)
 
 def choose(command: click.Command, args: Sequence[str]) -> None:
     """Speak from here on, errors and help too, as --lang or the office of --config says."""
-    given, _rest, _order = command.make_parser(
-        click.Context(command, resilient_parsing=True)
-    ).parse_args([*args])
+    early = click.Context(command, resilient_parsing=True, **command.context_settings)
+    given, _rest, _order = command.make_parser(early).parse_args([*args])
     path = given.get("path") or os.environ.get("GONGKAI_CONFIG") or "config.toml"
     office = _of_office(Path(path))
     language = given.get("lang") or office
