@@ -198,7 +198,9 @@ def test_a_text_is_screened_before_it_is_a_post(run: Run, tmp_path: Path) -> Non
     shown = run("screen", text, *more).stdout
     assert "relative-time 0-2 “今日”" in shown
     assert "→ 星期二" in shown
-    text.write_bytes("招聘公告".encode("gb18030"))
+    text.write_bytes("机密★10年，招聘公告".encode("gb18030"))  # as an office's Notepad saves it
+    assert "secrecy-mark" in run("screen", text, code=1).stdout
+    text.write_bytes(b"\x89PNG\0\0")
     assert "UTF-8" in run("screen", text, code=2).stderr
     assert "nosuch" in run("screen", "--account", "nosuch", given="", code=2).stderr
     assert "2026-11-24" in run("screen", "--on", "明天", given="", code=2).stderr

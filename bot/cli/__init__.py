@@ -36,7 +36,7 @@ from bot.cli import (
 )
 from bot.cli.base import harmless
 from bot.cli.speech import Group, choose
-from bot.errors import GongkaiError
+from bot.errors import GongkaiError, NotAllowed, reason_of
 from bot.language import Say
 
 
@@ -44,18 +44,37 @@ class Speaking(Group):
     """Errors for people: one sentence, no traceback, exit 2."""
 
     def main(self, args=None, *more, **kwargs):  # type: ignore[no-untyped-def]
+        words = sys.argv[1:] if args is None else args
         try:
-            choose(self, sys.argv[1:] if args is None else args)
-            return super().main(args, *more, **kwargs)
+            choose(self, words)
+            return super().main(words, *more, **kwargs)
         except GongkaiError as error:
             click.echo(harmless(str(error)), err=True)
+            if isinstance(error, NotAllowed) and "--as" not in words:
+                click.echo(str(Say("以本人身份办理：加 --as 登录名")), err=True)
+        except OSError as error:
+            told = Say("{file}：{why}", file=error.filename or "", why=reason_of(error))
+            click.echo(harmless(str(told)), err=True)
         except Exception as error:
             if "GONGKAI_DEBUG" in os.environ:
                 raise
-            kind = type(error).__name__
-            told = Say("内部错误 {kind}：{why}（详情：GONGKAI_DEBUG=1）", kind=kind, why=str(error))
-            click.echo(harmless(str(told)), err=True)
+            click.echo(harmless(str(_fault(error))), err=True)
         sys.exit(2)
+
+
+def _fault(error: Exception) -> Say:
+    """What the store has against it; else that the program is at fault."""
+    from sqlalchemy.exc import DBAPIError
+
+    from bot.db import trouble
+
+    why: object = error
+    if isinstance(error, DBAPIError):
+        if said := trouble(error):
+            return said
+        why = error.orig
+    kind = type(error).__name__
+    return Say("内部错误 {kind}：{why}（详情：GONGKAI_DEBUG=1）", kind=kind, why=str(why))
 
 
 @click.group(cls=Speaking, context_settings={"help_option_names": ["-h", "--help"]})

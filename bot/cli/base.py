@@ -30,6 +30,8 @@ _HARMFUL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # a terminal obeys some
 
 _WIDE = 1000  # for a file or a pipe: a row is a line
 NOTHING: Mapping[str, Any] = {}
+NUMBER = click.IntRange(1, 2**63 - 1)  # of a row, and of rows at most
+PORT = click.IntRange(0, 65535)
 EMPTY = Say("没有可显示的内容")
 
 as_json = click.option("--json", "json_", is_flag=True, help="以 JSON 输出 | as JSON")
@@ -151,7 +153,7 @@ def _second(office: Office, row: Any) -> None:
 
 def _password(login: str, password_file: str | None) -> str:
     if password_file:
-        return Path(password_file).read_text("utf-8").strip()
+        return handed(password_file).strip()
     if "GONGKAI_PASSWORD" in os.environ:
         return os.environ["GONGKAI_PASSWORD"]
     return str(click.prompt(str(Say("{login} 的密码", login=login)), hide_input=True))
@@ -263,6 +265,28 @@ def instant(office: Office, value: str | None) -> datetime | None:
     from bot import workdays
 
     return workdays.instant(value or "", office.config.tz)
+
+
+def handed(file: str) -> str:
+    """The text of a file, or of standard input (-), in whatever an office's computer writes it.
+
+    Raises Invalid.
+    """
+    from bot.errors import Invalid, reason_of
+    from bot.text import decoded
+
+    try:
+        raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        return decoded(raw).replace("\r\n", "\n")
+    except OSError as error:
+        raise Invalid("读不到 {file}：{why}", file=file, why=reason_of(error)) from None
+    except ValueError:
+        raise Invalid("{file} 不是文字文件；请另存为 UTF-8 的文本", file=file) from None
+
+
+def text_of(text: str) -> str:
+    """What an option says; - reads standard input."""
+    return handed("-") if text == "-" else text
 
 
 class Day(click.ParamType[date]):

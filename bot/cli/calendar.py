@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli.base import as_json, instant, opened, reading_units, show, with_office
+from bot.cli.base import NUMBER, as_json, instant, opened, reading_units, show, with_office
 from bot.cli.speech import Group, keyed, word
 from bot.language import Say
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     default="",
     help="只看一种状态：待发、已发出、审签中 … | in one state: ready, sent, in_review …",
 )
-@click.option("--limit", default=200, help="最多几行 | rows at most")
+@click.option("--limit", type=NUMBER, default=200, help="最多几行 | rows at most")
 @as_json
 @click.pass_context
 def calendar(context: click.Context, /, **asked: Any) -> None:
@@ -69,16 +69,10 @@ def _list(
 
 def _account(office: Office, key: str) -> Any:
     """Raises NotFound."""
-    from sqlalchemy import select
-
-    from bot.db import accounts
-    from bot.errors import NotFound
+    from bot.deliver.accounts import by_key
 
     with office.db.read() as conn:
-        row = conn.execute(select(accounts).where(accounts.c.key == key)).mappings().first()
-    if row is None:
-        raise NotFound("没有账号 {keys}", keys=key)
-    return row
+        return by_key(conn, key)
 
 
 @calendar.command("days")

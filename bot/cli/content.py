@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bot.cli.base import (
+    NUMBER,
     acting,
     as_json,
     done,
@@ -18,6 +18,7 @@ from bot.cli.base import (
     reading_units,
     say,
     show,
+    text_of,
     with_office,
     writing,
 )
@@ -62,7 +63,7 @@ assisted = click.option(
     default="",
     help="只看：草稿、审签中、已签发、已结束 | only draft, in_review, approved, closed",
 )
-@click.option("--limit", default=50, help="最多几行 | rows at most")
+@click.option("--limit", type=NUMBER, default=50, help="最多几行 | rows at most")
 @as_json
 @with_office
 def post_list(office: Office, state: str, limit: int, json_: bool) -> None:
@@ -94,7 +95,7 @@ def standing(post: Mapping[Any, Any], states: Mapping[str, int]) -> str:
 
 
 @post.command("show")
-@click.argument("post_id", type=int)
+@click.argument("post_id", type=NUMBER)
 @as_json
 @with_office
 def post_show(office: Office, post_id: int, json_: bool) -> None:
@@ -178,7 +179,7 @@ def post_new(office: Office, actor: Actor, **asked: Any) -> None:
     """拟稿 | draft a post."""
     from bot import compose, people
 
-    text = sys.stdin.read() if asked["text"] == "-" else asked["text"]
+    text = text_of(asked["text"])
     pictures = _pictures(office, asked["images"])
     body = compose.Body(text.strip(), asked["title"], asked["link"], pictures)
     with office.db.read() as conn:  # large pictures are made to fit before others must wait
@@ -228,7 +229,7 @@ def _slot(office: Office, key: str, unit: str) -> str:
 
 
 @post.command("compose")
-@click.argument("item_id", type=int)
+@click.argument("item_id", type=NUMBER)
 @click.option(
     "--template", default="", help="用哪个模板；不写按来源的 | which template; else its source's"
 )
@@ -252,7 +253,7 @@ def post_compose(office: Office, actor: Actor, item_id: int, **asked: Any) -> No
 
 
 @post.command("edit")
-@click.argument("post_id", type=int)
+@click.argument("post_id", type=NUMBER)
 @click.option(
     "--text", required=True, help="正文；- 读标准输入 | its words; - reads standard input"
 )
@@ -267,7 +268,7 @@ def post_edit(
 
     from bot import compose
 
-    words = sys.stdin.read() if text == "-" else text
+    words = text_of(text)
     with writing(office) as (conn, now):
         row = compose.locked(conn, post_id)
         before = compose.Body.of(compose.current(conn, row)["body"])
@@ -291,7 +292,7 @@ def post_edit(
 
 
 @post.command("move")
-@click.argument("post_id", type=int)
+@click.argument("post_id", type=NUMBER)
 @click.argument("at")
 @click.option(
     "--again",
@@ -318,7 +319,7 @@ def post_move(
 
 
 @post.command("submit")
-@click.argument("post_id", type=int)
+@click.argument("post_id", type=NUMBER)
 @acting
 def post_submit(office: Office, actor: Actor, post_id: int) -> None:
     """送审 | hand it in for review."""
@@ -330,7 +331,7 @@ def post_submit(office: Office, actor: Actor, post_id: int) -> None:
 
 
 @post.command("withdraw")
-@click.argument("post_id", type=int)
+@click.argument("post_id", type=NUMBER)
 @click.option("--reason", required=True, help="撤回的原因 | why")
 @as_json
 @acting
@@ -344,7 +345,7 @@ def post_withdraw(office: Office, actor: Actor, post_id: int, reason: str, json_
 
 
 @post.command("repost")
-@click.argument("post_id", type=int)
+@click.argument("post_id", type=NUMBER)
 @click.option(
     "--account",
     "accounts",
@@ -372,7 +373,7 @@ def post_repost(
 
 
 @post.command("reposts")
-@click.argument("post_id", type=int)
+@click.argument("post_id", type=NUMBER)
 @as_json
 @with_office
 def post_reposts(office: Office, post_id: int, json_: bool) -> None:
@@ -397,7 +398,7 @@ def post_reposts(office: Office, post_id: int, json_: bool) -> None:
 
 
 @post.command("call-off")
-@click.argument("repost_id", type=int)
+@click.argument("repost_id", type=NUMBER)
 @acting
 def post_call_off(office: Office, actor: Actor, repost_id: int) -> None:
     """收回还没有签发的转发请求 | take a request to repost back."""
@@ -409,7 +410,7 @@ def post_call_off(office: Office, actor: Actor, repost_id: int) -> None:
 
 
 @post.command("answer")
-@click.argument("reply_id", type=int)
+@click.argument("reply_id", type=NUMBER)
 @click.option(
     "--text", required=True, help="答复的正文；- 读标准输入 | its words; - reads standard input"
 )
@@ -428,7 +429,7 @@ def post_answer(
 
 
 @post.command("close")
-@click.argument("post_id", type=int)
+@click.argument("post_id", type=NUMBER)
 @acting
 def post_close(office: Office, actor: Actor, post_id: int) -> None:
     """结束一篇不发的稿件 | close a post that is not to go."""

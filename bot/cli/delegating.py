@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli.base import acting, as_json, done, instant, say, show, with_office, writing
+from bot.cli.base import NUMBER, acting, as_json, done, instant, say, show, with_office, writing
 from bot.cli.persons import user
 from bot.language import Say
 
@@ -78,7 +78,7 @@ def delegate_list(office: Office, login: str, json_: bool) -> None:
 
 
 @delegate.command("end")
-@click.argument("delegation", type=int)
+@click.argument("delegation", type=NUMBER)
 @acting
 def delegate_end(office: Office, actor: Actor, delegation: int) -> None:
     """提前终止一次代签 | end one before its time."""

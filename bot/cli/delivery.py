@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bot.cli.base import (
+    NUMBER,
     acting,
     as_json,
     done,
@@ -37,14 +38,14 @@ if TYPE_CHECKING:
     default="",
     help="只看：待发、发送中、已发出、结果不明、失败、已取消、已错过，或 person（等人定）、held（已停发） | only ready, sending, sent, uncertain, failed, cancelled, missed, person (waits for one), held",
 )
-@click.option("--post", type=int, default=None, help="某一稿件的 | of one post")
+@click.option("--post", type=NUMBER, default=None, help="某一稿件的 | of one post")
 @click.option(
     "--hold",
-    type=int,
+    type=NUMBER,
     default=None,
     help="停发期间到点、还没定的 | fell due under a hold and nobody decided",
 )
-@click.option("--limit", default=50, help="最多几行 | rows at most")
+@click.option("--limit", type=NUMBER, default=50, help="最多几行 | rows at most")
 @as_json
 @click.pass_context
 def queue(context: click.Context, /, **asked: Any) -> None:
@@ -86,7 +87,7 @@ def _show(reasons: Reasons, rows: Sequence[RowMapping], json_: bool) -> None:
 
 
 @queue.command("attempts")
-@click.argument("delivery_id", type=int)
+@click.argument("delivery_id", type=NUMBER)
 @as_json
 @with_office
 def queue_attempts(office: Office, delivery_id: int, json_: bool) -> None:
@@ -95,6 +96,7 @@ def queue_attempts(office: Office, delivery_id: int, json_: bool) -> None:
     from bot.web.words import OUTCOMES
 
     with office.db.read() as conn:
+        stage.one(conn, delivery_id)
         rows = stage.attempts_of(conn, delivery_id)
     show(
         rows,
@@ -106,7 +108,7 @@ def queue_attempts(office: Office, delivery_id: int, json_: bool) -> None:
 
 
 @queue.command("task")
-@click.argument("delivery_id", type=int)
+@click.argument("delivery_id", type=NUMBER)
 @as_json
 @with_office
 def queue_task(office: Office, delivery_id: int, json_: bool) -> None:
@@ -120,7 +122,7 @@ def queue_task(office: Office, delivery_id: int, json_: bool) -> None:
 
 
 @queue.command("cancel")
-@click.argument("delivery_id", type=int)
+@click.argument("delivery_id", type=NUMBER)
 @acting
 def queue_cancel(office: Office, actor: Actor, delivery_id: int) -> None:
     """取消未发的投递 | call one off that has not gone."""
@@ -132,7 +134,7 @@ def queue_cancel(office: Office, actor: Actor, delivery_id: int) -> None:
 
 
 @queue.command("retry")
-@click.argument("delivery_id", type=int)
+@click.argument("delivery_id", type=NUMBER)
 @click.option("--at", default=None, help="何时再发；不给即现在 | when again; else now")
 @acting
 def queue_retry(office: Office, actor: Actor, delivery_id: int, at: str | None) -> None:
@@ -145,7 +147,7 @@ def queue_retry(office: Office, actor: Actor, delivery_id: int, at: str | None) 
 
 
 @queue.command("back")
-@click.argument("delivery_ids", type=int, nargs=-1, required=True)
+@click.argument("delivery_ids", type=NUMBER, nargs=-1, required=True)
 @acting
 def queue_back(office: Office, actor: Actor, delivery_ids: tuple[int, ...]) -> None:
     """把稿件送回审签，重新签发 | its post is signed anew, in the same words."""
@@ -158,7 +160,7 @@ def queue_back(office: Office, actor: Actor, delivery_ids: tuple[int, ...]) -> N
 
 
 @queue.command("look")
-@click.argument("delivery_id", type=int)
+@click.argument("delivery_id", type=NUMBER)
 @acting
 def queue_look(office: Office, actor: Actor, delivery_id: int) -> None:
     """结果不明的再查一次 | look an uncertain one up again."""
@@ -170,7 +172,7 @@ def queue_look(office: Office, actor: Actor, delivery_id: int) -> None:
 
 
 @queue.command("resolve")
-@click.argument("delivery_id", type=int)
+@click.argument("delivery_id", type=NUMBER)
 @click.option("--sent", "link", default="", help="确已发出，链接 | it did go out: its address")
 @click.option("--absent", is_flag=True, help="确未发出，再发 | it did not; send it again")
 @click.option("--drop", is_flag=True, help="不再发布 | leave it")
@@ -212,7 +214,7 @@ def queue_resolve(
     "--let",
     "passes",
     multiple=True,
-    type=int,
+    type=NUMBER,
     help="点名放行的稿件，可多次 | a post that may pass, by number; may repeat",
 )
 @click.option(
@@ -274,7 +276,7 @@ def hold(
     "--let",
     "passes",
     multiple=True,
-    type=int,
+    type=NUMBER,
     help="点名放行的稿件，可多次 | a post that may pass, by number; may repeat",
 )
 @click.option("--what-if", is_flag=True, help="只列出会停住什么 | only list what it would keep")
@@ -330,8 +332,8 @@ def _show_kept(kept: Kept, json_: bool) -> None:
 
 
 @click.command("let", cls=Spoken)
-@click.argument("hold_id", type=int)
-@click.argument("post_id", type=int)
+@click.argument("hold_id", type=NUMBER)
+@click.argument("post_id", type=NUMBER)
 @acting
 def let(office: Office, actor: Actor, hold_id: int, post_id: int) -> None:
     """点名放行一篇稿件 | let one more post pass a hold by its name."""
@@ -348,14 +350,14 @@ def _target(row: Mapping[Any, Any], name: str) -> str:
 
 
 @click.command(cls=Spoken)
-@click.argument("hold_id", type=int, required=False)
+@click.argument("hold_id", type=NUMBER, required=False)
 @as_json
 @acting
 def resume(office: Office, actor: Actor, hold_id: int | None, json_: bool) -> None:
     """解除停发；不给编号则列出现有停发 | lift a hold; without a number, list them."""
     from bot import naming
     from bot.deliver import holds
-    from bot.web.words import SCOPES
+    from bot.deliver.holds import SCOPES
 
     if hold_id is None:
         with office.db.read() as conn:

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.cli.base import DAY, acting, as_json, done, reading_units, say, show, with_office, writing
+from bot.cli.base import (
+    DAY,
+    acting,
+    as_json,
+    done,
+    handed,
+    reading_units,
+    say,
+    show,
+    with_office,
+    writing,
+)
 from bot.cli.speech import Group
 from bot.language import Say
 
@@ -76,7 +87,7 @@ def duty_import(office: Office, actor: Actor, unit: str, file: Path, json_: bool
     from bot import people
     from bot.people import duty as stage
 
-    said = stage.read(file.read_text("utf-8-sig"))
+    said = stage.read(handed(str(file)))
     with writing(office) as (conn, now):
         n = stage.put(conn, now, actor, people.unit_of(conn, unit)["id"], said)
     say({"changed": n}, json_, str(Say("已排 {n} 天", n=n)))

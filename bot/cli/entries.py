@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli.base import acting, as_json, cell, done, reading_units, say, show, with_office, writing
+from bot.cli.base import (
+    NUMBER,
+    acting,
+    as_json,
+    cell,
+    done,
+    handed,
+    reading_units,
+    say,
+    show,
+    text_of,
+    with_office,
+    writing,
+)
 from bot.cli.speech import Group, half, keyed, listed, names_of
 from bot.language import Say
 
@@ -35,7 +47,7 @@ COLUMNS = "id state published source_name column title from_unit waits returned"
 @click.option("--source", default="", help="只看一个来源（键） | of one source (key)")
 @click.option("--search", "words", default="", help="标题里的词语 | words of its title")
 @click.option("--from", "handed_in", default="", help="某单位报送的 | handed in by a unit")
-@click.option("--limit", default=50, help="最多几行 | rows at most")
+@click.option("--limit", type=NUMBER, default=50, help="最多几行 | rows at most")
 @as_json
 @with_office
 def item_list(office: Office, json_: bool, **filters: Any) -> None:
@@ -56,7 +68,7 @@ def item_list(office: Office, json_: bool, **filters: Any) -> None:
 
 
 @item.command("take")
-@click.argument("item_id", type=int)
+@click.argument("item_id", type=NUMBER)
 @acting
 def item_take(office: Office, actor: Actor, item_id: int) -> None:
     """放行：由系统成稿 | let a waiting entry become a draft."""
@@ -68,7 +80,7 @@ def item_take(office: Office, actor: Actor, item_id: int) -> None:
 
 
 @item.command("skip")
-@click.argument("item_id", type=int)
+@click.argument("item_id", type=NUMBER)
 @acting
 def item_skip(office: Office, actor: Actor, item_id: int) -> None:
     """不发 | make nothing of it."""
@@ -80,7 +92,7 @@ def item_skip(office: Office, actor: Actor, item_id: int) -> None:
 
 
 @item.command("bring-back")
-@click.argument("item_id", type=int)
+@click.argument("item_id", type=NUMBER)
 @acting
 def item_bring_back(office: Office, actor: Actor, item_id: int) -> None:
     """取回不发的条目，待成稿 | let what was skipped wait for a person again."""
@@ -92,7 +104,7 @@ def item_bring_back(office: Office, actor: Actor, item_id: int) -> None:
 
 
 @item.command("show")
-@click.argument("item_id", type=int)
+@click.argument("item_id", type=NUMBER)
 @as_json
 @with_office
 def item_show(office: Office, item_id: int, json_: bool) -> None:
@@ -187,11 +199,10 @@ def _entries(office: Office, stdin: bool, fields: dict[str, str]) -> list[Entry]
     from bot.errors import Invalid
 
     if not stdin:
-        if fields["body"] == "-":
-            fields["body"] = sys.stdin.read()
+        fields["body"] = text_of(fields["body"])
         return catalog.entries_of(office, [fields])
     try:
-        found = json.load(sys.stdin)
+        found = json.loads(handed("-"))
     except json.JSONDecodeError as error:
         line, column = error.lineno, error.colno
         raise Invalid(
@@ -245,7 +256,7 @@ def item_submit(
 
 
 @item.command("return")
-@click.argument("item_id", type=int)
+@click.argument("item_id", type=NUMBER)
 @click.option("--reason", required=True, help="退回的原因 | why")
 @acting
 def item_return(office: Office, actor: Actor, item_id: int, reason: str) -> None:
@@ -258,7 +269,7 @@ def item_return(office: Office, actor: Actor, item_id: int, reason: str) -> None
 
 
 @item.command("amend")
-@click.argument("item_id", type=int)
+@click.argument("item_id", type=NUMBER)
 @typed
 @acting
 def item_amend(office: Office, actor: Actor, item_id: int, stdin: bool, **fields: str) -> None:
@@ -275,7 +286,7 @@ def item_amend(office: Office, actor: Actor, item_id: int, stdin: bool, **fields
 
 
 @item.command("call-back")
-@click.argument("item_id", type=int)
+@click.argument("item_id", type=NUMBER)
 @acting
 def item_call_back(office: Office, actor: Actor, item_id: int) -> None:
     """报送单位收回材料 | take material back."""

@@ -34,7 +34,10 @@ KINDS = {  # what is looked for, and the chip of its states
 def search(office: Office, words: str, of: str | None, limit: int, json_: bool) -> None:
     """搜索：稿件、条目、评论、账号、人员、来源，词语、文号或编号 | find anything by words or number."""
     from bot import finding, shapes
+    from bot.errors import Invalid
 
+    if not words.strip():
+        raise Invalid("请写要找的词语或编号")
     with office.db.read() as conn:
         scope = reading_units(office, None, conn)
         place = finding.straight(conn, scope, words)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.cli.base import acting, as_json, say, show, with_office
+from bot.cli.base import NUMBER, acting, as_json, say, show, with_office
 from bot.cli.content import post
 from bot.language import Say
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 @post.command("revisions")
-@click.argument("post_id", type=int)
-@click.argument("number", type=int, required=False)
+@click.argument("post_id", type=NUMBER)
+@click.argument("number", type=NUMBER, required=False)
 @as_json
 @with_office
 def post_revisions(office: Office, post_id: int, number: int | None, json_: bool) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.cli.base import acting, as_json, say, show, with_office, writing
+from bot.cli.base import NUMBER, acting, as_json, say, show, with_office, writing
 from bot.cli.speech import Group
 from bot.language import Say
 
@@ -23,7 +23,7 @@ def board() -> None:
 
 
 @board.command("list")
-@click.option("--limit", default=100, help="最多几行 | rows at most")
+@click.option("--limit", type=NUMBER, default=100, help="最多几行 | rows at most")
 @as_json
 @with_office
 def board_list(office: Office, limit: int, json_: bool) -> None:
@@ -37,7 +37,7 @@ def board_list(office: Office, limit: int, json_: bool) -> None:
 
 
 @board.command("decide")
-@click.argument("reply_id", type=int)
+@click.argument("reply_id", type=NUMBER)
 @click.argument("word", type=click.Choice(["show", "hide", "keep"]))
 @as_json
 @acting

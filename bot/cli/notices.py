@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bot.cli.base import (
+    NUMBER,
     acting,
     as_json,
     done,
@@ -29,7 +30,7 @@ COLUMNS = "id opened_at closed_at told say link"
 
 @click.group(cls=Group, invoke_without_command=True)
 @click.option("--all", "ended", is_flag=True, help="连同已结束的 | ended ones too")
-@click.option("--limit", default=50, help="最多几行 | rows at most")
+@click.option("--limit", type=NUMBER, default=50, help="最多几行 | rows at most")
 @as_json
 @click.pass_context
 def notices(context: click.Context, ended: bool, limit: int, json_: bool) -> None:
@@ -51,7 +52,7 @@ def _list(office: Office, ended: bool, limit: int, json_: bool) -> None:
 
 
 @notices.command("done")
-@click.argument("notice_id", type=int)
+@click.argument("notice_id", type=NUMBER)
 @acting
 def notices_done(office: Office, actor: Actor, notice_id: int) -> None:
     """办结一条系统不会自动结束的提醒 | end one that no machine ends."""

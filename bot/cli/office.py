@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli.base import acting, as_json, cell, facts, opened, say, with_office
+from bot.cli.base import PORT, acting, as_json, cell, facts, opened, say, with_office
 from bot.cli.speech import Spoken
 from bot.language import Say
 
@@ -62,7 +62,7 @@ def check(context: click.Context, json_: bool) -> None:
     is_flag=True,
     help="办完到点的事就结束；有事要人办以 1 结束 | do all that is due, then end; 1 where something needs a person",
 )
-@click.option("--port", type=int, default=None, help="控制台端口 | its port")
+@click.option("--port", type=PORT, default=None, help="控制台端口 | its port")
 @click.option("--host", default=None, help="控制台地址 | its address")
 @click.pass_context
 def run(context: click.Context, once: bool, port: int | None, host: str | None) -> None:
@@ -85,7 +85,7 @@ def worker(context: click.Context) -> None:
 
 
 @click.command(cls=Spoken)
-@click.option("--port", type=int, default=None, help="控制台端口 | its port")
+@click.option("--port", type=PORT, default=None, help="控制台端口 | its port")
 @click.option("--host", default=None, help="控制台地址 | its address")
 @click.pass_context
 def web(context: click.Context, host: str | None, port: int | None) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli.base import acting, as_json, done, say, show, with_office, writing
+from bot.cli.base import NUMBER, acting, as_json, done, say, show, with_office, writing
 from bot.cli.speech import Group, Wording, listed, word
 from bot.language import Say
 
@@ -374,7 +374,7 @@ def audit() -> None:
 
 
 @audit.command("list")
-@click.option("--limit", default=50, help="最多几行 | rows at most")
+@click.option("--limit", type=NUMBER, default=50, help="最多几行 | rows at most")
 @click.option(
     "--subject",
     default="",

@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli.base import DAY, acting, alone, as_json, done, harmless, say, show, writing
+from bot.cli.base import (
+    DAY,
+    NUMBER,
+    acting,
+    alone,
+    as_json,
+    done,
+    harmless,
+    say,
+    show,
+    text_of,
+    writing,
+)
 from bot.cli.speech import Group, Spoken
 from bot.language import Say
 
@@ -68,7 +80,7 @@ def zone_of(context: click.Context) -> Any:
 
 
 @click.group(cls=Group, invoke_without_command=True)
-@click.option("--post", type=int, default=None, help="某一稿件的 | of one post")
+@click.option("--post", type=NUMBER, default=None, help="某一稿件的 | of one post")
 @click.option("--account", default="", help="某一账号的 | of one account")
 @click.option("--search", "words", default="", help="内容里的词语 | words of it")
 @click.option(
@@ -85,7 +97,7 @@ def zone_of(context: click.Context) -> Any:
 @click.option("--jsonl", type=click.Path(dir_okay=False), help="导出 JSON Lines | write JSON Lines")
 @click.option("--coverage", is_flag=True, help="采集到多少 | how much of it was collected")
 @click.option("--counts", is_flag=True, help="赞、转、评随时间 | likes, reposts, replies over time")
-@click.option("--limit", default=50, help="最多几行 | rows at most")
+@click.option("--limit", type=NUMBER, default=50, help="最多几行 | rows at most")
 @as_json
 @alone
 @acting
@@ -135,25 +147,23 @@ def replies_import(
 @click.option("--id", "id_", default=None, help="对方的编号 | its number there")
 @click.option("--title", default=None, help="标题 | its title")
 @click.option("--url", default=None, help="网址 | its address")
-@click.option("--post", type=int, default=None, help="所说的稿件 | the post it is about")
+@click.option("--post", type=NUMBER, default=None, help="所说的稿件 | the post it is about")
 @as_json
 @acting
 def replies_add(
     office: Office, actor: Actor, key: str, text: str, id_: str | None, json_: bool, **more: Any
 ) -> None:
     """登记一条别处来的留言 | enter one message by hand."""
-    import sys
-
     from bot import collect
 
-    words = sys.stdin.read() if text == "-" else text
+    words = text_of(text)
     with writing(office) as (conn, now):
         made = collect.add(office, conn, now, actor, key, text=words, id=id_, **more)
     say({"reply": made}, json_, f"#{made}")
 
 
 @click.command(cls=Spoken)
-@click.argument("reply_id", type=int)
+@click.argument("reply_id", type=NUMBER)
 @click.option("--reason", required=True, help="抹除的依据 | why it may be erased")
 @acting
 def erase(office: Office, actor: Actor, reply_id: int, reason: str) -> None:

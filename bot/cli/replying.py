@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from bot import collect
+from bot import collect, compose
 from bot.cli.base import reading_units, say, show
 from bot.cli.speech import keyed, listed, names_of
 from bot.collect import exporting, log
@@ -74,6 +74,7 @@ def _export(
 def _counts(conn: Any, post: int | None, units: set[int], json_: bool) -> None:
     if post is None:
         raise Invalid("看赞、转、评请指明稿件：--post 12 --counts")
+    compose.one(conn, post)
     rows = collect.over_time(conn, post, units)
     show(rows, json_, "account at likes reposts replies", empty=Say("还没有数到赞、转、评"))
 
@@ -106,6 +107,7 @@ def taken(made: Imported, json_: bool) -> None:
 def _coverage(conn: Any, post: int | None, json_: bool) -> None:
     if post is None:
         raise Invalid("看采集情况请指明稿件：--post 12 --coverage")
+    compose.one(conn, post)
     rows = [
         asdict(c) | {"why": str(Say("；")).join(map(str, c.why))}
         for c in collect.coverage(conn, post)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from bot.cli.base import (
     opened,
     say,
     show,
+    text_of,
     with_office,
     writing,
 )
@@ -79,9 +79,9 @@ def schedule_whatif(
 
     file = Path(target)
     if target == "-" or len(target.split()) > 1:
-        one = stage.read(office, sys.stdin.read() if target == "-" else target)
+        one = stage.read(office, text_of(target))
     else:
-        one = stage.load(office, file) if file.suffix == ".toml" else named(office, target)
+        one = stage.load(office, file) if file.exists() else named(office, file.stem)
     start = instant(office, begins) or office.db.now()
     until = instant(office, ends) or start + timedelta(days=31)
     rows, unknown = stage.what_if(office, one, start, until)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli.base import DAY, as_json
+from bot.cli.base import DAY, as_json, handed
 from bot.cli.speech import Spoken, word
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def screen(
     from bot.model import Severity
     from bot.wordlists import rules_of
 
-    config, text = _config(context), _text(file)
+    config, text = _config(context), handed(file)
     known = screening.Context(
         on=day or datetime.now(config.tz).date(),
         scheduled=scheduled,
@@ -92,18 +91,6 @@ def _looked_up(config: Config, text: str) -> dict[str, LinkLook]:
     from bot.links import look_up
 
     return asyncio.run(look_up(config, addresses([text])))
-
-
-def _text(file: str) -> str:
-    from bot.errors import Invalid
-
-    try:
-        taken = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-        return taken.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise Invalid("{file} 不是 UTF-8 编码；请另存为 UTF-8", file=file) from None
-    except OSError as error:
-        raise Invalid("读不到 {file}：{why}", file=file, why=error.strerror) from None
 
 
 def _show(found: list[Finding], json_: bool) -> None:

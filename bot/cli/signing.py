@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bot.cli.base import (
+    NUMBER,
     acting,
     as_json,
     done,
@@ -77,7 +78,7 @@ _digest = click.option(
 
 
 @sign.command("pass")
-@click.argument("post_id", type=int)
+@click.argument("post_id", type=NUMBER)
 @click.option("--note", default="", help="意见 | a note")
 @_digest
 @_behalf
@@ -89,7 +90,7 @@ def sign_pass(office: Office, actor: Actor, post_id: int, json_: bool, **said: s
 
 
 @sign.command("return")
-@click.argument("post_id", type=int)
+@click.argument("post_id", type=NUMBER)
 @click.option("--note", required=True, help="退回的意见 | what is to be mended")
 @_digest
 @_behalf
@@ -101,7 +102,7 @@ def sign_return(office: Office, actor: Actor, post_id: int, json_: bool, **said:
 
 
 @sign.command("refer")
-@click.argument("post_id", type=int)
+@click.argument("post_id", type=NUMBER)
 @click.option("--note", required=True, help="报请确定什么 | what is to be decided")
 @_digest
 @_behalf
@@ -144,7 +145,7 @@ def sign_together(
 
 
 @sign.command("offline")
-@click.argument("post_id", type=int)
+@click.argument("post_id", type=NUMBER)
 @click.option("--signed-by", required=True, help="签批单上签字的人 | who signed it")
 @click.option(
     "--sheet",
@@ -169,7 +170,7 @@ def sign_offline(office: Office, actor: Actor, post_id: int, signed_by: str, she
 @click.option(
     "--until", required=True, help="截止，如 2026-12-31 18:00 | its end: 2026-12-31 18:00"
 )
-@click.option("--daily-max", type=int, required=True, help="每天最多几篇 | posts a day at most")
+@click.option("--daily-max", type=NUMBER, required=True, help="每天最多几篇 | posts a day at most")
 @click.option(
     "--column",
     "columns",
@@ -212,7 +213,7 @@ def sign_standing(
 
 
 @sign.command("standings")
-@click.argument("standing_id", type=int, required=False)
+@click.argument("standing_id", type=NUMBER, required=False)
 @as_json
 @with_office
 def sign_standings(office: Office, standing_id: int | None, json_: bool) -> None:
@@ -253,7 +254,7 @@ def _one_standing(office: Office, standing_id: int, json_: bool) -> None:
 
 
 @sign.command("wake")
-@click.argument("standing_id", type=int)
+@click.argument("standing_id", type=NUMBER)
 @acting
 def sign_wake(office: Office, actor: Actor, standing_id: int) -> None:
     """恢复备份后唤醒常设签发 | let one hold again after a restore."""
@@ -265,7 +266,7 @@ def sign_wake(office: Office, actor: Actor, standing_id: int) -> None:
 
 
 @sign.command("end")
-@click.argument("standing_id", type=int)
+@click.argument("standing_id", type=NUMBER)
 @acting
 def sign_end(office: Office, actor: Actor, standing_id: int) -> None:
     """终止常设签发 | end a standing sign-off."""
@@ -277,7 +278,7 @@ def sign_end(office: Office, actor: Actor, standing_id: int) -> None:
 
 
 @sign.command("revoke")
-@click.argument("post_id", type=int)
+@click.argument("post_id", type=NUMBER)
 @click.option("--reason", required=True, help="撤销的原因 | why")
 @acting
 def sign_revoke(office: Office, actor: Actor, post_id: int, reason: str) -> None:

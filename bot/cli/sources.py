@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bot.cli.base import as_json, facts, harmless, say, show, with_office
-from bot.cli.speech import Group, word
+from bot.cli.speech import Group, listed, word
 from bot.language import Say
 
 if TYPE_CHECKING:
@@ -62,14 +62,15 @@ def source_show(office: Office, key: str, json_: bool) -> None:
     """一个来源的全部情况 | one source whole: how it reads, its entries, its settings."""
     from sqlalchemy import select
 
-    from bot import shapes
+    from bot import naming, shapes
     from bot.db import sources
     from bot.errors import NotFound
 
     with office.db.read() as conn:
         row = conn.execute(select(sources).where(sources.c.key == key)).mappings().first()
         if row is None:
-            raise NotFound("没有来源 {key}", key=key)
+            known = listed(naming.of_sources(conn)) or "—"
+            raise NotFound("没有来源 {key}，有：{known}", key=key, known=known)
         found = shapes.source(office, conn, row)
     if json_:
         say(found, True, "")

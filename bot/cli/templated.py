@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli.base import acting, as_json, drafted, instant, say, show, with_office, writing
+from bot.cli.base import (
+    NUMBER,
+    acting,
+    as_json,
+    drafted,
+    handed,
+    instant,
+    say,
+    show,
+    text_of,
+    with_office,
+    writing,
+)
 from bot.cli.content import assisted, post, setting
 from bot.cli.speech import Group, word
 from bot.language import Say
@@ -96,9 +106,8 @@ def template_save(
 ) -> None:
     """用最近的条目试过再存；有误不存 | keep a template if it renders, on record."""
     from bot import compose, review
-    from bot.config import read_text
 
-    text = sys.stdin.read() if file == "-" else read_text(Path(file))
+    text = handed(file)
     read = compose.template_file(office, name).digest if digest is None else digest
     made = compose.save_template(office, actor, name, text, read)
     with office.db.read() as conn:
@@ -140,7 +149,7 @@ def _times(office: Office, asked: dict[str, Any]) -> dict[str, Any]:
 @template.command("preview")
 @click.argument("name")
 @click.option(
-    "--item", "item_id", type=int, default=None, help="用哪个条目试 | an entry to try it on"
+    "--item", "item_id", type=NUMBER, default=None, help="用哪个条目试 | an entry to try it on"
 )
 @click.option(
     "--account", "keys", multiple=True, required=True, help="账号，可多次 | an account; may repeat"
@@ -217,7 +226,7 @@ def post_write(office: Office, actor: Actor, **asked: Any) -> None:
 
 
 @post.command("update")
-@click.argument("post_id", type=int)
+@click.argument("post_id", type=NUMBER)
 @setting
 @timed
 @as_json
@@ -234,7 +243,7 @@ def post_update(office: Office, actor: Actor, post_id: int, **asked: Any) -> Non
 
 
 @post.command("correct")
-@click.argument("post_id", type=int)
+@click.argument("post_id", type=NUMBER)
 @click.option("--wrong", required=True, help="原来写的 | what was wrong")
 @click.option("--right", required=True, help="应当是 | what is right")
 @click.option("--reason", default="", help="为什么有误 | why it was")
@@ -254,7 +263,7 @@ def post_correct(office: Office, actor: Actor, post_id: int, **asked: Any) -> No
 
 
 @post.command("card")
-@click.argument("post_id", type=int)
+@click.argument("post_id", type=NUMBER)
 @click.option(
     "--text",
     default="",
@@ -269,7 +278,7 @@ def post_card(
     """全文配成长图：成新版本 | a picture of the whole text, as a new revision."""
     from bot import compose
 
-    words = sys.stdin.read() if text == "-" else text
+    words = text_of(text)
     with writing(office) as (conn, now):
         if off:
             made = compose.drop_card(office, conn, now, actor, post_id)

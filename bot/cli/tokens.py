@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.cli.base import acting, as_json, done, instant, say, show, writing
+from bot.cli.base import NUMBER, acting, as_json, done, instant, say, show, writing
 from bot.cli.speech import Group
 from bot.language import Say
 
@@ -91,7 +91,7 @@ def token_list(office: Office, actor: Actor, everyone: bool, json_: bool) -> Non
 
 
 @token.command("revoke")
-@click.argument("token_id", type=int)
+@click.argument("token_id", type=NUMBER)
 @acting
 def token_revoke(office: Office, actor: Actor, token_id: int) -> None:
     """撤销令牌，立即生效 | end a token, at once."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli.base import acting, as_json, say, show, with_office, writing
+from bot.cli.base import acting, as_json, handed, say, show, with_office, writing
 from bot.cli.speech import Group, Spoken, Wording, listed, names_of, word
 from bot.language import Say
 
@@ -130,9 +128,8 @@ def words_remove(office: Office, actor: Actor, term: str, **asked: Any) -> None:
 def words_import(office: Office, actor: Actor, file: str, name: str, json_: bool) -> None:
     """导入一份词语，一行一个 | add the lines of a file: all or none."""
     from bot import vocabulary
-    from bot.config import read_text
 
-    pasted = sys.stdin.read() if file == "-" else read_text(Path(file))
+    pasted = handed(file)
     there = vocabulary.word_list(office.config, name)
     with writing(office) as (conn, now):
         words_ = (there.name, there.digest, pasted)

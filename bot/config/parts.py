@@ -24,7 +24,7 @@ from pydantic import (
     model_validator,
 )
 
-from bot.errors import ConfigError
+from bot.errors import ConfigError, reason_of
 from bot.language import Say
 from bot.model import NoticeKind, Right
 from bot.workdays import Hours, clock_time
@@ -377,7 +377,9 @@ class AlarmPart(Part):
     disk: int = Field(1024, ge=0)  # MB free where the data lies; less is told
     token: tuple[int, ...] = (7, 3, 1)  # days before a credential ends
     idle_warn: int = Field(10, ge=0, le=3650)  # days an account published nothing; 0: never
-    idle_fail: int = Field(14, ge=0, le=3650)  # 国办秘函〔2019〕19号: no update in two weeks fails the check
+    idle_fail: int = Field(
+        14, ge=0, le=3650
+    )  # 国办秘函〔2019〕19号: no update in two weeks fails the check
     duty: bool = True  # whoever is on duty gets what is urgent, and what nobody else gets
 
 
@@ -499,4 +501,4 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError:
         raise ConfigError("{file} 不是 UTF-8 编码；请另存为 UTF-8", file=path.name) from None
     except OSError as error:
-        raise ConfigError("读不到 {file}：{why}", file=str(path), why=error.strerror) from None
+        raise ConfigError("读不到 {file}：{why}", file=str(path), why=reason_of(error)) from None

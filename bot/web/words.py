@@ -173,14 +173,6 @@ DAYS: dict[str, Say] = {
     "swapped": Say("调休上班"),
     "unknown": Say("放假安排未录入"),
 }
-SCOPES: dict[str, Say] = {
-    "all": Say("全部账号"),
-    "unit": Say("单位"),
-    "account": Say("账号"),
-    "source": Say("来源"),
-    "item": Say("条目"),
-    "post": Say("稿件"),
-}
 
 
 VERBS: dict[str, Say] = {
