@@ -133,6 +133,20 @@ def restore(office: Office, actor: Actor, source: str, replace: bool, json_: boo
 
 
 @click.command(cls=Spoken)
+@as_json
+@acting
+def rekey(office: Office, actor: Actor, json_: bool) -> None:
+    """换密钥：凭据和动态口令都用新密钥重新加密 | a new key: credentials and second factors are sealed anew."""
+    from bot import rekeying
+
+    n = rekeying.rekey(office, actor)
+    told = Say(
+        "已换密钥，重新加密 {n} 项；请另存一份 {file}", n=n, file=office.config.secret_key_file
+    )
+    say({"secrets": n}, json_, told)
+
+
+@click.command(cls=Spoken)
 @click.option("--state", is_flag=True, help="只看现在怎么样 | only how it stands")
 @as_json
 @with_office
@@ -184,4 +198,4 @@ def _state(of: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
         yield Say("工作进程"), Say("没有运行中的工作进程：请启动 gongkai run")
 
 
-COMMANDS = [init, check, run, worker, web, backup, restore, settings]
+COMMANDS = [init, check, run, worker, web, backup, restore, rekey, settings]
