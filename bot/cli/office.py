@@ -71,7 +71,11 @@ def run(context: click.Context, once: bool, port: int | None, host: str | None) 
 
     office = _listening(context, host, port)
     if once:
-        context.exit(asyncio.run(run_once(office)))
+        waits = asyncio.run(run_once(office))
+        if waits:
+            where = Say("有事要人办：看 gongkai notices 和 gongkai queue --state person")
+            click.echo(str(where), err=True)
+        context.exit(waits)
     asyncio.run(run_whole(office, web=True, work=True))
 
 
