@@ -17,9 +17,9 @@ from bot.language import Say
 from bot.model import Actor, Entry, ItemState, Right
 from bot.naming import source_name
 from bot.office import Office
+from bot.shown import shown_state
 from bot.web.lists import SIZE, account, page_of
 from bot.web.marks import differences
-from bot.web.posts import shown_state
 from bot.web.visit import Id, Signed, Visit, go
 
 router = APIRouter()

@@ -11,8 +11,8 @@ from starlette.responses import Response
 from bot import finding, people
 from bot.db import posts
 from bot.deliver import queue
+from bot.shown import shown_state
 from bot.web.lists import SIZE
-from bot.web.posts import shown_state
 from bot.web.visit import Signed, go
 
 router = APIRouter()
