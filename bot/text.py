@@ -30,6 +30,21 @@ from bot.model import Capabilities, Topics, Unit
 
 ELLIPSIS = "……"
 
+# ---------------------------------------------------------------- bytes
+
+
+def decoded(raw: bytes) -> str:
+    """The text of a file that somebody's own computer made: UTF-8, else what programs in Chinese
+    write. Raises ValueError."""
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = raw.decode("utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "gb18030")
+    if "\0" in text:
+        raise ValueError("no text")
+    return text
+
+
 # ---------------------------------------------------------------- links
 
 # Platforms end a link at the first character that is not printable ASCII.

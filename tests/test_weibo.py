@@ -28,8 +28,9 @@ from bot.deliver.engine import Engine
 from bot.language import use
 from bot.model import Act, DeliveryState, Media, Outcome, Outgoing, OverLimit, PostKind, Visible
 from bot.office import Office
+from bot.shown import shown_state
 from bot.speaking import Adapters
-from bot.web.posts import data_for_post, shown_state
+from bot.web.posts import data_for_post
 from bot.workdays import FixedClock
 from tests import builders, offices
 from tests.fakes import weibo

@@ -23,7 +23,7 @@ from urllib.parse import quote
 
 from pydantic import Field
 
-from bot.errors import SourceError
+from bot.errors import SourceError, reason_of
 from bot.language import Say
 from bot.model import Attachment, Problem, Reading, digest_of
 from bot.sources.base import Options, Origin, Source
@@ -220,7 +220,7 @@ def _bytes(file: _File) -> bytes:
     try:
         return file.path.read_bytes()
     except OSError as error:
-        raise SourceError("读不了文件：{why}", why=error.strerror or str(error)) from error
+        raise SourceError("读不了文件：{why}", why=reason_of(error)) from error
 
 
 # ---------------------------------------------------------------- the folder
@@ -233,7 +233,7 @@ def _files(folder: Path) -> list[_File]:
     except FileNotFoundError as error:
         raise SourceError("没有文件夹 {path}", gone=True, path=str(folder)) from error
     except OSError as error:
-        why = error.strerror or str(error)
+        why = reason_of(error)
         raise SourceError("读不了文件夹 {path}：{why}", path=str(folder), why=why) from error
     if len(found) > FILES:
         raise SourceError("文件夹里超过 {n} 个文件，不予读取", n=FILES)

@@ -248,10 +248,9 @@ def _line(n: int, line: str) -> Any:
 
 def _broken(error: json.JSONDecodeError, line: int) -> SourceError:
     return SourceError(
-        "JSON 有误或不完整：第 {line} 行第 {column} 列（{raw}）",
+        "JSON 有误或不完整：第 {line} 行第 {column} 列",
         line=line,
         column=error.colno,
-        raw=error.msg,
     )
 
 

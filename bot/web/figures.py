@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import Connection, func, select
 
-from bot import compose, review, shapes
+from bot import review, shapes
 from bot.collect import log
 from bot.db import posts, sources
 from bot.deliver import queue
@@ -37,12 +37,11 @@ def figures(
 ) -> list[Figure]:
     """What waits for this person, and how the lists of these units stand."""
     mine = posts.c.unit_id.in_(scope)
-    own = compose.came_back(), posts.c.author_id == actor.person
-    polled = conn.execute(select(sources).where(sources.c.unit_id.in_(scope))).mappings()
-    failing = sum(counts.is_unread(row) for row in polled)
+    own = select(func.count()).where(mine, counts.returned(actor))
+    failing = select(func.count()).select_from(sources).where(counts.failing(scope))
     return [
         Figure("sign", "mine", len(review.waiting(office, conn, actor)), "/sign"),
-        Figure("posts", "mine", _number(conn, mine, *own), "/posts?returned=true&mine=true"),
+        Figure("posts", "mine", conn.execute(own).scalar_one(), "/posts?returned=true&mine=true"),
         *(
             Figure("posts", name, n, _posts(name))
             for name, n in written.counted(conn, mine).items()
@@ -52,22 +51,18 @@ def figures(
         _said(office, conn, now, scope),
         Figure("replies", "board", counts.waiting_replies(conn, actor), "/board/replies"),
         Figure("accounts", "broken", counts.broken_count(conn, scope), "/accounts?state=broken"),
-        Figure("sources", "failing", failing, "/sources?failing=true"),
+        Figure("sources", "failing", conn.execute(failing).scalar_one(), "/sources?failing=true"),
     ]
 
 
 def _said(office: Office, conn: Connection, now: datetime, scope: set[int]) -> Figure:
-    """What the public said since yesterday."""
-    yesterday = now.astimezone(office.config.tz).date() - timedelta(days=1)
-    since = log.days(yesterday, None, office.config.tz)["since"]
+    """What the public said since yesterday, all of it: the page stops at counts.CAP."""
+    first = counts.yesterday(office, now)
+    since = log.days(first, None, office.config.tz)["since"]
     chosen = log.chosen(scope, own=False, since=since).subquery()
     n = conn.execute(select(func.count()).select_from(chosen)).scalar_one()
-    asked = urlencode({"whose": "public", "since": yesterday.isoformat()})
+    asked = urlencode({"whose": "public", "since": first.isoformat()})
     return Figure("replies", "since_yesterday", n, f"/replies?{asked}")
-
-
-def _number(conn: Connection, *where: ColumnElement[bool]) -> int:
-    return int(conn.execute(select(func.count()).select_from(posts).where(*where)).scalar_one())
 
 
 def today(

@@ -124,9 +124,11 @@ def data_for_signing(
         if before is not None and params.get("diff"):
             content.compared(conn, parts, before)
         steps = review.steps_of(office, conn, post)
-        last = post["step"] >= len(steps) - 1
+        last, now = post["step"] >= len(steps) - 1, office.db.now(conn)
         return {
             "post": post,
+            "asker": _asker(conn, post),
+            "late": bool(post["latest_at"] and post["latest_at"] <= now),
             "revision": revision,
             "author": author_name(conn, revision["author_id"], post["kind"]),
             "parts": parts,
@@ -137,7 +139,7 @@ def data_for_signing(
             "steps": steps,
             "step": steps[min(post["step"], len(steps) - 1)],
             "last": last,
-            "window": review.usual_window(office, conn, office.db.now(conn), post, last=last),
+            "window": review.usual_window(office, conn, now, post, last=last),
             "trail": review.trail(conn, post_id),
             "refusal": _refusal(office, conn, actor, post),
             "names": review.names_for(office, conn, actor, post),
@@ -161,6 +163,14 @@ def _readers_at(conn: Connection, post: RowMapping) -> set[int]:
     asked = select(posts.c.unit_id).where(posts.c.id == post["about_id"])
     asking = conn.execute(asked).scalars() if post["kind"] == PostKind.REPOST else ()
     return {post["unit_id"], *asking}
+
+
+def _asker(conn: Connection, post: RowMapping) -> str:
+    """The unit that asked for a repost; empty where it is no repost."""
+    if post["kind"] != PostKind.REPOST:
+        return ""
+    query = select(units.c.name).join(posts, posts.c.unit_id == units.c.id)
+    return str(conn.execute(query.where(posts.c.id == post["about_id"])).scalar_one())
 
 
 def author_name(conn: Connection, person: int | None, kind: str = "") -> str:

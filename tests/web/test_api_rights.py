@@ -53,6 +53,7 @@ ROUTES: dict[str, tuple[Right | frozenset[Role], Any]] = {
     "GET /replies": (R.READ, WORDS),
     "GET /replies/{reply}": (R.READ, None),
     "GET /trail": (TRAIL, None),
+    "GET /trail/verify": (TRAIL, None),
     "GET /notices": (R.READ, ""),
     "GET /quality": (R.READ, "notices"),
     "GET /quality/rows": (R.READ, "望江路条目"),
@@ -60,7 +61,6 @@ ROUTES: dict[str, tuple[Right | frozenset[Role], Any]] = {
     "GET /media/{picture}": (R.READ, None),
     "GET /today": (ANY, None),
     "GET /signed": (ANY, None),
-    "GET /trail/verify": (TRAIL, None),
     "GET /schedules": (R.READ, ""),
     "GET /search?q=望江路": (R.READ, TITLE),
     "GET /templates": (R.READ, '"key": "notices"'),
@@ -152,6 +152,7 @@ ROUTES: dict[str, tuple[Right | frozenset[Role], Any]] = {
     "POST /holds/{hold}/lift": (R.STOP, {}),
     "POST /replies/{reply}/answer": (R.WRITE, {"text": "已恢复。"}),
     "POST /replies/export": (R.READ, {"kind": "jsonl"}),
+    "POST /trail/export": (TRAIL, {"kind": "jsonl"}),
     "POST /source/try": (R.ADMIN, {"unit": "health", "target": "nowhere"}),
     "POST /sources/{source}/pause": (R.ADMIN, {}),
     "POST /sources/{source}/activate": (R.ADMIN, {}),
@@ -175,14 +176,11 @@ ROUTES: dict[str, tuple[Right | frozenset[Role], Any]] = {
     "POST /rules/try": (R.READ, {"text": "望江路", "account": "hand"}),
     "POST /posts/{waiting}/offline?signed_by=李明&digest={digest}": (R.RECORD, {}),
     "POST /notices/{notice}/done": (R.SCHEDULE, {}),
-    "POST /trail/export": (TRAIL, {"kind": "jsonl"}),
     "POST /media": (R.WRITE, {}),  # anywhere: bytes only, which no unit's table names yet
 }
 
-WHOLE = {
-    "GET /trail",
-    "GET /trail/verify",
-    "POST /trail/export",
+TRAILS = {"GET /trail", "GET /trail/verify", "POST /trail/export"}
+WHOLE = TRAILS | {
     "GET /media/{picture}",
     "GET /rules",
     "GET /words",

@@ -202,11 +202,10 @@ def sources_list(call: Reads, asked: Annotated[SourcesAsked, Query()]) -> Respon
     """Their sources: when each was read, and why it failed."""
     with call.office.db.read() as conn:
         scope = people.unit_ids(conn, call.actor)
-        mine: list[ColumnElement[bool]] = [sources.c.unit_id.in_(scope)]
+        mine = [sources.c.unit_id.in_(scope)] + [counts.failing(scope)] * asked.failing
         mine += [sources.c.state == asked.state] if asked.state else []
         rows = conn.execute(select(sources).where(*mine).order_by(sources.c.id)).mappings().all()
-    shown = [row for row in rows if counts.is_unread(row) or not asked.failing]
-    return Json({"rows": [shapes.source_row(row) for row in shown], "next": None})
+    return Json({"rows": [shapes.source_row(row) for row in rows], "next": None})
 
 
 def _table(call: Call, of: Table, unit: Any, names: str, *chosen: ColumnElement[bool]) -> Response:
@@ -360,7 +359,7 @@ def delivery(call: Reads, delivery_id: Id) -> Response:
 @router.get("/holds")
 def holds_list(call: Reads) -> Response:
     """The holds that stand and concern the reader's units, and those declared (`ahead`);
-    `stops`: how many deliveries of these units each stops; `in_flight`: how many are under way and
+    `stops`: how many deliveries of these units each stops; how many of theirs are under way and
     cannot be called back; those `lifted` lately."""
     with call.office.db.read() as conn:
         scope = people.unit_ids(conn, call.actor)
