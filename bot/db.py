@@ -589,6 +589,8 @@ accounts = Table(
     _at("token_ends"),
     _at("created_at"),
     _at("checked_at"),
+    _at("listed_at"),  # when its own posts were listed last and nothing of ours was unclear
+    Column("listed_total", Integer),  # how many the platform said there were
     _text("host"),
     Column("gap_ms", Integer, nullable=False, server_default="0"),  # least time between writes
     _json("rhythm"),  # slots, daily most, quiet hours (bot.deliver.rhythm); None: none of them
@@ -936,11 +938,13 @@ board_posts = Table(
     _json("payload"),  # the content that stands now
     _text("in_reply_to", index=True),
     _to("board_posts", "root_id", null=True),  # of an answer: the post whose thread it stands in
+    _to("board_posts", "about_id", null=True),  # the earlier post that its text leads to
     _at("at", null=False),
     _at("edited_at"),
     _json("history"),  # [{"until": …, "content": …}], oldest first
     _at("withdrawn_at"),
     Index("ix_board_posts_root_id", "root_id", "id"),
+    Index("ix_board_posts_about_id", "about_id", "id"),
 )
 _WAITING = text("state = 'waiting' or pending is not null")
 board_replies = Table(

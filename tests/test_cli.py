@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 from sqlalchemy import insert, update
 
-from bot import people, search, second
+from bot import audit, people, search, second
 from bot.cli import main
 from bot.compose import Body, cards
 from bot.db import deliveries, insert_id, renditions, replies, revisions, sessions
@@ -324,7 +324,7 @@ def test_templates_are_listed_and_tried_out_before_anything_is_written(run: Run)
     tried = said(run(*words, *SAID, "--json"))
     (part,) = tried["parts"]
     assert tried["title"] == "火情"
-    assert part["payload"]["text"].startswith("【火情·第1报】截至11月24日9时30分，明火已扑灭。")
+    assert part["payload"]["text"].startswith("【火情·第1报】截至11月24日9时30分：明火已扑灭。")
     assert (part["account"], part["limit"], part["findings"]) == ("hand", 140, [])
     assert "第1报" in run(*words, *SAID).stdout
     assert said(run("post", "list", "--json")) == []
@@ -362,13 +362,15 @@ def test_words_are_added_found_and_taken_out(run: Run, desk: Office) -> None:
     run("words", "add", "老县名", "--severity", "note", *gu)
     made = said(run("words", "import", "-", *gu, given="老县名\n旧称\t阻止\n!旧称呼"))
     assert (made["added"], made["known"]) == (2, 1)
-    rows = said(run("words", "list", "--search", "称", "--json"))["terms"]
+    rows = said(run("words", "list", "--search", "称", "--json"))["rows"]
     assert [(r["words"], r["severity"]) for r in rows] == [("旧称", "block"), ("旧称呼", None)]
     run("words", "remove", "老县名", *gu)
     assert "没有“老县名”" in run("words", "remove", "老县名", *gu, code=2).stderr
     assert desk.config.place("words.txt").read_text("utf-8") == "旧称\tblock\n!旧称呼\n"
     run("words", "add", "甲", "--as", "zhou", code=2)
-    assert said(run("leaders", "--json")) == [{"name": "张三", "titles": "县长、县委副书记"}]
+    assert said(run("leaders", "--json"))["rows"] == [
+        {"name": "张三", "titles": ["县长", "县委副书记"]}
+    ]
     assert "老县名" not in run("words", "list").stdout
 
 
@@ -687,6 +689,41 @@ def test_the_trail_is_shown_and_verified(run: Run, desk: Office) -> None:
     with desk.db.write() as conn:
         conn.exec_driver_sql("update audits set actor = '他人' where verb = 'post.pass'")
     assert "与链不符" in run("audit", "verify", code=1).stdout
+
+
+@both
+def test_the_trail_is_read_in_words_and_taken_out(run: Run, desk: Office) -> None:
+    post = signed(run)
+    told = run("audit", "list", "--subject", f"post:{post}").output
+    assert "审次：" in told
+    assert "revision" not in told
+    folder = desk.config.path.parent
+    files = {kind: folder / f"trail.{kind}" for kind in ("csv", "xlsx", "jsonl")}
+    wanted = [word for kind, file in files.items() for word in (f"--{kind}", str(file))]
+    run("audit", "export", "--verb", "post.", *wanted)
+    table = files["csv"].read_text("utf-8-sig")
+    assert "版本：第 1 版" in table
+    assert [json.loads(one)["verb"] for one in files["jsonl"].read_text().splitlines()] == [
+        "post.pass",
+        "post.submit",
+        "post.create",
+    ]
+    assert files["xlsx"].read_bytes()[:2] == b"PK"
+    taken = said(run("audit", "list", "--verb", "trail.", "--json"))
+    assert {(one["data"]["kind"], one["data"]["rows"]) for one in taken} == {
+        *(("csv", 3), ("xlsx", 3), ("jsonl", 3))
+    }
+    assert "--csv" in run("audit", "export", code=2).output
+
+
+def test_verify_says_how_much_of_it_could_be_checked(run: Run, desk: Office) -> None:
+    signed(run)
+    assert "没有相符的库外存证" in run("audit", "verify").output
+    with desk.db.write() as conn:
+        audit.anchor(conn, desk.anchor, desk.db.now(conn))
+    told = run("audit", "verify").output
+    assert "全链完好" in told
+    assert said(run("audit", "verify", "--json"))["whole"] is True
 
 
 # ---------------------------------------------------------------- shown as it stands

@@ -180,7 +180,9 @@ def test_text_from_an_office_s_computer_is_read_in_any_of_its_encodings(
     file.write_bytes("2026-12-01,lin\r\n2026-12-02,zhou\r\n".encode(encoding))
     assert desk("duty", "import", "county", file, "--as", "gu").stdout == "已排 2 天\n"
     messages = tmp_path / "来 信.csv"
-    messages.write_bytes("诉求内容,姓名,时间\r\n路灯不亮,张三,2026-11-20 09:00\r\n".encode(encoding))
+    messages.write_bytes(
+        "诉求内容,姓名,时间\r\n路灯不亮,张三,2026-11-20 09:00\r\n".encode(encoding)
+    )
     imported = desk("replies", "import", messages, "--account", "hand", "--as", "he")
     assert "新增 1 条" in imported.stdout
     assert "路灯不亮" in desk("replies").stdout

@@ -15,7 +15,7 @@ ROOT = Path(bot.__file__).parent
 ROOMS = {
     "words": "model errors language text screen workdays",
     "ground": "config db lease audit outside erasures secrets people second roster tokens media office search "
-    "notices migrations templates export wordlists linking vocabulary files settings naming "
+    "notices migrations templates export wordlists linking vocabulary files settings naming trail "
     "rekeying",
     "edge": "adapters sources courier",
     "voice": "speaking",  # makes an account's adapter for those who may call it

@@ -31,6 +31,7 @@ from bot.cli import (
     signing,
     sources,
     templated,
+    today,
     tokens,
     wording,
 )
@@ -97,6 +98,7 @@ def main(context: click.Context, path: str, lang: str | None) -> None:
 
 MODULES = (
     office,
+    today,
     reading,
     screening,
     entries,

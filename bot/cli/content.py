@@ -77,8 +77,9 @@ def post_list(office: Office, state: str, limit: int, json_: bool) -> None:
         units = reading_units(office, None, conn)
         rows = compose.listing(conn, units, state=asked, limit=limit)
         chips = shown.of_posts(conn, [row["id"] for row in rows])
+        found = shapes.posts(conn, rows)
     show(
-        map(shapes.row, rows),
+        found,
         json_,
         "id state kind go_at title",
         words={"state": lambda row: standing(chips[row["id"]]), "kind": KINDS},

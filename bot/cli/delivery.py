@@ -75,7 +75,7 @@ def _show(reasons: Reasons, rows: Sequence[RowMapping], json_: bool) -> None:
     from bot import shapes
 
     states = {row["id"]: word("delivery", reasons.shown(row)) for row in rows}
-    found = [shapes.delivery(row, reasons.why(row)) for row in rows]
+    found = [shapes.delivery(row, reasons) for row in rows]
     show(
         found,
         json_,
@@ -254,7 +254,7 @@ def hold(
         )
         rows = stage.listing(conn, reading_units(office, actor, conn), state="sending", limit=1000)
         reasons = stage.Reasons(conn, now)
-        flying = [shapes.delivery(r, reasons.why(r)) for r in rows]
+        flying = [shapes.delivery(r, reasons) for r in rows]
         told = Say("#{made} 停发；已在途 {n} 条", made=made, n=len(flying))
         say({"hold": made, "in_flight": len(flying), "deliveries": flying}, json_, told)
         if flying and not json_:

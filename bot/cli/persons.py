@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from bot.cli.base import NUMBER, acting, as_json, done, say, show, with_office, writing
-from bot.cli.speech import Group, Wording, listed, word
+from bot.cli.speech import Group, listed, word
 from bot.language import Say
 
 if TYPE_CHECKING:
@@ -374,33 +376,85 @@ def audit() -> None:
     """留痕 | the audit trail."""
 
 
+def _narrowed(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What the trail is narrowed to, here and when it is taken out."""
+    for option in (
+        click.option("--who", default="", help="何人，姓名 | the actor's name"),
+        click.option(
+            "--verb",
+            default="",
+            help="何事，可只写开头：post.pass、post. … | the act, or how it begins: post.pass, post., …",
+        ),
+        click.option(
+            "--subject",
+            default="",
+            help="对象：post:12、delivery:3 … | of one thing: post:12, delivery:3, …",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 @audit.command("list")
 @click.option("--limit", type=NUMBER, default=50, help="最多几行 | rows at most")
-@click.option(
-    "--subject",
-    default="",
-    help="只看一个对象：post:12、delivery:3 … | of one thing: post:12, delivery:3, …",
-)
+@_narrowed
 @as_json
-@with_office
-def audit_list(office: Office, limit: int, subject: str, json_: bool) -> None:
-    """最近的留痕 | the latest entries."""
-    from sqlalchemy import select
+@acting
+def audit_list(office: Office, actor: Actor, limit: int, json_: bool, **filters: str) -> None:
+    """最近的留痕，用文字；--json 照封存的原样 | the newest entries, in words; --json as they were sealed."""
+    from bot import trail
 
-    from bot.db import audits
-    from bot.web.words import VERBS
-
-    query = select(audits).order_by(audits.c.id.desc()).limit(limit)
-    if subject:
-        query = query.where(audits.c.subject == subject)
     with office.db.read() as conn:
-        rows = list(conn.execute(query).mappings())
-    heads = {"number": Say("序号")}
-    words: dict[str, Wording] = {
-        "verb": VERBS,
-        "number": lambda row: row["number"] or Say("待编号"),
+        trail.require(conn, actor)
+        rows = trail.listing(conn, filters, limit)
+        shown: list[Any] = [
+            {
+                **one.row,
+                "number": one.row["number"] or Say("待编号"),
+                "act": one.act,
+                "about": one.about,
+                "details": "；".join(map(str, one.details)),
+            }
+            for one in trail.in_words(office, conn, actor, [] if json_ else rows)
+        ]
+    heads = {
+        "number": Say("序号"),
+        "actor": Say("何人"),
+        "act": Say("何事"),
+        "about": Say("对象"),
+        "details": Say("详情"),
     }
-    show(rows, json_, "number at actor verb subject", heads, words, Say("没有这样的留痕"))
+    columns = "number at actor act about details"
+    show(rows if json_ else shown, json_, columns, heads, empty=Say("没有这样的留痕"))
+
+
+@audit.command("export")
+@_narrowed
+@click.option("--csv", type=click.Path(dir_okay=False), help="导出 CSV | a CSV file")
+@click.option("--xlsx", type=click.Path(dir_okay=False), help="导出 XLSX | an XLSX file")
+@click.option(
+    "--jsonl",
+    type=click.Path(dir_okay=False),
+    help="导出 JSON Lines，逐条照原样 | JSON Lines, each entry as sealed",
+)
+@acting
+def audit_export(
+    office: Office, actor: Actor, subject: str, verb: str, who: str, **files: str | None
+) -> None:
+    """导出留痕，导出本身也留痕 | the trail as files; that it was taken out is on record."""
+    import shutil
+
+    from bot import trail
+    from bot.errors import Invalid
+
+    wanted = [(kind, file) for kind, file in files.items() if file]
+    if not wanted:
+        raise Invalid("请指明导出到哪个文件：--csv、--xlsx 或 --jsonl")
+    filters = {"subject": subject, "verb": verb, "who": who}
+    for kind, file in wanted:
+        with trail.taken_out(office, actor, kind, filters) as found, Path(file).open("wb") as out:
+            shutil.copyfileobj(found, out)
+        click.echo(file)
 
 
 @audit.command("verify")
@@ -417,13 +471,8 @@ def audit_verify(context: click.Context, json_: bool) -> None:
             pass
     with office.db.read() as conn:
         found = ground.verify(conn, ground.anchors(office.anchor))
-    holds = Say(
-        "已封 {a} 条，与库外存证相符 {b} 处，其间恢复备份 {c} 次，留痕完整",
-        a=found.sealed,
-        b=found.anchored,
-        c=found.restored,
-    )
-    say(found.json(), json_, "\n".join(map(str, found.faults or (holds,))))
+    told = (found.verdict(), *found.faults, *found.says(office.config.tz))
+    say(found.json() | {"whole": found.whole}, json_, "\n".join(map(str, told)))
     if found.faults:
         context.exit(1)
 

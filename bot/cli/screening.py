@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -97,9 +97,9 @@ def _show(found: list[Finding], json_: bool) -> None:
     from bot.language import _
 
     if json_:
-        worst = {s: sum(f.severity == s for f in found) for s in ("block", "warn", "note")}
-        said: dict[str, Any] = {"findings": [_translated(f) for f in found], **worst}
-        click.echo(json.dumps(said, ensure_ascii=False, indent=1))
+        from bot import shapes
+
+        click.echo(json.dumps(shapes.findings(found), ensure_ascii=False, indent=1))
         return
     for finding in found:
         hint = f"（→ {_(finding.suggestion)}）" if finding.suggestion else ""
@@ -108,12 +108,6 @@ def _show(found: list[Finding], json_: bool) -> None:
         click.echo(f"{grave} {finding.rule} {place} {_(finding.message)}{hint}")
     if not found:
         click.echo(_("没有发现疑点"))
-
-
-def _translated(finding: Finding) -> dict[str, Any]:
-    from bot.language import _
-
-    return finding.json() | {"message": _(finding.message), "suggestion": _(finding.suggestion)}
 
 
 COMMANDS = [screen]

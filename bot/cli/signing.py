@@ -37,15 +37,15 @@ def sign() -> None:
 @acting
 def sign_list(office: Office, actor: Actor, json_: bool) -> None:
     """等审签的；--as 只列轮到他的 | what waits for a sign-off, or with --as for him."""
-    from bot import review
+    from bot import review, shapes
 
     with office.db.read() as conn:
         if actor.person is None:
-            waiting = review.all_waiting(conn, reading_units(office, actor, conn))
-            rows = [{**row, "behalf": []} for row in waiting]
+            every = review.all_waiting(conn, reading_units(office, actor, conn))
+            found = [{**row, "behalf": []} for row in every]
         else:
-            rows = review.waiting_for(office, conn, actor)
-        rows = [{**row, "step_name": review.waits_at(office, conn, row).name} for row in rows]
+            found = review.waiting_for(office, conn, actor)
+        rows = shapes.waiting(office, conn, found)
     show(
         rows,
         json_,

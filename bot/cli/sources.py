@@ -33,13 +33,13 @@ def source_list(office: Office, json_: bool) -> None:
     """列出来源 | the sources, and how each reads."""
     from sqlalchemy import select
 
-    from bot import naming, shapes
+    from bot import shapes
     from bot.db import sources
     from bot.web.words import SOURCES
 
     with office.db.read() as conn:
         rows = conn.execute(select(sources).order_by(sources.c.id)).mappings().all()
-    found = [shapes.picked(row, shapes.SOURCE) | {"name": naming.called(row)} for row in rows]
+    found = [shapes.source_row(row) for row in rows]
     show(
         found,
         json_,

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from bot.compose import Rendered
     from bot.model import Actor
     from bot.office import Office
 
@@ -166,13 +165,13 @@ def template_preview(
     json_: bool,
 ) -> None:
     """按条目和账号试排，不成稿 | what it would say there; nothing is kept."""
-    from bot import compose
+    from bot import compose, shapes
 
     with office.db.read() as conn:
         body = compose.tried(office, conn, office.db.now(conn), name, keys, said, item_id)
         parts = compose.preview(office, conn, body, keys)
     if json_:
-        say({"title": body.title, "parts": [_part(one) for one in parts]}, True, "")
+        say({"title": body.title, "parts": [shapes.part(one) for one in parts]}, True, "")
         return
     for one in parts:
         click.echo(f"— {one.account['key']} ({one.part + 1}) {one.count}/{one.limit or '∞'}")
@@ -180,13 +179,6 @@ def template_preview(
         for finding in one.findings:
             grave, what = word("finding", finding.severity), _(finding.message)
             click.echo(f"! {grave} {finding.rule}{Say('：')}{what}")
-
-
-def _part(one: Rendered) -> dict[str, Any]:
-    counted = {"count": one.count, "limit": one.limit}
-    found = [finding.json() for finding in one.findings]
-    where = {"account": one.account["key"], "part": one.part}
-    return {**where, **counted, "payload": one.outgoing.json(), "findings": found}
 
 
 # ---------------------------------------------------------------- posts

@@ -27,7 +27,7 @@ def token() -> None:
     "scopes",
     multiple=True,
     required=True,
-    type=click.Choice(["read", "write", "sign", "hold"]),
+    type=click.Choice(["read", "write", "sign", "hold", "admin"]),
     help="范围，可多次 | what it may be used for; may repeat",
 )
 @click.option(
@@ -74,7 +74,7 @@ def token_create(
 def token_list(office: Office, actor: Actor, everyone: bool, json_: bool) -> None:
     """本人的令牌；在本机不加 --as 则列出全部 | one's own; all of them to the machine's shell."""
     from bot import shapes, tokens
-    from bot.web.words import TOKENS
+    from bot.tokens import SCOPE_WORDS
 
     with office.db.read() as conn:
         now = office.db.now(conn)
@@ -85,7 +85,7 @@ def token_list(office: Office, actor: Actor, everyone: bool, json_: bool) -> Non
         json_,
         "id login name scopes ends_at used_at state",
         {"name": Say("用途")},
-        {"scopes": lambda row: [TOKENS[one] for one in row["scopes"]], "state": "token"},
+        {"scopes": lambda row: [SCOPE_WORDS[one] for one in row["scopes"]], "state": "token"},
         empty=Say("没有令牌：gongkai token create 建一个"),
     )
 

@@ -58,7 +58,7 @@ def words_list(office: Office, name: str, asked: str, json_: bool) -> None:
     if found["wrong"]:
         click.echo(f"! {found['wrong']}")
     show(
-        found["terms"],
+        found["rows"],
         False,
         "line words severity suggestion",
         words={
@@ -146,12 +146,15 @@ def leaders(office: Office, json_: bool) -> None:
     from bot import vocabulary
     from bot.errors import ConfigError
 
-    _, order, wrong = vocabulary.leaders_file(office.config)
-    if wrong:
+    found = vocabulary.leaders_shown(office.config)
+    if json_:
+        say(found, True, "")
+        return
+    if wrong := vocabulary.leaders_file(office.config)[2]:
         raise ConfigError(wrong)
-    rows = [{"name": n, "titles": listed(t)} for n, t in (order.titles if order else {}).items()]
+    rows = [row | {"titles": listed(row["titles"])} for row in found["rows"]]
     none = Say("还没有领导名单：请在 config.toml 的 [screening] leaders 里声明一个文件")
-    show(rows, json_, "name titles", {"name": Say("姓名")}, empty=none)
+    show(rows, False, "name titles", {"name": Say("姓名")}, empty=none)
 
 
 COMMANDS = [rules, words, leaders]

@@ -102,6 +102,11 @@ def preview(file: Path, n: int = 5) -> Preview:
     return Preview(plain, names, tuple(map(tuple, lines[:n])), len(lines))
 
 
+def texts(file: Path) -> list[list[str]]:
+    """Every cell of a table as text, row by row. Raises as `read`."""
+    return [[_shown(cell) for cell in line] for line in _cells(file)]
+
+
 def _cells(file: Path) -> list[list[Any]]:
     try:
         if file.stat().st_size > MOST:

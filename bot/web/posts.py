@@ -18,7 +18,7 @@ from bot.errors import Invalid
 from bot.language import Say
 from bot.model import Actor, DeliveryState, PostKind, PostState, Right
 from bot.office import Office
-from bot.shown import delivered, shown_state
+from bot.shown import shown_state
 from bot.web import content
 from bot.web.lists import SIZE, Row, page_of, squares
 from bot.web.queue import View
@@ -51,7 +51,7 @@ def data_for_posts(office: Office, actor: Actor, params: Mapping[str, str]) -> d
             mine = and_(mine, posts.c.title.contains(words, autoescape=True))
         if params.get("mine"):
             mine = and_(mine, posts.c.author_id == actor.person)
-        clauses, counts = _states(), _counts(conn, mine)
+        clauses, counts = _states(), counted(conn, mine)
         state = params.get("state", "") if params.get("state") in clauses else ""
         page = page_of(params, counts[state or "all"])
         found = and_(mine, clauses[state]) if state else mine
@@ -68,18 +68,17 @@ def data_for_posts(office: Office, actor: Actor, params: Mapping[str, str]) -> d
 
 def _states() -> dict[str, ColumnElement[bool]]:
     """The filters, each as a condition on posts."""
-    returned = and_(posts.c.state == P.DRAFT, posts.c.returned.is_not(None))
     fresh = and_(posts.c.state == P.DRAFT, posts.c.returned.is_(None))
     reviewed = {"in_review": posts.c.state == P.IN_REVIEW, "closed": posts.c.state == P.CLOSED}
     # Nearly all are approved: these are walked in the order asked for.
     return {
         "draft": fresh,
-        "returned": returned,
+        "returned": compose.came_back(),
         "approved": aside(posts.c.state) == P.APPROVED,
     } | reviewed
 
 
-def _counts(conn: Connection, mine: ColumnElement[bool]) -> dict[str, int]:
+def counted(conn: Connection, mine: ColumnElement[bool]) -> dict[str, int]:
     """How many there are under each filter."""
     by_state = select(posts.c.state, func.count()).where(mine).group_by(posts.c.state)
     n: dict[str, int] = dict(conn.execute(by_state).all())
@@ -107,7 +106,7 @@ def _rows(conn: Connection, where: ColumnElement[bool], offset: int) -> list[dic
         .offset(offset)
     )
     rows = conn.execute(query).mappings().all()
-    states, shown = delivered(conn, [row["id"] for row in rows]), squares(conn)
+    states, shown = queue.by_post(conn, [row["id"] for row in rows]), squares(conn)
     return [
         {
             **row,
@@ -127,7 +126,7 @@ def data_for_post(office: Office, actor: Actor, post_id: int) -> dict[str, Any]:
         post = post_for(conn, actor, post_id)
         revision = content.revision_of(conn, post["revision_id"])
         parts = content.parts_of(conn, revision["id"])
-        states = delivered(conn, [post_id]).get(post_id, {})
+        states = queue.by_post(conn, [post_id]).get(post_id, {})
         steps = review.steps_of(office, conn, post)
         return {
             "post": post,
@@ -156,7 +155,7 @@ def _about(conn: Connection, actor: Actor, post: Row) -> list[dict[str, Any]]:
     near = or_(posts.c.id == post["about_id"], posts.c.about_id == post["id"])
     mine = posts.c.unit_id.in_(people.unit_ids(conn, actor)), posts.c.kind != PostKind.REPOST
     rows = conn.execute(select(posts).where(near, *mine).order_by(posts.c.id)).mappings().all()
-    states = delivered(conn, [row["id"] for row in rows])
+    states = queue.by_post(conn, [row["id"] for row in rows])
     return [{**row, "shown": shown_state(row, states.get(row["id"], {}))} for row in rows]
 
 

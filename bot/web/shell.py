@@ -30,6 +30,7 @@ class Entry:
     rights: frozenset[Right]  # any of these shows it; none: everybody's
     badge: str = ""  # key of bot.web.counts
     key: str = ""  # after G
+    rows: str = ""  # what the badge counts, where that is not the page itself
 
 
 READ = frozenset({Right.READ})
@@ -38,10 +39,10 @@ RAIL = (
     Entry("/posts", Say("稿件"), "file-text", READ, key="w"),
     Entry("/review", Say("审签"), "rubber-stamp", READ, "review", "r"),
     Entry("/calendar", Say("排期"), "calendar-time", READ, key="c"),
-    Entry("/queue", Say("队列"), "send", READ, "undecided", "q"),
+    Entry("/queue", Say("队列"), "send", READ, "undecided", "q", "/queue?state=person"),
     Entry("/items", Say("目录"), "folder", READ | {Right.SUBMIT}),
-    Entry("/replies", Say("评论"), "message-circle", READ, "replies", "p"),
-    Entry("/accounts", Say("账号"), "plug", READ, "broken", "a"),
+    Entry("/replies", Say("评论"), "message-circle", READ, "replies", "p", "/replies/board"),
+    Entry("/accounts", Say("账号"), "plug", READ, "broken", "a", "/accounts?state=bad#accounts"),
     Entry("/people", Say("人员"), "users", READ),
     Entry("/trail", Say("留痕"), "fingerprint", READ, key="l"),
     Entry("/settings", Say("设置"), "settings", READ),

@@ -21,7 +21,6 @@ from bot.web.door import limiter
 from bot.web.faults import status_of
 from bot.web.session import Throttled
 from bot.web.visit import Id, Signed, Visit, origin
-from bot.web.words import TOKENS
 
 router = APIRouter()
 DONE = {"end": Say("已撤销，立即失效")}
@@ -56,7 +55,7 @@ def _listed(visit: Visit, status: int = 200, **more: Any) -> Response:
     said = {"name": visit.field("name"), "days": visit.field("days") or "90"}
     typed = {**said, "scopes": visit.fields("scope") or [Scope.READ]}
     values = {"error": "", "done": None, "made": "", "typed": typed, **more}
-    words = {"scopes": TOKENS, "choices": DAYS}
+    words = {"scopes": tokens.SCOPE_WORDS, "choices": DAYS}
     return visit.page("tokens.html", status, **found, **words, **values)
 
 

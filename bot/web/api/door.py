@@ -26,7 +26,6 @@ from bot.office import Office
 from bot.web import session
 from bot.web.problems import Problem, read_up_to
 from bot.web.visit import SAFE, origin
-from bot.web.words import TOKENS
 
 MOST = 1024 * 1024  # of a body
 FREE = 20  # wrong tokens of an address before it must wait
@@ -134,7 +133,9 @@ def _remember(office: Office, token_id: int) -> None:
 def _of(request: Request, scope: Scope, **more: Any) -> Call:
     row = request.state.token
     if scope not in row["scopes"]:
-        raise Problem(403, "no-scope", "这个令牌没有“{scope}”的范围", scope=TOKENS[scope])
+        raise Problem(
+            403, "no-scope", "这个令牌没有“{scope}”的范围", scope=tokens.SCOPE_WORDS[scope]
+        )
     actor = Actor(row["person_id"], row["who"], f"api:{origin(request)}")
     return Call(request.app.state.office, actor, row, **more)
 
@@ -168,3 +169,5 @@ Sends = Annotated[Call, Depends(asking(Scope.WRITE))]  # a write that needs no k
 Writes = Annotated[Call, Depends(doing(Scope.WRITE))]
 Signs = Annotated[Call, Depends(doing(Scope.SIGN))]
 Stops = Annotated[Call, Depends(doing(Scope.HOLD))]
+Administers = Annotated[Call, Depends(doing(Scope.ADMIN))]
+Tries = Annotated[Call, Depends(asking(Scope.ADMIN))]  # keeps nothing, so it needs no key
