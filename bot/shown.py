@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, select
 
-from bot.db import aside, deliveries
+from bot.db import aside, deliveries, posts
 from bot.model import Act, DeliveryState, PostKind, PostState
 
 P, D = PostState, DeliveryState
@@ -31,6 +31,13 @@ def delivered(conn: Connection, ids: list[int]) -> dict[int, dict[str, int]]:
         name = "withdrawn" if row.id in withdrawn else row.state
         states[name] = states.get(name, 0) + 1
     return found
+
+
+def of_posts(conn: Connection, ids: list[int]) -> dict[int, tuple[str, str, str]]:
+    """The chip of each of some posts: what became of its deliveries."""
+    rows = conn.execute(select(posts).where(posts.c.id.in_(ids))).mappings().all()
+    states = delivered(conn, [row["id"] for row in rows])
+    return {row["id"]: shown_state(row, states.get(row["id"], {})) for row in rows}
 
 
 def shown_state(post: Row, states: Mapping[str, int]) -> tuple[str, str, str]:
