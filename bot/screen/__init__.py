@@ -65,6 +65,8 @@ CHECKS = (
     Check(("organ-name",), wording.party, wording.PARTY_SIGNS),
     Check(("organ-name",), wording.organs, wording.ORGAN_SIGNS),
     Check(("organ-name",), organs.nearly, organs.SIGNS),
+    Check(("organ-name",), organs.of_state, ("国家",)),
+    Check(("organ-name",), organs.ranks, organs.RANK_SIGNS),
     *slips.IN_PLACE,
     Check(("typo",), slips.words),
     Check(("typo",), slips.twice),

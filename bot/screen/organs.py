@@ -1,6 +1,8 @@
-"""Names of organs that are nearly right: 国家金融监管管理总局, 退伍军人事务局.
+"""Names of organs that are nearly right: 国家金融监管管理总局, 退伍军人事务局, 国家教育局, 省公安局.
 
-The right names are those that words/organ-name.txt advises; one letter off any of them is told.
+The right names are those that words/organ-name.txt advises; one letter off any of them is told. What
+is put together like a name of the state's (国家, its field, 局) and is in no list is no name; and each
+rank has its own kind of organ: a province a 厅, a city and a county a 局.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import Any
 from bot.language import Say
 from bot.model import Severity
 from bot.screen import terms
-from bot.screen.base import Context, Hit, finder, found
+from bot.screen.base import Context, Hit, finder, found, late
 
 _SAID = Say("机构、会议名称或固定提法疑有误。请按建议核对").text
 _PART = 4  # letters that stand as they should, at the head or the end of a name
@@ -96,3 +98,78 @@ def _one_off(said: str, name: str) -> bool:
     rest, right = said[alike:], name[alike:]
     by = len(said) - len(name)
     return rest[1 if by >= 0 else 0 :] == right[1 if by <= 0 else 0 :]
+
+
+# ---------------------------------------------------------------- the state's organs
+
+_FIELDS = (
+    "发展|改革|发改|卫生|健康|卫健|教育|科学|科技|技术|工业|信息化|信息|民族|宗教|事务|公安|安全|民政|司法|财政"
+    "|人力|资源|社会|保障|人社|自然|生态|环境|环保|保护|住房|住建|城乡|城市|建设|交通|运输|水利|农业|农村|商务"
+    "|文化|旅游|文旅|退役|退伍|军人|应急|救援|管理|审计|税务|税收|市场|监督|监管|金融|证券|广播|电视|广电|体育"
+    "|统计|知识|产权|医疗|医保|保险|药品|食品|移民|林业|草原|林草|粮食|物资|储备|能源|烟草|专卖|铁路|邮政|民航"
+    "|民用|航空|文物|中医药|疾病|疾控|预防|控制|矿山|监察|检察|消防|外汇|信访|数据|版权|新闻|出版|电影|气象|地震"
+    "|计划|生育|行政|委员|和|与|及"
+)
+_OF_STATE = late(
+    rf"(?<![国斯坦兰])国家(?:{_FIELDS}){{1,7}}?(?:委员会|总局|总署|局(?![势面限域促])"
+    "|[部署](?![门分署位队委属下级件长就])|委(?![员托派婉内])|厅)"
+)
+# Right names that no list advises: they are written right, or have two forms.
+_RIGHT = frozenset(
+    """
+    国家安全部 国家安全厅 国家安全局 国家安全委员会 国家安全监察局 国家核安全局 国家能源局 国家能源委员会 国家统计局
+    国家外汇管理局 国家烟草专卖局 国家铁路局 国家邮政局 国家民用航空局 国家民航局 国家文物局 国家中医药管理局 国家中医药局
+    国家疾病预防控制局 国家疾控局 国家矿山安全监察局 国家矿山安监局 国家消防救援局 国家信访局 国家数据局 国家版权局
+    国家新闻出版署 国家电影局 国家宗教事务局 国家宗教局 国家移民管理局 国家知识产权局 国家药品监督管理局 国家药监局
+    国家医疗保障局 国家医保局 国家体育总局 国家税务总局 国家广播电视总局 国家广电总局 国家金融监督管理总局
+    国家金融监管总局 国家市场监督管理总局 国家市场监管总局 国家监察委员会 国家监察委 国家监委 国家发展改革委 国家发改委
+    国家卫生健康委员会 国家卫生健康委 国家卫健委 国家发展和改革委员会 国家民族事务委员会 国家粮食和物资储备局
+    国家林业和草原局 国家林草局 国家移民局 国家税务局 国家行政管理局 国家环境署 国家信息化委员会
+    国家安全总局 国家统计委员会
+    """.split()
+)
+
+
+@cache
+def _listed() -> frozenset[str]:
+    """The names that the lists know, right ones and slips."""
+    told = [t for t in terms.built_in() if t.rule == "organ-name"]
+    return frozenset([t.words for t in told]) | frozenset([t.suggestion for t in told])
+
+
+def of_state(text: str, context: Context) -> Iterator[Hit]:
+    """国家教育局, 国家卫生健康委员局."""
+    for match in _OF_STATE.finditer(text):
+        if match[0] not in _RIGHT and match[0] not in _listed():
+            yield Hit("organ-name", Severity.WARN, *match.span(), _SAID)
+
+
+# ---------------------------------------------------------------- ranks
+
+_BRANCHES = (
+    "教育 科学技术 科技 工业和信息化 公安 民政 司法 财政 人力资源和社会保障 人力资源社会保障 自然资源 生态环境"
+    " 住房和城乡建设 住房城乡建设 交通运输 水利 农业农村 商务 文化和旅游 应急管理 退役军人事务"
+).split()
+# Written with the rank before it: what it would be rightly.
+_KINDS = {"省": {"局": "厅", "部": "厅"}, "市县区州": {"厅": "局", "部": "局"}}
+_WRONG_RANK = {
+    f"{rank}{branch}{kind}": f"{rank}{branch}{right}"
+    for ranks, kinds in _KINDS.items()
+    for rank in ranks
+    for kind, right in kinds.items()
+    for branch in _BRANCHES
+}
+RANK_SIGNS = (*_WRONG_RANK,)
+_RANKED = late("|".join(_WRONG_RANK))
+# 全省公安局长会议, 各省、自治区、直辖市教育厅（局）, 省市公安厅 speak of several.
+_SEVERAL = frozenset("全各我本外跨两多邻省自直辖治区、）)及和")
+_GOES_ON = frozenset("长局级干门分位署队属委（(、")
+
+
+def ranks(text: str, context: Context) -> Iterator[Hit]:
+    """省公安局, 市教育厅."""
+    for match in _RANKED.finditer(text):
+        before, after = text[: match.start()][-1:], text[match.end() : match.end() + 1]
+        if before not in _SEVERAL and after not in _GOES_ON:
+            right = _WRONG_RANK[match[0]]
+            yield Hit("organ-name", Severity.WARN, *match.span(), _SAID, right)
