@@ -108,7 +108,8 @@ _FIELDS = (
     "|文化|旅游|文旅|退役|退伍|军人|应急|救援|管理|审计|税务|税收|市场|监督|监管|金融|证券|广播|电视|广电|体育"
     "|统计|知识|产权|医疗|医保|保险|药品|食品|移民|林业|草原|林草|粮食|物资|储备|能源|烟草|专卖|铁路|邮政|民航"
     "|民用|航空|文物|中医药|疾病|疾控|预防|控制|矿山|监察|检察|消防|外汇|信访|数据|版权|新闻|出版|电影|气象|地震"
-    "|计划|生育|行政|委员|和|与|及"
+    "|计划|生育|行政|委员|公积金|养老|运动|防控|质量|检验|检疫|标准化|认证|乡村|振兴|公路|港口|海关|禁毒|大数据"
+    "|互联网|网络|和|与|及"
 )
 _OF_STATE = late(
     rf"(?<![国斯坦兰])国家(?:{_FIELDS}){{1,7}}?(?:委员会|总局|总署|局(?![势面限域促])"
@@ -125,7 +126,7 @@ _RIGHT = frozenset(
     国家金融监管总局 国家市场监督管理总局 国家市场监管总局 国家监察委员会 国家监察委 国家监委 国家发展改革委 国家发改委
     国家卫生健康委员会 国家卫生健康委 国家卫健委 国家发展和改革委员会 国家民族事务委员会 国家粮食和物资储备局
     国家林业和草原局 国家林草局 国家移民局 国家税务局 国家行政管理局 国家环境署 国家信息化委员会
-    国家安全总局 国家统计委员会
+    国家安全总局 国家统计委员会 国家禁毒委员会 国家禁毒委 国家标准化管理委员会 国家标准委 国家认监委
     """.split()
 )
 
@@ -148,16 +149,20 @@ def of_state(text: str, context: Context) -> Iterator[Hit]:
 
 _BRANCHES = (
     "教育 科学技术 科技 工业和信息化 公安 民政 司法 财政 人力资源和社会保障 人力资源社会保障 自然资源 生态环境"
-    " 住房和城乡建设 住房城乡建设 交通运输 水利 农业农村 商务 文化和旅游 应急管理 退役军人事务"
+    " 住房和城乡建设 住房城乡建设 交通运输 水利 农业农村 商务 文化和旅游 应急管理 退役军人事务 审计 人社 住建 文旅"
 ).split()
-# Written with the rank before it: what it would be rightly.
-_KINDS = {"省": {"局": "厅", "部": "厅"}, "市县区州": {"厅": "局", "部": "局"}}
+_BUREAUS = "市场监督管理 市场监管 医疗保障 医保 统计 体育 广播电视 信访 药品监督管理".split()
+# The rank, the kind of organ that it has not, the one that it has.
+_KINDS = (
+    *(("省", kind, "厅", _BRANCHES) for kind in "局部"),
+    *((rank, kind, "局", _BRANCHES) for rank in "市县区州" for kind in "厅部"),
+    *(("省", kind, "局", _BUREAUS) for kind in "厅部"),
+    ("省", "局", "委", ("卫生健康", "卫健", "发展改革", "发改")),
+)
 _WRONG_RANK = {
     f"{rank}{branch}{kind}": f"{rank}{branch}{right}"
-    for ranks, kinds in _KINDS.items()
-    for rank in ranks
-    for kind, right in kinds.items()
-    for branch in _BRANCHES
+    for rank, kind, right, branches in _KINDS
+    for branch in branches
 }
 RANK_SIGNS = (*_WRONG_RANK,)
 _RANKED = late("|".join(_WRONG_RANK))
