@@ -56,6 +56,7 @@ CHECKS = (
     Check(("sum",), sums.tables, ("\n",)),
     Check(("sum",), sums.listed, sums.SIGNS),
     Check(("sum",), counts.shares, ("%", "％")),
+    Check(("sum",), counts.ratio, ("产业", "结构", "比重", "占比", "构成")),
     Check(("sum",), counts.ordinals, ("一是",)),
     Check(("sum",), counts.listed, ("：",)),
     Check(("sum",), counts.amounts, ("拾", "佰", "仟", "万元整")),
