@@ -100,7 +100,9 @@ INNER_SIGNS = (
     ),
     *(
         "后收回",
-        "后即毁",
+        "后即",
+        "后立即",
+        "后统一",
         "后即焚",
         "后销毁",
         "后退回",
@@ -122,7 +124,7 @@ _INSIDE = {
     ),
     "for the inside": "(?:仅供|仅限|只限|只供|限|供)(?:本?(?:机关|单位|系统|部门)|党内)?内部(?:使用|参考|传阅|掌握|参阅|交流|学习)",
     "inner paper": f"(?:机关|单位)?内部(?:{_PAPER}|使用|传阅|参考|掌握|讨论|明电)",
-    "return": "(?:阅|用|会)后(?:收回|即毁|即焚|销毁|退回|删除)|看完即删",
+    "return": "(?:阅|看|用|会)后(?:立即|统一)?(?:收回|即毁|即焚|即删|销毁|退回|删除)|看完即删",
     "trade secret": f"(?:核心|普通)商密 ?[{_STARS}▲◆]",
     "draft, keep": f"(?:征求意见稿|讨论稿|送审稿|草案)[，,、：: ]{{0,2}}(?:{_KEEP})",
     "spread": (
@@ -191,6 +193,7 @@ _SAYS_OF_ITSELF = {
     "for whom": (
         rf"(?:{_KEPT_NOUN})(?:均|只|，)?{_ONLY}[^。，；\n]{{0,6}}?(?:{_READERS})[^。，；\n]{{0,6}}?(?:{_USED}){_STOP}"
         r"|请[^，。；\n]{1,8}本人掌握"
+        rf"|{_ONLY}[^。，；\n]{{1,10}}(?:掌握|知悉|阅知|传阅|阅示|阅看){_STOP}"
     ),
     "to what rank": (
         rf"(?:此件|本件)?[只仅]?发至[^。，；\n（）]{{0,4}}(?:县团|省军|地师|县处|厅局|乡科|[县处科股厅局镇乡]|市局)级(?:以上|及以上)?(?:干部|单位|领导)?{_STOP}"
@@ -204,12 +207,16 @@ _SAYS_OF_ITSELF = {
     "be silent": "(?:口径|名单|点位|路线|标底|题目|行程)(?:请|务必|要|须)(?:严格|注意|予以)?保密",
     "no group": r"不(?:要|得|准|能)(?:转|发|转发|传)[到至入][^，。；\n]{0,6}(?:群|网上|朋友圈)",
     # an order with nobody it is given to is given to the reader
-    "bare order": r"(?<=[，。；：！（(\s])(?:请勿|切勿|严禁|不得|禁止|不准|不要)(?:外泄|外传|翻印|见报|登报|上网)(?=[，。；！）)\s]|$)",
+    "bare order": r"(?<=[，。；：！（(\s])(?:请勿|切勿|严禁|不得|禁止|不准|不要)(?:外泄|外传|翻印|见报|登报|上网|对外(?:提供|公开|发布|传播|泄露|透露|扩散|宣传)?)(?=[，。；！）)\s]|$)",
+    "collected": (
+        "(?:材料|资料|文件|方案|名单|附件|讲稿|文稿)(?:阅|看|会|用|传达|会议)后(?:请|须|应|立即|统一|一律|即|及时)?"
+        "(?:收回|销毁|删除?|交回|退回|清退)"
+    ),
 }
 _OF_ITSELF = late("|".join(_SAYS_OF_ITSELF.values()))
 # In brackets or alone on its line, a short caution needs no paper's name.
 _CAUTIONED = late(
-    rf"[{_OPEN}]([^{_CLOSE}\n。]{{0,16}}?(?:{_SHUT}|密件|不登报|不上网"
+    rf"[{_OPEN}]([^{_CLOSE}\n。]{{0,16}}?(?:{_SHUT}|(?:不得|严禁|请勿|切勿)泄[露漏密]|密件|不登报|不上网"
     rf"|{_ONLY}[^{_CLOSE}\n。]{{0,6}}(?:{_READERS})[^{_CLOSE}\n。]{{0,4}}(?:{_USED}))[^{_CLOSE}\n。]{{0,8}}"
     rf"|内部{_NO_SECRET}[{_HAN}]{{0,4}}|机关内部[{_HAN}]{{2,4}})[{_CLOSE}]"
     rf"|^ *(内部(?:情况|刊物|文稿|材料|资料|文件|简报|通讯|参考|动态|交流)[^\n。]{{0,8}}(?:{_KEEP})[^\n。]{{0,6}}"
@@ -302,7 +309,8 @@ def _weight(rule: str, match: re.Match[str], text: str) -> Severity | None:
     if sure and (alone or starred):
         return Severity.BLOCK
     joined = re.search(r"[，,：:、· \n★☆▲◆*]", match[0])
-    if alone or joined or (opened and rule == "not-public"):
+    said_so = rule == "work-secret" and match[0][0] != "工"  # 提纲系工作秘密
+    if alone or joined or said_so or (opened and rule == "not-public"):
         return Severity.WARN
     # a sentence of its own (请勿外传！此件不公开) is a caution, wherever it stands
     own = "外传" in match[0] or rule == "not-public"

@@ -108,13 +108,21 @@ _FIELDS = (
     "|文化|旅游|文旅|退役|退伍|军人|应急|救援|管理|审计|税务|税收|市场|监督|监管|金融|证券|广播|电视|广电|体育"
     "|统计|知识|产权|医疗|医保|保险|药品|食品|移民|林业|草原|林草|粮食|物资|储备|能源|烟草|专卖|铁路|邮政|民航"
     "|民用|航空|文物|中医药|疾病|疾控|预防|控制|矿山|监察|检察|消防|外汇|信访|数据|版权|新闻|出版|电影|气象|地震"
-    "|计划|生育|行政|委员|公积金|养老|运动|防控|质量|检验|检疫|标准化|认证|乡村|振兴|公路|港口|海关|禁毒|大数据"
+    "|计划|生育|行政|委员|公积金|养老|运动|国有|资产|资源|防控|质量|检验|检疫|标准化|认证|乡村|振兴|公路|港口|海关|禁毒|大数据"
     "|互联网|网络|和|与|及"
 )
+_TAIL = "(?:委员会|总局|总署|局(?![势面限域促])|署(?![长名])|委(?![员托派婉内])|厅|部(?![门分署位队委属下级件长就]))"
 _OF_STATE = late(
-    rf"(?<![国斯坦兰])国家(?:{_FIELDS}){{1,7}}?(?:委员会|总局|总署|局(?![势面限域促])"
-    "|[部署](?![门分署位队委属下级件长就])|委(?![员托派婉内])|厅)"
+    rf"(?:(?<![国斯坦兰])国家|国务院)(?:{_FIELDS}){{1,7}}?{_TAIL}"
+    rf"|中国(?:{_FIELDS}){{1,5}}?(?:委员会|总局|局(?![势面限域促]))"
 )
+# A ministry of one field bears no second one.
+_MINISTRIES = (
+    *("水利", "民政", "交通运输", "自然资源", "生态环境", "农业农村", "应急管理", "退役军人"),
+    *("工业和信息化", "人力资源和社会保障", "住房和城乡建设", "文化和旅游"),
+)
+_LENGTHENED = late(rf"(?:{'|'.join(_MINISTRIES)})(?:{_FIELDS}){{1,2}}部(?![门分署位队委属下级件长就])")
+MINISTRY_SIGNS = _MINISTRIES
 # Right names that no list advises: they are written right, or have two forms.
 _RIGHT = frozenset(
     """
@@ -126,8 +134,15 @@ _RIGHT = frozenset(
     国家金融监管总局 国家市场监督管理总局 国家市场监管总局 国家监察委员会 国家监察委 国家监委 国家发展改革委 国家发改委
     国家卫生健康委员会 国家卫生健康委 国家卫健委 国家发展和改革委员会 国家民族事务委员会 国家粮食和物资储备局
     国家林业和草原局 国家林草局 国家移民局 国家税务局 国家行政管理局 国家环境署 国家信息化委员会
-    国家安全总局 国家统计委员会 国家禁毒委员会 国家禁毒委 国家标准化管理委员会 国家标准委 国家认监委
+    国家安全总局 国家统计委员会 国家禁毒委员会 国家禁毒委 退役军人事务部
+    国务院国有资产监督管理委员会 国务院食品安全委员会 国务院安全委员会 中国民用航空局 中国民航局 中国气象局 中国地震局
+    中国证券监督管理委员会 国家标准化管理委员会 国家标准委 国家认监委
     """.split()
+)
+
+
+_MINISTRY_NAMES = frozenset(
+    f"{field}部" for field in (*_MINISTRIES[:-5], *_MINISTRIES[-4:], *"教育 科技 公安 司法 财政 商务 住房城乡建设 人力资源社会保障 科学技术".split())
 )
 
 
@@ -141,8 +156,20 @@ def _listed() -> frozenset[str]:
 def of_state(text: str, context: Context) -> Iterator[Hit]:
     """国家教育局, 国家卫生健康委员局."""
     for match in _OF_STATE.finditer(text):
-        if match[0] not in _RIGHT and match[0] not in _listed():
+        name = match[0].removeprefix("国务院") if match[0].endswith("部") else match[0]
+        if not _known(name):
             yield Hit("organ-name", Severity.WARN, *match.span(), _SAID)
+
+
+def lengthened(text: str, context: Context) -> Iterator[Hit]:
+    """水利资源部."""
+    for match in _LENGTHENED.finditer(text):
+        if not _known(match[0]):
+            yield Hit("organ-name", Severity.WARN, *match.span(), _SAID)
+
+
+def _known(name: str) -> bool:
+    return name in _RIGHT or name in _listed() or name in _MINISTRY_NAMES
 
 
 # ---------------------------------------------------------------- ranks
@@ -157,7 +184,7 @@ _KINDS = (
     *(("省", kind, "厅", _BRANCHES) for kind in "局部"),
     *((rank, kind, "局", _BRANCHES) for rank in "市县区州" for kind in "厅部"),
     *(("省", kind, "局", _BUREAUS) for kind in "厅部"),
-    ("省", "局", "委", ("卫生健康", "卫健", "发展改革", "发改")),
+    ("省", "局", "委", ("卫生健康", "卫健", "发展改革", "发展和改革", "发改")),
 )
 _WRONG_RANK = {
     f"{rank}{branch}{kind}": f"{rank}{branch}{right}"
