@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -135,19 +135,61 @@ def anchors(file: Path) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Verified:
-    """What `verify` saw; `faults` empty means the trail holds."""
+    """What `verify` saw; `faults` empty means that nothing speaks against what could be checked."""
 
     sealed: int
-    unsealed: int
+    unsealed: int  # not numbered yet: nothing to hold these against
     anchored: int
+    covered: int  # the last entry that an anchor vouches for
+    anchored_at: datetime | None  # when that was anchored
     restored: int  # restores of a backup that the trail itself tells of
     faults: tuple[Say, ...]
+
+    @property
+    def whole(self) -> bool:
+        """Was every entry there is held against the chain, and the chain against an anchor?"""
+        return not self.faults and 0 < self.sealed == self.covered and not self.unsealed
+
+    def verdict(self) -> Say:
+        """In one sentence: whether it holds, and for how much of it that can be said."""
+        if self.faults:
+            return Say("发现 {n} 处不符", n=len(self.faults))
+        if not self.sealed:
+            return Say("没有可核验的：还没有一条编号成链")
+        if self.whole:
+            return Say("全链完好：{n} 条都在链上，也都有库外存证", n=self.sealed)
+        return Say("能核验的部分完好；有的还不能核验，见下")
+
+    def says(self, zone: tzinfo) -> tuple[Say, ...]:
+        """What was checked, and what could not be."""
+        checked = Say(
+            "共 {all} 条：{n} 条已编号，逐条与链相对；{m} 条待编号，没有核验",
+            all=self.sealed + self.unsealed,
+            n=self.sealed,
+            m=self.unsealed,
+        )
+        restored = Say("其间恢复备份 {n} 次", n=self.restored)
+        return (checked, self._outside(zone), *([restored] if self.restored else []))
+
+    def _outside(self, zone: tzinfo) -> Say:
+        """What the anchors vouch for."""
+        if self.anchored_at is None:
+            return Say("没有相符的库外存证：若整条链被重写，这里看不出来")
+        return Say(
+            "与库外存证相符 {n} 处，最新一处存于 {at}，证到第 {m} 条；其后 {k} 条只与链相对",
+            n=self.anchored,
+            at=f"{self.anchored_at.astimezone(zone):%Y-%m-%d %H:%M}",
+            m=self.covered,
+            k=max(self.sealed - self.covered, 0),
+        )
 
     def json(self) -> dict[str, Any]:
         return {
             "sealed": self.sealed,
             "unsealed": self.unsealed,
             "anchored": self.anchored,
+            "covered": self.covered,
+            "anchored_at": self.anchored_at.isoformat() if self.anchored_at else None,
             "restored": self.restored,
             "faults": [str(f) for f in self.faults],
         }
@@ -161,7 +203,7 @@ def verify(conn: Connection, anchored: Iterable[Mapping[str, Any]] = ()) -> Veri
         if one["number"]:
             wanted.setdefault(one["number"], set()).add(one["digest"])
     restored, faults = _restores(conn, anchored)
-    number, digest, met, begun = 0, START, 0, None
+    number, digest, met, begun = 0, START, list[int](), None
     try:
         for row in conn.execute(_SEALED).mappings():
             faults += _against_chain(row, number, digest)
@@ -169,14 +211,25 @@ def verify(conn: Connection, anchored: Iterable[Mapping[str, Any]] = ()) -> Veri
             number, digest = row["number"], row["digest"] or ""
             if number in wanted and wanted[number] == {digest}:
                 del wanted[number]
-                met += 1
+                met.append(number)
     except (ValueError, TypeError, OverflowError):  # what stands there is no entry any more
         faults.append(Say("第 {n} 条之后有一条读不出来：内容被破坏", n=number))
     ends = {one["number"]: str(one["at"]) for one in anchored}
+    covered = max(met, default=0)
     faults += [_unanchored(n, ends[n], begun) for n in sorted(wanted)]
     faults += _against_head(conn, number, digest)
     unsealed = select(func.count()).select_from(audits).where(audits.c.number.is_(None))
-    return Verified(number, conn.execute(unsealed).scalar_one(), met, restored, tuple(faults))
+    waiting = conn.execute(unsealed).scalar_one()
+    seen = number, waiting, len(met), covered, _instant(ends.get(covered)), restored
+    return Verified(*seen, tuple(faults))
+
+
+def _instant(said: str | None) -> datetime | None:
+    """As an anchor has it; None where nobody can read it."""
+    try:
+        return datetime.fromisoformat(said or "")
+    except ValueError:
+        return None
 
 
 def _unanchored(number: int, at: str, begun: str | None) -> Say:

@@ -20,8 +20,15 @@ from bot import audit, people
 from bot.db import insert_id, tokens
 from bot.db import people as persons
 from bot.errors import Conflict, Invalid, NotAllowed, NotFound
+from bot.language import Say
 from bot.model import Actor, Right, Scope
 
+SCOPE_WORDS: dict[Scope, Say] = {
+    Scope.READ: Say("查看"),
+    Scope.WRITE: Say("拟稿与报送"),
+    Scope.SIGN: Say("审签"),
+    Scope.HOLD: Say("停发"),
+}
 MARK = "gk_"  # by which a scanner for leaked secrets knows one
 LONGEST = timedelta(days=366)
 MOST = 50  # that stand at once, of one person

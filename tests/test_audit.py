@@ -91,15 +91,15 @@ def test_what_waits_for_sealing_is_counted(database: Database) -> None:
     act(database, "later")
     seen = verify(database)
     assert (seen.sealed, seen.unsealed, seen.faults) == (2, 1, ())
-    counted = {"sealed": 2, "unsealed": 1, "anchored": 0, "restored": 0}
-    assert seen.json() == counted | {"faults": []}
+    counted = {"sealed": 2, "unsealed": 1, "anchored": 0, "covered": 0, "restored": 0}
+    assert seen.json() == counted | {"anchored_at": None, "faults": []}
     with database.read() as conn:
         assert audit.unsealed(conn)
 
 
 def test_an_empty_trail_holds(database: Database) -> None:
     assert seal(database) == 0
-    assert verify(database) == audit.Verified(0, 0, 0, 0, ())
+    assert verify(database) == audit.Verified(0, 0, 0, 0, None, 0, ())
 
 
 def test_sealers_and_writers_at_once_give_each_number_once(database: Database) -> None:

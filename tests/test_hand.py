@@ -223,3 +223,13 @@ def test_the_command_line_takes_options_or_json(
     listed = json.loads(run("list", "--from", "health", "--json").output)
     assert {row["title"]: row["returned"] for row in listed} == {"乙": "", "丙": "重复"}
     assert "JSON" in run("add", "--unit", "county", "--stdin", "--as", "zhou", stdin="{").output
+
+
+@both
+def test_a_catalogue_by_hand_is_called_by_its_unit_s_name_of_today(desk: Desk) -> None:
+    desk.act(catalog.add, "zhou", "county", desk.entries())
+    renamed = UNITS.replace("云澜县人民政府办公室", "云澜县政府办")
+    assert renamed != UNITS
+    office = offices.declared(desk.office, offices.HAND.format(key="hand"), renamed)
+    (row,) = [one for one in offices.rows(office, sources) if one["kind"] == catalog.HAND]
+    assert row["title"] == "云澜县政府办手工目录"

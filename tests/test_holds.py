@@ -344,4 +344,5 @@ def test_the_holds_that_stand_are_listed_with_what_each_stops(matrix: Matrix) ->
 def test_what_is_in_flight_when_the_switch_is_pressed_is_counted(matrix: Matrix) -> None:
     with matrix.office.db.write() as conn:
         taking.take(conn, matrix.office.db.now(conn), 2, "w")
-        assert holds.in_flight(conn) == 2
+        assert holds.in_flight(conn, range(99)) == 2
+        assert holds.in_flight(conn, ()) == 0

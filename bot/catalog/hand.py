@@ -116,15 +116,24 @@ def _catalogue(conn: Connection, now: datetime, home: RowMapping) -> int:
     lock(conn, units, [home["id"]])
     key = f"{HAND}:{home['key']}"
     found = conn.execute(select(sources.c.id).where(sources.c.key == key)).scalar()
-    title = Say("{unit}手工目录").text.format(unit=home["name"])
     values = {
         "key": key,
         "unit_id": home["id"],
-        "title": title,
+        "title": _title(home["name"]),
         "kind": HAND,
         "state": SourceState.ACTIVE,
     }
     return int(found) if found else insert_id(conn, sources, {**values, "baseline_at": now})
+
+
+def _title(unit: str) -> str:
+    return Say("{unit}手工目录").text.format(unit=unit)
+
+
+def retitle(conn: Connection, unit_key: str, name: str) -> None:
+    """The catalogue a unit keeps by hand is called by the unit's name of today."""
+    mine = update(sources).where(sources.c.key == f"{HAND}:{unit_key}")
+    conn.execute(mine.values(title=_title(name)))
 
 
 def _refuse_twin(conn: Connection, source_id: int, entry: Entry) -> None:

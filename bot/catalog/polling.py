@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from bot import config, lease
-from bot.catalog.hand import HAND
+from bot.catalog.hand import HAND, retitle
 from bot.catalog.intake import stop, take_in
 from bot.config import SourcePart
 from bot.db import (
@@ -70,6 +70,7 @@ def _sync_units(office: Office, conn: Connection, now: datetime) -> None:
         values = {"name": part.name, "steps": steps}
         if conn.execute(select(units.c.id).where(units.c.key == key)).first():
             conn.execute(update(units).where(units.c.key == key).values(**values))
+            retitle(conn, key, part.name)
         else:
             conn.execute(insert(units).values(key=key, **values))
     ids = dict(conn.execute(select(units.c.key, units.c.id)).all())

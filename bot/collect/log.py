@@ -27,6 +27,7 @@ from bot.errors import NotFound
 from bot.language import Say
 from bot.model import Act, DeliveryState, ReplyState, WatchState
 
+PRESENT = "present"  # whatever its state, not removed
 MARKED = (ReplyState.EDITED, ReplyState.REMOVED)
 SILENT = 3  # polls in a row without an answer, before people are told
 OWNER = func.coalesce(posts.c.unit_id, accounts.c.unit_id)  # the post's unit, else the account's
@@ -131,7 +132,9 @@ def few(*, own: bool | None = None, state: str = "", **_: Any) -> Select[Any] | 
 
 
 def _kind(own: bool | None, state: str) -> Iterator[ColumnElement[bool]]:
-    if state:
+    if state == PRESENT:
+        yield aside(replies.c.state) != ReplyState.REMOVED
+    elif state:
         yield replies.c.state == state
     if state in MARKED:
         yield marked
@@ -144,6 +147,7 @@ def chosen(
     *,
     post: int | None = None,
     account: int | None = None,
+    delivery: int | None = None,
     state: str = "",
     own: bool | None = None,
     unanswered: bool | None = None,
@@ -152,12 +156,14 @@ def chosen(
 ) -> Select[Any]:
     """The numbers of the replies some filters let through, in no order.
 
-    `own`: the office's, or the public's. `since`, `until`: when they were said, the end left out.
+    `state`: one of theirs, or PRESENT; `own`: the office's, or the public's. `since`, `until`: when they were said, the end left out.
     """
     rare = few(own=own, state=state) is not None
     wanted = select(replies.c.id).select_from(replies).where(of_units(unit_ids), *_kind(own, state))
     if post is not None:
         wanted = wanted.where(replies.c.post_id == post)
+    if delivery is not None:
+        wanted = wanted.where(replies.c.delivery_id == delivery)
     if account is not None:
         # By the index of times, or of the few, where one of these is asked for.
         led = rare or since or until

@@ -11,7 +11,7 @@ after which no clock set back can lift it, and lifts it at its end (`expire`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -52,6 +52,14 @@ from bot.notices import close_notice, open_notice
 
 SOLEMN = (HoldScope.ALL, HoldScope.UNIT)  # what 肃穆模式 is declared for
 HELD_SOLEMNLY = Say("肃穆模式期间到点，没有发；请送回审签、改期或取消")
+SCOPES: dict[str, Say] = {
+    "all": Say("全部账号"),
+    "unit": Say("单位"),
+    "account": Say("账号"),
+    "source": Say("来源"),
+    "item": Say("条目"),
+    "post": Say("稿件"),
+}
 _TABLES = {
     HoldScope.ALL: offices,
     HoldScope.UNIT: units,
@@ -257,7 +265,7 @@ def _pressed(
     others = _reposts_of(conn, {row_id}) if scope is HoldScope.POST else ()
     lock(conn, _TABLES[scope], [row_id, *others])
     if not conn.execute(select(_TABLES[scope].c.id).where(_TABLES[scope].c.id == row_id)).first():
-        raise NotFound("没有这个停发对象：{scope} {target}", scope=scope, target=target)
+        raise NotFound("没有{scope} {target}", scope=SCOPES[scope], target=target)
     of = {"scope": scope, "target_id": target, "reason": reason.strip()}
     return insert_id(conn, holds, {**of, **values, "person_id": actor.person})
 
@@ -308,7 +316,7 @@ def target_of(conn: Connection, scope: HoldScope, named: str) -> int | None:
         table = _TABLES[scope]
         found = conn.execute(select(table.c.id).where(table.c.key == named)).scalar()
     if found is None:
-        raise NotFound("没有 {scope} {target}", scope=scope, target=named)
+        raise NotFound("没有{scope} {target}", scope=SCOPES[scope], target=named)
     return int(found)
 
 
@@ -407,7 +415,7 @@ def kept(conn: Connection, hold_id: int) -> ColumnElement[bool]:
 
 def _fell_due(conn: Connection, now: datetime, hold_row: RowMapping) -> int:
     """What this hold stopped and is now past its hour: no burst, a person's turn."""
-    ids = stopped_by(conn, now, hold_row, due=True)
+    ids = _due_under(conn, now, hold_row)
     said = HELD_SOLEMNLY if hold_row["solemn"] else Say("停发期间到点，解除后由人逐条决定是否补发")
     for start in range(0, len(ids), 500):
         conn.execute(
@@ -425,18 +433,13 @@ def _fell_due(conn: Connection, now: datetime, hold_row: RowMapping) -> int:
     return len(ids)
 
 
-def stopped_by(
-    conn: Connection, now: datetime, hold_row: RowMapping, *, due: bool = False
-) -> list[int]:
-    """The unsent deliveries one hold stops; `due`: only those whose hour has passed."""
+def _due_under(conn: Connection, now: datetime, hold_row: RowMapping) -> list[int]:
+    """The unsent deliveries one hold stops whose hour has passed; what waits for a person already
+    keeps the reason it has."""
     alone = _group(conn, [hold_row], frozenset(hold_row["passes"] or ()))
-    query = joined(select(deliveries.c.id)).where(
-        deliveries.c.state == DeliveryState.READY, alone.clause()
-    )
-    if due:  # what waits for a person already keeps the reason it has
-        waiting = deliveries.c.was_held.is_(False), deliveries.c.due_at.is_not(None)
-        query = query.where(deliveries.c.go_at <= now, *waiting)
-    return list(conn.execute(query).scalars())
+    waiting = deliveries.c.was_held.is_(False), deliveries.c.due_at.is_not(None)
+    mine = deliveries.c.state == DeliveryState.READY, alone.clause(), deliveries.c.go_at <= now
+    return list(conn.execute(joined(select(deliveries.c.id)).where(*mine, *waiting)).scalars())
 
 
 def would_stop(
@@ -456,11 +459,21 @@ def joined(query: Any) -> Any:
     )
 
 
-def listing(conn: Connection, now: datetime) -> list[dict[str, Any]]:
-    """The holds that stand, each with how many unsent deliveries it stops; those declared, with 0."""
+def listing(
+    conn: Connection, now: datetime, unit_ids: Collection[int] | None = None
+) -> list[dict[str, Any]]:
+    """The holds that stand, each with how many unsent deliveries it stops, all or those of some units'
+    posts; those declared, with 0."""
     found = conn.execute(_not_lifted()).mappings().all()
-    return [{**row, "stops": 0 if _ahead(row, now) else len(stopped_by(conn, now, row)),
+    return [{**row, "stops": 0 if _ahead(row, now) else _stops(conn, row, unit_ids),
              "ahead": _ahead(row, now)} for row in found]  # fmt: skip
+
+
+def _stops(conn: Connection, row: RowMapping, unit_ids: Collection[int] | None) -> int:
+    alone = _group(conn, [row], frozenset(row["passes"] or ()))
+    stopped = deliveries.c.state == DeliveryState.READY, alone.clause()
+    seen = true() if unit_ids is None else deliveries.c.post_unit_id.in_(unit_ids)
+    return int(conn.execute(joined(select(func.count())).where(*stopped, seen)).scalar_one())
 
 
 def declared(conn: Connection, begins: datetime, ends: datetime) -> list[RowMapping]:
@@ -468,6 +481,14 @@ def declared(conn: Connection, begins: datetime, ends: datetime) -> list[RowMapp
     over = func.coalesce(holds.c.lifted_at, holds.c.until)
     here = holds.c.solemn, holds.c.since < ends, over > begins, over > holds.c.since
     return list(conn.execute(select(holds).where(*here).order_by(holds.c.since)).mappings())
+
+
+def silences(conn: Connection, unit_ids: Collection[int]) -> list[RowMapping]:
+    """The periods of 肃穆模式, under way or ahead, that stop what one of these units sends."""
+    above = {one for unit in unit_ids for one in people.ancestry(conn, unit)}
+    whole = or_(holds.c.scope == HoldScope.ALL, holds.c.target_id.in_(above))
+    query = select(holds).where(holds.c.solemn, holds.c.lifted_at.is_(None), whole)
+    return list(conn.execute(query.order_by(holds.c.since)).mappings())
 
 
 def on_account(conn: Connection, row: RowMapping) -> list[RowMapping]:
@@ -482,7 +503,9 @@ def on_account(conn: Connection, row: RowMapping) -> list[RowMapping]:
     return list(found.mappings())
 
 
-def in_flight(conn: Connection) -> int:
-    """Deliveries whose attempt is open: begun before the switch, they cannot be called back."""
-    sending = select(func.count()).where(deliveries.c.state == DeliveryState.SENDING)
+def in_flight(conn: Connection, unit_ids: Collection[int]) -> int:
+    """Deliveries of some units' posts whose attempt is open: begun before the switch, they cannot be
+    called back."""
+    mine = deliveries.c.post_unit_id.in_(unit_ids)
+    sending = select(func.count()).where(deliveries.c.state == DeliveryState.SENDING, mine)
     return int(conn.execute(sending).scalar_one())

@@ -182,11 +182,29 @@ def needs_person() -> Any:
 
 
 def counts(conn: Connection, unit_ids: set[int], **filters: Any) -> dict[str, int]:
-    """How many in each state; "person" and "held" beside them. `filters`: post, account."""
+    """How many in each state; "person" and "held" beside them. `filters`: post, account, hold."""
     every = _narrowed(conn, deliveries.c.state, unit_ids, **filters)
     every = every.add_columns(func.count()).group_by(deliveries.c.state)
     more = {name: total(conn, unit_ids, state=name, **filters) for name in ("person", "held")}
     return dict(conn.execute(every).all()) | more
+
+
+def by_post(conn: Connection, ids: list[int]) -> dict[int, dict[str, int]]:
+    """For each post how many of its deliveries are in each state; "withdrawn" among them."""
+    mine = select(deliveries.c.id, deliveries.c.post_id, deliveries.c.state)
+    rows = conn.execute(mine.where(deliveries.c.post_id.in_(ids))).all()
+    taken = select(deliveries.c.target_id).where(
+        deliveries.c.act == Act.WITHDRAW,
+        aside(deliveries.c.state) == DeliveryState.SENT,
+        deliveries.c.target_id.in_([row.id for row in rows]),
+    )
+    withdrawn = set(conn.execute(taken).scalars())
+    found: dict[int, dict[str, int]] = {}
+    for row in rows:
+        states = found.setdefault(row.post_id, {})
+        name = "withdrawn" if row.id in withdrawn else row.state
+        states[name] = states.get(name, 0) + 1
+    return found
 
 
 def attempts_of(conn: Connection, delivery_id: int) -> list[RowMapping]:
@@ -242,6 +260,16 @@ class Reasons:
         if row["post_state"] != PostState.APPROVED:
             return Say("稿件改过或撤了签，重新签发后才发")
         return self._account_waits(row) or self._row_waits(row) or stored
+
+    def shown(self, row: RowMapping) -> str:
+        """The state as people are told it: held, by hand and after a hold are computed."""
+        if row["state"] == S.READY:
+            if self.standing.stops(row):
+                return "held"
+            return "after_hold" if row["was_held"] else "ready"
+        if row["state"] == S.SENDING and row["lease"] is None:
+            return "by_hand"
+        return str(row["state"])
 
     @cached_property
     def standing(self) -> holds.Standing:

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from bot import audit, people
 from bot.db import insert_id, insert_missing, occurrences, schedules
@@ -213,13 +214,17 @@ def _for(office: Office, conn: Connection, actor: Actor, key: str) -> Schedule:
 def run(office: Office, conn: Connection, now: datetime, actor: Actor, key: str) -> int:
     """One occurrence more, now; what it makes is signed as ever. Gives its id.
 
-    Raises ConfigError, NotAllowed, Conflict for a series of steps: its dates are its file's.
+    Raises ConfigError, NotAllowed, Conflict for a series of steps (its dates are its file's), and where
+    one stands at this very moment.
     """
     schedule = _for(office, conn, actor, key)
     if schedule.step:
         raise Conflict("逐段公开的日程按各步的日期办；要提前，请改文件里的日期")
     values = {"schedule": key, "at": now, "state": PLANNED, "due_at": now}
-    made = insert_id(conn, occurrences, values)
+    try:
+        made = insert_id(conn, occurrences, values)
+    except IntegrityError:  # pressed twice at once: one is enough
+        raise Conflict("日程 {key} 刚刚已加发了一期；确要再加一期，请再办一次", key=key) from None
     audit.write(conn, now, actor, "schedule.run", f"schedule:{key}", occurrence=made)
     return made
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +18,7 @@ from bot.errors import GongkaiError, Invalid
 from bot.language import Say
 from bot.model import Actor, DeliveryState, Right
 from bot.office import Office
+from bot.web import counts
 from bot.web.faults import status_of
 from bot.web.lists import account
 from bot.web.sources import sources_of
@@ -30,14 +32,20 @@ DONE = {
 }
 
 
-def data_for_accounts(office: Office, actor: Actor) -> dict[str, Any]:
-    """Accounts and sources of the reader's units, and the workers."""
+def data_for_accounts(office: Office, actor: Actor, params: Mapping[str, str]) -> dict[str, Any]:
+    """Accounts and sources of the reader's units, and the workers; `state` bad: only those that are
+    broken or cannot be read."""
+    bad = params.get("state") == "bad"
     with office.db.read() as conn:
         now = office.db.now(conn)
         scope = people.unit_ids(conn, actor)
+        every, read = _accounts(office, conn, now, scope), sources_of(office, conn, scope)
         return {
-            "accounts": _accounts(office, conn, now, scope),
-            "sources": sources_of(office, conn, scope),
+            "accounts": [one for one in every if not bad or counts.is_broken(one)],
+            "sources": [one for one in read if not bad or counts.is_unread(one)],
+            "bad": bad,
+            "total": len(every) + len(read),
+            "wrong": sum(map(counts.is_broken, every)) + sum(map(counts.is_unread, read)),
             "workers": settings.beats(conn, now),
             "admin": people.unit_ids(conn, actor, Right.ADMIN),
             "write": people.unit_ids(conn, actor, Right.WRITE),
@@ -80,7 +88,7 @@ def accounts_page(visit: Signed) -> Response:
 
 def listed(visit: Visit, error: GongkaiError | None = None) -> Response:
     """The list, with what went wrong on the way to it."""
-    found = data_for_accounts(visit.office, visit.actor)
+    found = data_for_accounts(visit.office, visit.actor, visit.params)
     status = 200 if error is None else status_of(error)
     said = {"error": str(error or ""), "done": visit.done(DONE)}
     return visit.page("accounts.html", status, **found, **said)

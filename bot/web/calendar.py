@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from fastapi import APIRouter
@@ -119,12 +119,13 @@ def _cell(
 def _head(
     rows: Sequence[agenda.Row], lines: Mapping[int, agenda.Line], room: int = IN_CELL
 ) -> dict[str, Any]:
-    """What there is room for; how many more; and what of those needs a person."""
-    hidden = Counter(row.state for row in rows[room:])
+    """What there is room for; where that is not all, how many there are and what needs a person."""
+    states = Counter(row.state for row in rows)
+    hidden = len(rows) > room
     return {
         "lines": [lines[row.post_id] for row in rows[:room]],
-        "more": sum(hidden.values()),
-        "trouble": [(state, hidden[state]) for state in TROUBLE if hidden[state]],
+        "all": len(rows) if hidden else 0,
+        "trouble": [(state, states[state]) for state in TROUBLE if hidden and states[state]],
     }
 
 
@@ -263,19 +264,29 @@ def _plans(
 def _one_day(
     office: Office, conn: Connection, asked: agenda.View, on: date, params: Mapping[str, str]
 ) -> dict[str, Any]:
-    """All of a day, fifty a page."""
-    day = agenda.day_of(office, on)
-    counts = agenda.counts(conn, asked, day.begins, day.ends)
-    every = agenda.counts(conn, agenda.View(asked.units, asked.account), day.begins, day.ends)
+    """All of a day, or of an hour of it (`hour`), fifty a page."""
+    day, hour = agenda.day_of(office, on), chosen(params, "hour")
+    begins, ends = _span(office, day, hour)
+    counts = agenda.counts(conn, asked, begins, ends)
+    every = agenda.counts(conn, agenda.View(asked.units, asked.account), begins, ends)
     page = page_of(params, sum(counts.values()))
     slots, plans = _slots(office, conn, asked, [day]), _plans(office, conn, asked, [day])
     return {
         "day": day, "solemn": agenda.solemn_days(conn, asked, [day]), "page": page, "counts": every, "total": page.total,
-        "lines": agenda.lines(conn, asked, day.begins, day.ends, SIZE, page.offset),
+        "lines": agenda.lines(conn, asked, begins, ends, SIZE, page.offset),
+        "hour": (begins, ends) if (begins, ends) != (day.begins, day.ends) else None,
         "slots": [one for _, found in sorted(slots.items()) for one in found],
         "plans": [one for _, found in sorted(plans.items()) for one in found],
         "before": on - timedelta(days=1), "after": on + timedelta(days=1),
     }  # fmt: skip
+
+
+def _span(office: Office, day: agenda.Day, hour: int | None) -> tuple[datetime, datetime]:
+    """A day's, or that of one of its hours."""
+    if hour is None or hour > 23:
+        return day.begins, day.ends
+    begins = datetime.combine(day.on, time(hour), office.config.tz)
+    return begins, begins + timedelta(hours=1)
 
 
 @router.get("/calendar")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +17,8 @@ from bot.language import Say
 from bot.model import Actor, Right
 from bot.office import Office
 from bot.web import board
+from bot.web.counts import moderators, waiting_replies
+from bot.web.lists import SIZE, page_of
 from bot.web.marks import differences
 from bot.web.visit import Id, Signed, go
 
@@ -23,30 +26,23 @@ router = APIRouter()
 DONE = {"show": Say("已公开"), "hide": Say("已不公开"), "keep": Say("已保留原文，改动不公开")}
 
 
-def data_for_moderation(office: Office, actor: Actor) -> dict[str, Any]:
+def data_for_moderation(office: Office, actor: Actor, params: Mapping[str, str]) -> dict[str, Any]:
     """What waits, the oldest first, for who may read at the board's unit; an edit with its
-    difference."""
+    difference. Filter: page."""
     with office.db.read() as conn:
-        may = moderators(conn, actor)
-        rows = board.waiting(conn) if moderators(conn, actor, Right.READ) else ()
-        return {"rows": [{**row, "marked": _marked(row)} for row in rows], "may": may}
+        may, page = moderators(conn, actor), page_of(params, waiting_replies(conn, actor))
+        rows = board.waiting(conn, SIZE, offset=page.offset) if page.total else ()
+        marked = [{**row, "marked": _marked(row)} for row in rows]
+        return {"rows": marked, "may": may, "page": page}
 
 
 def _marked(row: Any) -> Any:
     return row["text"] if row["pending"] is None else differences(row["text"], row["pending"])
 
 
-def moderators(conn: Connection, actor: Actor, right: Right = Right.REPLY) -> bool:
-    """May this reader decide? Whoever handles replies at the unit that owns the board's account."""
-    owners = set(
-        conn.execute(select(accounts.c.unit_id).where(accounts.c.adapter == "board")).scalars()
-    )
-    return bool(owners & people.unit_ids(conn, actor, right))
-
-
 @router.get("/replies/board")
 def board_page(visit: Signed) -> Response:
-    found = data_for_moderation(visit.office, visit.actor)
+    found = data_for_moderation(visit.office, visit.actor, visit.params)
     return visit.page("moderation.html", **found, done=visit.done(DONE))
 
 

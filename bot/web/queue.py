@@ -68,8 +68,9 @@ def data_for_queue(office: Office, actor: Actor, params: Mapping[str, str]) -> d
             "post": chosen(params, "post"),
             "hold": chosen(params, "hold"),
         }
-        counts = queue.counts(conn, scope)
-        page = page_of(params, _total(conn, scope, counts, filters))
+        narrowed = {name: value for name, value in filters.items() if name != "state"}
+        counts = queue.counts(conn, scope, **narrowed)
+        page = page_of(params, _total(counts, state))
         rows = queue.listing(conn, scope, **filters, limit=SIZE, offset=page.offset)
         view = View(office, conn, now, actor)
         opened = chosen(params, "open")
@@ -92,14 +93,10 @@ def _named(conn: Connection, hold: int | None, scope: set[int]) -> dict[str, Any
     return found if found and (found["unit_id"] is None or found["unit_id"] in scope) else None
 
 
-def _total(
-    conn: Connection, scope: set[int], counts: Mapping[str, int], filters: Mapping[str, Any]
-) -> int:
-    """How many rows these filters find; without account, post or hold that is counted already."""
-    if not any(filters[name] is not None for name in ("account", "post", "hold")):
-        every = sum(n for state, n in counts.items() if state not in ("person", "held"))
-        return counts.get(filters["state"], 0) if filters["state"] else every
-    return queue.total(conn, scope, **filters)
+def _total(counts: Mapping[str, int], state: str) -> int:
+    """How many rows of a state, or of all."""
+    every = sum(n for state, n in counts.items() if state not in ("person", "held"))
+    return counts.get(state, 0) if state else every
 
 
 def data_for_delivery(office: Office, actor: Actor, delivery_id: int) -> dict[str, Any]:
@@ -127,7 +124,7 @@ class View:
         self.may = people.unit_ids(conn, actor, Right.SCHEDULE)
 
     def row(self, row: RowMapping, opened: bool = False) -> dict[str, Any]:
-        shown, waits = self.shown(row), _waits(row)
+        shown, waits = self.reasons.shown(row), _waits(row)
         return {
             **row,
             "account": self.accounts[row["account_id"]],
@@ -143,16 +140,6 @@ class View:
             "attempts": queue.attempts_of(self.conn, row["id"]) if opened else [],
             "task": queue.task(self.conn, row["id"]) if opened else "",
         }
-
-    def shown(self, row: RowMapping) -> str:
-        """The state as its chip names it: held, by hand and after a hold are computed."""
-        if row["state"] == S.READY:
-            if self.reasons.standing.stops(row):
-                return "held"
-            return "after_hold" if row["was_held"] else "ready"
-        if row["state"] == S.SENDING and row["lease"] is None:
-            return "by_hand"
-        return str(row["state"])
 
 
 def _waits(row: Row) -> bool:

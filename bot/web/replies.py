@@ -19,12 +19,12 @@ from bot.model import Actor, ReplyState, Right
 from bot.office import Office
 from bot.web import counts, gathered, render, spoken
 from bot.web.lists import SIZE, Account, chosen, dated, squares
+from bot.web.reply import HANDED_IN
 from bot.web.visit import Signed, download
 
 router = APIRouter()
-CAP = 1000  # beyond so many the exact figure helps nobody and costs a scan
 WHOSE = {"public": False, "own": True}
-KEPT = ("q", "post", "account", "state", "whose", "unanswered", "since", "until")
+KEPT = ("q", "post", "delivery", "account", "state", "whose", "unanswered", "since", "until")
 
 
 # ---------------------------------------------------------------- reading
@@ -41,7 +41,7 @@ def data_for_replies(office: Office, actor: Actor, params: Mapping[str, str]) ->
         filters = filters_of(params)
         asked = narrowing(filters, office.config.tz)
         before = chosen(params, "before")
-        most = SIZE + 1 if before else CAP
+        most = SIZE + 1 if before else counts.CAP
         found = log.numbers(conn, scope, **asked, words=filters["q"], limit=most, before=before)
         rows, more = log.rows(conn, found[:SIZE]), len(found) > SIZE
         shown = squares(conn)
@@ -54,9 +54,10 @@ def data_for_replies(office: Office, actor: Actor, params: Mapping[str, str]) ->
             "before": before,
             "older": rows[-1]["id"] if more else None,
             "total": None if before else len(found),
-            "cap": CAP,
+            "cap": counts.CAP,
+            "most": spoken.THREAD,
             "accounts": list(squares(conn, scope).values()),
-            "board": counts.waiting_replies(conn),
+            "board": counts.waiting_replies(conn, actor),
             "seen": conn.execute(select(func.max(replies.c.id))).scalar() or 0,
         }
 
@@ -78,8 +79,9 @@ def filters_of(params: Mapping[str, str]) -> dict[str, Any]:
     return {
         "q": params.get("q", "").strip()[:100],
         "post": chosen(params, "post"),
+        "delivery": chosen(params, "delivery"),
         "account": chosen(params, "account"),
-        "state": state if state in tuple(ReplyState) else "",
+        "state": state if state in (*ReplyState, log.PRESENT) else "",
         "whose": whose if whose in WHOSE else "",
         "unanswered": params.get("unanswered") == "1",
         "since": dated(params, "since"),
@@ -89,7 +91,7 @@ def filters_of(params: Mapping[str, str]) -> dict[str, Any]:
 
 def narrowing(filters: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
     """The filters beside the words, as collect.listing takes them."""
-    same = {name: filters[name] for name in ("post", "account", "state")}
+    same = {name: filters[name] for name in ("post", "delivery", "account", "state")}
     own, unanswered = WHOSE.get(filters["whose"]), filters["unanswered"] or None
     when = log.days(filters["since"], filters["until"], zone)
     return {**same, "own": own, "unanswered": unanswered, **when}
@@ -120,7 +122,8 @@ def _post(conn: Connection, scope: set[int], post_id: int | None) -> RowMapping 
 
 @router.get("/replies")
 def replies_page(visit: Signed) -> Response:
-    return visit.page("replies.html", **data_for_replies(visit.office, visit.actor, visit.params))
+    found = data_for_replies(visit.office, visit.actor, visit.params)
+    return visit.page("replies.html", **found, done=visit.done({"answered": HANDED_IN}))
 
 
 @router.get("/replies/news")

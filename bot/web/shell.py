@@ -8,13 +8,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, func, select
 
-from bot import people
-from bot.db import accounts, clock_of, grants, holds, items, posts, sources, units, workers
+from bot import naming, people
+from bot.db import clock_of, grants, holds, units, workers
 from bot.db import people as persons
 from bot.deliver.holds import ahead, stands
 from bot.language import Say
 from bot.model import Actor, HoldScope, Right, Role
-from bot.naming import source_name
 from bot.office import Office
 from bot.settings import STALE
 from bot.web import counts
@@ -31,6 +30,7 @@ class Entry:
     rights: frozenset[Right]  # any of these shows it; none: everybody's
     badge: str = ""  # key of bot.web.counts
     key: str = ""  # after G
+    rows: str = ""  # what the badge counts, where that is not the page itself
 
 
 READ = frozenset({Right.READ})
@@ -39,10 +39,10 @@ RAIL = (
     Entry("/posts", Say("稿件"), "file-text", READ, key="w"),
     Entry("/review", Say("审签"), "rubber-stamp", READ, "review", "r"),
     Entry("/calendar", Say("排期"), "calendar-time", READ, key="c"),
-    Entry("/queue", Say("队列"), "send", READ, "undecided", "q"),
+    Entry("/queue", Say("队列"), "send", READ, "undecided", "q", "/queue?state=person"),
     Entry("/items", Say("目录"), "folder", READ | {Right.SUBMIT}),
-    Entry("/replies", Say("评论"), "message-circle", READ, "replies", "p"),
-    Entry("/accounts", Say("账号"), "plug", READ, "broken", "a"),
+    Entry("/replies", Say("评论"), "message-circle", READ, "replies", "p", "/replies/board"),
+    Entry("/accounts", Say("账号"), "plug", READ, "broken", "a", "/accounts?state=bad#accounts"),
     Entry("/people", Say("人员"), "users", READ),
     Entry("/trail", Say("留痕"), "fingerprint", READ, key="l"),
     Entry("/settings", Say("设置"), "settings", READ),
@@ -111,29 +111,9 @@ def _concerning(
 
 def named_hold(conn: Connection, row: RowMapping) -> dict[str, Any]:
     """A hold with the name of what it stops and of who stopped it."""
-    name, unit_id = target(conn, row["scope"], row["target_id"])
+    name, unit_id = naming.of_hold(conn, row["scope"], row["target_id"])
     who = select(persons.c.name).where(persons.c.id == row["person_id"])
     return {**row, "name": name, "unit_id": unit_id, "who": conn.execute(who).scalar() or ""}
-
-
-def target(conn: Connection, scope: str, target_id: int | None) -> tuple[str, int | None]:
-    """The name and unit of what a hold stops; no unit: it concerns everybody."""
-    if scope == HoldScope.ALL:
-        return str(Say("全部账号")), None
-    if scope == HoldScope.ITEM:
-        query = (
-            select(items.c.title, sources.c.unit_id).join(sources).where(items.c.id == target_id)
-        )
-    else:
-        table, name, unit = {
-            "unit": (units, units.c.name, units.c.id),
-            "account": (accounts, accounts.c.name, accounts.c.unit_id),
-            "source": (sources, source_name, sources.c.unit_id),
-            "post": (posts, posts.c.title, posts.c.unit_id),
-        }[scope]
-        query = select(name, unit).where(table.c.id == target_id)
-    row = conn.execute(query).first()
-    return (row[0], row[1]) if row else ("", None)
 
 
 # ---------------------------------------------------------------- who and when

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, and_, func, select
@@ -14,6 +15,7 @@ from bot.web.lists import Account
 from bot.web.marks import hits
 
 THREAD = 100  # answers shown in place
+MOST = 5000  # of a level of a page's threads
 ABOVE = 20  # replies a reply stands under
 
 Line = dict[str, Any]
@@ -24,7 +26,7 @@ def lines(
 ) -> list[Line]:
     """Rows as pages show them; the words of `wanted` are marked."""
     ids = [row["id"] for row in rows]
-    quoted, children = _quoted(conn, rows), _children(conn, rows)
+    quoted, under = _quoted(conn, rows), _under(conn, rows)
     versions, answered = _versions(conn, ids), _answered(conn, ids)
     return [
         {
@@ -34,7 +36,7 @@ def lines(
             "title": row["post_title"] or "",
             "why": exporting.WHY.get(row["removed_why"], row["removed_why"]),
             "quoted": quoted.get((row["account_id"], row["parent"])),
-            "children": children.get((row["account_id"], row["remote_id"]), 0),
+            "under": under.get((row["account_id"], row["remote_id"]), 0),
             "versions": versions.get(row["id"], []),
             "answer": answered.get(row["id"]),
         }
@@ -53,14 +55,45 @@ def _quoted(conn: Connection, rows: Sequence[RowMapping]) -> dict[tuple[int, str
     return {(row["account_id"], row["remote_id"]): row for row in found}
 
 
-def _children(conn: Connection, rows: Sequence[RowMapping]) -> dict[tuple[int, str], int]:
-    """How many replies answer each of these."""
+Key = tuple[int, str]  # an account, and what a reply is called there
+
+
+def _under(conn: Connection, rows: Sequence[RowMapping]) -> dict[Key, int]:
+    """How many replies stand under each of these, their answers' answers too: up to THREAD."""
+    tops = {(row["account_id"], row["remote_id"]) for row in rows}
+    found = _answers(conn, tops)
+    full = {key for key, n in found.items() if n >= THREAD}
+    below: dict[Key, set[Key]] = defaultdict(set)
+    level = found.keys() - full
+    while level:
+        at, named = {account for account, _ in level}, {remote for _, remote in level}
+        key = replies.c.account_id, replies.c.parent, replies.c.remote_id
+        mine = replies.c.account_id.in_(at), replies.c.parent.in_(named)
+        known = set(below)
+        for account, parent, remote in conn.execute(select(*key).where(*mine).limit(MOST)):
+            below[account, parent].add((account, remote))
+        level = {one for above in below.keys() - known for one in below[above]} - below.keys()
+    return {key: THREAD if key in full else min(_reached(below, key), THREAD) for key in found}
+
+
+def _answers(conn: Connection, tops: Collection[Key]) -> dict[Key, int]:
+    """How many answer each of these itself; counted in an index."""
     key = (replies.c.account_id, replies.c.parent)
     query = select(*key, func.count()).where(
-        replies.c.account_id.in_({row["account_id"] for row in rows}),
-        replies.c.parent.in_([row["remote_id"] for row in rows]),
+        replies.c.account_id.in_({account for account, _ in tops}),
+        replies.c.parent.in_([remote for _, remote in tops]),
     )
-    return {(a, parent): n for a, parent, n in conn.execute(query.group_by(*key))}
+    rows = conn.execute(query.group_by(*key))
+    return {(account, parent): n for account, parent, n in rows if (account, parent) in tops}
+
+
+def _reached(below: Mapping[Key, set[Key]], top: Key) -> int:
+    seen, todo = {top}, [top]
+    while todo:
+        fresh = below.get(todo.pop(), set()) - seen
+        seen |= fresh
+        todo += fresh
+    return len(seen) - 1
 
 
 def _versions(conn: Connection, ids: list[int]) -> dict[int, list[RowMapping]]:
@@ -103,7 +136,7 @@ def below(conn: Connection, top: RowMapping) -> list[RowMapping]:
         fresh = [row for row in rows if row["id"] not in found and row["id"] != top["id"]]
         found |= {row["id"]: row for row in fresh}
         level = [row["remote_id"] for row in fresh]
-    return sorted(found.values(), key=lambda row: (row["at"], row["id"]))
+    return sorted(found.values(), key=lambda row: (row["at"], row["id"]))[:THREAD]
 
 
 def above(conn: Connection, reply: RowMapping) -> list[RowMapping]:

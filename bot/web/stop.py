@@ -12,7 +12,7 @@ from starlette.responses import Response
 from bot import people
 from bot.db import accounts, aside, deliveries, posts, units
 from bot.db import holds as table
-from bot.deliver import holds
+from bot.deliver import holds, queue
 from bot.errors import Invalid
 from bot.language import Say
 from bot.model import Actor, DeliveryState, HoldScope, PostState, Right
@@ -35,11 +35,9 @@ DONE = {
 def data_for_stop(office: Office, actor: Actor, params: Mapping[str, str]) -> dict[str, Any]:
     """What each scope would stop, what stands and what it stops, what was lifted lately."""
     with office.db.read() as conn:
-        now = office.db.now(conn)
         scope = people.unit_ids(conn, actor)
         may = people.unit_ids(conn, actor, Right.STOP)
         figures = _figures(conn)
-        standing = {h["id"]: h["stops"] for h in holds.listing(conn, now)}
         return {
             "all": sum(n for *_, n in figures) if everywhere(conn, may) else None,
             "units": [(u, name, _of_unit(conn, figures, u)) for u, name in units_of(conn, may)],
@@ -49,17 +47,24 @@ def data_for_stop(office: Office, actor: Actor, params: Mapping[str, str]) -> di
             ],
             "next": _next(conn, scope),
             "passable": passable(conn, scope),
-            "in_flight": holds.in_flight(conn),
+            "reads": scope,
+            "whole": scope >= _roots(conn),
+            "in_flight": holds.in_flight(conn, scope),
             "declared": [
                 {**h, "may": _may_lift(h, may, conn)} for h in shell.declared(conn, scope)
             ],
             "standing": [
-                {**h, "stops": standing.get(h["id"], 0), "may": _may_lift(h, may, conn)}
+                {**h, "stops": _stops(conn, scope, h["id"]), "may": _may_lift(h, may, conn)}
                 for h in shell.standing(conn, scope)
             ],
-            "lifted": _lifted(conn, scope),
+            "lifted": lifted(conn, scope),
             "duty": today_on_duty(office, conn, scope),
         }
+
+
+def _stops(conn: Connection, scope: set[int], hold: int) -> int:
+    """What a hold stops of what the reader sees, as the queue lists it."""
+    return queue.total(conn, scope, state=DeliveryState.READY, hold=hold)
 
 
 def everywhere(conn: Connection, may: set[int]) -> bool:
@@ -121,7 +126,7 @@ def _may_lift(hold: Mapping[str, Any], may: set[int], conn: Connection) -> bool:
     return _roots(conn) <= may if hold["unit_id"] is None else hold["unit_id"] in may
 
 
-def _lifted(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
+def lifted(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
     query = select(table).where(table.c.lifted_at.is_not(None)).order_by(table.c.lifted_at.desc())
     named = [shell.named_hold(conn, row) for row in conn.execute(query.limit(20)).mappings()]
     return [h for h in named if h["unit_id"] is None or h["unit_id"] in scope][:5]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,9 +12,16 @@ from starlette.responses import Response
 
 from bot import people, review
 from bot.catalog import HAND
-from bot.db import accounts, aside, deliveries, items, notices, posts, replies, sources
+from bot.db import accounts, deliveries, notices, posts, sources, units
 from bot.deliver import holds, queue
-from bot.model import AccountState, Act, Actor, DeliveryState, ItemState, PostState, SourceState
+from bot.model import (
+    Act,
+    Actor,
+    DeliveryState,
+    PostKind,
+    PostState,
+    Right,
+)
 from bot.naming import source_name
 from bot.notices import concerns, no_turn, sentence, subjects_of
 from bot.office import Office
@@ -38,15 +45,20 @@ def data_for_today(office: Office, actor: Actor) -> dict[str, Any]:
         now = office.db.now(conn)
         scope = people.unit_ids(conn, actor)
         mine = list(review.waiting(office, conn, actor))
+        by_state = queue.counts(conn, scope)
+        yesterday = counts.yesterday(office, now)
         return {
             "mine": mine,
             "to_sign": lines(office, conn, mine[:5]),
-            "returned": _returned(conn, actor),
-            "undecided": _undecided(office, conn, now, actor, scope),
-            "by_state": queue.counts(conn, scope),
-            "replies": _new_replies(conn, now, scope),
-            "board": counts.waiting_replies(conn),
-            "items": _waiting_items(conn, scope),
+            "returned": _returned(conn, actor, scope),
+            "made": _made(conn, people.unit_ids(conn, actor, Right.WRITE)),
+            "late": _late(conn, now, scope),
+            "undecided": _undecided(office, conn, now, actor, scope, by_state),
+            "by_state": by_state,
+            "yesterday": yesterday,
+            "replies": counts.new_replies(office, conn, scope, yesterday),
+            "board": counts.waiting_replies(conn, actor),
+            "items": counts.waiting_items(conn, scope),
             "accounts": _accounts(conn, scope),
             "sources": _sources(conn, scope),
             "strip": strip(office, conn, now, scope),
@@ -57,11 +69,34 @@ def data_for_today(office: Office, actor: Actor) -> dict[str, Any]:
         }
 
 
-def _returned(conn: Connection, actor: Actor) -> list[RowMapping]:
-    """The reader's own drafts that came back."""
-    mine = (posts.c.state == PostState.DRAFT, posts.c.returned.is_not(None))
-    query = select(posts).where(*mine, posts.c.author_id == actor.person)
-    return list(conn.execute(query.order_by(posts.c.changed_at.desc()).limit(20)).mappings())
+def _returned(conn: Connection, actor: Actor, scope: set[int]) -> dict[str, Any]:
+    """The reader's own drafts that came back: how many, and why the newest did."""
+    own = counts.returned(actor), posts.c.unit_id.in_(scope)
+    total = conn.execute(select(func.count()).where(*own)).scalar_one()
+    newest = select(posts.c.returned).where(*own).order_by(posts.c.changed_at.desc())
+    return {"total": total, "why": conn.execute(newest.limit(1)).scalar()}
+
+
+def _made(conn: Connection, scope: set[int]) -> list[RowMapping]:
+    """What the machine composed and could not hand in: a finding blocks it, so a writer must."""
+    mine = (posts.c.author_id.is_(None), posts.c.due_at.is_(None), posts.c.unit_id.in_(scope))
+    query = select(posts, units.c.name.label("unit")).join(units)
+    query = query.where(posts.c.state == PostState.DRAFT, *mine)
+    return list(conn.execute(query.order_by(posts.c.id.desc()).limit(20)).mappings())
+
+
+def _late(conn: Connection, now: datetime, scope: set[int]) -> list[RowMapping]:
+    """In review past its time: of these units, and what they asked others to repost (`asked`)."""
+    about = posts.alias("about")
+    asked = (posts.c.kind == PostKind.REPOST) & about.c.unit_id.in_(scope)
+    query = (
+        select(posts, units.c.name.label("unit"), asked.label("asked"))
+        .join(units, units.c.id == posts.c.unit_id)
+        .outerjoin(about, about.c.id == posts.c.about_id)
+        .where(posts.c.state == PostState.IN_REVIEW, posts.c.unit_id.in_(scope) | asked)
+        .where(func.coalesce(posts.c.latest_at, posts.c.go_at) < now)
+    )
+    return list(conn.execute(query.order_by(posts.c.id).limit(20)).mappings())
 
 
 def _lent(conn: Connection, now: datetime, actor: Actor) -> list[dict[str, Any]]:
@@ -78,27 +113,18 @@ def _lent(conn: Connection, now: datetime, actor: Actor) -> list[dict[str, Any]]
 
 
 def _undecided(
-    office: Office, conn: Connection, now: datetime, actor: Actor, scope: set[int]
+    office: Office,
+    conn: Connection,
+    now: datetime,
+    actor: Actor,
+    scope: set[int],
+    by_state: Mapping[str, int],
 ) -> dict[str, Any]:
     view = View(office, conn, now, actor)
     rows = queue.listing(conn, scope, state="person", limit=5)
-    total = counts.undecided_count(conn, scope)
-    return {"total": total, "rows": [view.row(row) for row in rows]}
-
-
-def _new_replies(conn: Connection, now: datetime, scope: set[int]) -> int:
-    """Replies of the last day, our own left out."""
-    mine = select(accounts.c.id).where(accounts.c.unit_id.in_(scope))
-    since = (replies.c.at > now - timedelta(days=1), replies.c.own.is_(False))
-    # By the index of times, where a day is found without all the rest.
-    query = select(func.count()).select_from(replies).where(*since)
-    return int(conn.execute(query.where(aside(replies.c.account_id).in_(mine))).scalar_one())
-
-
-def _waiting_items(conn: Connection, scope: set[int]) -> int:
-    query = select(func.count()).select_from(items).join(sources)
-    waits = (items.c.state == ItemState.NEW, items.c.waits.is_not(None))
-    return int(conn.execute(query.where(sources.c.unit_id.in_(scope), *waits)).scalar_one())
+    parts = [(s, n) for s in ("uncertain", "failed", "missed") if (n := by_state.get(s))]
+    shown = [view.row(row) for row in rows]
+    return {"total": by_state["person"], "parts": parts, "rows": shown}
 
 
 def _accounts(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
@@ -106,7 +132,7 @@ def _accounts(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
     rows = conn.execute(select(accounts).where(accounts.c.id.in_(shown))).mappings()
     return [
         {"square": shown[r["id"]], "broken": r["broken"], "checked_at": r["checked_at"],
-         "bad": r["state"] == AccountState.BROKEN}
+         "bad": counts.is_broken(r)}
         for r in rows
     ]  # fmt: skip
 
@@ -115,7 +141,7 @@ def _sources(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
     polled = sources.c.unit_id.in_(scope), sources.c.kind != HAND
     named = select(sources, source_name.label("called")).where(*polled)
     rows = conn.execute(named).mappings()
-    return [{**r, "bad": bool(r["error"]) and r["state"] == SourceState.ACTIVE} for r in rows]
+    return [{**r, "bad": counts.is_unread(r)} for r in rows]
 
 
 def _notices(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:

@@ -17,7 +17,6 @@ from bot.language import Say
 from bot.model import Actor, Right, Scope
 from bot.office import Office
 from bot.web import session
-from bot.web.api.door import SCOPES
 from bot.web.door import limiter
 from bot.web.faults import status_of
 from bot.web.session import Throttled
@@ -56,7 +55,7 @@ def _listed(visit: Visit, status: int = 200, **more: Any) -> Response:
     said = {"name": visit.field("name"), "days": visit.field("days") or "90"}
     typed = {**said, "scopes": visit.fields("scope") or [Scope.READ]}
     values = {"error": "", "done": None, "made": "", "typed": typed, **more}
-    words = {"scopes": SCOPES, "choices": DAYS}
+    words = {"scopes": tokens.SCOPE_WORDS, "choices": DAYS}
     return visit.page("tokens.html", status, **found, **words, **values)
 
 

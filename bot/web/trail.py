@@ -1,4 +1,4 @@
-"""留痕: who did what, when, from where; and whether the chain holds."""
+"""留痕: who did what, when, from where; whether the chain holds; taken out as a file."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter
-from sqlalchemy import ColumnElement, Connection, RowMapping, func, select
+from sqlalchemy import select
 from starlette.responses import Response
 
-from bot import audit, people
+from bot import audit, trail
 from bot.db import audits
-from bot.errors import NotAllowed
+from bot.errors import NotFound
+from bot.export import KINDS
 from bot.model import Actor
 from bot.office import Office
 from bot.web.lists import SIZE, page_of
-from bot.web.visit import Signed
+from bot.web.visit import Signed, Visit, download
 
 router = APIRouter()
 MANY = 1000
@@ -24,70 +25,50 @@ MANY = 1000
 def data_for_trail(office: Office, actor: Actor, params: Mapping[str, str]) -> dict[str, Any]:
     """Entries, the newest first; filters: subject ("post:12"), verb, who, page."""
     with office.db.read() as conn:
-        require_reader(conn, actor)
-        filters = {name: params.get(name, "").strip() for name in ("subject", "verb", "who")}
-        chosen = _chosen(filters)
-        some = select(audits.c.id).where(*chosen).order_by(audits.c.id.desc()).limit(MANY)
-        ids = list(conn.execute(some).scalars())
-        page = page_of(params, _count(conn, chosen) if len(ids) == MANY else len(ids))
+        trail.require(conn, actor)
+        filters = filters_of(params)
+        ids = trail.numbers(conn, filters, MANY)
+        page = page_of(params, trail.count(conn, filters) if len(ids) == MANY else len(ids))
         if page.total < MANY:  # few are walked to once
             mine = audits.c.id.in_(ids[page.offset : page.last])
             query = select(audits).where(mine).order_by(audits.c.id.desc())
             rows = list(conn.execute(query).mappings())
         else:
-            rows = entries(conn, filters, SIZE, offset=page.offset)
-        return {"entries": rows, "filters": filters, "page": page}
+            rows = trail.listing(conn, filters, SIZE, offset=page.offset)
+        entries = trail.in_words(office, conn, actor, rows)
+        return {"entries": entries, "filters": filters, "page": page}
 
 
-def _count(conn: Connection, chosen: list[ColumnElement[bool]]) -> int:
-    query = select(func.count()).select_from(audits).where(*chosen)
-    return int(conn.execute(query).scalar_one())
-
-
-def _chosen(filters: Mapping[str, str]) -> list[ColumnElement[bool]]:
-    where = [
-        audits.c.subject == filters["subject"] if filters["subject"] else None,
-        audits.c.verb.startswith(filters["verb"], autoescape=True) if filters["verb"] else None,
-        audits.c.actor == filters["who"] if filters["who"] else None,
-    ]
-    return [clause for clause in where if clause is not None]
-
-
-def entries(
-    conn: Connection,
-    filters: Mapping[str, str],
-    limit: int,
-    *,
-    offset: int = 0,
-    before: int | None = None,
-) -> list[RowMapping]:
-    """Entries, the newest first; `before`: from below this id on."""
-    query = select(audits).where(*_chosen(filters))
-    if before is not None:
-        query = query.where(audits.c.id < before)
-    found = query.order_by(audits.c.id.desc()).limit(limit).offset(offset)
-    return list(conn.execute(found).mappings())
-
-
-def require_reader(conn: Connection, actor: Actor) -> None:
-    """Raises NotAllowed."""
-    if not people.reads_trail(conn, actor):
-        raise NotAllowed("留痕由签发人、监督员和管理员查看")
+def filters_of(params: Mapping[str, str]) -> dict[str, str]:
+    return {name: params.get(name, "").strip() for name in trail.FILTERS}
 
 
 @router.get("/trail")
 def trail_page(visit: Signed) -> Response:
-    return visit.page(
-        "trail.html", **data_for_trail(visit.office, visit.actor, visit.params), verified=None
-    )
+    return _page(visit)
 
 
 @router.post("/trail")
 def verify(visit: Signed) -> Response:
     """Walk the whole chain now and hold it against the anchors outside the store."""
-    found = data_for_trail(visit.office, visit.actor, visit.params)
-    config = visit.office.config
     with visit.office.db.read() as conn:
-        anchors = audit.anchors(config.place(config.audit.anchor))
-        verified = audit.verify(conn, anchors)
-    return visit.page("trail.html", **found, verified=verified)
+        trail.require(conn, visit.actor)
+        verified = audit.verify(conn, audit.anchors(visit.office.anchor))
+    return _page(visit, verified)
+
+
+@router.get("/trail/export.{kind}")
+def export_file(visit: Signed, kind: str) -> Response:
+    """What the filters show, all of it, as a file; that it was taken out is on record."""
+    if kind not in KINDS:
+        raise NotFound("没有这种导出格式")
+    office = visit.office
+    out = trail.taken_out(office, visit.actor, kind, filters_of(visit.params))
+    at = f"{office.db.now().astimezone(office.config.tz):%Y%m%d-%H%M}"
+    return download(out, f"trail-{at}", kind)
+
+
+def _page(visit: Visit, verified: audit.Verified | None = None) -> Response:
+    found = data_for_trail(visit.office, visit.actor, visit.params)
+    says = verified.says(visit.office.config.tz) if verified else ()
+    return visit.page("trail.html", **found, verified=verified, says=says)

@@ -103,6 +103,20 @@ class Visit:
         )  # fmt: skip
         return HTMLResponse(body, status)
 
+    @property
+    def swaps(self) -> bool:
+        """Did a script ask, which takes pieces of the answer into the page that stands?"""
+        return self.request.headers.get("hx-request") == "true"
+
+    def pieces(self, template: str, status: int = 200, **values: Any) -> Response:
+        """What `page` draws, without its frame: for a script that takes pieces of it."""
+        env = self.request.app.state.templates
+        body = env.get_template(template).render(
+            around="pieces.html", me=self.session, csrf=self.session.csrf, params=self.params,
+            path=self.request.url.path, **values,
+        )  # fmt: skip
+        return HTMLResponse(body, status)
+
     def news(self, count: int, place: str) -> Response:
         """“有 3 条新的，显示”, or nothing to say: a list never moves under the reader's eyes."""
         return bare(self.request, "news.html", 200 if count else 204, count=count, place=place)
@@ -115,6 +129,9 @@ class Visit:
 def go(place: str) -> Response:
     """To another page, by GET."""
     return RedirectResponse(place, 303)
+
+
+AS_FILE = {kind: {"schema": {"type": "string"}, "example": "…"} for kind in KINDS.values()}
 
 
 def download(file: IO[bytes], name: str, kind: str) -> Response:

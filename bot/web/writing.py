@@ -55,6 +55,8 @@ def shown(
     """
     with visit.office.db.read() as conn:
         choices = _choices(conn, visit.actor, form.keys)
+        if form.in_reply_to:  # an answer stands under what it answers, and nowhere else
+            choices = [one for one in choices if one.key in form.in_reply_to]
         try:
             found = _preview(visit.office, conn, form, post)
         except (ConfigError, Invalid) as error:  # the office's word list or font; a card too long
@@ -62,13 +64,24 @@ def shown(
             errors = [*errors, ("preview", str(error))]
         images = pictures.shown(conn, form.media, form.cuts)
         limits = pictures.limits(conn, form.keys)
-        around = _around(conn, visit, post, row, choices)
-    return visit.page(
+        around = (
+            _beside_it(visit, post, row)
+            if visit.swaps
+            else _around(conn, visit, post, row, choices)
+        )
+    return (visit.pieces if visit.swaps else visit.page)(
         "writing.html", status, mirror=_mirror(form.text, found["findings"]), form=form, post=post,
         choices=choices, **found, errors=list(errors), theirs=theirs, images=images, limits=limits, aspects=pictures.ASPECTS,
         saved=visit.params.get("done") == "saved", posted=visit.request.method == "POST", at=_readable(form.go_at, visit.office),
         difference=differences(theirs.text, form.text) if theirs else "", unsaved=row, **around,
     )  # fmt: skip
+
+
+def _beside_it(visit: Visit, post: RowMapping | None, row: RowMapping | None) -> dict[str, Any]:
+    """Of `_around` what a preview that is swapped in needs: nothing is asked of the store."""
+    place = unsaved.place_of(visit, post["id"] if post else NEW, row)
+    none: dict[str, Any] = dict.fromkeys(("slots", "unit_names", "left", "others"), ())
+    return {**none, "place": place, "number": 0, "newer": None, "source": None}
 
 
 def _around(

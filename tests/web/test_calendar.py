@@ -52,7 +52,7 @@ def with_schedule(office: Office, text: str = DAILY, name: str = "daily") -> Non
     (folder / f"{name}.toml").write_text(text, "utf-8")
 
 
-def test_a_busy_day_says_how_many_more_and_leads_to_all_of_them(
+def test_a_busy_day_says_how_many_there_are_and_leads_to_all_of_them(
     staffed: Office, enter: Enter
 ) -> None:
     for n in range(60):
@@ -63,8 +63,8 @@ def test_a_busy_day_says_how_many_more_and_leads_to_all_of_them(
     month = zhou.get("/calendar?on=2026-11-01")
     cell = "//td[@data-day='2026-11-26']"
     assert len(month.all(f"{cell}/a[contains(@class, 'ev')]")) == 3
-    assert month.words(f"{cell}/a[@class='more-of']") == "还有 58 条 失败 1"
-    day = zhou.get(month.all(f"{cell}/a[@class='more-of']/@href")[0])
+    assert month.words(f"{cell}/div[@class='more-of']") == "共 61 条 失败 1"
+    day = zhou.get(month.all(f"{cell}/div[@class='more-of']/a/@href")[0])
     assert "第 1 至 50 条，共 61 条" in day.words()
     last = zhou.get("/calendar" + day.all("//a[@rel='next' and contains(@href, 'page')]/@href")[0])
     assert "末条" in last.words()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import insert, select, update
 
 import bot
-from bot import audit, db
+from bot import audit, db, review
 from bot.language import Say
-from bot.model import DeliveryState, Role
+from bot.model import MACHINE, Actor, DeliveryState, Role, Verdict
 from bot.notices import open_notice
 from bot.office import Office
 from bot.web import words
@@ -68,8 +71,10 @@ def test_a_full_hour_counts_what_it_has_no_room_for(staffed: Office, enter: Ente
     for n in range(5):
         at = builders.NOW + hours(2) + timedelta(minutes=n)
         scene.signed(staffed, title=f"第{n}篇", keys=("board",), go_at=at)
-    (more,) = enter("zhou").get("/").all("//div[@class='strip']//a[@class='tiny']")
-    assert (more.xpath("./span")[0].text, more.get("title")) == ("+2", "另 2 条")
+    (more,) = enter("zhou").get("/").all("//div[@class='strip']//details")
+    (said,) = more.xpath("./summary")
+    assert (said.xpath("./span")[0].text, said.get("title")) == ("+2", "另 2 条")
+    assert [each.text for each in more.xpath("./a/b")] == ["第3篇", "第4篇"]
 
 
 def test_a_contributor_is_told_what_to_do_and_shown_no_figures_of_others(
@@ -187,19 +192,130 @@ def test_the_trail_is_not_for_everybody(staffed: Office, enter: Enter) -> None:
     assert enter("xu").get("/").all("//nav//a[@href='/trail']")
 
 
-def test_verifying_says_that_the_chain_holds_and_what_is_wrong_when_not(
+def test_verifying_says_what_was_checked_and_what_could_not_be(
+    staffed: Office, enter: Enter
+) -> None:
+    """A chain is whole only where every entry was numbered, and an anchor vouches for the last."""
+    scene.submitted(staffed)
+    reader, said = enter("xu"), "//div[@role='status']"
+    with staffed.db.write() as conn:
+        conn.execute(update(db.audits).values(number=None, digest=None, previous=None))
+        there = len(conn.execute(select(db.audits.c.id)).all())
+    none = reader.post("/trail").words(said)
+    assert "全链完好" not in none
+    assert "还没有一条编号成链" in none
+    assert f"共 {there} 条：0 条已编号" in none
+    with staffed.db.write() as conn:
+        audit.seal(conn)
+    part = reader.post("/trail").words(said)
+    assert "全链完好" not in part
+    assert "没有相符的库外存证" in part
+    with staffed.db.write() as conn:
+        audit.anchor(conn, staffed.anchor, builders.NOW)
+    whole = reader.post("/trail").words(said)
+    assert f"全链完好：{there} 条" in whole
+    assert f"证到第 {there} 条；其后 0 条" in whole
+    assert "最新一处存于 2026-11-24" in whole
+    scene.submitted(staffed)
+    with staffed.db.write() as conn:
+        audit.seal(conn)
+    later = reader.post("/trail").words(said)
+    assert "全链完好" not in later
+    assert f"证到第 {there} 条；其后 2 条" in later
+    with staffed.db.write() as conn:
+        conn.execute(update(db.audits).where(db.audits.c.number == 1).values(actor="别人"))
+    assert "第 1 条与链不符" in reader.post("/trail").words(said)
+
+
+def test_details_of_the_trail_are_words_with_ways_to_what_they_name(
+    staffed: Office, enter: Enter
+) -> None:
+    """Names of fields, people and posts; a change as before → after; no raw key."""
+    post = scene.submitted(staffed)
+    with staffed.db.write() as conn:
+        lin = builders.actor(conn, "lin")
+        word = review.Decision(Verdict.PASS, scene.digest(conn, post))
+        review.decide(staffed, conn, builders.NOW, lin, post, word)
+        times = {"before": "", "to": "2026-11-25T01:30:00+00:00"}
+        audit.write(conn, builders.NOW, lin, "post.move", f"post:{post}", **times)
+        person = lin.person or 0
+        audit.write(conn, builders.NOW, lin, "duty.put", "unit:1", days={"2026-11-25": person})
+    page = enter("xu").get("/trail")
+    rows = [" ".join(r.text_content().split()) for r in page.all("//tr[@data-row]")][1:]
+    assert "值班：2026-11-25：林岚" in rows[0]
+    assert page.all(f"//tr[@data-row][2]//a[@href='/people/by-id/{person}']")
+    assert "时间：未定 → 2026-11-25 09:30" in rows[1]
+    assert f"稿件：{post} 停水通知" in rows[1]
+    assert ["方式：本人审签" in rows[2], "审次：签发" in rows[2], "版本：第 1 版" in rows[2]] == [
+        True
+    ] * 3
+    assert page.all(f"//a[@href='/posts/{post}/revisions/1']")
+
+
+def test_titles_of_a_unit_one_does_not_read_are_numbers_in_the_trail(
+    staffed: Office, enter: Enter
+) -> None:
+    scene.submitted(staffed, title="未公开的稿件")
+    with staffed.db.write() as conn:
+        builders.unit(conn, "fire")
+        builders.person(conn, "huo", "霍明", Role.SIGNER, "fire")
+    reader = enter("huo")
+    page = reader.get("/trail?verb=post.")
+    assert "送审" in page.words()
+    assert "未公开的稿件" not in page.text
+    assert not page.all("//td//a[starts-with(@href, '/posts/')]")
+    assert "未公开的稿件" not in reader.get("/trail/export.csv").text
+
+
+def test_whatever_stands_in_an_entry_its_row_is_shown(staffed: Office, enter: Enter) -> None:
+    """A row that was forged, or written by a later version, breaks no page."""
+    odd: list[dict[str, Any]] = [
+        {"unit": None, "days": 3, "at": 5, "post": {"x": 1}, "steps": "初审", "role": 7},
+        {"post": "12", "person": 1, "by": [], "to": "昨天", "before": {}, "filters": "x"},
+        {"post": 10**14, "hold": "a/b", "accounts": [None, "nobody"], "verdict": ["pass"]},
+    ]
+    with staffed.db.write() as conn:
+        for n, data in enumerate(odd):
+            audit.write(conn, builders.NOW, MACHINE, "odd.verb", f"post:{n}x", **data)
+        audit.write(conn, builders.NOW, MACHINE, "odd.verb", f"post:{'9' * 30}")
+        audit.write(conn, builders.NOW, MACHINE, "odd.verb", "")
+        conn.execute(update(db.audits).where(db.audits.c.subject == "post:2x").values(data=[1, 2]))
+    assert len(enter("xu").get("/trail?verb=odd").all("//tr[@data-row]")) == 5
+
+
+def test_the_trail_is_taken_out_as_the_filter_shows_it_and_that_is_on_record(
+    staffed: Office, enter: Enter
+) -> None:
+    post = scene.submitted(staffed)
+    scene.submitted(staffed, title="别的稿件")
+    with staffed.db.write() as conn:
+        who = Actor(None, "=cmd|' /C calc'!A0", "@10.0.0.9")
+        audit.write(conn, builders.NOW, who, "post.revise", f"post:{post}", number=2)
+        audit.seal(conn)
+    reader = enter("xu")
+    page = reader.get(f"/trail?subject=post:{post}")
+    (csv_at,) = page.all("//a[contains(@href, '/trail/export.csv')]/@href")
+    rows = list(csv.DictReader(reader.get(csv_at).text.lstrip("\ufeff").splitlines()))
+    assert len(rows) == len(page.all("//tr[@data-row]")) == 3
+    assert [rows[0]["谁"][:2], rows[0]["从何处"][:2]] == ["'=", "'@"], "no formula"
+    assert [rows[0]["动作"], rows[0]["详情"]] == ["改稿", "版本：第 2 版"]
+    assert scene.trail(staffed)[-1] == "trail.export"
+    assert reader.get("/trail/export.exe").status == 404
+    assert enter("zhou").get("/trail/export.csv").status == 403
+
+
+def test_the_digests_of_the_trail_can_be_worked_out_from_its_json(
     staffed: Office, enter: Enter
 ) -> None:
     scene.submitted(staffed)
     with staffed.db.write() as conn:
         audit.seal(conn)
-    reader = enter("xu")
-    page = reader.post("/trail")
-    assert "全链完好" in page.words("//div[@role='status']")
-    with staffed.db.write() as conn:
-        conn.execute(update(db.audits).where(db.audits.c.number == 1).values(actor="别人"))
-    page = reader.post("/trail")
-    assert "第 1 条与链不符" in page.words("//div[@role='status']")
+    lines = enter("xu").get("/trail/export.jsonl").text.splitlines()
+    rows: list[Any] = [json.loads(line) for line in lines]
+    for row in (row for row in rows if row["number"]):
+        again: Any = {**row, "at": datetime.fromisoformat(row["at"])}
+        assert audit.chained(row["previous"], row["number"], again) == row["digest"]
+    assert len(rows) == 3
 
 
 def test_rows_of_the_trail_that_were_never_sealed_say_so(staffed: Office, enter: Enter) -> None:

@@ -47,7 +47,7 @@ def test_the_list_is_what_i_may_sign_and_its_figure_counts_it(
     page = reader.get("/review")
     assert [n.text_content().strip() for n in page.all("//a[@class='it']/b")] == ["等签发的"]
     assert "待我审签 1" in page.words()
-    assert page.all("//nav[@class='rail']//a[@href='/review']/span/text()") == ["1"]
+    assert page.all("//nav[@class='rail']//a[@class='badge']/text()") == ["1"]
     empty = enter("zhou").get("/review").words()
     assert "没有待您审签的稿件" in empty
     assert "请从列表选一篇" not in empty, "there is no list to choose from"

@@ -212,6 +212,7 @@ ROUTES: dict[str, tuple[Asked, ...]] = {
     "POST /duty": acts(R.SCHEDULE, {"unit": "health", "day-2026-11-25": "wei"}, refuses=LACKS),
     "GET /trail": (Asked(TRAIL, anywhere=True),),
     "POST /trail": (Asked(TRAIL, anywhere=True),),
+    "GET /trail/export.csv": (Asked(TRAIL, anywhere=True),),
     "GET /stop": (Asked(R.STOP, hides='value="unit"', anywhere=True),),
     "POST /stop": acts(R.STOP, {"scope": "unit", "unit": "{unit}", "reason": "核实"}),
     "GET /stop/solemn": (Asked(R.STOP, hides='value="unit"', anywhere=True),),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from sqlalchemy import select
+from sqlalchemy import Engine, event, select
 
 from bot import db
 from bot.model import DeliveryState
@@ -79,6 +79,33 @@ def test_the_preview_is_what_would_be_sent_and_keeps_nothing(staffed: Office, en
     assert page.all("//textarea[@name='text']")[0].text == "请拨 13800138000。"
 
 
+def test_a_preview_for_a_script_is_the_page_s_own_piece_and_loads_nothing_else(
+    staffed: Office, enter: Enter
+) -> None:
+    """The same words as on the whole page, without the frame and without what he typed elsewhere."""
+    form = {**FORM, "act": "preview", "text": "请拨 13800138000。"}
+    reader = enter("zhou")
+    whole = reader.post("/posts/new", **form)
+    asked: list[str] = []
+
+    def note(_conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        asked.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        sent = {"csrf": reader.csrf, **form}
+        asked.clear()
+        answer = reader.client.post("/posts/new", data=sent, headers={"hx-request": "true"})
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    piece = scene.Page(answer)
+    for part in ("preview", "mirror", "findings", "limits"):
+        assert piece.words(f"//*[@id='{part}']") == whole.words(f"//*[@id='{part}']"), part
+    assert not piece.all("//nav")
+    assert not [one for one in asked if "FROM writings" in one or "FROM holds" in one]
+    assert len(asked) <= 15
+
+
 def test_what_cannot_be_saved_stays_in_the_form_with_the_reason_on_top(
     staffed: Office, enter: Enter
 ) -> None:
@@ -106,6 +133,25 @@ def test_a_post_with_a_blocking_finding_is_not_handed_in_and_says_why(
     assert "须先改" in page.words()
     assert page.all("//mark[@class='block']")
     assert revisions(staffed) == 0
+
+
+def test_that_a_model_helped_is_asked_labelled_and_never_taken_back(
+    staffed: Office, enter: Enter
+) -> None:
+    reader = enter("zhou")
+    box = "//input[@name='assisted']"
+    assert not reader.get("/posts/new").all(f"{box}[@checked]")
+    reader.post("/posts/new", **{**FORM, "assisted": "1"})
+    page = reader.get("/posts/1/edit")
+    assert page.all(f"{box}[@checked]")
+    assert "含人工智能生成内容" in page.words("//*[@id='preview']")
+    page = reader.post(
+        "/posts/1/edit", **{**FORM, "text": "人改过的。", "act": "preview"}, version="1"
+    )
+    assert "含人工智能生成内容" in page.words("//*[@id='preview']")
+    reader.post("/posts/1/edit", **{**FORM, "text": "人改过的。"}, version="1")
+    assert body(staffed, 1)["text"] == "人改过的。"
+    assert body(staffed, 1)["assisted"] is True
 
 
 def test_two_who_save_at_once_lose_nothing_and_the_second_decides(

@@ -21,7 +21,6 @@ from starlette.concurrency import run_in_threadpool
 
 from bot import second, tokens
 from bot.db import api_writes, insert_id, lock, logins
-from bot.language import Say
 from bot.model import Actor, Scope
 from bot.office import Office
 from bot.web import session
@@ -32,12 +31,6 @@ MOST = 1024 * 1024  # of a body
 FREE = 20  # wrong tokens of an address before it must wait
 KEPT = timedelta(hours=24)  # how long an Idempotency-Key holds
 BEARER = Security(HTTPBearer(auto_error=False, description="gongkai token create"))
-SCOPES = {
-    Scope.READ: Say("查看"),
-    Scope.WRITE: Say("拟稿与报送"),
-    Scope.SIGN: Say("审签"),
-    Scope.HOLD: Say("停发"),
-}
 
 
 @dataclass(frozen=True)
@@ -140,7 +133,9 @@ def _remember(office: Office, token_id: int) -> None:
 def _of(request: Request, scope: Scope, **more: Any) -> Call:
     row = request.state.token
     if scope not in row["scopes"]:
-        raise Problem(403, "no-scope", "这个令牌没有“{scope}”的范围", scope=SCOPES[scope])
+        raise Problem(
+            403, "no-scope", "这个令牌没有“{scope}”的范围", scope=tokens.SCOPE_WORDS[scope]
+        )
     actor = Actor(row["person_id"], row["who"], f"api:{origin(request)}")
     return Call(request.app.state.office, actor, row, **more)
 
@@ -174,3 +169,5 @@ Sends = Annotated[Call, Depends(asking(Scope.WRITE))]  # a write that needs no k
 Writes = Annotated[Call, Depends(doing(Scope.WRITE))]
 Signs = Annotated[Call, Depends(doing(Scope.SIGN))]
 Stops = Annotated[Call, Depends(doing(Scope.HOLD))]
+Administers = Annotated[Call, Depends(doing(Scope.ADMIN))]
+Tries = Annotated[Call, Depends(asking(Scope.ADMIN))]  # keeps nothing, so it needs no key

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from bot import collect, compose, people, review, shapes
 from bot.errors import NotFound
 from bot.model import Right
-from bot.web import board, moderation
+from bot.web import board, counts, moderation
 from bot.web.api import bodies
 from bot.web.api.door import Reads, Route, Writes
 from bot.web.api.once import Done, Json, once
@@ -76,7 +76,7 @@ def board_waiting(call: Reads, asked: Annotated[Paged, Query()]) -> Response:
     """Replies on the board, and edits of them (`pending`), that wait for a person; the oldest first."""
     above = after("board", asked.cursor)
     with call.office.db.read() as conn:
-        may = moderation.moderators(conn, call.actor, Right.READ)
+        may = counts.moderators(conn, call.actor, Right.READ)
         found = board.waiting(conn, asked.limit + 1, above) if may else []
         rows = [shapes.picked(row, shapes.BOARD_REPLY) for row in found]
     return Json(page("board", rows, asked.limit))
