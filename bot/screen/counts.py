@@ -50,7 +50,7 @@ NEAR = 5  # what is farther from 100 is no ratio of shares
 def ratio(text: str, context: Context) -> Iterator[Hit]:
     """三次产业比重为8.2:41.6:51.2."""
     for match in _RATIO.finditer(text):
-        off = abs(sum(_figures(match, 1, 2, 3)) - 100)
+        off = abs(sum(_figures(match, 1, 2, 3), Decimal(-100)))
         if Decimal("0.15") < off <= NEAR:
             yield Hit("sum", Severity.WARN, *match.span(), _RATIO_SAID)
 

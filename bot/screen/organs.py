@@ -1,7 +1,8 @@
 """Names of organs that are nearly right: 国家金融监管管理总局, 退伍军人事务局, 国家教育局, 省公安局.
 
 The right names are those that words/organ-name.txt advises; one letter off any of them is told. What
-is put together like a name of the state's (国家, its field, 局) and is in no list is no name; and each
+is put together like a name of the state's (国家, its field, 局) and neither in words/state-organ.txt nor in
+another list is no name; and each
 rank has its own kind of organ: a province a 厅, a city and a county a 局.
 """
 
@@ -12,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
 from itertools import takewhile
+from pathlib import Path
 from typing import Any
 
 from bot.language import Say
@@ -108,7 +110,7 @@ _FIELDS = (
     "|文化|旅游|文旅|退役|退伍|军人|应急|救援|管理|审计|税务|税收|市场|监督|监管|金融|证券|广播|电视|广电|体育"
     "|统计|知识|产权|医疗|医保|保险|药品|食品|移民|林业|草原|林草|粮食|物资|储备|能源|烟草|专卖|铁路|邮政|民航"
     "|民用|航空|文物|中医药|疾病|疾控|预防|控制|矿山|监察|检察|消防|外汇|信访|数据|版权|新闻|出版|电影|气象|地震"
-    "|计划|生育|行政|委员|公积金|养老|运动|国有|资产|资源|防控|质量|检验|检疫|标准化|认证|乡村|振兴|公路|港口|海关|禁毒|大数据"
+    "|计划|生育|行政|委员|公积金|养老|运动|国有|资产|防控|质量|检验|检疫|标准化|认证|乡村|振兴|公路|港口|海关|禁毒|大数据"
     "|互联网|网络|和|与|及"
 )
 _TAIL = "(?:委员会|总局|总署|局(?![势面限域促])|署(?![长名])|委(?![员托派婉内])|厅|部(?![门分署位队委属下级件长就]))"
@@ -121,64 +123,76 @@ _MINISTRIES = (
     *("水利", "民政", "交通运输", "自然资源", "生态环境", "农业农村", "应急管理", "退役军人"),
     *("工业和信息化", "人力资源和社会保障", "住房和城乡建设", "文化和旅游"),
 )
-_LENGTHENED = late(rf"(?:{'|'.join(_MINISTRIES)})(?:{_FIELDS}){{1,2}}部(?![门分署位队委属下级件长就])")
+_LENGTHENED = late(
+    rf"(?:{'|'.join(_MINISTRIES)})(?:{_FIELDS}){{1,2}}部(?![门分署位队委属下级件长就])"
+)
 MINISTRY_SIGNS = _MINISTRIES
-# Right names that no list advises: they are written right, or have two forms.
-_RIGHT = frozenset(
-    """
-    国家安全部 国家安全厅 国家安全局 国家安全委员会 国家安全监察局 国家核安全局 国家能源局 国家能源委员会 国家统计局
-    国家外汇管理局 国家烟草专卖局 国家铁路局 国家邮政局 国家民用航空局 国家民航局 国家文物局 国家中医药管理局 国家中医药局
-    国家疾病预防控制局 国家疾控局 国家矿山安全监察局 国家矿山安监局 国家消防救援局 国家信访局 国家数据局 国家版权局
-    国家新闻出版署 国家电影局 国家宗教事务局 国家宗教局 国家移民管理局 国家知识产权局 国家药品监督管理局 国家药监局
-    国家医疗保障局 国家医保局 国家体育总局 国家税务总局 国家广播电视总局 国家广电总局 国家金融监督管理总局
-    国家金融监管总局 国家市场监督管理总局 国家市场监管总局 国家监察委员会 国家监察委 国家监委 国家发展改革委 国家发改委
-    国家卫生健康委员会 国家卫生健康委 国家卫健委 国家发展和改革委员会 国家民族事务委员会 国家粮食和物资储备局
-    国家林业和草原局 国家林草局 国家移民局 国家税务局 国家行政管理局 国家环境署 国家信息化委员会
-    国家安全总局 国家统计委员会 国家禁毒委员会 国家禁毒委 退役军人事务部
-    国务院国有资产监督管理委员会 国务院食品安全委员会 国务院安全委员会 中国民用航空局 中国民航局 中国气象局 中国地震局
-    中国证券监督管理委员会 国家标准化管理委员会 国家标准委 国家认监委
-    """.split()
-)
-
-
-_MINISTRY_NAMES = frozenset(
-    f"{field}部" for field in (*_MINISTRIES[:-5], *_MINISTRIES[-4:], *"教育 科技 公安 司法 财政 商务 住房城乡建设 人力资源社会保障 科学技术".split())
-)
 
 
 @cache
-def _listed() -> frozenset[str]:
-    """The names that the lists know, right ones and slips."""
-    told = [t for t in terms.built_in() if t.rule == "organ-name"]
-    return frozenset([t.words for t in told]) | frozenset([t.suggestion for t in told])
+def _known() -> frozenset[str]:
+    """The names that are right, or that a list tells."""
+    lines = (Path(__file__).parent / "words" / "state-organ.txt").read_text("utf-8").splitlines()
+    listed = [t for t in terms.built_in() if t.rule == "organ-name"]
+    right = [line for line in lines if not line.startswith("#")]
+    return frozenset(right).union(*((t.words, t.suggestion) for t in listed))
 
 
 def of_state(text: str, context: Context) -> Iterator[Hit]:
     """国家教育局, 国家卫生健康委员局."""
     for match in _OF_STATE.finditer(text):
         name = match[0].removeprefix("国务院") if match[0].endswith("部") else match[0]
-        if not _known(name):
+        if name not in _known():
             yield Hit("organ-name", Severity.WARN, *match.span(), _SAID)
 
 
 def lengthened(text: str, context: Context) -> Iterator[Hit]:
     """水利资源部."""
     for match in _LENGTHENED.finditer(text):
-        if not _known(match[0]):
+        if match[0] not in _known():
             yield Hit("organ-name", Severity.WARN, *match.span(), _SAID)
-
-
-def _known(name: str) -> bool:
-    return name in _RIGHT or name in _listed() or name in _MINISTRY_NAMES
 
 
 # ---------------------------------------------------------------- ranks
 
-_BRANCHES = (
-    "教育 科学技术 科技 工业和信息化 公安 民政 司法 财政 人力资源和社会保障 人力资源社会保障 自然资源 生态环境"
-    " 住房和城乡建设 住房城乡建设 交通运输 水利 农业农村 商务 文化和旅游 应急管理 退役军人事务 审计 人社 住建 文旅"
-).split()
-_BUREAUS = "市场监督管理 市场监管 医疗保障 医保 统计 体育 广播电视 信访 药品监督管理".split()
+_BRANCHES = [
+    "教育",
+    "科学技术",
+    "科技",
+    "工业和信息化",
+    "公安",
+    "民政",
+    "司法",
+    "财政",
+    "人力资源和社会保障",
+    "人力资源社会保障",
+    "自然资源",
+    "生态环境",
+    "住房和城乡建设",
+    "住房城乡建设",
+    "交通运输",
+    "水利",
+    "农业农村",
+    "商务",
+    "文化和旅游",
+    "应急管理",
+    "退役军人事务",
+    "审计",
+    "人社",
+    "住建",
+    "文旅",
+]
+_BUREAUS = [
+    "市场监督管理",
+    "市场监管",
+    "医疗保障",
+    "医保",
+    "统计",
+    "体育",
+    "广播电视",
+    "信访",
+    "药品监督管理",
+]
 # The rank, the kind of organ that it has not, the one that it has.
 _KINDS = (
     *(("省", kind, "厅", _BRANCHES) for kind in "局部"),
