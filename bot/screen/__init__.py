@@ -63,6 +63,7 @@ CHECKS = (
     *counts.CLAIMS,
     Check(("region-wording",), wording.regions, wording.REGION_SIGNS),
     Check(("region-wording",), wording.places, ("省",)),
+    Check(("respectful-wording",), wording.unjudged, ("罪犯", "犯人", "人犯")),
     Check(("organ-name",), wording.party, wording.PARTY_SIGNS),
     Check(("organ-name",), wording.organs, wording.ORGAN_SIGNS),
     Check(("organ-name",), organs.nearly, organs.SIGNS),

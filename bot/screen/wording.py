@@ -161,6 +161,22 @@ def places(text: str, context: Context) -> Iterator[Hit]:
             yield Hit("region-wording", Severity.WARN, *match.span(), _PLACE_SAID, right)
 
 
+# ---------------------------------------------------------------- respectful-wording
+
+# Who is not yet judged is no 罪犯 (刑事诉讼法 art. 12).
+_UNJUDGED = late(
+    "(?:抓获|抓捕|刑拘|刑事拘留|批捕|批准逮捕|逮捕|传唤|讯问|审讯|提起公诉|起诉)(?:了)?"
+    r"[^。；，、\n的]{0,8}?(?:罪犯|犯人|人犯)(?![罪嫌]|脱逃|子女|家属)"
+)
+_UNJUDGED_SAID = Say("未经法院判决，不称罪犯。请改为犯罪嫌疑人（已起诉的称被告人）").text
+
+
+def unjudged(text: str, context: Context) -> Iterator[Hit]:
+    """抓获盗窃罪犯3名."""
+    for match in _UNJUDGED.finditer(text):
+        yield Hit("respectful-wording", Severity.WARN, *match.span(), _UNJUDGED_SAID)
+
+
 # ---------------------------------------------------------------- organ-name
 
 _NTH = "[一二三四五六七八九]"
