@@ -46,6 +46,7 @@ _SHOWN = re.compile(
     r"""([^"'\s<>]*\.(?:pdf|ofd|docx?|xlsx?)(?:[?&#][^"'\s<>]*)?)["'\s>]""",
     re.I,
 )
+_VIEWED = re.compile(r"[?&](?:file|src|url)=([^&]+)", re.I)
 _DROPPED = ["script", "style", "select", "iframe", "object", "svg", "canvas", "button", "input"]
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.I)
 _HTML = re.compile(r"<(?:!DOCTYPE\s+html|html|head|body|div|table|ul|p|meta|datastore)\b", re.I)
@@ -128,8 +129,8 @@ def _records(script: re.Match[str]) -> str:
 
 
 def _linked(shown: re.Match[str]) -> str:
-    _, named, path = shown[1].partition("file=")
-    address = unquote(path.partition("&")[0]) if named else shown[1]
+    viewed = _VIEWED.search(shown[1])
+    address = unquote(viewed[1]) if viewed else shown[1]
     return f'<a href="{escape(address)}"></a>{shown[0]}'
 
 
