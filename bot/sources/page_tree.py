@@ -32,7 +32,7 @@ _UNSEEN = re.compile(
 _DATASTORE = re.compile(
     r"(?:<script\b[^<>]*text/xml[^<>]*>|<datastore>)(.*?)</(?:script|datastore)\s*>", re.S | re.I
 )
-_RECORD = re.compile(r"<record>\s*<!\[CDATA\[(.*?)\]\]>\s*</record>", re.S | re.I)
+RECORD = re.compile(r"<record>\s*<!\[CDATA\[((?:(?!<record>).)*?)\]\]>\s*</record>", re.S | re.I)
 # What a script merely writes out stands there as if no script were; what it first makes up does not.
 _SCRIPT = re.compile(
     r"<script\b[^<>]*(?<!/)>([^<]*document\.write.*?)(?:</script\s*>|\Z)", re.S | re.I
@@ -124,7 +124,7 @@ def open_page(text: str, url: str) -> Page:
 
 
 def _records(script: re.Match[str]) -> str:
-    rows = "".join(_RECORD.findall(script[1]))
+    rows = "".join(RECORD.findall(script[1]))
     return f'<div class="datastore">{rows}</div>' if rows else ""
 
 
