@@ -43,8 +43,7 @@ def read_article(page: Page, tags: Tags, zone: tzinfo, selector: str = "") -> Ar
     seen = _Seen.of(page, body)
     fields = _fields(page, seen)
     title = read_title(page, tags, _given(fields, seen), seen.before, body.text if body else "")
-    near, between = seen.near(title), seen.between(title)
-    behind = _told(seen.behind)
+    near, between, behind = seen.near(title), seen.between(title), _told(seen.behind)
     source = _source(tags, [*near, *_alone(body), *behind])
     dates = _dates(tags, fields, near, between, behind, zone)
     own = {name: _own(tags, name, body) for name in ("keywords", "description", "author")}
@@ -67,8 +66,7 @@ def read_article(page: Page, tags: Tags, zone: tzinfo, selector: str = "") -> Ar
     said = {"title": title, "source": source, "published": _iso(dates, zone), **own}
     said["keywords"] = said["keywords"] or fields.get("keywords", "")
     table = len(OF_A_DOCUMENT & fields.keys()) >= 2
-    told = tuple(text for text in between[1:_TOP] if _tells(text))
-    return Article(draft, _meta(page, tags, said), body, table, told)
+    return Article(draft, _meta(page, tags, said), body, table, [*filter(_tells, between[1:_TOP])])
 
 
 def _meta(page: Page, tags: Tags, said: Fields) -> dict[str, str]:

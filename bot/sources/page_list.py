@@ -100,7 +100,7 @@ def _paged(page: Page, groups: Sequence[Sequence[Row]]) -> set[int]:
     for rows in groups:
         for up in ancestors(rows[0].node):
             within.setdefault(up.mem_id, set()).add(id(rows))
-    paging = (node for node in page.body.css("a,span,li") if _NEXT.match(text_of(node)))
+    paging = (node for node in page.body.css("a,span") if _NEXT.match(text_of(node)))
     return {rows for node in paging for rows in _nearest(node, within)}
 
 
