@@ -55,7 +55,7 @@ def read_list(page: Page, wanted: Wanted | None = None) -> Listing:
         rows = [chosen(node, wanted) for node in page.tree.css(wanted.rows)]
         return Listing(drafts_of(page, [row for row in rows if row.links], wanted), wanted.rows)
     found = [*_groups(page).values()]
-    paged = _paged(page, found)
+    paged = _paged(page, found) if len(found) > 1 else set()
     worth = {id(rows): _weight(rows) * (_PAGED if id(rows) in paged else 1) for rows in found}
     groups = sorted(found, key=lambda rows: worth[id(rows)], reverse=True)
     if not groups or not _is_list(groups[0]):
