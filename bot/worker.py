@@ -77,6 +77,7 @@ class Worker:
         self.engine = Engine(office, self.id, AHEAD)
         self._every = self._stages()
         self._troubles: dict[Any, str] = {}  # whose turn fails: the notice of it, not ended yet
+        self._logged: dict[Any, str] = {}  # the same, as the log has it
         self._schedules_told = True  # a notice of an earlier worker's may stand
         self._checked_until = 0.0
 
@@ -174,16 +175,16 @@ class Worker:
             stage.wake.set()
 
     async def _trouble(self, whose: Any, error: Exception, pause: float = 2) -> None:
-        """Say it once where people look, wait a little, go on."""
-        if isinstance(error, GongkaiError):
-            log.warning("%s", error)
-        else:
-            log.error("turn failed", exc_info=None if store_away(error) else error)
+        """Say it once where people look and in the log, wait a little, go on."""
         said = error.say if isinstance(error, GongkaiError) else _explained(error)
-        try:
+        if self._logged.get(whose) != said.text:  # a full disk is met some thousand times an hour
+            if isinstance(error, GongkaiError) or store_away(error):
+                log.warning("%s", said)
+            else:
+                log.error("turn failed", exc_info=error)
+            self._logged[whose] = said.text
+        with contextlib.suppress(Exception):  # where it cannot be kept, the log has it
             await self._thread(self._tell, whose, said)
-        except Exception:
-            log.warning("%s", said)
         await asyncio.sleep(pause)
 
     def _tell(self, whose: Any, said: Say) -> None:
@@ -198,6 +199,7 @@ class Worker:
         if key is not None and list(self._troubles.values()).count(key) == 1:
             await self._thread(self._close, key)
         self._troubles.pop(whose, None)
+        self._logged.pop(whose, None)
 
     def _close(self, key: str) -> None:
         with self.office.db.write() as conn:

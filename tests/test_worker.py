@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 import subprocess
@@ -215,6 +216,23 @@ def test_a_bad_turn_is_told_once_stops_no_other_and_ends_when_it_goes_well(
         well = (_trouble, lambda: not _trouble(), lambda: len(fake.posts()) == 2)
         asyncio.run(running(desk, *well, then=_mend))
     assert len([row for row in rows(desk, notices) if row["key"].startswith("worker:")]) == 1
+
+
+def test_what_lasts_is_logged_once_and_again_when_it_comes_back(
+    desk: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A disk that stays full is met at every turn: its log must not fill what is left of it."""
+    worker = Worker(desk)
+
+    async def _turns() -> None:
+        for _ in range(3):
+            await worker._trouble(worker._beat, OSError(errno.ENOSPC, "No space left"), 0)
+        await worker._over(worker._beat)
+        await worker._trouble(worker._beat, OSError(errno.ENOSPC, "No space left"), 0)
+        await worker.engine.aclose()
+
+    asyncio.run(_turns())
+    assert ["磁盘已满" in said for said in caplog.messages] == [True, True]
 
 
 def test_a_worker_that_starts_begins_with_no_trouble(desk: Office) -> None:

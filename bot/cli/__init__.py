@@ -59,10 +59,18 @@ class Speaking(click.Group):
         except Exception as error:
             if "GONGKAI_DEBUG" in os.environ:
                 raise
-            kind = type(error).__name__
-            told = Say("内部错误 {kind}：{why}（详情：GONGKAI_DEBUG=1）", kind=kind, why=str(error))
-            click.echo(harmless(str(told)), err=True)
+            click.echo(harmless(str(_explained(error))), err=True)
         sys.exit(2)
+
+
+def _explained(error: Exception) -> Say:
+    """What went wrong, in words where it is met without anybody's mistake."""
+    from bot.db import disk_full
+
+    if disk_full(error):
+        return Say("磁盘已满，这一步没有办成；腾出空间后再办")
+    kind = type(error).__name__
+    return Say("内部错误 {kind}：{why}（详情：GONGKAI_DEBUG=1）", kind=kind, why=str(error))
 
 
 @click.group(cls=Speaking, context_settings={"help_option_names": ["-h", "--help"]})

@@ -44,7 +44,7 @@ def account_list(office: Office, json_: bool) -> None:
             "state": "状态",
             "identity_name": "身份",
             "token_ends": "凭据至",
-            "idle_since": "最近更新",
+            "idle_since": "没有更新，自",
             "broken": "原因",
         },
     )
