@@ -50,6 +50,8 @@ def _who(of: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
 def _life(of: Mapping[str, Any]) -> Any:
     if of["token_ends"]:
         ends = {"at": cell(of["token_ends"]), "n": of["token_days"]}
+        if of["token_days"] < 0:
+            return Say("{at}，已到期", at=ends["at"])
         return Say("{at}，还有 {n} 天", **ends)
     return _("不需要") if of["connecting"] == "none" else _("平台没有说明到期时间")
 
