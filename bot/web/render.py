@@ -207,6 +207,7 @@ def environment(office: Office) -> Environment:
     made.globals.update(_=_, Say=Say, icon=icon, chip=chip, static=static, query=query)
     beijing = office.config.zone == "Asia/Shanghai"
     zone = Say("北京时间") if beijing else Say("{zone}", zone=office.config.zone)
+    made.globals.update(amiss=None)  # a page whose form could not be taken is given one
     made.globals.update(words=words, current_language=current, now=office.db.now, zone=zone)
     made.filters.update(hits=hits, around=around, qr=qr)
     made.filters.update(outside=outside, said=said, size=size, short=short, all_but=all_but)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from bot import collect, compose, people
 from bot.collect import log
 from bot.collect.intake import ERASED
-from bot.errors import Invalid, NotFound
+from bot.errors import Conflict, Invalid, NotFound
 from bot.language import Say
 from bot.model import Actor, Right
 from bot.office import Office
@@ -76,13 +76,17 @@ def _page(visit: Signed, reply_id: int, status: int = 200, **said: Any) -> Respo
 
 @router.post("/replies/{reply_id:int}/answer")
 def answer(visit: Signed, reply_id: Id) -> Response:
-    """A draft that answers this reply; it is signed like any other before it goes."""
-    words = visit.field("text", need=str(Say("答复")))
+    """A draft that answers this reply; it is signed like any other before it goes. What was typed
+    stays when it cannot be taken."""
     office = visit.office
-    with office.db.write() as conn:
-        readable(conn, visit.actor, reply_id)
-        now = office.db.now(conn)
-        post = compose.answer(office, conn, now, visit.actor, reply_id, words)
+    try:
+        words = visit.field("text", need=str(Say("答复")))
+        with office.db.write() as conn:
+            readable(conn, visit.actor, reply_id)
+            now = office.db.now(conn)
+            post = compose.answer(office, conn, now, visit.actor, reply_id, words)
+    except (Invalid, Conflict) as error:
+        return _page(visit, reply_id, status_of(error), amiss=visit.amiss(error))
     return go(f"/posts/{post}/edit?done=saved")
 
 

@@ -137,7 +137,7 @@ def _lifted(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
 
 def _page(visit: Visit, status: int = 200, **more: Any) -> Response:
     found = data_for_stop(visit.office, visit.actor, visit.params)
-    names = ("scope", "unit", "account", "reason", "until")
+    names = ("scope", "unit", "account", "target", "reason", "until")
     values = {name: visit.field(name) for name in names}
     return visit.page(
         "stop.html", status, **found, **{"error": "", "done": None, **more}, typed=values
