@@ -24,6 +24,7 @@ CHIPS = {
     "sources": "source",
     "replies": "reply",
 }
+FEW = ("accounts", "people", "sources")  # an office has few: all of these are shown
 
 
 @router.get("/search")
@@ -35,7 +36,7 @@ def search_page(visit: Signed) -> Response:
         scope = people.unit_ids(conn, visit.actor)
         if not of and (place := finding.straight(conn, scope, words)):
             return go(place)
-        most = SIZE if of else 5
+        most = finding.CAP if of in FEW else SIZE if of else 5
         groups = finding.find(conn, scope, words, most=most, of=of)
         states = _states(conn, groups)
     values: dict[str, Any] = {
