@@ -9,6 +9,7 @@ promises need them (see deliver), leases on the database's clock.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
@@ -51,6 +52,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
 from bot.errors import ConfigError
+from bot.language import Say
 from bot.workdays import Clock, FixedClock
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -587,6 +589,8 @@ accounts = Table(
     _at("token_ends"),
     _at("created_at"),
     _at("checked_at"),
+    _at("listed_at"),  # when its own posts were listed last and nothing of ours was unclear
+    Column("listed_total", Integer),  # how many the platform said there were
     _text("host"),
     Column("gap_ms", Integer, nullable=False, server_default="0"),  # least time between writes
     _json("rhythm"),  # slots, daily most, quiet hours (bot.deliver.rhythm); None: none of them
@@ -934,11 +938,13 @@ board_posts = Table(
     _json("payload"),  # the content that stands now
     _text("in_reply_to", index=True),
     _to("board_posts", "root_id", null=True),  # of an answer: the post whose thread it stands in
+    _to("board_posts", "about_id", null=True),  # the earlier post that its text leads to
     _at("at", null=False),
     _at("edited_at"),
     _json("history"),  # [{"until": …, "content": …}], oldest first
     _at("withdrawn_at"),
     Index("ix_board_posts_root_id", "root_id", "id"),
+    Index("ix_board_posts_about_id", "about_id", "id"),
 )
 _WAITING = text("state = 'waiting' or pending is not null")
 board_replies = Table(
@@ -1158,6 +1164,25 @@ def store_away(error: BaseException) -> bool:
     lost = isinstance(error, OperationalError) and error.connection_invalidated
     down = isinstance(error, OperationalError) and "connection" in str(error.orig).lower()
     return lost or down or disk_full(error)
+
+
+def trouble(error: DBAPIError) -> Say | None:
+    """What is the matter with the store, and what to do; None where the program is at fault."""
+    if disk_full(error):
+        return Say("磁盘已满，什么都没有写下；请清理以后再办")
+    return next((say for sign, say in _TROUBLES.items() if re.search(sign, str(error.orig))), None)
+
+
+_TROUBLES = {  # by how either database says it
+    "is locked|lock timeout": Say("数据库正忙，别的程序占着写；稍后再办"),
+    "not a database|malformed|disk image": Say(
+        "数据库文件损坏，或不是数据库；请用最近的备份恢复：gongkai restore"
+    ),
+    "readonly|read-only": Say("数据库只能读：请核对数据文件的主人和权限"),
+    "unable to open|connection|could not|refused|terminating": Say(
+        "连不上数据库；请核对 config.toml 的 [database]，数据库是否在运行"
+    ),
+}
 
 
 def disk_full(error: BaseException) -> bool:

@@ -17,6 +17,7 @@ GongkaiError                 a sentence for a person: what happened, where, what
 
 from __future__ import annotations
 
+import errno
 from datetime import timedelta
 from typing import Any
 
@@ -33,6 +34,27 @@ class GongkaiError(Exception):
 
     def __str__(self) -> str:
         return str(self.say)
+
+
+_REASONS = {
+    errno.ENOENT: Say("没有这个文件或文件夹"),
+    errno.EISDIR: Say("是文件夹，不是文件"),
+    errno.ENOTDIR: Say("不是文件夹"),
+    errno.EACCES: Say("没有权限"),
+    errno.EPERM: Say("没有权限"),
+    errno.EROFS: Say("磁盘是只读的"),
+    errno.ENOSPC: Say("磁盘已满"),
+    errno.EDQUOT: Say("磁盘配额已满"),
+    errno.ENAMETOOLONG: Say("文件名太长"),
+    errno.EADDRINUSE: Say("端口已被占用"),
+    errno.EADDRNOTAVAIL: Say("本机没有这个地址"),
+}
+
+
+def reason_of(error: OSError) -> Say:
+    """Why the machine refused, in words; its own where we have none."""
+    own = error.strerror or str(error)
+    return _REASONS.get(error.errno or 0) or Say("{why}", why=own)
 
 
 class ConfigError(GongkaiError):

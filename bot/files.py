@@ -20,7 +20,7 @@ from sqlalchemy import Connection, RowMapping, func, select
 from bot import audit, people
 from bot.config import read_text
 from bot.db import audits, insert_missing, lock, media, units
-from bot.errors import ConfigError, Conflict, Invalid, NotFound
+from bot.errors import ConfigError, Conflict, Invalid, NotFound, reason_of
 from bot.language import Say
 from bot.model import Actor, Right
 from bot.office import Office
@@ -139,7 +139,7 @@ def _replace(path: Path, text: str) -> None:
         draft.replace(path)
     except OSError as error:
         draft.unlink(missing_ok=True)
-        raise Conflict("没能写 {file}：{why}", file=path.name, why=error.strerror) from None
+        raise Conflict("没能写 {file}：{why}", file=path.name, why=reason_of(error)) from None
 
 
 # ---------------------------------------------------------------- what stood there before

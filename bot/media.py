@@ -6,6 +6,7 @@ no place it was taken at and is what it says it is. The bytes a person signed ar
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import math
@@ -120,17 +121,14 @@ def _redrawn(content: bytes, name: str) -> tuple[bytes, str, tuple[int, int]]:
     """The picture written anew, upright, animated where it was, with nothing else but its colours."""
     from PIL import Image, ImageOps
 
+    Image.MAX_IMAGE_PIXELS = None  # we ask ourselves, before anything is decoded
     try:
         with Image.open(io.BytesIO(content), formats=list(KINDS)) as picture:
             kind = "JPEG" if picture.format == "MPO" else str(picture.format)  # as phones take them
             frames = 1 if kind == "JPEG" else getattr(picture, "n_frames", 1)
-            width, height = picture.size
-            if width * height * frames > MAX_PIXELS:
-                raise Invalid(
-                    "{name} 有 {w}×{h} 像素、{n} 帧，太大", name=name, w=width, h=height, n=frames
-                )
-            drawn = picture if frames > 1 else ImageOps.exif_transpose(picture)
-            colours = picture.info.get("icc_profile")
+            _require_few_pixels(picture, frames, name)
+            drawn = picture if frames > 1 else _for_screens(ImageOps.exif_transpose(picture))
+            colours = drawn.info.get("icc_profile")
             bare: dict[str, Any] = {"comment": b"", "exif": b"", "xmp": b"", "icc_profile": colours}
             out = io.BytesIO()
             drawn.save(out, kind, quality=92, save_all=frames > 1, **bare)
@@ -138,7 +136,65 @@ def _redrawn(content: bytes, name: str) -> tuple[bytes, str, tuple[int, int]]:
     except Invalid:
         raise
     except Exception:  # a decoder that is fed anything may raise anything
-        raise Invalid("{name} 不是能读的图片（JPEG、PNG、GIF、WebP）", name=name) from None
+        raise _unread(content, name) from None
+
+
+def _require_few_pixels(picture: Image, frames: int, name: str) -> None:
+    """A JPEG of more, as some phones take, is read at a half, a quarter or an eighth. Raises Invalid."""
+    whole = width, height = picture.size
+    for part in (2, 4, 8):
+        if picture.width * picture.height * frames > MAX_PIXELS:
+            picture.draft(picture.mode, (width // part, height // part))  # only a JPEG can
+    if picture.width * picture.height * frames > MAX_PIXELS:
+        of = dict(zip("wh", whole, strict=True)) | {"most": MAX_PIXELS // 10_000, "n": frames}
+        if frames > 1:
+            raise Invalid(
+                "{name} 有 {w}×{h} 像素、{n} 帧，太大：各帧合计不超过 {most} 万像素",
+                name=name,
+                **of,
+            )
+        raise Invalid("{name} 有 {w}×{h} 像素，太大：请缩小到 {most} 万像素以内", name=name, **of)
+
+
+def _for_screens(picture: Image) -> Image:
+    """With 8 bits a channel and in no print colours: what platforms and browsers agree on."""
+    if picture.mode.startswith("I"):
+        return picture.convert("I").point(lambda grey: grey * (1 / 256)).convert("L")
+    return _from_print(picture) if picture.mode == "CMYK" else picture
+
+
+def _from_print(picture: Image) -> Image:
+    """By its own profile where it has one that can be read."""
+    from PIL import ImageCms
+
+    profile, screen = picture.info.get("icc_profile"), ImageCms.createProfile("sRGB")
+    made = None
+    if profile:
+        with contextlib.suppress(ImageCms.PyCMSError, OSError):
+            printed = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            made = ImageCms.profileToProfile(picture, printed, screen, outputMode="RGB")
+    made = made or picture.convert("RGB")
+    made.info.pop("icc_profile", None)
+    return made
+
+
+_OTHERS = {b"ftypheic": "HEIC", b"ftypheix": "HEIC", b"ftypmif1": "HEIC", b"ftypmsf1": "HEIC", b"ftyphevc": "HEIC",
+           b"ftypavif": "AVIF", b"II*\0": "TIFF", b"MM\0*": "TIFF", b"BM": "BMP"}  # fmt: skip
+
+
+def _unread(content: bytes, name: str) -> Invalid:
+    """What it is instead, where that is met often, and what to do."""
+    kind = next((k for m, k in _OTHERS.items() if content[4:12] == m or content.startswith(m)), "")
+    if kind == "HEIC":
+        return Invalid(
+            "{name} 是 HEIC（苹果等手机的格式），各平台不收：请在手机上导出或另存为 JPEG 再传",
+            name=name,
+        )
+    if kind:
+        return Invalid(
+            "{name} 是 {kind} 格式，各平台不收：请另存为 JPEG 或 PNG 再传", name=name, kind=kind
+        )
+    return Invalid("{name} 不是能读的图片（JPEG、PNG、GIF、WebP）", name=name)
 
 
 # ---------------------------------------------------------------- a piece of a picture

@@ -141,6 +141,7 @@ class NoticeKind(StrEnum):
     TOKEN = "token"  # noqa: S105 - ends soon
     IDLE = "idle"  # an account has published nothing for days
     COLLECT = "collect"  # replies are not heard
+    GAP = "gap"  # posts made on the platform itself may have gone by unseen
     SOURCE = "source"
     FLOOD = "flood"
     BASELINE = "baseline"
@@ -183,6 +184,7 @@ class Scope(StrEnum):
     WRITE = "write"  # entries, drafts, handing in, answers, the queue
     SIGN = "sign"  # every step of review, and taking a sign-off back
     HOLD = "hold"  # the stop switch and its lifting
+    ADMIN = "admin"  # people, accounts, sources, and what the office writes itself
 
 
 # ---------------------------------------------------------------- content
@@ -433,12 +435,16 @@ class Checked:
     """What `check()` found: who we are there, what it can do, how long the credential lives.
 
     `posted`: the newest posts made elsewhere, where the platform lists them; they are adopted.
+    `oldest`: where that listing ends, if there may be older ones; `total`: the platform's own count
+    of all posts of the account.
     """
 
     identity: Identity
     capabilities: Capabilities
     token_ends: datetime | None = None
     posted: tuple[Posted, ...] = ()
+    oldest: datetime | None = None
+    total: int | None = None
 
 
 # ---------------------------------------------------------------- replies

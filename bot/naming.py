@@ -12,7 +12,9 @@ from pathlib import Path
 from sqlalchemy import Connection, RowMapping, func, select
 
 from bot.config import Config
-from bot.db import sources
+from bot.db import accounts, items, posts, sources, units
+from bot.language import Say
+from bot.model import HoldScope
 
 source_name = func.coalesce(
     func.nullif(sources.c.name, ""), func.nullif(sources.c.title, ""), sources.c.key
@@ -49,6 +51,26 @@ def of_templates(config: Config) -> dict[str, str]:
     """The name of every template by its key."""
     files = sorted(config.place(config.templates).glob("*.txt"))
     return {file.stem: of_template(config, file.stem) for file in files}
+
+
+def of_hold(conn: Connection, scope: str, target_id: int | None) -> tuple[str, int | None]:
+    """The name and unit of what a hold stops; no unit: it concerns everybody."""
+    if scope == HoldScope.ALL:
+        return str(Say("全部账号")), None
+    if scope == HoldScope.ITEM:
+        query = (
+            select(items.c.title, sources.c.unit_id).join(sources).where(items.c.id == target_id)
+        )
+    else:
+        table, name, unit = {
+            "unit": (units, units.c.name, units.c.id),
+            "account": (accounts, accounts.c.name, accounts.c.unit_id),
+            "source": (sources, source_name, sources.c.unit_id),
+            "post": (posts, posts.c.title, posts.c.unit_id),
+        }[scope]
+        query = select(name, unit).where(table.c.id == target_id)
+    row = conn.execute(query).first()
+    return (row[0], row[1]) if row else ("", None)
 
 
 def _named(file: Path, fence: str = "") -> str:

@@ -54,7 +54,15 @@ ALIASES = {
     "link": K.POST,
 }
 TURNS = (K.REVIEW, K.EMERGENCY, K.DELEGATION)  # kept only so that somebody is told: no incidents
-BY_HAND = (K.BASELINE, K.POST, K.ITEM, K.FLOOD, K.SCHEDULE, K.DELIVERY)  # may outlive its cause
+BY_HAND = (
+    K.BASELINE,
+    K.POST,
+    K.ITEM,
+    K.FLOOD,
+    K.SCHEDULE,
+    K.DELIVERY,
+    K.GAP,
+)  # may outlive its cause
 
 
 def kind_of(key: str) -> NoticeKind:

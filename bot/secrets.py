@@ -1,7 +1,9 @@
 """Credentials at rest: encrypted with a key that stands outside the store and outside the backup.
 
 A stored secret is a Fernet token (AES-CBC with HMAC, RFC-like format of `cryptography`). The key
-file is made at first start, readable by its owner only. Nothing here prints or logs a secret.
+file is made at first start, readable by its owner only. It may hold several keys, one a line: the first
+seals, all of them open, so that the key can be changed (bot.rekeying) and an older backup still be
+read. Nothing here prints or logs a secret.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from typing import TYPE_CHECKING
 from bot.errors import GongkaiError
 
 if TYPE_CHECKING:
-    from cryptography.fernet import Fernet
+    from cryptography.fernet import MultiFernet
 
 
 class Secrets:
@@ -29,22 +31,40 @@ class Secrets:
     def __repr__(self) -> str:
         return "<Secrets>"
 
-    def _key(self) -> bytes:
+    def _keys(self) -> list[bytes]:
         from cryptography.fernet import Fernet
 
         if not self._file.exists():
             make_private(self._file, Fernet.generate_key())
-        return self._file.read_bytes().strip()
+        return self._file.read_bytes().split() or [b""]
+
+    def add_key(self) -> None:
+        """From here on a new key seals; those before still open what they sealed."""
+        from cryptography.fernet import Fernet
+
+        self._put([Fernet.generate_key(), *self._keys()])
+
+    def drop_old_keys(self) -> None:
+        """Only the key that seals opens from here on."""
+        self._put(self._keys()[:1])
+
+    def _put(self, keys: list[bytes]) -> None:
+        handle, draft = mkstemp(dir=self._file.parent)  # 0600 from the start
+        with os.fdopen(handle, "wb") as out:
+            out.write(b"\n".join(keys) + b"\n")
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(draft, self._file)
 
     def mark(self, words: str) -> str:
         """Ten letters that stand for `words`, always the same; nobody else can make them."""
-        return hmac.new(self._key(), f"mark:{words}".encode(), hashlib.sha256).hexdigest()[:10]
+        return hmac.new(self._keys()[0], f"mark:{words}".encode(), hashlib.sha256).hexdigest()[:10]
 
-    def _cipher(self) -> Fernet:
-        from cryptography.fernet import Fernet
+    def _cipher(self) -> MultiFernet:
+        from cryptography.fernet import Fernet, MultiFernet
 
         try:
-            return Fernet(self._key())
+            return MultiFernet([Fernet(key) for key in self._keys()])
         except ValueError:
             raise GongkaiError(
                 "密钥文件 {file} 已损坏；请恢复原密钥文件", file=self._file.name

@@ -148,7 +148,12 @@ def _plain(value: Any) -> str:
     if isinstance(value, int | float):
         return str(value)
     text = f"{value.begins:%H:%M}-{value.ends:%H:%M}" if isinstance(value, Hours) else str(value)
-    return f'"{_IN_ADDRESS.sub(f"{HIDDEN}@", text)}"'
+    return f'"{address(text)}"'
+
+
+def address(text: str) -> str:
+    """As it may be shown: without who signs in there, and with what."""
+    return _IN_ADDRESS.sub(f"{HIDDEN}@", text)
 
 
 def period(value: timedelta) -> str:

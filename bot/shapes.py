@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sqlalchemy import Connection, RowMapping
 
+    from bot.compose import Rendered
     from bot.config import SourcePart
+    from bot.deliver.queue import Reasons
     from bot.finding import Group
-    from bot.language import Say
+    from bot.model import Finding
     from bot.office import Office
     from bot.schedule import Schedule
     from bot.schedule.agenda import Line
@@ -27,6 +29,7 @@ ACCOUNT = (
     "id key unit_id adapter name state broken identity identity_name identity_url capabilities "
     "token_ends checked_at"
 )
+DUTY = "day unit login name"
 HOLD = "id scope reason since until"
 SOURCE = (
     "id key name unit_id kind url state baseline_at polled_at ok_at failures error problems due_at"
@@ -53,10 +56,13 @@ def picked(of: Mapping[Any, Any], names: str) -> dict[str, Any]:
     return {name: of[name] for name in names.split()}
 
 
-def delivery(of: RowMapping, why: Say | None) -> dict[str, Any]:
-    """A delivery in a list, with why it has not gone yet."""
-    account = {"account": of["account_key"], "why": str(why) if why else ""}
-    return picked(of, DELIVERY) | account
+def delivery(of: RowMapping, reasons: Reasons) -> dict[str, Any]:
+    """A delivery in a list, with its state as people are told it, and why it has not gone yet."""
+    return picked(of, DELIVERY) | {"account": of["account_key"]} | _stands(of, reasons)
+
+
+def _stands(of: RowMapping, reasons: Reasons) -> dict[str, str]:
+    return {"shown": reasons.shown(of), "why": str(reasons.why(of) or "")}
 
 
 def found(place: str, groups: Sequence[Group]) -> dict[str, Any]:
@@ -72,6 +78,36 @@ def found(place: str, groups: Sequence[Group]) -> dict[str, Any]:
     return {"place": place, "groups": list(rows)}
 
 
+def posts(conn: Connection, rows: Sequence[Mapping[Any, Any]]) -> list[dict[str, Any]]:
+    """Posts in a list: whose each is, and how many of its deliveries are in each state."""
+    from sqlalchemy import select
+
+    from bot.db import people, units
+    from bot.shown import delivered
+
+    states = delivered(conn, [one["id"] for one in rows])
+    names = dict(conn.execute(select(units.c.id, units.c.key)).all())
+    writers = {one["author_id"] for one in rows}
+    logins = select(people.c.id, people.c.login).where(people.c.id.in_(writers))
+    authors = dict(conn.execute(logins).all())
+    return [
+        row(one)
+        | {"unit": names[one["unit_id"]], "author": authors.get(one["author_id"], "")}
+        | {"deliveries": states.get(one["id"], {})}
+        for one in rows
+    ]
+
+
+def waiting(
+    office: Office, conn: Connection, rows: Sequence[Mapping[Any, Any]]
+) -> list[dict[str, Any]]:
+    """Posts that wait for a sign-off, and at which step."""
+    from bot import review
+
+    steps = [{"step_name": review.waits_at(office, conn, one).name} for one in rows]
+    return [one | step for one, step in zip(posts(conn, rows), steps, strict=True)]
+
+
 def post(office: Office, conn: Connection, post_id: int) -> dict[str, Any]:
     """A post whole: what would be sent, its findings, sign-offs and deliveries. Raises NotFound."""
     from bot import compose, review
@@ -84,20 +120,33 @@ def post(office: Office, conn: Connection, post_id: int) -> dict[str, Any]:
     reasons = queue.Reasons(conn, office.db.now(conn))
     deliveries = queue.listing(conn, {found["unit_id"]}, post=post_id, limit=500)
     return {
-        **row(found),
+        **posts(conn, [found])[0],
         "why": "" if deliveries else str(review.why(office, conn, found) or ""),
+        "steps": [step.name for step in review.steps_of(office, conn, found)],
         "digest": revision["digest"],
         "number": revision["number"],
         "body": revision["body"],
         "findings": revision["findings"],
         "renditions": parts,
         "signoffs": [dict(r) for r in review.trail(conn, post_id)],
-        "deliveries": [_of_post(r, reasons.why(r)) for r in deliveries],
+        "deliveries": [picked(r, OF_POST) | _stands(r, reasons) for r in deliveries],
     }
 
 
-def _of_post(of: RowMapping, why: Say | None) -> dict[str, Any]:
-    return picked(of, OF_POST) | {"why": str(why or "")}
+def part(of: Rendered) -> dict[str, Any]:
+    """One part on one account, as it would be sent, with what screening says of it."""
+    found = [finding.json() for finding in of.findings]
+    where = {"account": of.account["key"], "part": of.part, "count": of.count, "limit": of.limit}
+    return {**where, "payload": of.outgoing.json(), "findings": found}
+
+
+def findings(found: Sequence[Finding]) -> dict[str, Any]:
+    """What screening says of a text, and how many of each severity."""
+    from bot.language import _
+    from bot.model import Severity
+
+    said = [f.json() | {"message": _(f.message), "suggestion": _(f.suggestion)} for f in found]
+    return {"findings": said} | {s: sum(f.severity == s for f in found) for s in Severity}
 
 
 REVISION = "id number at author_id digest"
@@ -150,15 +199,23 @@ def source(office: Office, conn: Connection, of: RowMapping) -> dict[str, Any]:
     """A source whole: how it reads, how many entries in each state, and what config.toml says of it."""
     from sqlalchemy import func, select
 
-    from bot import naming
+    from bot import settings
     from bot.db import items, units
 
     mine = select(items.c.state, func.count()).where(items.c.source_id == of["id"])
     counts: dict[str, int] = dict(conn.execute(mine.group_by(items.c.state)).all())
     part = office.config.sources.get(of["key"])
     unit = conn.execute(select(units.c.key).where(units.c.id == of["unit_id"])).scalar_one()
-    told = {"name": naming.called(of), "unit": unit, "items": counts}
-    return picked(of, SOURCE) | told | {"settings": part.model_dump(mode="json") if part else None}
+    said = part.model_dump(mode="json") | {"url": settings.address(part.url)} if part else None
+    return source_row(of) | {"unit": unit, "items": counts, "settings": said}
+
+
+def source_row(of: RowMapping) -> dict[str, Any]:
+    """A source in a list."""
+    from bot import naming, settings
+
+    told = {"name": naming.called(of), "url": settings.address(of["url"])}
+    return picked(of, SOURCE) | told
 
 
 def staffed(office: Office, conn: Connection) -> list[dict[str, Any]]:

@@ -22,13 +22,28 @@ import unicodedata
 from bisect import bisect_left
 from collections.abc import Callable
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from bot.model import Capabilities, Topics, Unit
 
 ELLIPSIS = "……"
+
+# ---------------------------------------------------------------- bytes
+
+
+def decoded(raw: bytes) -> str:
+    """The text of a file that somebody's own computer made: UTF-8, else what programs in Chinese
+    write. Raises ValueError."""
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = raw.decode("utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "gb18030")
+    if "\0" in text:
+        raise ValueError("no text")
+    return text
+
 
 # ---------------------------------------------------------------- links
 
@@ -39,15 +54,19 @@ _LINK = re.compile(
 _LINK_TAIL = ".,;:!?'*[]{}|"
 
 
-def links(text: str) -> list[tuple[int, int]]:
+Spans = tuple[tuple[int, int], ...]
+
+
+@lru_cache(maxsize=16)  # who screens or fits a text asks for its links several times
+def links(text: str) -> Spans:
     """The spans of links in `text`, in order, as platforms end them.
 
     A link ends before the first non-ASCII character or blank. ASCII punctuation at its end is the
     sentence's, not the link's; so is a closing bracket that the link does not open.
     """
     if "://" not in text:
-        return []
-    return [(m.start(), m.start() + len(_trimmed(m[0]))) for m in _LINK.finditer(text)]
+        return ()
+    return tuple((m.start(), m.start() + len(_trimmed(m[0]))) for m in _LINK.finditer(text))
 
 
 def _trimmed(link: str) -> str:
@@ -212,7 +231,16 @@ _PAIR = re.compile(
 _WORD = re.compile(
     r"(?:[0-9]+(?:[.,:][0-9]+)*[年月日时分号个万亿元%]*)+|@?[A-Za-z0-9_]+(?:[@./+-][A-Za-z0-9_]+)*"
 )
-_DANGLING = " \u3000\n\r\t，、：；,:;—…《“「【（"
+# Within a title that is cut all the same, what loses its sense.
+_INNER = re.compile(r"〈[^〈〉]*〉|（[^（）]*）")
+_INNER_END = re.compile(r"〉+|[，、：,:]+")
+# The number of a paragraph and how it begins.
+_LEAD = re.compile(
+    r"(?m:^)[ \u3000]*(?:[0-9]{1,2}[.．、]|[一二三四五六七八九十]{1,3}、|（[一二三四五六七八九十]{1,3}）)"
+    r"[ \u3000]*\S"
+)
+_CLOSED_BY = dict(zip("《〈“「【（", "》〉”」】）", strict=True))
+_DANGLING = " \u3000\n\r\t，、：；,:;—…《〈“「【（"
 
 
 def fit(text: str, capabilities: Capabilities, keep_link: str = "") -> str:
@@ -220,7 +248,7 @@ def fit(text: str, capabilities: Capabilities, keep_link: str = "") -> str:
 
     Cut at the end of a sentence, else of a clause, wherever that leaves at least half of what there
     is room for; else between two graphemes, outside 《》, “” and figures where that is as cheap.
-    「……」 marks the cut. `keep_link`, where it stands in the text, is kept whole at the end after a
+    「……」 marks the cut; what was opened before it is closed after it. `keep_link`, where it stands in the text, is kept whole at the end after a
     space; no other link is ever cut. Raises ValueError if not even the link alone fits, or nothing
     of a text without one.
     """
@@ -291,7 +319,18 @@ def _numbered(part: str, i: int | str, n: int | str) -> str:
 
 def _marked(head: str) -> str:
     head = head.rstrip(_DANGLING)
-    return f"{head}{_gap(head)}{ELLIPSIS}" if head else ""
+    return f"{head}{_gap(head)}{ELLIPSIS}{_closing(head)}" if head else ""
+
+
+def _closing(head: str) -> str:
+    """The marks that close what `head` leaves open, the innermost first."""
+    wanted = ""
+    for mark in head:
+        if mark in _CLOSED_BY:
+            wanted = _CLOSED_BY[mark] + wanted
+        elif mark in wanted:
+            wanted = wanted.partition(mark)[2]
+    return wanted
 
 
 def _gap(head: str) -> str:
@@ -320,10 +359,13 @@ def _cut(text: str, fits: Callable[[int], bool]) -> int:
     places = places[: bisect_left(places, True, key=lambda at: not fits(at))]
     if not places:
         return 0
-    unbroken = {at for at in places if at >= places[-1] // 2} - _inside(_WORD, text)
-    good = unbroken - _inside(_PAIR, text)
-    sentences, clauses = ({m.end() for m in p.finditer(text)} for p in (_SENTENCE_END, _CLAUSE_END))
-    ranked = [good & sentences, good & clauses, good, unbroken, places]
+    late = {at for at in places if at >= places[-1] // 2}
+    unbroken = late - _inside(_WORD, text) - _inside(_LEAD, text)
+    good, within = (unbroken - _inside(pattern, text) for pattern in (_PAIR, _INNER))
+    sentences, clauses, inner = (
+        {m.end() for m in p.finditer(text)} for p in (_SENTENCE_END, _CLAUSE_END, _INNER_END)
+    )
+    ranked = [good & sentences, good & clauses, good, within & inner, within, unbroken, places]
     # counting is not quite monotonous (a mention shrinks when its @host is whole), so ask again
     return next((at for tier in ranked for at in sorted(tier, reverse=True) if fits(at)), 0)
 
@@ -346,12 +388,15 @@ def _inside_links(text: str) -> set[int]:
 
 
 def short_title(title: str, n: int) -> str:
-    """`title` on one line, in at most `n` graphemes; “…” stands for what was cut."""
+    """`title` on one line, in at most `n` graphemes; “…” stands for what was cut, and what was opened
+    before it is closed after it."""
     title = " ".join(title.split())
     ends = [0, *(m.end() for m in _cluster().finditer(title))]
     if len(ends) <= n + 1:
         return title
-    return title[: ends[max(0, n - 1)]].rstrip(_DANGLING) + "…"
+    heads = (title[: ends[at]].rstrip(_DANGLING) for at in range(n - 1, 0, -1))
+    made = (f"{head}…{_closing(head)}" for head in heads)
+    return next((short for short in made if _graphemes(short) <= n), "…")
 
 
 _NO_TOPIC = re.compile(r"[^\w·]+|_+")

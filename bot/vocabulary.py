@@ -236,7 +236,8 @@ def rewrite(
 ) -> str:
     """The whole of a list anew. Raises ConfigError naming the line, and as files.change."""
     people.require_everywhere(conn, actor, Right.ADMIN)
-    path = office.config.place(word_list(office.config, name).name)
+    name = word_list(office.config, name).name  # the first, where none was named
+    path = office.config.place(name)
     read(files.tidied(text), path.name)
     return files.change(office, conn, now, actor, f"words:{name}", path, text, digest)
 
@@ -270,6 +271,28 @@ def save_leaders(
     return files.change(office, conn, now, actor, f"leaders:{name}", path, text, digest)
 
 
+def leaders_shown(config: Config) -> dict[str, Any]:
+    """As JSON, with the file's text for whoever changes it."""
+    file, order, wrong = leaders_file(config)
+    rows = [
+        {"name": name, "titles": [*titles]}
+        for name, titles in (order.titles if order else {}).items()
+    ]
+    return {
+        "rows": rows,
+        "list": config.screening.leaders,
+        "text": file.text if file else "",
+        "digest": file.digest if file else "",
+        **_state(file, wrong),
+    }
+
+
+def _state(file: files.File | None, wrong: Say | None) -> dict[str, Any]:
+    """Why a file cannot be read, and why it cannot be changed here."""
+    locked = file.locked if file else None
+    return {"wrong": str(wrong) if wrong else None, "locked": str(locked) if locked else None}
+
+
 # ---------------------------------------------------------------- shown
 
 
@@ -290,9 +313,8 @@ def shown(there: WordList, lines: Sequence[Line] | None = None) -> dict[str, Any
     return {
         "list": there.name,
         "digest": there.digest,
-        "wrong": str(there.wrong) if there.wrong else None,
-        "locked": str(there.file.locked) if there.file and there.file.locked else None,
-        "terms": [
+        **_state(there.file, there.wrong),
+        "rows": [
             {
                 "line": one.number,
                 "words": one.words,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from bot.config import Config
-from bot.errors import ConfigError
+from bot.errors import ConfigError, reason_of
 from bot.model import Severity
 from bot.screen import Rules
 from bot.screen.terms import Term, Terms, of, read
@@ -35,7 +35,7 @@ def _stamp(path: Path) -> Stamp:
     try:
         found = path.stat()
     except OSError as error:
-        raise ConfigError("读不到 {file}：{why}", file=str(path), why=error.strerror) from None
+        raise ConfigError("读不到 {file}：{why}", file=str(path), why=reason_of(error)) from None
     return str(path), found.st_mtime_ns, found.st_size
 
 
@@ -59,4 +59,4 @@ def _parsed(stamp: Stamp, parse: Callable[[str, str], T]) -> T:
     except UnicodeDecodeError:
         raise ConfigError("{file} 不是 UTF-8 编码；请另存为 UTF-8", file=path.name) from None
     except OSError as error:
-        raise ConfigError("读不到 {file}：{why}", file=str(path), why=error.strerror) from None
+        raise ConfigError("读不到 {file}：{why}", file=str(path), why=reason_of(error)) from None

@@ -28,6 +28,12 @@ WEEKDAYS = (
     Say("周日"),
 )
 
+
+def zone_name(zone: str) -> Say:
+    """What people call the clock that times are shown on."""
+    return Say("北京时间") if zone == "Asia/Shanghai" else Say("{zone}", zone=zone)
+
+
 Days = Mapping[date, bool | tuple[bool, str]]
 
 

@@ -184,12 +184,12 @@ def drafted(run: Run, *more: str) -> int:
 def signed(run: Run, *more: str) -> int:
     post = drafted(run, *more)
     run("post", "submit", post, *AS)
-    assert run("sign", "pass", post, "--as", "lin").stdout == "approved\n"
+    assert run("sign", "pass", post, "--as", "lin").stdout == "已签发\n"
     return post
 
 
 def test_a_text_is_screened_before_it_is_a_post(run: Run, tmp_path: Path) -> None:
-    assert run("screen", given="今日供水正常。").stdout == "没有可显示的内容\n"
+    assert run("screen", given="今日供水正常。").stdout == "没有发现疑点\n"
     found = said(run("screen", "-", "--json", given="机密★10年，今日供水正常。", code=1))
     assert (found["block"], found["findings"][0]["rule"]) == (1, "secrecy-mark")
     text = tmp_path / "notice.txt"
@@ -198,7 +198,9 @@ def test_a_text_is_screened_before_it_is_a_post(run: Run, tmp_path: Path) -> Non
     shown = run("screen", text, *more).stdout
     assert "relative-time 0-2 “今日”" in shown
     assert "→ 星期二" in shown
-    text.write_bytes("招聘公告".encode("gb18030"))
+    text.write_bytes("机密★10年，招聘公告".encode("gb18030"))  # as an office's Notepad saves it
+    assert "secrecy-mark" in run("screen", text, code=1).stdout
+    text.write_bytes(b"\x89PNG\0\0")
     assert "UTF-8" in run("screen", text, code=2).stderr
     assert "nosuch" in run("screen", "--account", "nosuch", given="", code=2).stderr
     assert "2026-11-24" in run("screen", "--on", "明天", given="", code=2).stderr
@@ -250,12 +252,12 @@ def test_who_is_away_is_signed_for_by_who_he_named(run: Run) -> None:
     listed = said(run("sign", "list", "--json", "--as", "gu"))
     assert [(row["id"], row["behalf"]) for row in listed] == [(first, ["lin"]), (second_, ["lin"])]
     assert "写明代谁" in run("sign", "pass", first, "--as", "gu", code=2).stderr
-    assert run("sign", "pass", first, "--behalf", "lin", "--as", "gu").stdout == "approved\n"
+    assert run("sign", "pass", first, "--behalf", "lin", "--as", "gu").stdout == "已签发\n"
     together = ("sign", "together", first, second_, "--behalf", "lin", "--json", "--as", "gu")
     rows = said(run(*together))
     assert [(row["state"], bool(row["why"])) for row in rows] == [("", True), ("approved", False)]
     run("user", "delegate", "end", one, "--as", "lin")
-    assert "ended" in run("user", "delegate", "list").stdout
+    assert "已终止" in run("user", "delegate", "list").stdout
     asked = ("post", "repost", first, "--account", "hand", "--by", "2026-12-01 18:00", *AS)
     assert "转不了" in run(*asked, code=2).stderr
     assert said(run("post", "reposts", first, "--json")) == []
@@ -272,7 +274,7 @@ def test_returned_and_referred_need_their_note(run: Run) -> None:
     run("post", "submit", post, *AS)
     run("sign", "refer", post, "--note", "报保密局", "--as", "lin")
     assert "报请确定" in run("sign", "pass", post, "--as", "lin", code=2).stderr
-    assert run("sign", "return", post, "--note", "请核时间", "--as", "lin").stdout == "draft\n"
+    assert run("sign", "return", post, "--note", "请核时间", "--as", "lin").stdout == "已退回\n"
     assert "请核时间" in said(run("post", "show", post, "--json"))["why"]
     assert run("post", "close", post, *AS)
     assert said(run("post", "list", "--state", "closed", "--json"))[0]["id"] == post
@@ -322,7 +324,7 @@ def test_templates_are_listed_and_tried_out_before_anything_is_written(run: Run)
     tried = said(run(*words, *SAID, "--json"))
     (part,) = tried["parts"]
     assert tried["title"] == "火情"
-    assert part["payload"]["text"].startswith("【火情·第1报】截至11月24日9时30分，明火已扑灭。")
+    assert part["payload"]["text"].startswith("【火情·第1报】截至11月24日9时30分：明火已扑灭。")
     assert (part["account"], part["limit"], part["findings"]) == ("hand", 140, [])
     assert "第1报" in run(*words, *SAID).stdout
     assert said(run("post", "list", "--json")) == []
@@ -360,13 +362,15 @@ def test_words_are_added_found_and_taken_out(run: Run, desk: Office) -> None:
     run("words", "add", "老县名", "--severity", "note", *gu)
     made = said(run("words", "import", "-", *gu, given="老县名\n旧称\t阻止\n!旧称呼"))
     assert (made["added"], made["known"]) == (2, 1)
-    rows = said(run("words", "list", "--search", "称", "--json"))["terms"]
+    rows = said(run("words", "list", "--search", "称", "--json"))["rows"]
     assert [(r["words"], r["severity"]) for r in rows] == [("旧称", "block"), ("旧称呼", None)]
     run("words", "remove", "老县名", *gu)
     assert "没有“老县名”" in run("words", "remove", "老县名", *gu, code=2).stderr
     assert desk.config.place("words.txt").read_text("utf-8") == "旧称\tblock\n!旧称呼\n"
     run("words", "add", "甲", "--as", "zhou", code=2)
-    assert said(run("leaders", "--json")) == [{"name": "张三", "titles": "县长、县委副书记"}]
+    assert said(run("leaders", "--json"))["rows"] == [
+        {"name": "张三", "titles": ["县长", "县委副书记"]}
+    ]
     assert "老县名" not in run("words", "list").stdout
 
 
@@ -549,7 +553,7 @@ def test_a_stop_lists_what_is_under_way_and_cannot_be_called_back(run: Run, desk
     assert (made["in_flight"], [one["id"] for one in made["deliveries"]]) == (1, [flying])
     shown = run("hold", "all", "--reason", "核实", "--as", "lin").stdout
     assert "已在途 1 条" in shown
-    assert "sending" in shown
+    assert "待人工发布" in shown
     refused = run("queue", "cancel", flying, *AS, code=2).stderr
     assert refused == "这条投递已变成“发送中”，请刷新后再办\n"
 
@@ -660,7 +664,7 @@ def test_an_account_is_connected_checked_paused_and_never_tells_its_secret(
         shown = said(run("account", "show", "m", "--json"))
         assert (shown["unit"], shown["state"], shown["queue"]["held"]) == ("county", "active", 0)
         assert shown["filing"]["number"] == ""
-        assert "备案" in run("account", "show", "--help").output
+        assert "一个账号的全部情况" in run("account", "show", "--help").output
         assert "credential" not in shown
     run("account", "pause", "m", "--as", "gu")
     assert {r["state"] for r in said(run("account", "list", "--json"))} == {"paused"}
@@ -752,7 +756,7 @@ def test_a_table_is_never_cut(run: Run, desk: Office) -> None:
 def test_a_finding_names_its_account(run: Run) -> None:
     made = ("post", "new", "--unit", "county", "--account", "hand", "--json", *AS)
     post = said(run(*made, "--text", "身份证号11010519491231002X。"))["post"]
-    assert "! hand block identity" in run("post", "show", post).stdout
+    assert "! hand 阻止 identity" in run("post", "show", post).stdout
 
 
 def test_what_is_handed_in_wrongly_is_told_with_its_place(run: Run) -> None:
@@ -825,7 +829,7 @@ def test_times_are_shown_on_the_office_s_clock(run: Run) -> None:
 
 
 def test_nothing_is_said_to_be_nothing(run: Run) -> None:
-    assert run("queue").stdout == "没有可显示的内容\n"
+    assert run("queue").stdout == "队列里没有这样的投递；签发后的稿件列在这里\n"
     assert said(run("queue", "--json")) == []
 
 

@@ -808,7 +808,7 @@ def test_a_text_is_fitted_with_the_parameter_in_it(furnished: Office) -> None:
 
 
 @pytest.mark.parametrize("over", [OverLimit.SHORTEN, OverLimit.THREAD])
-def test_each_part_has_its_own_parameter_and_the_label_stays_last(
+def test_each_part_has_its_own_parameter_and_the_label_under_it(
     furnished: Office, over: OverLimit
 ) -> None:
     demanding(furnished)
@@ -820,7 +820,7 @@ def test_each_part_has_its_own_parameter_and_the_label_stays_last(
     assert len(marks) == len(set(marks)) == (1 if over is OverLimit.SHORTEN else 2)
     assert all(part.link in part.text for part in made if "gk=" in part.text)
     label = furnished.config.compose.assisted_label
-    assert [part.text.endswith(label) for part in made] == [False] * (len(made) - 1) + [True]
+    assert [part.text.endswith(f"\n{label}") for part in made] == [True] * len(made)
 
 
 @pytest.mark.parametrize("title", ["任免通知\n", ""])

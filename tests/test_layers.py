@@ -15,12 +15,13 @@ ROOT = Path(bot.__file__).parent
 ROOMS = {
     "words": "model errors language text screen workdays",
     "ground": "config db lease audit outside erasures secrets people second roster tokens media office search "
-    "notices migrations templates export wordlists linking vocabulary files settings naming trail",
+    "notices migrations templates export wordlists linking vocabulary files settings naming trail "
+    "rekeying",
     "edge": "adapters sources courier",
     "voice": "speaking",  # makes an account's adapter for those who may call it
     "flow": "catalog compose review deliver collect respond report links",
     "drivers": "schedule worker backup telling",
-    "doors": "cli web demo shapes finding __main__",
+    "doors": "cli web demo shapes shown finding __main__",
 }
 SEES = {
     "words": "words",

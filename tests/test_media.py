@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import random
+import re
 import struct
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -140,6 +141,51 @@ def test_its_colours_stay_true(take: Any, store: media.Store) -> None:
     for kind in ("JPEG", "PNG", "WEBP"):
         taken = take(picture(kind, icc_profile=profile))
         assert opened(store, taken).info["icc_profile"] == profile
+
+
+def test_print_colours_and_sixteen_bits_become_a_screen_s(take: Any, store: media.Store) -> None:
+    """A browser or a platform may show either wrongly: a poster in false colours, a scan as white."""
+    out = io.BytesIO()
+    Image.new("CMYK", (32, 24), (0, 255, 255, 0)).save(out, "JPEG", quality=95)
+    made = opened(store, take(out.getvalue()))
+    red, green, blue = made.getpixel((16, 12))  # type: ignore[misc]
+    assert (made.mode, red > 200, green < 60, blue < 60) == ("RGB", True, True, True)
+    out = io.BytesIO()
+    Image.new("I", (32, 24), 128 * 256).convert("I;16").save(out, "PNG")
+    taken = take(out.getvalue())
+    assert opened(store, taken).getpixel((16, 12)) == 128
+    able = Capabilities(media_kinds=("image/jpeg",), media_side=16)
+    assert opened(store, media.fitted(store, taken, able)).convert("L").getpixel((8, 6)) == 128
+
+
+def test_a_jpeg_of_more_pixels_than_are_taken_is_read_smaller(
+    take: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A phone's 108 megapixels, a panorama."""
+    monkeypatch.setattr(media, "MAX_PIXELS", 300_000)
+    taken = take(picture("JPEG", (2000, 500), exif=exif(6)))
+    assert (taken.width, taken.height) == (250, 1000)
+    with pytest.raises(Invalid, match="2000×500 像素，太大：请缩小到 30 万像素以内"):
+        take(picture("PNG", (2000, 500)))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (
+            b"\0\0\0\x18ftypheic" + b"\0" * 99,
+            "是 HEIC（苹果等手机的格式），各平台不收：请在手机上导出",
+        ),
+        (b"\0\0\0\x18ftypavif" + b"\0" * 99, "是 AVIF 格式，各平台不收：请另存为 JPEG 或 PNG"),
+        (picture("BMP"), "是 BMP 格式"),
+        (picture("TIFF"), "是 TIFF 格式"),
+    ],
+)
+def test_a_format_that_platforms_do_not_take_is_named_with_what_to_do(
+    take: Any, content: bytes, said: str
+) -> None:
+    with pytest.raises(Invalid, match=re.escape(said)):
+        take(content, "照片.jpg")
 
 
 def test_transparency_stays(take: Any, store: media.Store) -> None:

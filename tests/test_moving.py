@@ -73,6 +73,20 @@ def test_inside_what_was_signed_it_moves_and_stays_signed(office: Office) -> Non
 
 
 @both
+def test_a_time_within_a_declared_period_is_said(office: Office) -> None:
+    desk = desk_of(office)
+    post = builders.signed(desk, ["hand"], go_at=at("24T12:00"), window=DAY)
+    with desk.db.write() as conn:
+        who, now = builders.actor(conn, "lin"), desk.db.now(conn)
+        span = at("24T14:00"), at("24T16:00")
+        holds.declare(conn, now, who, HoldScope.ALL, None, "全国哀悼日", *span)
+        found = [
+            retiming.foresee(desk, conn, now, who, post, at(t)) for t in ("24T15:00", "24T16:00")
+        ]
+    said = ["那时在肃穆模式之内（至 11-24 16:00），到点停住" in map(str, one.says) for one in found]
+    assert said == [True, False]
+
+
 def test_outside_it_says_so_first_and_is_signed_anew(office: Office) -> None:
     desk = desk_of(office)
     post = builders.signed(desk, ["hand"], go_at=at("24T10:00"), window=DAY)

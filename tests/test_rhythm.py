@@ -8,10 +8,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import RowMapping
 
-from bot.deliver import plan, queue
+from bot.db import accounts
+from bot.deliver import holds, plan, queue, rhythm
 from bot.errors import ConfigError
 from bot.language import Say
-from bot.model import DeliveryState, PostKind, Window
+from bot.model import DeliveryState, HoldScope, PostKind, Window
 from bot.office import Office
 from bot.workdays import FixedClock, Hours
 from tests import builders, offices
@@ -105,6 +106,58 @@ def test_a_slot_that_was_called_off_is_free_again(office: Office) -> None:
     with desk.db.write() as conn:
         queue.cancel(conn, desk.db.now(conn), builders.actor(conn, "lin"), first["id"])
     assert went(desk, builders.signed(desk, ["hand"], "乙。")) == "24 09:30"
+
+
+# ---------------------------------------------------------------- a declared 肃穆模式
+
+
+def solemn(office: Office, begins: str, until: str, *passes: int, unit: int | None = None) -> int:
+    scope = HoldScope.ALL if unit is None else HoldScope.UNIT
+    with office.db.write() as conn:
+        who, now = builders.actor(conn, "lin"), office.db.now(conn)
+        span = at(begins), at(until)
+        return holds.declare(conn, now, who, scope, unit, "全国哀悼日", *span, passes)
+
+
+def free(office: Office) -> list[str]:
+    """The next free slots that people are offered."""
+    (row,) = [one for one in offices.rows(office, accounts) if one["key"] == "hand"]
+    with office.db.read() as conn:
+        found = rhythm.next_slots(conn, row, office.db.now(conn), 3)
+    return [f"{one.astimezone(SHANGHAI):%d %H:%M}" for one in found]
+
+
+@both
+@pytest.mark.parametrize("unit", [None, 1])
+def test_no_slot_is_given_or_offered_within_a_declared_period(
+    office: Office, unit: int | None
+) -> None:
+    desk = office_with(office, SLOTS)
+    hold = solemn(desk, "24T11:00", "25T12:00", unit=unit)
+    assert free(desk) == ["24 09:30", "25 12:00", "25 17:30"]
+    found = [went(desk, builders.signed(desk, ["hand"], f"第{n}号。")) for n in range(3)]
+    assert found == ["24 09:30", "25 12:00", "25 17:30"]
+    with desk.db.write() as conn:
+        holds.resume(conn, desk.db.now(conn), builders.actor(conn, "lin"), hold)
+    assert free(desk)[0] == "24 12:00", "taken back, they are free again"
+
+
+@both
+def test_a_post_that_passes_by_name_takes_a_slot_within_the_period(office: Office) -> None:
+    desk = office_with(office, SLOTS)
+    named = builders.draft(desk, ["hand"], "讣告。")
+    solemn(desk, "24T09:10", "25T12:00", named)
+    builders.sign(desk, named)
+    plan.plan_due(desk)
+    assert went(desk, named) == "24 09:30"
+    assert went(desk, builders.signed(desk, ["hand"], "别的。")) == "25 12:00"
+
+
+def test_a_time_chosen_within_the_period_stands_and_is_stopped_then(office: Office) -> None:
+    """A person's own time is kept; the period's list has it, and a person decides."""
+    desk = office_with(office, SLOTS)
+    solemn(desk, "24T11:00", "25T12:00")
+    assert went(desk, builders.signed(desk, ["hand"], go_at=at("24T12:00"))) == "24 12:00"
 
 
 # ---------------------------------------------------------------- quiet hours

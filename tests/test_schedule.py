@@ -26,6 +26,7 @@ from bot.db import (
 )
 from bot.db import offices as offices_table
 from bot.deliver import plan
+from bot.deliver.holds import declare
 from bot.errors import ConfigError, Conflict, Invalid
 from bot.language import Say
 from bot.model import Entry, HoldScope, ItemState, PostState, Window
@@ -691,6 +692,27 @@ def test_an_approved_post_waits_for_its_slot_and_goes_then(desk: Desk) -> None:
     desk.fire()
     plan.plan_due(desk.office)
     assert rows(desk.office, deliveries)[-1]["post_id"] == second
+
+
+@both
+def test_a_slot_within_a_declared_period_is_given_to_nobody_but_whom_it_lets_through(
+    desk: Desk,
+) -> None:
+    desk.write("slots", SLOTS)
+    desk.plan()
+    first, named = waiting(desk, "甲。"), waiting(desk, "讣告。")
+    span = office_time("2026-11-25T00:00"), office_time("2026-11-26T00:00")
+    with desk.office.db.write() as conn:
+        who, now = builders.actor(conn, "lin"), desk.now()
+        declare(conn, now, who, HoldScope.ALL, None, "全国哀悼日", *span, [named])
+    given = []
+    for day in ("2026-11-25T08:00", "2026-11-26T08:00"):
+        desk.plan()
+        _move(desk, day)
+        desk.fire()
+        plan.plan_due(desk.office)
+        given.append(rows(desk.office, deliveries)[-1]["post_id"])
+    assert given == [named, first]
 
 
 @both

@@ -8,13 +8,22 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
-from bot.errors import GongkaiError
+from bot.db import accounts, people
+from bot.errors import GongkaiError, NotAllowed
+from bot.model import Actor
+from bot.office import Office
+from bot.rekeying import rekey
 from bot.secrets import Secrets, make_private
+from tests import builders
+from tests.offices import pytest_generate_tests, url  # noqa: F401
 from tests.processes import together
 
+SHELL = Actor(None, "shell", "cli")
 TOKEN = "2.00x-abcdef-hunter2"
 
 
@@ -135,3 +144,79 @@ def test_programs_that_start_at_once_agree_on_one_key(key: Path) -> None:
     with together(SEALER, *[(str(key),)] * 3) as programs:
         sealed = [program.stdout.read().strip() for program in programs if program.stdout]
     assert [Secrets(key).open(one) for one in sealed] == ["token"] * 3
+
+
+# ---------------------------------------------------------------- a new key
+
+
+def _sealed(office: Office) -> None:
+    """An account's credential and everybody's second factor, sealed."""
+    builders.account(office, "social", "https://social.example")
+    with office.db.write() as conn:
+        conn.execute(people.update().values(totp=office.secrets.seal("JBSWY3DP")))
+        conn.execute(accounts.update().values(credential=office.secrets.seal(TOKEN)))
+
+
+def _opened(office: Office) -> tuple[str, str]:
+    with office.db.read() as conn:
+        credential = conn.execute(select(accounts.c.credential)).scalar_one()
+        totp = conn.execute(select(people.c.totp).limit(1)).scalar_one()
+    return office.secrets.open(credential), office.secrets.open(totp)
+
+
+def test_after_a_new_key_the_old_one_opens_nothing(office: Office) -> None:
+    _sealed(office)
+    file = office.config.place(office.config.secret_key_file)
+    old = file.read_bytes()
+    with office.db.read() as conn:
+        before = conn.execute(select(accounts.c.credential)).scalar_one()
+    assert rekey(office, SHELL) == 4
+    assert _opened(office) == (TOKEN, "JBSWY3DP")
+    assert old.strip() not in file.read_bytes()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    with pytest.raises(GongkaiError, match="打不开"):
+        office.secrets.open(before)
+    file.write_bytes(file.read_bytes() + old)  # put beside it, for an older backup
+    assert office.secrets.open(before) == TOKEN
+
+
+def test_cut_off_anywhere_everything_still_opens(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _sealed(office)
+    for step in ("add_key", "drop_old_keys"):
+        with monkeypatch.context() as cut:
+            cut.setattr(Secrets, step, _cut_off)
+            with pytest.raises(KeyboardInterrupt):
+                rekey(office, SHELL)
+        assert _opened(office) == (TOKEN, "JBSWY3DP")
+    assert rekey(office, SHELL) == 4
+    assert _opened(office) == (TOKEN, "JBSWY3DP")
+    file = office.config.place(office.config.secret_key_file)
+    assert len(file.read_bytes().split()) == 1
+
+
+def _cut_off(_: Secrets) -> None:
+    raise KeyboardInterrupt
+
+
+def test_only_who_administers_everything_changes_the_key(office: Office) -> None:
+    _sealed(office)
+    with office.db.read() as conn:
+        editor = builders.actor(conn, "zhou")
+    file = office.config.place(office.config.secret_key_file)
+    before = file.read_bytes()
+    with pytest.raises(NotAllowed):
+        rekey(office, editor)
+    assert file.read_bytes() == before
+
+
+def test_another_key_changes_nothing_that_it_cannot_open(office: Office) -> None:
+    _sealed(office)
+    file = office.config.place(office.config.secret_key_file)
+    kept = file.read_bytes()
+    file.write_bytes(Fernet.generate_key())
+    with pytest.raises(GongkaiError, match="打不开"):
+        rekey(office, SHELL)
+    file.write_bytes(kept)
+    assert _opened(office) == (TOKEN, "JBSWY3DP")

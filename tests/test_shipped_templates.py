@@ -202,6 +202,62 @@ def filled(office: Office, case: Case) -> tuple[Body, dict[str, list[Rendered]]]
     return body, found
 
 
+LONG = (
+    "云澜县财政局 云澜县人力资源和社会保障局关于转发《" + "促进残疾人就业行动方案" * 8 + "》的通知"
+)
+NUMBERED = replace(
+    PLAIN, title="关于公布清理结果的通知（云政发〔2026〕9号）", document_number="云政发〔2026〕9号"
+)
+BARE_WARNING = replace(PLAIN, title="云澜县气象台发布暴雨橙色预警信号", published=AT)
+TOLD = replace(
+    BARE_WARNING, summary="云澜县气象台2026年11月24日8时20分发布暴雨橙色预警信号：请注意防范。"
+)
+
+
+@pytest.mark.parametrize(
+    ("case", "never"),
+    [
+        (Case("policy", replace(PLAIN, link="")), r"全文"),
+        (Case("interpretation", replace(PLAIN, link="")), r"解读：\s*$"),
+        (Case("notice", NUMBERED), r"9号.*\n*.*（云政发〔2026〕9号）（"),
+        (Case("notice", replace(PLAIN, column="首页/政务公开/通知公告")), r"首页"),
+        (Case("notice", replace(PLAIN, title="【转发】停水通知")), r"】【"),
+        (Case("policy", replace(NUMBERED, publisher="云澜县财政局 云澜县教育局")), r"局 云澜县教育局发布"),
+        (Case("policy", replace(PLAIN, title="云澜县财政局关于收费的通知")), r"办公室发布"),
+        (Case("policy", replace(PLAIN, title=LONG)), r"《[^》]*……(?!》)"),
+        (Case("penalty", replace(PLAIN, title="行政处罚信息公示")), r"办公室"),
+        (Case("warning", BARE_WARNING), r"办公室"),
+        (Case("warning", TOLD), r"8时30分发布。\n云澜县气象台"),
+        (Case("warning", replace(PLAIN, title="大风蓝色预警")), r"发布"),
+        (Case("correction", PLAIN, {"wrong": "甲", "right": "乙"}), r"(?:^|】)发布的"),
+        (Case("appointment", replace(PLAIN, body="各镇，县政府各部门：\n　　任命周文。\n")), r"【人事任免】[^\n]*\n各镇"),
+        (Case("recruitment", PLAIN, {"opens": "2026-12-28 09:00", "closes": "2027-01-04 17:00"}), r"至1月4日"),
+        (Case("recruitment", replace(PLAIN, link="")), r"原文"),
+    ],
+    ids=lambda one: one.template if isinstance(one, Case) else "",
+)  # fmt: skip
+def test_what_an_entry_lacks_or_says_itself_leaves_no_stump_and_stands_once(
+    furnished: Office, case: Case, never: str
+) -> None:
+    body, found = filled(furnished, case)
+    assert not body.title.endswith("：")
+    for key, parts in found.items():
+        words = "\n".join(part.outgoing.text for part in parts)
+        assert re.search(never, words) is None, (key, words)
+        assert re.sub("#.*", "", words).count(case.entry.title) <= 1, (key, words)
+        assert faults(words, case.entry.link or "-") == [], (key, words)
+
+
+def test_a_consultation_without_original_must_say_how_and_how_long(furnished: Office) -> None:
+    entry = replace(PLAIN, title="公开征求意见", link="")
+    with pytest.raises(ConfigError, match="没有原文链接，请填写截止日期和提意见的途径"):
+        filled(furnished, Case("consultation", entry))
+    _, found = filled(
+        furnished, Case("consultation", entry, {"closes": "2026-12-25", "ways": "信箱"})
+    )
+    assert not [p for parts in found.values() for p in parts if "草案及说明" in p.outgoing.text]
+
+
 EMPTY = re.compile(
     r"（\s*）|【\s*】|《\s*》|〔\s*〕|\(\s*\)|“\s*”|＃|##|[：，；]\s*[。；]|。。|\s。"
 )
@@ -558,9 +614,9 @@ def test_the_label_stands_under_every_form_and_is_never_cut(
             body = Body(words, link=LINK, over_limit=rule, assisted=True)
             for key in PLATFORMS:
                 parts = compose.preview(furnished, conn, body, [key])
-                whole = "\n".join(part.outgoing.text for part in parts)
-                assert whole.endswith(f"\n{LABEL}")
-                assert whole.count(LABEL) == 1
+                for part in parts:  # each is read and handed on by itself
+                    assert part.outgoing.text.endswith(f"\n{LABEL}")
+                    assert part.outgoing.text.count(LABEL) == 1
                 blocked = {f.rule for part in parts for f in part.findings}
                 assert blocked <= ({"over-limit"} if part_refuses(rule, key, words) else set())
 

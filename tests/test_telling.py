@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 import bot
 from bot import catalog, people, review, shapes, telling
@@ -23,6 +23,7 @@ from bot.model import Actor, DeliveryState, HoldScope, NoticeKind, Role, Verdict
 from bot.notices import close_notice, finish, kind_of, listing, open_notice
 from bot.office import Office
 from bot.review import Decision
+from bot.speaking import mark_broken
 from bot.workdays import FixedClock
 from bot.worker import Worker
 from tests import builders, offices
@@ -456,6 +457,52 @@ def test_a_credential_that_ends_is_told_at_seven_three_and_one_days(desk: Desk) 
     with desk.office.db.write() as conn:
         conn.execute(update(accounts).values(token_ends=ends + timedelta(days=90)))
     assert look(desk) == []
+
+
+def mailed(desk: Desk, smtp: Smtp) -> list[str]:
+    """What was mailed of what stands and ended till now."""
+    before = len(smtp.mails)
+    desk.tell(MINUTE)
+    return [mail.subject for mail in smtp.mails[before:]]
+
+
+def test_a_credential_is_told_thrice_and_its_end_once_when_it_is_renewed(
+    desk: Desk, smtp: Smtp
+) -> None:
+    said = []
+    with desk.office.db.write() as conn:
+        ends = desk.clock.now() + timedelta(days=8)
+        conn.execute(update(accounts).values(token_ends=ends))
+    for _ in range(15):
+        look(desk, 0.5)
+        said += mailed(desk, smtp)
+    assert ["已结束" in one for one in said] == [False] * 3
+    with desk.office.db.write() as conn:
+        conn.execute(update(accounts).values(token_ends=ends + timedelta(days=90)))
+    look(desk)
+    assert ["已结束" in one for one in mailed(desk, smtp)] == [True]
+
+
+def test_a_credential_that_did_end_is_not_called_over(desk: Desk, smtp: Smtp) -> None:
+    with desk.office.db.write() as conn:
+        ends = desk.clock.now() + timedelta(hours=1)
+        conn.execute(update(accounts).values(token_ends=ends))
+    look(desk)
+    mailed(desk, smtp)
+    with desk.office.db.write() as conn:
+        (account,) = conn.execute(select(accounts.c.id)).scalars()
+        mark_broken(conn, desk.clock.now(), account, Say("微博的授权已过期"))
+    look(desk)
+    [subject] = mailed(desk, smtp)
+    assert "已结束" not in subject
+    assert "已断开" in subject
+
+
+def test_a_warning_that_becomes_a_failure_is_not_called_over(desk: Desk, smtp: Smtp) -> None:
+    look(desk, 10)
+    assert ["满 14 天即不合格" in one for one in mailed(desk, smtp)] == [True]
+    look(desk, 4)
+    assert ["已结束" in one for one in mailed(desk, smtp)] == [False]
 
 
 def test_an_account_that_is_not_kept_up_warns_at_ten_days_and_fails_at_fourteen(desk: Desk) -> None:

@@ -185,6 +185,25 @@ def test_blocks_leave_no_blank_lines(tmp_path: Path) -> None:
         ("{{ '各地要落实以下措施：一、停水。' | gist }}", "各地要落实以下措施：一、停水。"),
         ("{{ '发布暴雨橙色预警信号' | signal }}", "暴雨橙色预警"),
         ("{{ '解除暴雨橙色预警信号' | signal }}", ""),
+        (
+            "{{ title | numbered('云政发〔2026〕9号') }}",
+            "关于印发《办法》的通知（云政发〔2026〕9号）",
+        ),
+        (
+            "{{ '通知（云政发[2026]第9号）' | numbered('云政发〔2026〕9号') }}",
+            "通知（云政发[2026]第9号）",
+        ),
+        ("{{ '通知' | numbered('') }}", "通知"),
+        (
+            "{{ '停水' | headed('通知') }} {{ '【转发】停水' | headed('通知') }}",
+            "【通知】停水 【转发】停水",
+        ),
+        ("{{ '首页/政务公开/通知公告' | leaf }}", "通知公告"),
+        ("{{ '通知公告' | leaf }}{{ '' | leaf }}{{ '/' | leaf }}", "通知公告"),
+        ("{{ '云澜县气象台2026年11月24日发布大风预警' | issuer }}", "云澜县气象台"),
+        ("{{ '县财政局 县教育局关于收费的通知' | issuer | bodies }}", "县财政局、县教育局"),
+        ("{{ '关于收费的通知' | issuer }}{{ '云澜县养犬管理办法' | issuer }}", ""),
+        ("{{ 'Yunlan Water Bureau' | bodies }}", "Yunlan Water Bureau"),
     ],
 )
 def test_the_office_has_filters_of_its_own(tmp_path: Path, text: str, becomes: str) -> None:

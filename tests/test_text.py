@@ -234,8 +234,8 @@ def test_links_end_where_platforms_end_them(text: str, found: list[str]) -> None
 
 
 def test_a_hostile_link_is_read_in_linear_time() -> None:
-    assert links("https://a.cn/" + ")" * 200_000) == [(0, 13)]
-    assert links("https://" + "a." * 100_000 + "/") == [(0, 200_007)]
+    assert links("https://a.cn/" + ")" * 200_000) == ((0, 13),)
+    assert links("https://" + "a." * 100_000 + "/") == ((0, 200_007),)
 
 
 # ---------------------------------------------------------------- fitting
@@ -289,7 +289,20 @@ def test_it_does_not_cut_inside(whole: str, why: str) -> None:
 
 
 def test_a_title_longer_than_half_the_room_is_cut_all_the_same() -> None:
-    assert fit("关于《" + "甲" * 60 + "》", weibo(40)) == "关于《" + "甲" * 35 + ELLIPSIS
+    assert fit("关于《" + "甲" * 60 + "》", weibo(40)) == "关于《" + "甲" * 34 + ELLIPSIS + "》"
+
+
+def test_a_long_title_is_cut_behind_a_title_within_it_and_closed() -> None:
+    title = "《县政府关于转发〈国务院关于就业的通知〉〈财政部关于税收政策的通知〉的通知》"
+    short = "《县政府关于转发〈国务院关于就业的通知〉……》"
+    assert fit(title + LINK, weibo(45), LINK) == f"{short} {LINK}"
+
+
+def test_a_paragraph_keeps_its_number() -> None:
+    listed = "1. 关于调整公交线路的通告 甲\n2. 关于停水的通知\n3. 关于召开听证会的公告"
+    parts = thread(listed, weibo(30))
+    assert len(parts) > 1
+    assert [part for part in parts if re.search(r"^[0-9]\.（|\n[0-9]\.（", part)] == []
 
 
 def test_the_link_is_kept_whole_after_a_space() -> None:
@@ -448,6 +461,8 @@ def test_a_short_title_fits() -> None:
     assert short_title(FAMILY * 3, 3) == FAMILY * 3
     assert short_title(FAMILY * 4, 3) == FAMILY * 2 + "…"
     assert short_title("通知通知", 1) == "…"
+    assert short_title("关于转发《甲乙丙丁通知》的通知", 10) == "关于转发《甲乙丙…》"
+    assert short_title("关于转发《甲乙丙丁通知》的通知", 7) == "关于转发…"
     assert short_title("", 5) == ""
 
 

@@ -151,5 +151,5 @@ def test_lists_are_searched_and_named(desk: Office) -> None:
     assert vocabulary.word_list(desk.config, "more.txt").lines == ()
     with pytest.raises(NotFound, match=r"words\.txt、more\.txt"):
         vocabulary.word_list(desk.config, "other.txt")
-    (row,) = vocabulary.shown(vocabulary.word_list(desk.config), lines[:1])["terms"]
+    (row,) = vocabulary.shown(vocabulary.word_list(desk.config), lines[:1])["rows"]
     assert (row["line"], row["severity"], row["suggestion"]) == (2, "block", "云澜县")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
@@ -27,8 +28,9 @@ from bot.deliver.engine import Engine
 from bot.language import use
 from bot.model import Act, DeliveryState, Media, Outcome, Outgoing, OverLimit, PostKind, Visible
 from bot.office import Office
+from bot.shown import shown_state
 from bot.speaking import Adapters
-from bot.web.posts import data_for_post, shown_state
+from bot.web.posts import data_for_post
 from bot.workdays import FixedClock
 from tests import builders, offices
 from tests.fakes import weibo
@@ -427,6 +429,78 @@ def test_a_post_made_on_a_phone_is_adopted_watched_and_never_called_ours(desk: D
     assert [row["post_id"] for row in rows(desk.office, replies)] == [adopted["id"]]
     assert desk.state(post) == S.SENT
     assert len(rows(desk.office, deliveries)) == 2
+
+
+def on_the_phone(desk: Desk, n: int) -> None:
+    for one in range(n):
+        desk.later(60)
+        desk.fake.post(f"手机上发的第{one}条")
+    desk.later(600)
+
+
+def gaps(desk: Desk) -> list[str]:
+    return [words for words in told(desk.office) if "没有看到" in words]
+
+
+@both
+def test_what_went_by_between_two_looks_is_told_once_with_how_many(desk: Desk) -> None:
+    """Weibo lists five: of seven two are gone by the next look."""
+    desk.check()
+    on_the_phone(desk, 7)
+    desk.check()
+    adopted = [row for row in rows(desk.office, posts) if row["kind"] == PostKind.ELSEWHERE]
+    assert len(adopted) == 5
+    [words] = gaps(desk)
+    assert re.fullmatch(
+        r"账号 新浪微博 在 \d\d-\d\d \d\d:\d\d 至 \d\d-\d\d \d\d:\d\d 之间约有 2 条直接在平台上发的"
+        "没有看到（平台只列最近几条），它们的评论没有采集",
+        words,
+    )
+    desk.check()
+    desk.later(6 * 3600)
+    desk.check()
+    assert len(gaps(desk)) == 1
+
+
+def test_nothing_went_by_where_the_listing_joins_or_all_between_is_ours(desk: Desk) -> None:
+    desk.check()
+    on_the_phone(desk, 4)
+    desk.check()
+    for n in range(7):
+        desk.sign(f"第{n}件")
+        desk.on(240, 120)
+    desk.check()
+    assert len(desk.sent()) == 7
+    assert gaps(desk) == []
+
+
+def test_where_weibo_does_not_count_it_is_told_that_something_may_have_gone_by(desk: Desk) -> None:
+    desk.fake.manners = Manners(counts=False)
+    desk.check()
+    on_the_phone(desk, 6)
+    desk.check()
+    assert ["可能有直接在平台上发的没有看到" in words for words in gaps(desk)] == [True]
+
+
+def test_while_an_outcome_is_not_known_the_look_back_waits(desk: Desk) -> None:
+    """What went unseen meanwhile is told afterwards; what was ours is not called a phone's."""
+    desk.check()
+    desk.later(3600)
+    desk.fake.manners = Manners(lag=600)
+    desk.server.faults.script(CUT_AFTER, "POST", "share")
+    post = desk.sign()
+    builders.work(desk.office)
+    on_the_phone(desk, 7)
+    desk.check()
+    assert gaps(desk) == []
+    assert desk.state(post) == S.UNCERTAIN
+    with desk.office.db.write() as conn:
+        lin, now = builders.actor(conn, "lin"), desk.clock.now()
+        row = builders.only(desk.office, post)
+        link = f"https://weibo.com/1/{mid62(next(iter(desk.fake.statuses)))}"
+        queue.confirm_sent(conn, now, lin, row["id"], link)
+    desk.check()
+    assert ["约有 2 条" in words for words in gaps(desk)] == [True]
 
 
 def test_what_may_be_ours_is_not_adopted(desk: Desk) -> None:

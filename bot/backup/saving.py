@@ -27,7 +27,7 @@ from bot.backup.archive import (
     writing,
 )
 from bot.db import Instant, audit_heads, disk_full, media, metadata
-from bot.errors import Conflict, GongkaiError, Invalid, NotFound
+from bot.errors import Conflict, GongkaiError, Invalid, NotFound, reason_of
 from bot.language import Say
 from bot.migrations import head, stored
 from bot.model import MACHINE, Actor, canonical
@@ -50,7 +50,7 @@ def backup(office: Office, target: Path, *, actor: Actor = MACHINE) -> Summary:
             manifest = _save(office, conn, out)
             digest = out.add(MANIFEST, manifest.model_dump_json(indent=1).encode())
     except OSError as error:
-        why = Say("磁盘已满") if disk_full(error) else error.strerror or str(error)
+        why = Say("磁盘已满") if disk_full(error) else reason_of(error)
         raise GongkaiError("备份没有写成 {file}：{why}", file=target.name, why=why) from None
     with office.db.write() as conn:
         now = office.db.now(conn)

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bot import config
-from bot.errors import ConfigError, Conflict
+from bot.errors import ConfigError, Conflict, reason_of
 
 
 def key_for(target: str) -> str:
@@ -67,7 +67,7 @@ def append(file: Path, key: str, block: str) -> None:
         _check(file, (old + added.encode()).decode("utf-8-sig"))
         _replace(file, old + added.encode())
     except OSError as error:
-        raise ConfigError("写不了 {file}：{why}", file=str(file), why=error.strerror) from error
+        raise ConfigError("写不了 {file}：{why}", file=str(file), why=reason_of(error)) from error
 
 
 def _check(file: Path, text: str) -> None:

@@ -200,6 +200,16 @@ def _date(words: str) -> date | None:
 
 def report(conn: Connection, found: Sequence[Figures], rule: str = "") -> dict[str, Any]:
     """Each source with its figures, and under each figure the rows it counts. Raises NotFound."""
+    made = told(found, rule)
+    for of, one in zip(found, made["sources"], strict=True):
+        for check in one["checks"]:
+            counted = [(of, check["rule"], check["count"])]
+            check["rows"] = [row.json() for row in rows(conn, counted)]
+    return made
+
+
+def told(found: Sequence[Figures], rule: str = "") -> dict[str, Any]:
+    """Each source with its figures, of one rule or of all. Raises NotFound."""
     groups(found, rule)
     return {
         "sources": [
@@ -210,12 +220,7 @@ def report(conn: Connection, found: Sequence[Figures], rule: str = "") -> dict[s
                 "items": of.items,
                 "checked_at": of.at.isoformat(),
                 "checks": [
-                    {
-                        "rule": name,
-                        "name": str(RULES[name]),
-                        "count": n,
-                        "rows": [row.json() for row in rows(conn, [(of, name, n)])],
-                    }
+                    {"rule": name, "name": str(RULES[name]), "count": n}
                     for name, n in of.checks.items()
                     if rule in ("", name)
                 ],

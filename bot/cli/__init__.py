@@ -7,12 +7,8 @@ password is asked (or read from --password-file); what the machine's own shell m
 from __future__ import annotations
 
 import gc
-import gettext
 import os
 import sys
-import tomllib
-from contextlib import suppress
-from pathlib import Path
 
 import click
 
@@ -35,34 +31,51 @@ from bot.cli import (
     signing,
     sources,
     templated,
+    today,
     tokens,
     wording,
 )
 from bot.cli.base import harmless
-from bot.errors import GongkaiError
+from bot.cli.speech import Group, choose
+from bot.errors import GongkaiError, NotAllowed, reason_of
 from bot.language import Say
 
-LOCALE = Path(__file__).parent.parent / "locale"
 
-
-class Speaking(click.Group):
+class Speaking(Group):
     """Errors for people: one sentence, no traceback, exit 2."""
 
-    def main(self, *args, **kwargs):  # type: ignore[no-untyped-def]
-        gettext.bindtextdomain("click", str(LOCALE))
-        gettext.textdomain("click")
-        os.environ["LANGUAGE"] = "zh"
+    def main(self, args=None, *more, **kwargs):  # type: ignore[no-untyped-def]
+        words = sys.argv[1:] if args is None else args
         try:
-            return super().main(*args, **kwargs)
+            choose(self, words)
+            return super().main(words, *more, **kwargs)
         except GongkaiError as error:
             click.echo(harmless(str(error)), err=True)
+            if isinstance(error, NotAllowed) and "--as" not in words:
+                click.echo(str(Say("以本人身份办理：加 --as 登录名")), err=True)
+        except OSError as error:
+            told = Say("{file}：{why}", file=error.filename or "", why=reason_of(error))
+            click.echo(harmless(str(told)), err=True)
         except Exception as error:
             if "GONGKAI_DEBUG" in os.environ:
                 raise
-            kind = type(error).__name__
-            told = Say("内部错误 {kind}：{why}（详情：GONGKAI_DEBUG=1）", kind=kind, why=str(error))
-            click.echo(harmless(str(told)), err=True)
+            click.echo(harmless(str(_fault(error))), err=True)
         sys.exit(2)
+
+
+def _fault(error: Exception) -> Say:
+    """What the store has against it; else that the program is at fault."""
+    from sqlalchemy.exc import DBAPIError
+
+    from bot.db import trouble
+
+    why: object = error
+    if isinstance(error, DBAPIError):
+        if said := trouble(error):
+            return said
+        why = error.orig
+    kind = type(error).__name__
+    return Say("内部错误 {kind}：{why}（详情：GONGKAI_DEBUG=1）", kind=kind, why=str(why))
 
 
 @click.group(cls=Speaking, context_settings={"help_option_names": ["-h", "--help"]})
@@ -72,32 +85,20 @@ class Speaking(click.Group):
     default="config.toml",
     show_default=True,
     envvar="GONGKAI_CONFIG",
-    help="办公室的配置文件 the office's file",
+    help="办公室的配置文件 | the office's file",
 )
-@click.option("--lang", type=click.Choice(["zh", "en"]), default=None, help="语言 language")
-@click.version_option(package_name="gongkai", help="版本 the version.")
+@click.option("--lang", type=click.Choice(["zh", "en"]), help="用哪种语言 | the language")
+@click.version_option(package_name="gongkai", help="版本 | the version")
 @click.pass_context
 def main(context: click.Context, path: str, lang: str | None) -> None:
-    """公开 Gongkai: a government office's microblogs, from entry to signed post to reply."""
-    from bot.language import use
-
+    """公开：政务微博，从目录条目到签发的稿件，再到公众的评论 | Gongkai: a government office's microblogs, from entry to signed post to reply."""
     gc.set_threshold(20_000, 20, 20)  # what is imported is no garbage: a start is a tenth quicker
     context.obj = path
-    context.meta["lang"] = lang
-    os.environ["LANGUAGE"] = lang or _language_of(path)  # what click says goes by it
-    if lang:
-        use(lang)
-
-
-def _language_of(path: str) -> str:
-    """The office's language, before its file is checked; Chinese where it cannot be read."""
-    with suppress(OSError, ValueError, RecursionError):
-        return str(tomllib.loads(Path(path).read_text("utf-8")).get("language", "zh"))
-    return "zh"
 
 
 MODULES = (
     office,
+    today,
     reading,
     screening,
     entries,

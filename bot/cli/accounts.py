@@ -6,12 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bot.cli.base import cell
-from bot.deliver import queue
+from bot.cli.speech import listed, names_of, word
 from bot.language import Say, _
+from bot.model import DeliveryState
 
-STATES = {"active": Say("可用"), "paused": Say("已停用"), "broken": Say("已断开")}
-QUEUE: dict[str, Say] = {"person": Say("需要人定"), "held": Say("已停发")}
-QUEUE |= {str(state): word for state, word in queue.STATES.items()}
 FILED = {
     "registrar": Say("登记单位"),
     "number": Say("备案编号"),
@@ -26,15 +24,20 @@ CAN = {
 }
 
 
-def facts(of: Mapping[str, Any]) -> list[dict[str, str]]:
+def told(of: Mapping[str, Any]) -> list[tuple[Any, Any]]:
     """Of an account as `shapes.account` gives it, row by row: what, and how it stands."""
-    told = (*_who(of), *_standing(of), *_hours(of["hours"]), *_can(of), *_filed(of["filing"]))
-    return [{"name": str(name), "value": str(value)} for name, value in told]
+    return [*_who(of), *_standing(of), *_hours(of["hours"]), *_can(of), *_filed(of["filing"])]
+
+
+def stands(of: Mapping[Any, Any]) -> str:
+    """The state as the console's chip has it: one nobody connected yet says so."""
+    return str(of["state"]) if of["identity"] or of["state"] != "active" else "unconnected"
 
 
 def _who(of: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
-    yield _("账号"), f"{of['name']}（{of['key']}，{of['adapter']}，{of['unit']}）"
-    yield _("状态"), STATES.get(of["state"], of["state"])
+    who = {k: of[k] for k in ("name", "key", "adapter", "unit")}
+    yield _("账号"), Say("{name}（{key}，{adapter}，{unit}）", **who)
+    yield _("状态"), word("account", of["state"])
     if of["broken"]:
         yield _("原因"), cell(of["broken"])
     yield _("平台上的身份"), of["identity_name"] or _("尚未连接")
@@ -52,17 +55,19 @@ def _life(of: Mapping[str, Any]) -> Any:
 
 
 def _standing(of: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
-    counts = (f"{word} {n}" for state, word in QUEUE.items() if (n := of["queue"].get(state)))
-    yield _("投递"), "，".join(counts) or _("无")
+    names = {"person": Say("需要人定"), **names_of("delivery", "held", *DeliveryState)}
+    counts = (f"{name} {n}" for state, name in names.items() if (n := of["queue"].get(state)))
+    yield _("投递"), _("，").join(counts) or _("无")
     for hold in of["holds"]:
         until = Say("到 {at}", at=cell(hold["until"])) if hold["until"] else _("没有定期限")
-        yield _("停发"), f"{hold['reason']}（{cell(hold['since'])}，{until}）"
+        since = {"reason": hold["reason"], "since": cell(hold["since"]), "until": until}
+        yield _("停发"), Say("{reason}（{since}，{until}）", **since)
 
 
 def _hours(hours: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
-    yield _("时段"), "、".join(hours["slots"]) or _("不限")
+    yield _("时段"), listed(hours["slots"]) or _("不限")
     if free := hours["next_slots"]:
-        yield _("空着的时段"), "、".join(cell(at) for at in free)
+        yield _("空着的时段"), listed(map(cell, free))
     most, gap = hours["daily_most"], round(hours["gap_seconds"])
     yield _("每天最多"), Say("{n} 条", n=most) if most else _("不限")
     yield _("静默时段"), hours["quiet"] or _("无")
@@ -77,7 +82,7 @@ def _can(of: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
     yield _("正文"), Say("最多 {n} 字", n=limit) if limit else _("不限")
     yield _("图片"), Say("最多 {n} 张", n=pictures) if pictures else _("不带图片")
     yield _("评论"), _("采集") if can["replies"] != "none" else _("不采集")
-    able = "、".join(str(word) for name, word in CAN.items() if can[name])
+    able = listed(what for name, what in CAN.items() if can[name])
     yield _("可以"), able or _("无")
 
 
@@ -85,5 +90,5 @@ def _filed(filing: Mapping[str, str] | None) -> Iterator[tuple[Any, Any]]:
     if filing is None:
         yield _("账号备案"), _("config.toml 里已没有这个账号")
         return
-    for name, word in FILED.items():
-        yield word, filing[name] or _("未填写")
+    for name, what in FILED.items():
+        yield what, filing[name] or _("未填写")

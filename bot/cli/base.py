@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bot.cli.speech import HEADS, Wording, listed, worded
+from bot.language import Say
 from bot.shapes import plain
 
 if TYPE_CHECKING:
@@ -27,18 +29,19 @@ if TYPE_CHECKING:
 _HARMFUL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # a terminal obeys some of these
 
 _WIDE = 1000  # for a file or a pipe: a row is a line
+NOTHING: Mapping[str, Any] = {}
+NUMBER = click.IntRange(1, 2**63 - 1)  # of a row, and of rows at most
+PORT = click.IntRange(0, 65535)
+EMPTY = Say("没有可显示的内容")
 
-as_json = click.option("--json", "json_", is_flag=True, help="以 JSON 输出 as JSON")
+as_json = click.option("--json", "json_", is_flag=True, help="以 JSON 输出 | as JSON")
 
 
 def opened(context: click.Context) -> Office:
-    """The office of --config, speaking its language."""
-    from bot.language import use
+    """The office of --config."""
     from bot.office import open_office
 
     office = open_office(Path(context.obj))
-    if not context.meta.get("lang"):
-        use(office.config.language)
     context.meta["zone"] = office.config.tz
     context.call_on_close(office.db.close)
     _take_in_first(office)
@@ -73,9 +76,13 @@ def with_office(command: Callable[..., Any]) -> Callable[..., Any]:
 def acting(command: Callable[..., Any]) -> Callable[..., Any]:
     """Passes the office and who acts; without --as the machine's own shell does."""
 
-    @click.option("--as", "acting_as", default="", help="以何人身份办理 who acts (login)")
     @click.option(
-        "--password-file", type=click.Path(exists=True, dir_okay=False), help="密码所在文件"
+        "--as", "acting_as", default="", help="以何人身份办理（登录名） | who acts (login)"
+    )
+    @click.option(
+        "--password-file",
+        type=click.Path(exists=True, dir_okay=False),
+        help="密码所在文件 | the file that holds the password",
     )
     @click.pass_context
     @functools.wraps(command)
@@ -136,7 +143,8 @@ def _second(office: Office, row: Any) -> None:
         if wanted:
             raise NotAllowed("{login} 须先登录控制台登记动态口令，再办理", login=login)
         return
-    said = os.environ.get("GONGKAI_CODE") or str(click.prompt(f"{login} 的动态口令"))
+    asked = str(Say("{login} 的动态口令", login=login))
+    said = os.environ.get("GONGKAI_CODE") or str(click.prompt(asked))
     with office.db.write() as conn:
         now = office.db.now(conn)
         if not second.redeem(conn, office.secrets, now, row, said, "cli"):
@@ -145,10 +153,10 @@ def _second(office: Office, row: Any) -> None:
 
 def _password(login: str, password_file: str | None) -> str:
     if password_file:
-        return Path(password_file).read_text("utf-8").strip()
+        return handed(password_file).strip()
     if "GONGKAI_PASSWORD" in os.environ:
         return os.environ["GONGKAI_PASSWORD"]
-    return str(click.prompt(f"{login} 的密码", hide_input=True))
+    return str(click.prompt(str(Say("{login} 的密码", login=login)), hide_input=True))
 
 
 @contextmanager
@@ -161,35 +169,76 @@ def writing(office: Office) -> Iterator[tuple[Any, datetime]]:
 # ---------------------------------------------------------------- showing
 
 
-def show(rows: Iterable[Mapping[Any, Any]], json_: bool, columns: Mapping[str, str]) -> None:
-    """Rows as a table (column → heading) or as a JSON list."""
-    from bot.language import _
+def show(
+    rows: Iterable[Mapping[Any, Any]],
+    json_: bool,
+    columns: str,
+    heads: Mapping[str, Say] = NOTHING,
+    words: Mapping[str, Wording] = NOTHING,
+    empty: Say = EMPTY,
+) -> None:
+    """Rows as a table of some columns, or as a JSON list.
 
+    `heads`: headings that are not those of HEADS; `words`: how keys are said (speech.worded);
+    `empty`: what is said where there is no row.
+    """
     rows = [dict(row) for row in rows]
     if json_:
         click.echo(json.dumps(rows, ensure_ascii=False, indent=1, default=plain))
         return
     if not rows:
-        click.echo(_("没有可显示的内容"))
+        click.echo(str(empty))
         return
+    names = columns.split()
+    told = [[worded(row, name, words.get(name)) for name in names] for row in rows]
+    _table([str(heads.get(name) or HEADS[name]) for name in names], told)
+    if any(isinstance(value, datetime) for row in told for value in row):
+        click.echo(str(Say("时间均为{zone}", zone=_zone())))
+
+
+def _table(heads: list[str], rows: list[list[Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text  # as it stands: what people write is no markup
 
     table = Table(box=None, pad_edge=False)
-    for heading in columns.values():
-        table.add_column(_(heading), overflow="fold")  # narrow, never cut
+    for heading in heads:
+        table.add_column(heading, overflow="fold")  # narrow, never cut
     for row in rows:
-        table.add_row(*(Text(cell(row.get(name))) for name in columns))
+        table.add_row(*(Text(cell(value)) for value in row))
     console = Console(width=None if sys.stdout.isatty() else _WIDE)
     with console.capture() as held:
         console.print(table)
     click.echo("\n".join(line.rstrip() for line in held.get().splitlines()))
 
 
-def say(value: Mapping[Any, Any], json_: bool, sentence: str) -> None:
+def _zone() -> Say:
+    """What the clock of the office is called, on which times are shown."""
+    from bot.workdays import zone_name
+
+    return zone_name(str(click.get_current_context().meta.get("zone") or "Asia/Shanghai"))
+
+
+def facts(rows: Iterable[tuple[Say | str, Any]]) -> None:
+    """One thing, a line a fact: what it is, and how it stands. Facts without a value are left out."""
+    told = [{"name": str(name), "value": value} for name, value in rows if value not in (None, "")]
+    show(told, False, "name value", {"name": Say("项")})
+
+
+def say(value: Mapping[Any, Any], json_: bool, sentence: str | Say) -> None:
     """One result: as JSON, or as a sentence."""
-    click.echo(json.dumps(value, ensure_ascii=False, default=plain) if json_ else sentence)
+    click.echo(json.dumps(value, ensure_ascii=False, default=plain) if json_ else str(sentence))
+
+
+def done(sentence: Say) -> None:
+    """What an act did, that has nothing else to show."""
+    click.echo(str(sentence))
+
+
+def drafted(post: int, json_: bool) -> None:
+    """A new draft's number; and, beside what a program reads, what comes next."""
+    say({"post": post}, json_, f"#{post}")
+    click.echo(str(Say("草稿；送审：gongkai post submit {id} --as …", id=post)), err=True)
 
 
 def cell(value: Any) -> str:
@@ -200,9 +249,9 @@ def cell(value: Any) -> str:
     if isinstance(value, bool):
         return "✓" if value else ""
     if isinstance(value, dict) and "text" in value and "values" in value:
-        from bot.language import Say
-
         return str(Say.of(value))
+    if isinstance(value, list | tuple):
+        return listed(map(cell, value))
     return harmless(" ".join(str(value).split()))  # a row is a line
 
 
@@ -218,6 +267,28 @@ def instant(office: Office, value: str | None) -> datetime | None:
     return workdays.instant(value or "", office.config.tz)
 
 
+def handed(file: str) -> str:
+    """The text of a file, or of standard input (-), in whatever an office's computer writes it.
+
+    Raises Invalid.
+    """
+    from bot.errors import Invalid, reason_of
+    from bot.text import decoded
+
+    try:
+        raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        return decoded(raw).replace("\r\n", "\n")
+    except OSError as error:
+        raise Invalid("读不到 {file}：{why}", file=file, why=reason_of(error)) from None
+    except ValueError:
+        raise Invalid("{file} 不是文字文件；请另存为 UTF-8 的文本", file=file) from None
+
+
+def text_of(text: str) -> str:
+    """What an option says; - reads standard input."""
+    return handed("-") if text == "-" else text
+
+
 class Day(click.ParamType[date]):
     """A day of the calendar, as 2026-11-24."""
 
@@ -227,8 +298,6 @@ class Day(click.ParamType[date]):
         try:
             return date.fromisoformat(value)
         except ValueError:
-            from bot.language import Say
-
             said = Say("日期写作 2026-11-24，不是 {value}", value=value)
             return self.fail(str(said), param, ctx)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from pathlib import Path
 
 import click
 from sqlalchemy import RowMapping
 
+from bot.cli.base import handed
 from bot.deliver import accounts, connecting
 from bot.errors import GongkaiError, Invalid
 from bot.language import Say
@@ -22,9 +22,7 @@ async def connect(
     """Prove the credential and keep it. Raises what `accounts.connect` raises."""
     with office.db.read() as conn:
         row = connecting.asked_for(office, conn, actor, key)
-    credential = (
-        Path(token_file).read_text("utf-8").strip() if token_file else await _authorise(office, row)
-    )
+    credential = handed(token_file).strip() if token_file else await _authorise(office, row)
     checked = await accounts.connect(office, actor, key, credential, another=another)
     return checked.identity
 

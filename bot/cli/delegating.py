@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli.base import acting, as_json, instant, say, show, with_office, writing
+from bot.cli.base import NUMBER, acting, as_json, done, instant, say, show, with_office, writing
 from bot.cli.persons import user
+from bot.language import Say
 
 if TYPE_CHECKING:
     from bot.model import Actor
@@ -16,16 +17,23 @@ if TYPE_CHECKING:
 
 @user.group("delegate")
 def delegate() -> None:
-    """代签：不在时由人代为审签 who acts in one's place."""
+    """代签：不在时由人代为审签 | who acts in one's place."""
 
 
 @delegate.command("make")
 @click.argument("taker")
-@click.option("--unit", required=True, help="哪个单位的稿件，含下级 whose posts, those below too")
-@click.option("--step", "steps", multiple=True, required=True, help="审次，可多次给 may repeat")
-@click.option("--from", "begins", default="", help="自 2026-11-25 09:00；不给即从现在")
-@click.option("--until", "ends", required=True, help="至 2026-11-28 18:00")
-@click.option("--reason", required=True, help="事由 why")
+@click.option("--unit", required=True, help="哪个单位的稿件，含下级 | whose posts, those below too")
+@click.option(
+    "--step", "steps", multiple=True, required=True, help="审次，可多次 | a step; may repeat"
+)
+@click.option(
+    "--from",
+    "begins",
+    default="",
+    help="自 2026-11-25 09:00；不给即从现在 | from 2026-11-25 09:00; else from now",
+)
+@click.option("--until", "ends", required=True, help="至 2026-11-28 18:00 | until 2026-11-28 18:00")
+@click.option("--reason", required=True, help="事由 | why")
 @as_json
 @acting
 def delegate_make(
@@ -39,7 +47,7 @@ def delegate_make(
     reason: str,
     json_: bool,
 ) -> None:
-    """委托他人代签，须 --as 本人 name somebody to act in your place."""
+    """委托他人代签，须 --as 本人 | name somebody to act in your place."""
     from bot import review
 
     more: dict[str, Any] = {"unit": unit, "steps": steps, "reason": reason}
@@ -54,27 +62,31 @@ def delegate_make(
 @as_json
 @with_office
 def delegate_list(office: Office, login: str, json_: bool) -> None:
-    """列出代签，或一人的 all of them, or one person's."""
+    """列出代签，或一人的 | all of them, or one person's."""
     from bot import people, review
 
     with office.db.read() as conn:
         person = people.by_login(conn, login)["id"] if login else None
         rows = review.delegations_of(conn, office.db.now(conn), person)
-    if not json_:
-        rows = [{**row, "steps": "、".join(row["steps"])} for row in rows]
-    columns = {"id": "编号", "giver": "委托人", "taker": "代签人", "unit": "单位", "steps": "审次"}
-    show(rows, json_, {**columns, "begins": "自", "ends": "至", "state": "状态", "reason": "事由"})
+    show(
+        rows,
+        json_,
+        "id giver taker unit steps begins ends state reason",
+        words={"state": "delegation"},
+        empty=Say("没有代签：gongkai user delegate make 委托一次"),
+    )
 
 
 @delegate.command("end")
-@click.argument("delegation", type=int)
+@click.argument("delegation", type=NUMBER)
 @acting
 def delegate_end(office: Office, actor: Actor, delegation: int) -> None:
-    """提前终止一次代签 end one before its time."""
+    """提前终止一次代签 | end one before its time."""
     from bot import review
 
     with writing(office) as (conn, now):
         review.end_delegation(conn, now, actor, delegation)
+    done(Say("代签已终止，已签的不受影响"))
 
 
 COMMANDS: list[click.Command] = []  # within user

@@ -7,24 +7,37 @@ from typing import TYPE_CHECKING
 import click
 
 from bot.cli.base import as_json, reading_units, say, show, with_office
+from bot.cli.speech import Spoken, word
+from bot.language import Say
 
 if TYPE_CHECKING:
     from bot.office import Office
 
 
-KINDS = ("posts", "items", "replies", "accounts", "people", "sources")
+KINDS = {  # what is looked for, and the chip of its states
+    "posts": "post",
+    "items": "item",
+    "replies": "reply",
+    "accounts": "account",
+    "people": "person",
+    "sources": "source",
+    "deliveries": "delivery",
+}
 
 
-@click.command()
+@click.command(cls=Spoken)
 @click.argument("words")
-@click.option("--of", default=None, type=click.Choice(KINDS), help="只找这一类 only these")
-@click.option("--limit", default=5, type=click.IntRange(1, 50), help="每类几条 of each kind")
+@click.option("--of", default=None, type=click.Choice([*KINDS][:6]), help="只找这一类 | only these")
+@click.option("--limit", default=5, type=click.IntRange(1, 50), help="每类几条 | of each kind")
 @as_json
 @with_office
 def search(office: Office, words: str, of: str | None, limit: int, json_: bool) -> None:
-    """搜索：稿件、条目、评论、账号、人员、来源，词语、文号或编号 find anything by words or number."""
+    """搜索：稿件、条目、评论、账号、人员、来源，词语、文号或编号 | find anything by words or number."""
     from bot import finding, shapes
+    from bot.errors import Invalid
 
+    if not words.strip():
+        raise Invalid("请写要找的词语或编号")
     with office.db.read() as conn:
         scope = reading_units(office, None, conn)
         place = finding.straight(conn, scope, words)
@@ -33,11 +46,23 @@ def search(office: Office, words: str, of: str | None, limit: int, json_: bool) 
         say(shapes.found(place, groups), True, "")
         return
     rows = [
-        {"of": str(finding.NAMES[hit.of]), "id": hit.id, "title": hit.title, "state": hit.state}
+        {
+            "of": finding.NAMES[hit.of],
+            "kind": hit.of,
+            "id": hit.id,
+            "title": hit.title,
+            "state": hit.state,
+        }
         for group in groups
         for hit in group.hits
     ]
-    show(rows, False, {"of": "类别", "id": "编号", "state": "状态", "title": "标题"})
+    show(
+        rows,
+        False,
+        "of id state title",
+        words={"state": lambda row: word(KINDS[row["kind"]], row["state"]) if row["state"] else ""},
+        empty=Say("没有找到“{words}”", words=words),
+    )
 
 
 COMMANDS = [search]

@@ -10,25 +10,30 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli.base import acting, as_json, say, show, with_office, writing
+from bot.cli.base import NUMBER, acting, as_json, done, say, show, with_office, writing
+from bot.cli.speech import Group, listed, word
+from bot.language import Say
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from bot.model import Actor
     from bot.office import Office
 
 
-@click.group()
+@click.group(cls=Group)
 def account() -> None:
-    """账号 accounts."""
+    """账号 | accounts."""
 
 
 @account.command("list")
 @as_json
 @with_office
 def account_list(office: Office, json_: bool) -> None:
-    """列出账号."""
+    """列出账号 | the accounts."""
     from sqlalchemy import select
 
+    from bot.cli.accounts import stands
     from bot.db import accounts
     from bot.telling.standing import idle_accounts
 
@@ -40,16 +45,16 @@ def account_list(office: Office, json_: bool) -> None:
     show(
         found,
         json_,
-        {
-            "key": "键",
-            "adapter": "平台",
-            "state": "状态",
-            "identity_name": "身份",
-            "token_ends": "凭据至",
-            "idle_since": "最近更新",
-            "broken": "原因",
-        },
+        "key name adapter state identity_name token_ends idle_since broken",
+        words={"state": lambda row: word("account", stands(row)), "adapter": _platform},
+        empty=Say("还没有账号：在 config.toml 写 [accounts.…]，再 gongkai check"),
     )
+
+
+def _platform(row: Mapping[Any, Any]) -> str:
+    from bot.web.lists import account as told
+
+    return told(row).label
 
 
 @account.command("show")
@@ -57,10 +62,10 @@ def account_list(office: Office, json_: bool) -> None:
 @as_json
 @with_office
 def account_show(office: Office, key: str, json_: bool) -> None:
-    """一个账号的全部情况 one account whole: identity, credential, hours, holds, queue, 备案."""
+    """一个账号的全部情况 | one account whole: identity, credential, hours, holds, queue, filing."""
     from bot import shapes
-    from bot.cli.accounts import facts
-    from bot.cli.base import reading_units
+    from bot.cli.accounts import told
+    from bot.cli.base import facts, reading_units
     from bot.deliver import accounts
 
     with office.db.read() as conn:
@@ -69,21 +74,24 @@ def account_show(office: Office, key: str, json_: bool) -> None:
     if json_:
         say(found, True, "")
         return
-    show(facts(found), False, {"name": "项", "value": "情况"})
+    facts(told(found))
 
 
 @account.command("connect")
 @click.argument("key")
-@click.option("--token-file", type=click.Path(exists=True, dir_okay=False), help="凭据所在文件")
-@click.option("--another", is_flag=True, help="确要换成另一身份")
+@click.option(
+    "--token-file",
+    type=click.Path(exists=True, dir_okay=False),
+    help="凭据所在文件 | the file that holds the credential",
+)
+@click.option("--another", is_flag=True, help="确要换成另一身份 | another identity is meant")
 @as_json
 @acting
 def account_connect(
     office: Office, actor: Actor, key: str, token_file: str | None, another: bool, json_: bool
 ) -> None:
-    """连接账号：令牌文件，或按提示到平台授权 connect: a token's file, or authorise as prompted."""
+    """连接账号：令牌文件，或按提示到平台授权 | connect: a token's file, or authorise as prompted."""
     from bot.cli.connecting import connect
-    from bot.language import Say
 
     identity = asyncio.run(connect(office, actor, key, token_file, another))
     done = Say("已连接 {name} {url}", name=identity.name, url=identity.url)
@@ -95,9 +103,8 @@ def account_connect(
 @as_json
 @acting
 def account_check(office: Office, actor: Actor, key: str, json_: bool) -> None:
-    """现在检查一次；通过即恢复断开的账号 check now; a pass mends a broken one."""
+    """现在检查一次；通过即恢复断开的账号 | check now; a pass mends a broken one."""
     from bot.cli.connecting import check_now
-    from bot.language import Say
 
     asyncio.run(check_now(office, actor, key))
     say({"account": key, "state": "active"}, json_, str(Say("正常")))
@@ -107,30 +114,32 @@ def account_check(office: Office, actor: Actor, key: str, json_: bool) -> None:
 @click.argument("key")
 @acting
 def account_pause(office: Office, actor: Actor, key: str) -> None:
-    """暂停，队列保留."""
+    """暂停，队列保留 | pause it; its queue is kept."""
     from bot.deliver import accounts
 
     with writing(office) as (conn, now):
         accounts.pause(conn, now, actor, key, True)
+    done(Say("已暂停，队列保留"))
 
 
 @account.command("activate")
 @click.argument("key")
 @acting
 def account_activate(office: Office, actor: Actor, key: str) -> None:
-    """恢复使用."""
+    """恢复使用暂停的账号 | use a paused account again."""
     from bot.deliver import accounts
 
     with writing(office) as (conn, now):
         accounts.pause(conn, now, actor, key, False)
+    done(Say("已恢复"))
 
 
 # ---------------------------------------------------------------- user
 
 
-@click.group()
+@click.group(cls=Group)
 def user() -> None:
-    """人员 people."""
+    """人员 | people."""
 
 
 def _roles() -> list[str]:
@@ -146,7 +155,6 @@ def _roles() -> list[str]:
 
 
 def _one_time(login: str, password: str) -> str:
-    from bot.language import Say
 
     return str(Say("{login} 一次性密码 {password}", login=login, password=password))
 
@@ -155,8 +163,8 @@ def _one_time(login: str, password: str) -> str:
 @as_json
 @with_office
 def user_list(office: Office, json_: bool) -> None:
-    """列出人员与角色."""
-    from bot import roster
+    """列出人员与角色 | people and their roles."""
+    from bot import people, roster
 
     with office.db.read() as conn:
         found = roster.persons(conn)
@@ -166,41 +174,53 @@ def user_list(office: Office, json_: bool) -> None:
         for role in (one["roles"] or [{"role": None, "unit": None}])
     ]
     kept = ("login", "name", "disabled", "asleep", "totp", "role", "unit")
-    columns = {"login": "登录名", "name": "姓名", "unit": "单位", "role": "角色"}
-    more = {"disabled": "停用", "asleep": "待核准", "totp": "动态口令"}
-    show([{k: row[k] for k in kept} for row in rows], json_, {**columns, **more})
+    show(
+        [{k: row[k] for k in kept} for row in rows],
+        json_,
+        "login name unit role disabled asleep totp",
+        {"name": Say("姓名")},
+        {"role": people.ROLE_WORDS},
+        empty=Say(
+            "还没有人员：gongkai user add 登录名 --name 姓名 --unit 单位 --role administrator"
+        ),
+    )
 
 
 @user.command("units")
 @as_json
 @with_office
 def user_units(office: Office, json_: bool) -> None:
-    """列出单位、审次和能办的人 units, their steps and who can fill them."""
+    """列出单位、审次和能办的人 | units, their steps and who can fill them."""
     from bot import shapes
 
     with office.db.read() as conn:
         rows = shapes.staffed(office, conn)
-    if not json_:
-        rows = [{**row, "steps": _worded(row["steps"])} for row in rows]
-    columns = {"key": "键", "name": "单位", "parent": "上级", "steps": "审次", "enough": "配齐"}
-    show(rows, json_, columns)
+    show(
+        rows,
+        json_,
+        "key name parent steps enough",
+        {"name": Say("单位")},
+        {"steps": lambda row: _able(row["steps"]), "enough": {True: Say("是"), False: Say("否")}},
+    )
 
 
-def _worded(steps: list[dict[str, Any]]) -> str:
-    return "；".join(f"{s['name']} {'、'.join(s['able']) or '无人'}" for s in steps)
+def _able(steps: list[dict[str, Any]]) -> str:
+    """The steps of a unit, each with who can pass it."""
+    told = (f"{step['name']} {listed(step['able']) or Say('无人')}" for step in steps)
+    return str(Say("；")).join(told)
 
 
 @user.command("add")
 @click.argument("login")
-@click.option("--name", required=True)
-@click.option("--unit", required=True)
-@click.option("--role", type=click.Choice(_roles()), required=True)
+@click.option("--name", required=True, help="姓名 | the name")
+@click.option("--unit", required=True, help="单位 | the unit")
+@click.option("--role", type=click.Choice(_roles()), required=True, help="角色 | the role")
 @as_json
 @acting
 def user_add(
     office: Office, actor: Actor, login: str, name: str, unit: str, role: str, json_: bool
 ) -> None:
-    """新增人员，给出一次性密码 prints a one-time password."""
+    """新增人员，给出一次性密码 | add somebody; prints a one-time password."""
     from bot import people
     from bot.model import Role
 
@@ -211,42 +231,45 @@ def user_add(
 
 @user.command("grant")
 @click.argument("login")
-@click.option("--unit", required=True)
-@click.option("--role", type=click.Choice(_roles()), required=True)
+@click.option("--unit", required=True, help="单位 | the unit")
+@click.option("--role", type=click.Choice(_roles()), required=True, help="角色 | the role")
 @acting
 def user_grant(office: Office, actor: Actor, login: str, unit: str, role: str) -> None:
-    """授予角色."""
+    """授予角色 | give a role."""
     from bot import people
     from bot.model import Role
 
     with writing(office) as (conn, now):
         people.grant(conn, now, actor, login, unit, Role(role))
+    done(Say("角色已授予，立即生效"))
 
 
 @user.command("revoke")
 @click.argument("login")
-@click.option("--unit", required=True)
-@click.option("--role", type=click.Choice(_roles()), required=True)
+@click.option("--unit", required=True, help="单位 | the unit")
+@click.option("--role", type=click.Choice(_roles()), required=True, help="角色 | the role")
 @acting
 def user_revoke(office: Office, actor: Actor, login: str, unit: str, role: str) -> None:
-    """收回角色."""
+    """收回角色 | take a role back."""
     from bot import people
     from bot.model import Role
 
     with writing(office) as (conn, now):
         people.revoke(conn, now, actor, login, unit, Role(role))
+    done(Say("角色已收回，立即生效"))
 
 
 @user.command("disable")
 @click.argument("login")
-@click.option("--undo", is_flag=True)
+@click.option("--undo", is_flag=True, help="恢复 | let in again")
 @acting
 def user_disable(office: Office, actor: Actor, login: str, undo: bool) -> None:
-    """停用人员（--undo 恢复）."""
+    """停用人员（--undo 恢复） | bar somebody (--undo: let in again)."""
     from bot import people
 
     with writing(office) as (conn, now):
         people.disable(conn, now, actor, login, not undo)
+    done(Say("已恢复") if undo else Say("已停用，他的登录全部结束"))
 
 
 @user.command("readmit")
@@ -254,7 +277,7 @@ def user_disable(office: Office, actor: Actor, login: str, undo: bool) -> None:
 @as_json
 @acting
 def user_readmit(office: Office, actor: Actor, login: str, json_: bool) -> None:
-    """恢复备份后核准一人，给出一次性密码 let a person in again after a restore."""
+    """恢复备份后核准一人，给出一次性密码 | let a person in again after a restore."""
     from bot import people
 
     with writing(office) as (conn, now):
@@ -267,7 +290,7 @@ def user_readmit(office: Office, actor: Actor, login: str, json_: bool) -> None:
 @as_json
 @acting
 def user_reissue(office: Office, actor: Actor, login: str, json_: bool) -> None:
-    """另发一次性密码，他的登录全部结束 a new one-time password."""
+    """另发一次性密码，他的登录全部结束 | a new one-time password; his sessions end."""
     from bot import people
 
     with writing(office) as (conn, now):
@@ -279,9 +302,8 @@ def user_reissue(office: Office, actor: Actor, login: str, json_: bool) -> None:
 @click.argument("login")
 @acting
 def user_totp_reset(office: Office, actor: Actor, login: str) -> None:
-    """重设动态口令（换了手机、丢了备用码）take a second factor away, to be enrolled anew."""
+    """重设动态口令（换了手机、丢了备用码） | take a second factor away, to be enrolled anew."""
     from bot import second
-    from bot.language import Say
 
     with writing(office) as (conn, now):
         second.reset(conn, now, actor, login)
@@ -293,25 +315,29 @@ def user_totp_reset(office: Office, actor: Actor, login: str) -> None:
 @as_json
 @with_office
 def user_sessions(office: Office, login: str, json_: bool) -> None:
-    """列出一人的登录 where somebody is signed in."""
+    """列出一人的登录 | where somebody is signed in."""
     from bot import people, roster
 
     with office.db.read() as conn:
         person = people.by_login(conn, login)["id"]
         rows = roster.open_sessions(conn, office.db.now(conn), person)
-    columns = {"id": "编号", "origin": "地址", "created_at": "登录于", "seen_at": "最近使用"}
-    show(rows, json_, {**columns, "ends_at": "到期"})
+    show(
+        rows,
+        json_,
+        "id origin created_at seen_at ends_at",
+        {"ends_at": Say("到期")},
+        empty=Say("{login} 现在没有登录", login=login),
+    )
 
 
 @user.command("sign-out")
 @click.argument("login")
-@click.option("--session", default="", help="只结束这一个（编号）this one only")
+@click.option("--session", default="", help="只结束这一个（编号） | this one only")
 @as_json
 @acting
 def user_sign_out(office: Office, actor: Actor, login: str, session: str, json_: bool) -> None:
-    """结束一人的登录 end his sessions, or one."""
+    """结束一人的登录 | end his sessions, or one."""
     from bot import people
-    from bot.language import Say
 
     with writing(office) as (conn, now):
         ended = people.sign_out(conn, now, actor, login, session)
@@ -320,47 +346,61 @@ def user_sign_out(office: Office, actor: Actor, login: str, session: str, json_:
 
 @user.command("password")
 @click.argument("login")
-@click.option("--password-file", "new", type=click.File("r"), help="新密码所在文件")
+@click.option(
+    "--password-file",
+    "new",
+    type=click.File("r"),
+    help="新密码所在文件 | the file that holds the new one",
+)
 @with_office
 def user_password(office: Office, login: str, new: Any) -> None:
-    """设置密码（在本机）set a password, on this machine."""
+    """设置密码（在本机） | set a password, on this machine."""
     import getpass
 
     from bot import people
     from bot.model import Actor
 
-    password = new.read().strip() if new else click.prompt("新密码", hide_input=True)
+    password = new.read().strip() if new else click.prompt(str(Say("新密码")), hide_input=True)
     with writing(office) as (conn, now):
         shell = Actor(None, f"shell:{getpass.getuser()}", "cli")
         people.set_password(conn, now, shell, login, password)
+    done(Say("{login} 的密码已改", login=login))
 
 
 # ---------------------------------------------------------------- audit
 
 
-@click.group()
+@click.group(cls=Group)
 def audit() -> None:
-    """留痕 the audit trail."""
+    """留痕 | the audit trail."""
 
 
 def _narrowed(command: Callable[..., Any]) -> Callable[..., Any]:
     """What the trail is narrowed to, here and when it is taken out."""
     for option in (
-        click.option("--who", default="", help="何人，姓名 the actor's name"),
-        click.option("--verb", default="", help="何事，可只写开头 post.pass, post., …"),
-        click.option("--subject", default="", help="对象 post:12, delivery:3, …"),
+        click.option("--who", default="", help="何人，姓名 | the actor's name"),
+        click.option(
+            "--verb",
+            default="",
+            help="何事，可只写开头：post.pass、post. … | the act, or how it begins: post.pass, post., …",
+        ),
+        click.option(
+            "--subject",
+            default="",
+            help="对象：post:12、delivery:3 … | of one thing: post:12, delivery:3, …",
+        ),
     ):
         command = option(command)
     return command
 
 
 @audit.command("list")
-@click.option("--limit", default=50)
+@click.option("--limit", type=NUMBER, default=50, help="最多几行 | rows at most")
 @_narrowed
 @as_json
 @acting
 def audit_list(office: Office, actor: Actor, limit: int, json_: bool, **filters: str) -> None:
-    """最近的留痕 the newest entries, in words; --json has them as they were sealed."""
+    """最近的留痕，用文字；--json 照封存的原样 | the newest entries, in words; --json as they were sealed."""
     from bot import trail
 
     with office.db.read() as conn:
@@ -369,26 +409,38 @@ def audit_list(office: Office, actor: Actor, limit: int, json_: bool, **filters:
         shown: list[Any] = [
             {
                 **one.row,
+                "number": one.row["number"] or Say("待编号"),
                 "act": one.act,
                 "about": one.about,
                 "details": "；".join(map(str, one.details)),
             }
             for one in trail.in_words(office, conn, actor, [] if json_ else rows)
         ]
-    columns = {"number": "序号", "at": "时间", "actor": "何人", "act": "何事", "about": "对象"}
-    show(rows if json_ else shown, json_, columns | {"details": "详情"})
+    heads = {
+        "number": Say("序号"),
+        "actor": Say("何人"),
+        "act": Say("何事"),
+        "about": Say("对象"),
+        "details": Say("详情"),
+    }
+    columns = "number at actor act about details"
+    show(rows if json_ else shown, json_, columns, heads, empty=Say("没有这样的留痕"))
 
 
 @audit.command("export")
 @_narrowed
-@click.option("--csv", type=click.Path(dir_okay=False), help="导出 CSV")
-@click.option("--xlsx", type=click.Path(dir_okay=False), help="导出 XLSX")
-@click.option("--jsonl", type=click.Path(dir_okay=False), help="导出 JSON Lines，逐条照原样")
+@click.option("--csv", type=click.Path(dir_okay=False), help="导出 CSV | a CSV file")
+@click.option("--xlsx", type=click.Path(dir_okay=False), help="导出 XLSX | an XLSX file")
+@click.option(
+    "--jsonl",
+    type=click.Path(dir_okay=False),
+    help="导出 JSON Lines，逐条照原样 | JSON Lines, each entry as sealed",
+)
 @acting
 def audit_export(
     office: Office, actor: Actor, subject: str, verb: str, who: str, **files: str | None
 ) -> None:
-    """导出留痕，导出本身也留痕 the trail as files; that it was taken out is on record."""
+    """导出留痕，导出本身也留痕 | the trail as files; that it was taken out is on record."""
     import shutil
 
     from bot import trail
@@ -408,7 +460,7 @@ def audit_export(
 @as_json
 @click.pass_context
 def audit_verify(context: click.Context, json_: bool) -> None:
-    """验证留痕未被改动 exit 1 when it does not hold."""
+    """验证留痕未被改动；不完整时以 1 结束 | exit 1 when it does not hold."""
     from bot import audit as ground
     from bot.cli.base import opened
 

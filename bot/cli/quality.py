@@ -11,7 +11,7 @@ from bot import catalog, export
 from bot.catalog.quality import HEADS, QUIET, figures, report
 from bot.cli.base import reading_units, say, show
 from bot.errors import NotFound
-from bot.language import _
+from bot.language import Say, _
 from bot.office import Office
 
 
@@ -52,11 +52,11 @@ def _print(found: dict[str, Any], every: bool) -> None:
         for of in found["sources"]
         for check in of["checks"]
     ]
-    columns = {"unit": "单位", "name": "来源", "items": "条目", "check": "检查"}
-    show(told, False, columns | {"rule": "代号", "count": "条"})
+    heads = {"name": Say("来源"), "rule": Say("代号")}
+    show(told, False, "unit name items check rule count", heads, empty=Say("还没有可检查的目录"))
     shown = [row for rule, row in _rows(found) if every or rule not in QUIET]
     if shown:
         click.echo()
-        show(shown, False, {key: str(head) for key, head in HEADS.items()})
+        show(shown, False, " ".join(HEADS), HEADS)
     elif told:
         click.echo(_("没有需要办理的"))

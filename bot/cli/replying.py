@@ -11,24 +11,18 @@ from typing import Any
 
 import click
 
-from bot import collect
+from bot import collect, compose
 from bot.cli.base import reading_units, say, show
+from bot.cli.speech import keyed, listed, names_of
 from bot.collect import exporting, log
 from bot.collect.importing import Imported
 from bot.deliver.accounts import by_key
 from bot.errors import Invalid
 from bot.language import Say
-from bot.model import Actor
+from bot.model import Actor, ReplyState
 from bot.office import Office
 
-COLUMNS = {
-    "id": "编号",
-    "at": "时间",
-    "account_key": "账号",
-    "author_name": "何人",
-    "state": "状态",
-    "text": "内容",
-}
+COLUMNS = "id at account_key author_name state text"
 
 
 def replies(office: Office, actor: Actor, **asked: Any) -> None:
@@ -41,6 +35,7 @@ def replies(office: Office, actor: Actor, **asked: Any) -> None:
         if asked["counts"]:
             _counts(conn, asked["post"], units, asked["json_"])
             return
+        asked["state"] = keyed(asked["state"], names_of("reply", *ReplyState))
         account = by_key(conn, asked["account"])["id"] if asked["account"] else None
         named = ("post", "words", "state", "own", "unanswered")
         filters = {k: asked[k] for k in named} | {"account": account} | _days(office, asked)
@@ -49,7 +44,8 @@ def replies(office: Office, actor: Actor, **asked: Any) -> None:
             rows = exporting.rows(office, conn, units, **filters)
             show(islice(rows, asked["limit"]), True, COLUMNS)
         elif not files:
-            show(collect.listing(conn, units, **filters, limit=asked["limit"]), False, COLUMNS)
+            found = collect.listing(conn, units, **filters, limit=asked["limit"])
+            show(found, False, COLUMNS, words={"state": "reply"}, empty=Say("没有这样的评论"))
     for kind, file in files:
         _export(office, actor, kind, Path(file), units, filters)
 
@@ -78,8 +74,9 @@ def _export(
 def _counts(conn: Any, post: int | None, units: set[int], json_: bool) -> None:
     if post is None:
         raise Invalid("看赞、转、评请指明稿件：--post 12 --counts")
-    columns = {"account": "账号", "at": "时间", "likes": "赞", "reposts": "转", "replies": "评"}
-    show(collect.over_time(conn, post, units), json_, columns)
+    compose.one(conn, post)
+    rows = collect.over_time(conn, post, units)
+    show(rows, json_, "account at likes reposts replies", empty=Say("还没有数到赞、转、评"))
 
 
 def told(columns: Sequence[str]) -> dict[str, str]:
@@ -92,7 +89,7 @@ def told(columns: Sequence[str]) -> dict[str, str]:
 
 def taken(made: Imported, json_: bool) -> None:
     """What an import did, and by which columns."""
-    used = "，".join(f"{name}={head}" for name, head in made.names.items())
+    used = str(Say("，")).join(f"{name}={head}" for name, head in made.names.items())
     lines = [
         Say(
             "读到 {rows} 条，新增 {new} 条，内容有变 {changed} 条",
@@ -103,19 +100,18 @@ def taken(made: Imported, json_: bool) -> None:
         Say("用到的列：{used}", used=used),
     ]
     if made.unused:
-        lines.append(Say("没有用的列：{unused}", unused="、".join(made.unused)))
+        lines.append(Say("没有用的列：{unused}", unused=listed(made.unused)))
     say(asdict(made), json_, "\n".join(map(str, lines)))
 
 
 def _coverage(conn: Any, post: int | None, json_: bool) -> None:
     if post is None:
         raise Invalid("看采集情况请指明稿件：--post 12 --coverage")
-    rows = [asdict(c) | {"why": "；".join(map(str, c.why))} for c in collect.coverage(conn, post)]
-    columns = {
-        "account": "账号",
-        "seen": "采到",
-        "total": "平台计",
-        "removed": "已删",
-        "why": "说明",
-    }
-    show(rows, json_, columns)
+    compose.one(conn, post)
+    rows = [
+        asdict(c) | {"why": str(Say("；")).join(map(str, c.why))}
+        for c in collect.coverage(conn, post)
+    ]
+    show(
+        rows, json_, "account seen total removed why", {"why": Say("说明")}, empty=Say("还没有采集")
+    )

@@ -20,7 +20,7 @@ from bot.config import Config, unknown
 from bot.db import accounts as account_rows
 from bot.db import notices, units
 from bot.deliver import accounts, queue
-from bot.errors import GongkaiError
+from bot.errors import GongkaiError, reason_of
 from bot.language import Say
 from bot.notices import no_turn
 from bot.office import Office
@@ -185,7 +185,7 @@ def _bound(office: Office) -> socket.socket:
             "{host}:{port} 不能监听（{why}）；换一个端口：--port 8001（或 PORT=8001 make run）",
             host=host,
             port=port,
-            why=error.strerror or "",
+            why=reason_of(error),
         ) from None
     bound.listen(1024)
     return bound

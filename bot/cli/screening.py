@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from bot.cli.base import DAY, as_json
+from bot.cli.base import DAY, as_json, handed
+from bot.cli.speech import Spoken, word
 
 if TYPE_CHECKING:
     from datetime import date
@@ -18,12 +18,18 @@ if TYPE_CHECKING:
     from bot.model import Capabilities, Finding, LinkLook
 
 
-@click.command()
+@click.command(cls=Spoken)
 @click.argument("file", default="-")
-@click.option("--account", default="", help="按某账号的规则 by an account's rules (key)")
-@click.option("--scheduled", is_flag=True, help="定时发布 it goes out on another day")
-@click.option("--links", is_flag=True, help="查链接是否打得开 ask whether its links open")
-@click.option("--on", "day", type=DAY, default=None, help="发布日期 the day it is read: 2026-11-24")
+@click.option("--account", default="", help="按某账号的规则（键） | by an account's rules (key)")
+@click.option("--scheduled", is_flag=True, help="定时发布 | it goes out on another day")
+@click.option("--links", is_flag=True, help="查链接是否打得开 | ask whether its links open")
+@click.option(
+    "--on",
+    "day",
+    type=DAY,
+    default=None,
+    help="发布日期，如 2026-11-24 | the day it is read: 2026-11-24",
+)
 @as_json
 @click.pass_context
 def screen(
@@ -35,14 +41,14 @@ def screen(
     day: date | None,
     json_: bool,
 ) -> None:
-    """审查一段文字，不入库 screen a text: 0 nothing blocks, 1 something does, 2 cannot be read."""
+    """审查一段文字，不入库：0 没有阻止的，1 有，2 读不了 | screen a text: 0 nothing blocks, 1 something does, 2 cannot be read."""
     from datetime import datetime
 
     from bot import screen as screening
     from bot.model import Severity
     from bot.wordlists import rules_of
 
-    config, text = _config(context), _text(file)
+    config, text = _config(context), handed(file)
     known = screening.Context(
         on=day or datetime.now(config.tz).date(),
         scheduled=scheduled,
@@ -57,13 +63,9 @@ def screen(
 def _config(context: click.Context) -> Config:
     """The office's file where there is one, else what comes with the program."""
     from bot.config import Config, load
-    from bot.language import use
 
     path = Path(context.obj)
-    config = load(path) if path.exists() else Config()
-    if not context.meta.get("lang"):
-        use(config.language)
-    return config
+    return load(path) if path.exists() else Config()
 
 
 def _capabilities(context: click.Context, key: str) -> Capabilities:
@@ -91,40 +93,21 @@ def _looked_up(config: Config, text: str) -> dict[str, LinkLook]:
     return asyncio.run(look_up(config, addresses([text])))
 
 
-def _text(file: str) -> str:
-    from bot.errors import Invalid
-
-    try:
-        taken = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-        return taken.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise Invalid("{file} 不是 UTF-8 编码；请另存为 UTF-8", file=file) from None
-    except OSError as error:
-        raise Invalid("读不到 {file}：{why}", file=file, why=error.strerror) from None
-
-
 def _show(found: list[Finding], json_: bool) -> None:
     from bot.language import _
 
     if json_:
-        worst = {s: sum(f.severity == s for f in found) for s in ("block", "warn", "note")}
-        said: dict[str, Any] = {"findings": [_translated(f) for f in found], **worst}
-        click.echo(json.dumps(said, ensure_ascii=False, indent=1))
+        from bot import shapes
+
+        click.echo(json.dumps(shapes.findings(found), ensure_ascii=False, indent=1))
         return
     for finding in found:
         hint = f"（→ {_(finding.suggestion)}）" if finding.suggestion else ""
-        place = f"{finding.start}-{finding.end}"
-        click.echo(
-            f"{finding.severity:<5} {finding.rule} {place} “{finding.text}” {_(finding.message)}{hint}"
-        )
+        place = f"{finding.start}-{finding.end} “{finding.text}”"
+        grave = word("finding", finding.severity)
+        click.echo(f"{grave} {finding.rule} {place} {_(finding.message)}{hint}")
     if not found:
-        click.echo(_("没有可显示的内容"))
-
-
-def _translated(finding: Finding) -> dict[str, Any]:
-    from bot.language import _
-
-    return finding.json() | {"message": _(finding.message), "suggestion": _(finding.suggestion)}
+        click.echo(_("没有发现疑点"))
 
 
 COMMANDS = [screen]

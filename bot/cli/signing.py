@@ -7,45 +7,55 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.cli.base import acting, as_json, instant, reading_units, say, show, with_office, writing
+from bot.cli.base import (
+    NUMBER,
+    acting,
+    as_json,
+    done,
+    instant,
+    reading_units,
+    say,
+    show,
+    with_office,
+    writing,
+)
+from bot.cli.speech import Group, word
+from bot.language import Say
 
 if TYPE_CHECKING:
     from bot.model import Actor
     from bot.office import Office
 
 
-@click.group()
+@click.group(cls=Group)
 def sign() -> None:
-    """审签 review and sign-off."""
+    """审签 | review and sign-off."""
 
 
 @sign.command("list")
+@click.option("--signed", is_flag=True, help="--as 签过的 | what he signed, with --as")
 @as_json
 @acting
-def sign_list(office: Office, actor: Actor, json_: bool) -> None:
-    """等审签的；--as 只列轮到他的 what waits for a sign-off, or for him."""
-    from bot import review
+def sign_list(office: Office, actor: Actor, signed: bool, json_: bool) -> None:
+    """等审签的；--as 只列轮到他的 | what waits for a sign-off, or with --as for him."""
+    from bot import review, shapes
 
     with office.db.read() as conn:
+        if signed:
+            done = shapes.posts(conn, review.signed(conn, actor, limit=200))
+            show(done, json_, "id state go_at title")
+            return
         if actor.person is None:
-            waiting = review.all_waiting(conn, reading_units(office, actor, conn))
-            rows = [{**row, "behalf": []} for row in waiting]
+            every = review.all_waiting(conn, reading_units(office, actor, conn))
+            found = [{**row, "behalf": []} for row in every]
         else:
-            rows = review.waiting_for(office, conn, actor)
-        rows = [{**row, "step_name": review.waits_at(office, conn, row).name} for row in rows]
-    if not json_:
-        rows = [{**row, "behalf": "、".join(row["behalf"])} for row in rows]
+            found = review.waiting_for(office, conn, actor)
+        rows = shapes.waiting(office, conn, found)
     show(
         rows,
         json_,
-        {
-            "id": "编号",
-            "step_name": "审次",
-            "number": "版本",
-            "go_at": "计划",
-            "behalf": "代",
-            "title": "标题",
-        },
+        "id step_name number go_at behalf title",
+        empty=Say("没有等审签的稿件；拟稿人送审以后列在这里：gongkai post submit"),
     )
 
 
@@ -58,60 +68,65 @@ def _decide(
     with writing(office) as (conn, now):
         row = compose.locked(conn, post_id)
         seen = said["digest"] or compose.current(conn, row)["digest"]
-        word = review.Decision(Verdict(verdict), seen, said["note"], behalf=said["behalf"])
-        state = review.decide(office, conn, now, actor, post_id, word)
-    say({"post": post_id, "state": state}, json_, state)
+        decided = review.Decision(Verdict(verdict), seen, said["note"], behalf=said["behalf"])
+        state = review.decide(office, conn, now, actor, post_id, decided)
+    stands = "returned" if verdict == "return" else state
+    say({"post": post_id, "state": state}, json_, word("post", stands))
 
 
-_behalf = click.option("--behalf", default="", help="代何人审签（登录名）in whose place")
-_digest = click.option("--digest", default="", help="所见版本的摘要；不给则指当前版本")
+_behalf = click.option("--behalf", default="", help="代何人审签（登录名） | in whose place (login)")
+_digest = click.option(
+    "--digest",
+    default="",
+    help="所见版本的摘要；不给则指当前版本 | of the version seen; else the current one",
+)
 
 
 @sign.command("pass")
-@click.argument("post_id", type=int)
-@click.option("--note", default="")
+@click.argument("post_id", type=NUMBER)
+@click.option("--note", default="", help="意见 | a note")
 @_digest
 @_behalf
 @as_json
 @acting
 def sign_pass(office: Office, actor: Actor, post_id: int, json_: bool, **said: str) -> None:
-    """通过当前审次 pass the step that waits."""
+    """通过当前审次 | pass the step that waits."""
     _decide(office, actor, post_id, "pass", json_, **said)
 
 
 @sign.command("return")
-@click.argument("post_id", type=int)
-@click.option("--note", required=True)
+@click.argument("post_id", type=NUMBER)
+@click.option("--note", required=True, help="退回的意见 | what is to be mended")
 @_digest
 @_behalf
 @as_json
 @acting
 def sign_return(office: Office, actor: Actor, post_id: int, json_: bool, **said: str) -> None:
-    """退回."""
+    """退回 | return it to its author."""
     _decide(office, actor, post_id, "return", json_, **said)
 
 
 @sign.command("refer")
-@click.argument("post_id", type=int)
-@click.option("--note", required=True)
+@click.argument("post_id", type=NUMBER)
+@click.option("--note", required=True, help="报请确定什么 | what is to be decided")
 @_digest
 @_behalf
 @as_json
 @acting
 def sign_refer(office: Office, actor: Actor, post_id: int, json_: bool, **said: str) -> None:
-    """报请确定."""
+    """报请确定 | refer it to whoever must decide."""
     _decide(office, actor, post_id, "refer", json_, **said)
 
 
 @sign.command("together")
 @click.argument("posts", nargs=-1, required=True)
-@click.option("--behalf", default="", help="代何人审签（登录名）in whose place")
+@click.option("--behalf", default="", help="代何人审签（登录名） | in whose place (login)")
 @as_json
 @acting
 def sign_together(
     office: Office, actor: Actor, posts: tuple[str, ...], behalf: str, json_: bool
 ) -> None:
-    """一并通过几篇无疑点的，写 编号 或 编号:摘要 several without findings: ID or ID:DIGEST."""
+    """一并通过几篇无疑点的，写 编号 或 编号:摘要 | several without findings: ID or ID:DIGEST."""
     from bot import compose, review
     from bot.errors import Invalid
     from bot.model import PostState
@@ -131,30 +146,43 @@ def sign_together(
         else {"id": post, "state": "", "why": str(got)}
         for post, got in found
     ]
-    show(rows, json_, {"id": "编号", "state": "状态", "why": "没有办的原因"})
+    show(rows, json_, "id state why", {"why": Say("没有办的原因")}, {"state": "post"})
 
 
 @sign.command("offline")
-@click.argument("post_id", type=int)
-@click.option("--signed-by", required=True, help="签批单上签字的人")
-@click.option("--sheet", required=True, type=click.Path(exists=True, dir_okay=False))
+@click.argument("post_id", type=NUMBER)
+@click.option("--signed-by", required=True, help="签批单上签字的人 | who signed it")
+@click.option(
+    "--sheet",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False),
+    help="签批单的照片或扫描件 | its picture",
+)
 @acting
 def sign_offline(office: Office, actor: Actor, post_id: int, signed_by: str, sheet: str) -> None:
-    """登记线下签批 record a sheet signed on paper."""
+    """登记线下签批 | record a sheet signed on paper."""
     from bot import compose, review
 
     with writing(office) as (conn, now):
         digest = compose.current(conn, compose.locked(conn, post_id))["digest"]
         content, name = Path(sheet).read_bytes(), Path(sheet).name
         review.record_offline(office, conn, now, actor, post_id, digest, signed_by, content, name)
+    done(Say("已登记线下签批"))
 
 
 @sign.command("standing")
 @click.argument("source")
-@click.option("--until", required=True, help="截止 2026-12-31 18:00")
-@click.option("--daily-max", type=int, required=True)
-@click.option("--column", "columns", multiple=True)
-@click.option("--note", default="")
+@click.option(
+    "--until", required=True, help="截止，如 2026-12-31 18:00 | its end: 2026-12-31 18:00"
+)
+@click.option("--daily-max", type=NUMBER, required=True, help="每天最多几篇 | posts a day at most")
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    help="只限这些栏目，可多次 | these columns only; may repeat",
+)
+@click.option("--note", default="", help="事由 | why")
 @as_json
 @acting
 def sign_standing(
@@ -167,7 +195,7 @@ def sign_standing(
     note: str,
     json_: bool,
 ) -> None:
-    """常设签发：对可信来源 a standing sign-off for a trusted source."""
+    """常设签发：对可信来源 | a standing sign-off for a trusted source."""
     from bot import review
     from bot.errors import Invalid
 
@@ -190,11 +218,11 @@ def sign_standing(
 
 
 @sign.command("standings")
-@click.argument("standing_id", type=int, required=False)
+@click.argument("standing_id", type=NUMBER, required=False)
 @as_json
 @with_office
 def sign_standings(office: Office, standing_id: int | None, json_: bool) -> None:
-    """列出常设签发，或一个的全部情况 which stand, sleep, have ended; or one whole."""
+    """列出常设签发，或一个的全部情况 | which stand, sleep, have ended; or one whole."""
     from bot import review
 
     if standing_id is not None:
@@ -203,14 +231,19 @@ def sign_standings(office: Office, standing_id: int | None, json_: bool) -> None
     with office.db.read() as conn:
         units = reading_units(office, None, conn)
         rows = review.standing_list(conn, office.db.now(conn), units)
-    columns = {"id": "编号", "state": "状态", "source_name": "来源", "signer": "签发人"}
-    show(rows, json_, {**columns, "ends": "截止", "daily_max": "每日上限", "note": "事由"})
+    show(
+        rows,
+        json_,
+        "id state source_name signer ends daily_max note",
+        {"ends": Say("截止")},
+        {"state": "standing"},
+        empty=Say("没有常设签发：签发人用 gongkai sign standing 对可信来源授予"),
+    )
 
 
 def _one_standing(office: Office, standing_id: int, json_: bool) -> None:
     """What it is bound to, today's use, and what it did not cover with why."""
     from bot import review, shapes
-    from bot.language import Say
 
     with office.db.read() as conn:
         found = review.standing_one(office, conn, office.db.now(conn), standing_id)
@@ -218,45 +251,48 @@ def _one_standing(office: Office, standing_id: int, json_: bool) -> None:
     if json_:
         say(one, json_, "")
         return
-    bounds = {"state": "状态", "source_name": "来源", "signer": "签发人", "template": "模板"}
-    bounds |= {"accounts": "账号", "columns": "栏目", "ends": "截止", "daily_max": "每日上限"}
-    show([one], json_, {**bounds, "used_today": "今日已用"})
-    show(one["not_covered"], json_, {"id": "编号", "title": "稿件", "why": "没有适用"})
+    names = "state source_name signer template accounts columns ends daily_max used_today"
+    show([one], json_, names, {"ends": Say("截止")}, {"state": "standing"})
+    left = {"title": Say("稿件"), "why": Say("没有适用")}
+    show(one["not_covered"], json_, "id title why", left, empty=Say("没有不适用的稿件"))
     say({}, json_, str(Say("由它签发的最近 {n} 篇", n=len(one["signed"]))))
 
 
 @sign.command("wake")
-@click.argument("standing_id", type=int)
+@click.argument("standing_id", type=NUMBER)
 @acting
 def sign_wake(office: Office, actor: Actor, standing_id: int) -> None:
-    """恢复备份后唤醒常设签发 after a restore."""
+    """恢复备份后唤醒常设签发 | let one hold again after a restore."""
     from bot import review
 
     with writing(office) as (conn, now):
         review.wake_standing(conn, now, actor, standing_id)
+    done(Say("常设签发已恢复"))
 
 
 @sign.command("end")
-@click.argument("standing_id", type=int)
+@click.argument("standing_id", type=NUMBER)
 @acting
 def sign_end(office: Office, actor: Actor, standing_id: int) -> None:
-    """终止常设签发 end a standing sign-off."""
+    """终止常设签发 | end a standing sign-off."""
     from bot import review
 
     with writing(office) as (conn, now):
         review.end_standing(conn, now, actor, standing_id)
+    done(Say("常设签发已终止，已签的不受影响"))
 
 
 @sign.command("revoke")
-@click.argument("post_id", type=int)
-@click.option("--reason", required=True)
+@click.argument("post_id", type=NUMBER)
+@click.option("--reason", required=True, help="撤销的原因 | why")
 @acting
 def sign_revoke(office: Office, actor: Actor, post_id: int, reason: str) -> None:
-    """撤销签发（未发的不再发） take a sign-off back."""
+    """撤销签发（未发的不再发） | take a sign-off back."""
     from bot import review
 
     with writing(office) as (conn, now):
         review.revoke(office, conn, now, actor, post_id, reason)
+    done(Say("已撤销签发，稿件退回草稿"))
 
 
 COMMANDS = [sign]

@@ -2,56 +2,79 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli.base import acting, as_json, instant, say, show, with_office, writing
+from bot.cli.base import (
+    NUMBER,
+    acting,
+    as_json,
+    drafted,
+    handed,
+    instant,
+    say,
+    show,
+    text_of,
+    with_office,
+    writing,
+)
 from bot.cli.content import assisted, post, setting
+from bot.cli.speech import Group, word
+from bot.language import Say
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy import Connection
 
-    from bot.compose import Rendered
     from bot.model import Actor
     from bot.office import Office
 
 
-@click.group()
+@click.group(cls=Group)
 def template() -> None:
-    """模板 templates."""
+    """模板 | templates."""
 
 
-LIST_COLUMNS = {
-    "key": "模板",
-    "name": "名称",
-    "kind": "类别",
-    "over_limit": "超长时",
-    "fields": "字段",
-    "uses": "用在哪里",
-}
+LIST_COLUMNS = "key name kind over_limit fields uses"
 
 
 @template.command("list")
 @as_json
 @with_office
 def template_list(office: Office, json_: bool) -> None:
-    """列出模板：要填的字段、用在哪里、有什么错 templates, their fields, uses and mistakes."""
+    """列出模板：要填的字段、用在哪里、有什么错 | templates, their fields, uses and mistakes."""
     from bot import shapes
+    from bot.web.words import KINDS, OVER
 
     found = shapes.templates(office, set(office.config.units))
-    show(found if json_ else map(_listed, found), json_, LIST_COLUMNS)
+    show(
+        found,
+        json_,
+        LIST_COLUMNS,
+        {"key": Say("模板")},
+        {"kind": KINDS, "over_limit": OVER, "fields": _fields, "uses": _uses},
+    )
     for wrong in (error for one in found for error in one["errors"] if not json_):
         click.echo(f"! {wrong}")
 
 
-def _listed(made: dict[str, Any]) -> dict[str, Any]:
-    named = (f"{k}*" if f["required"] else k for k, f in made.get("fields", {}).items())
-    uses = (f"{use['of']}:{use['key']}" for use in made["uses"])
-    return {**made, "fields": "、".join(named), "uses": "、".join(uses)}
+def _fields(made: Mapping[Any, Any]) -> list[str]:
+    return [f"{name}*" if one["required"] else name for name, one in made["fields"].items()]
+
+
+def _uses(made: Mapping[Any, Any]) -> list[str]:
+    """What makes posts of it; a source and a schedule by their keys."""
+    from bot.web.words import USES
+
+    said = {"source": "来源 {key}", "schedule": "日程 {key}"}
+    uses = made["uses"]
+    return [
+        str(USES[u["key"]] if u["of"] == "program" else Say(said[u["of"]], key=u["key"]))
+        for u in uses
+    ]
 
 
 @template.command("show")
@@ -59,7 +82,7 @@ def _listed(made: dict[str, Any]) -> dict[str, Any]:
 @as_json
 @with_office
 def template_show(office: Office, name: str, json_: bool) -> None:
-    """一个模板：全文、摘要、改动记录、认它的常设签发 its text, digest, trail, and sign-offs."""
+    """一个模板：全文、摘要、改动记录、认它的常设签发 | its text, digest, trail, and sign-offs."""
     from bot import shapes
 
     with office.db.read() as conn:
@@ -70,18 +93,20 @@ def template_show(office: Office, name: str, json_: bool) -> None:
 @template.command("save")
 @click.argument("name")
 @click.argument("file", default="-")
-@click.option("--digest", default=None, help="改之前的摘要；不写就以现在的为准 of what was read")
+@click.option(
+    "--digest",
+    default=None,
+    help="改之前的摘要；不写就以现在的为准 | of what was read; else of what is there",
+)
 @as_json
 @acting
 def template_save(
     office: Office, actor: Actor, name: str, file: str, digest: str | None, json_: bool
 ) -> None:
-    """用最近的条目试过再存；有误不存 keep a template if it renders, on record."""
+    """用最近的条目试过再存；有误不存 | keep a template if it renders, on record."""
     from bot import compose, review
-    from bot.config import read_text
-    from bot.language import Say
 
-    text = sys.stdin.read() if file == "-" else read_text(Path(file))
+    text = handed(file)
     read = compose.template_file(office, name).digest if digest is None else digest
     made = compose.save_template(office, actor, name, text, read)
     with office.db.read() as conn:
@@ -93,8 +118,14 @@ def template_save(
 
 
 timing = [
-    click.option("--at", default=None, help="计划时间 2026-11-25 09:30"),
-    click.option("--latest", default=None, help="最迟时间"),
+    click.option(
+        "--at",
+        default=None,
+        help="计划时间，如 2026-11-25 09:30 | planned for, as 2026-11-25 09:30",
+    ),
+    click.option(
+        "--latest", default=None, help="最迟时间，过了不再发 | the latest moment it may go"
+    ),
     assisted,
 ]
 
@@ -116,8 +147,12 @@ def _times(office: Office, asked: dict[str, Any]) -> dict[str, Any]:
 
 @template.command("preview")
 @click.argument("name")
-@click.option("--item", "item_id", type=int, default=None, help="用哪个条目试 an entry")
-@click.option("--account", "keys", multiple=True, required=True, help="账号，可多次")
+@click.option(
+    "--item", "item_id", type=NUMBER, default=None, help="用哪个条目试 | an entry to try it on"
+)
+@click.option(
+    "--account", "keys", multiple=True, required=True, help="账号，可多次 | an account; may repeat"
+)
 @setting
 @as_json
 @with_office
@@ -129,27 +164,21 @@ def template_preview(
     said: dict[str, str],
     json_: bool,
 ) -> None:
-    """按条目和账号试排，不成稿 what it would say there; nothing is kept."""
-    from bot import compose
+    """按条目和账号试排，不成稿 | what it would say there; nothing is kept."""
+    from bot import compose, shapes
 
     with office.db.read() as conn:
         body = compose.tried(office, conn, office.db.now(conn), name, keys, said, item_id)
         parts = compose.preview(office, conn, body, keys)
     if json_:
-        say({"title": body.title, "parts": [_part(one) for one in parts]}, True, "")
+        say({"title": body.title, "parts": [shapes.part(one) for one in parts]}, True, "")
         return
     for one in parts:
         click.echo(f"— {one.account['key']} ({one.part + 1}) {one.count}/{one.limit or '∞'}")
         click.echo(f"{one.outgoing.text}\n")
         for finding in one.findings:
-            click.echo(f"! {finding.severity} {finding.rule}: {finding.message}")
-
-
-def _part(one: Rendered) -> dict[str, Any]:
-    counted = {"count": one.count, "limit": one.limit}
-    found = [finding.json() for finding in one.findings]
-    where = {"account": one.account["key"], "part": one.part}
-    return {**where, **counted, "payload": one.outgoing.json(), "findings": found}
+            grave, what = word("finding", finding.severity), Say(finding.message)
+            click.echo(f"! {grave} {finding.rule}{Say('：')}{what}")
 
 
 # ---------------------------------------------------------------- posts
@@ -157,14 +186,20 @@ def _part(one: Rendered) -> dict[str, Any]:
 
 @post.command("write")
 @click.argument("template")
-@click.option("--unit", required=True)
-@click.option("--account", "accounts", multiple=True, required=True)
+@click.option("--unit", required=True, help="哪个单位的稿件 | whose post")
+@click.option(
+    "--account",
+    "accounts",
+    multiple=True,
+    required=True,
+    help="发到哪个账号，可多次 | which accounts; may repeat",
+)
 @setting
 @timed
 @as_json
 @acting
 def post_write(office: Office, actor: Actor, **asked: Any) -> None:
-    """按模板拟稿，不用条目 draft by a template, without an entry."""
+    """按模板拟稿，不用条目 | draft by a template, without an entry."""
     from bot import compose, people
 
     with writing(office) as (conn, now):
@@ -179,17 +214,17 @@ def post_write(office: Office, actor: Actor, **asked: Any) -> None:
             said=asked["said"],
             **_times(office, asked),
         )
-    say({"post": made}, asked["json_"], f"#{made}")
+    drafted(made, asked["json_"])
 
 
 @post.command("update")
-@click.argument("post_id", type=int)
+@click.argument("post_id", type=NUMBER)
 @setting
 @timed
 @as_json
 @acting
 def post_update(office: Office, actor: Actor, post_id: int, **asked: Any) -> None:
-    """应急续报：编号，写明并链接前一报 the next update of an emergency."""
+    """应急续报：编号，写明并链接前一报 | the next update of an emergency."""
     from bot import compose
 
     def _made(conn: Connection, now: Any) -> int:
@@ -200,15 +235,15 @@ def post_update(office: Office, actor: Actor, post_id: int, **asked: Any) -> Non
 
 
 @post.command("correct")
-@click.argument("post_id", type=int)
-@click.option("--wrong", required=True, help="原来写的 what was wrong")
-@click.option("--right", required=True, help="应当是 what is right")
-@click.option("--reason", default="", help="为什么有误")
+@click.argument("post_id", type=NUMBER)
+@click.option("--wrong", required=True, help="原来写的 | what was wrong")
+@click.option("--right", required=True, help="应当是 | what is right")
+@click.option("--reason", default="", help="为什么有误 | why it was")
 @timed
 @as_json
 @acting
 def post_correct(office: Office, actor: Actor, post_id: int, **asked: Any) -> None:
-    """更正已发的稿件：另成一稿，须审签 correct a sent post by a post of its own."""
+    """更正已发的稿件：另成一稿，须审签 | correct a sent post by a post of its own."""
     from bot import compose
 
     def _made(conn: Connection, now: Any) -> int:
@@ -220,18 +255,22 @@ def post_correct(office: Office, actor: Actor, post_id: int, **asked: Any) -> No
 
 
 @post.command("card")
-@click.argument("post_id", type=int)
-@click.option("--text", default="", help="图上的文字；不写用全文，- 读标准输入")
-@click.option("--off", is_flag=True, help="不用长图 without the picture")
+@click.argument("post_id", type=NUMBER)
+@click.option(
+    "--text",
+    default="",
+    help="图上的文字；不写用全文，- 读标准输入 | the words on it; else the whole text; - reads standard input",
+)
+@click.option("--off", is_flag=True, help="不用长图 | without the picture")
 @as_json
 @acting
 def post_card(
     office: Office, actor: Actor, post_id: int, text: str, off: bool, json_: bool
 ) -> None:
-    """全文配成长图：成新版本 a picture of the whole text, as a new revision."""
+    """全文配成长图：成新版本 | a picture of the whole text, as a new revision."""
     from bot import compose
 
-    words = sys.stdin.read() if text == "-" else text
+    words = text_of(text)
     with writing(office) as (conn, now):
         if off:
             made = compose.drop_card(office, conn, now, actor, post_id)
@@ -243,7 +282,7 @@ def post_card(
 def _written(office: Office, make: Callable[[Connection, Any], int], json_: bool) -> None:
     with writing(office) as (conn, now):
         made = make(conn, now)
-    say({"post": made}, json_, f"#{made}")
+    drafted(made, json_)
 
 
 COMMANDS = [template]

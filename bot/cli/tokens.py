@@ -6,30 +6,42 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.cli.base import acting, as_json, instant, say, show, writing
+from bot.cli.base import NUMBER, acting, as_json, done, instant, say, show, writing
+from bot.cli.speech import Group
+from bot.language import Say
 
 if TYPE_CHECKING:
     from bot.model import Actor
     from bot.office import Office
 
 
-@click.group()
+@click.group(cls=Group)
 def token() -> None:
-    """令牌：程序经接口代本人办事 tokens for the API (docs/api.md)."""
+    """令牌：程序经接口代本人办事 | tokens for the API (docs/api.md)."""
 
 
 @token.command("create")
-@click.option("--name", required=True, help="用途 what it is for")
+@click.option("--name", required=True, help="用途 | what it is for")
 @click.option(
     "--scope",
     "scopes",
     multiple=True,
     required=True,
-    type=click.Choice(["read", "write", "sign", "hold"]),
-    help="范围，可多次",
+    type=click.Choice(["read", "write", "sign", "hold", "admin"]),
+    help="范围，可多次 | what it may be used for; may repeat",
 )
-@click.option("--days", type=click.IntRange(1, 366), default=90, show_default=True)
-@click.option("--until", default="", help="截止 2027-03-31 18:00（代替 --days）")
+@click.option(
+    "--days",
+    type=click.IntRange(1, 366),
+    default=90,
+    show_default=True,
+    help="有效几天 | days it lives",
+)
+@click.option(
+    "--until",
+    default="",
+    help="截止，如 2027-03-31 18:00（代替 --days） | its end: 2027-03-31 18:00 (instead of --days)",
+)
 @as_json
 @acting
 def token_create(
@@ -41,7 +53,7 @@ def token_create(
     until: str,
     json_: bool,
 ) -> None:
-    """建立本人的令牌，只显示这一次 (--as) a token of one's own, shown once."""
+    """建立本人的令牌，只显示这一次（--as） | a token of one's own, shown once."""
     from datetime import timedelta
 
     from bot import tokens
@@ -55,32 +67,39 @@ def token_create(
 
 @token.command("list")
 @click.option(
-    "--everyone", is_flag=True, help="连同本人管理的人员的令牌 also of those one administers"
+    "--everyone", is_flag=True, help="连同本人管理的人员的令牌 | also of those one administers"
 )
 @as_json
 @acting
 def token_list(office: Office, actor: Actor, everyone: bool, json_: bool) -> None:
-    """本人的令牌；在本机不加 --as 则列出全部 one's own; all of them to the machine's shell."""
+    """本人的令牌；在本机不加 --as 则列出全部 | one's own; all of them to the machine's shell."""
     from bot import shapes, tokens
+    from bot.tokens import SCOPE_WORDS
 
     with office.db.read() as conn:
         now = office.db.now(conn)
         found = tokens.listing(conn, actor, everyone=everyone)
     rows = [shapes.token(row, now) for row in found]
-    columns = {"id": "编号", "login": "登录名", "name": "用途", "scopes": "范围"}
-    times = {"ends_at": "截止", "used_at": "最近使用", "revoked_at": "撤销", "stands": "有效"}
-    show(rows, json_, columns | times)
+    show(
+        rows,
+        json_,
+        "id login name scopes ends_at used_at state",
+        {"name": Say("用途")},
+        {"scopes": lambda row: [SCOPE_WORDS[one] for one in row["scopes"]], "state": "token"},
+        empty=Say("没有令牌：gongkai token create 建一个"),
+    )
 
 
 @token.command("revoke")
-@click.argument("token_id", type=int)
+@click.argument("token_id", type=NUMBER)
 @acting
 def token_revoke(office: Office, actor: Actor, token_id: int) -> None:
-    """撤销令牌，立即生效 end a token, at once."""
+    """撤销令牌，立即生效 | end a token, at once."""
     from bot import tokens
 
     with writing(office) as (conn, now):
         tokens.revoke(conn, now, actor, token_id)
+    done(Say("已撤销，立即失效"))
 
 
 COMMANDS = [token]

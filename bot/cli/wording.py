@@ -2,46 +2,65 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli.base import acting, as_json, say, show, with_office, writing
+from bot.cli.base import acting, as_json, handed, say, show, with_office, writing
+from bot.cli.speech import Group, Spoken, Wording, listed, names_of, word
+from bot.language import Say
 
 if TYPE_CHECKING:
     from bot.model import Actor
     from bot.office import Office
 
-of_list = click.option("--list", "name", default="", help="哪个词表；不写用第一个 which list")
+of_list = click.option(
+    "--list", "name", default="", help="哪个词表；不写用第一个 | which list; else the first"
+)
 
 
-@click.command()
+@click.command(cls=Spoken)
+@click.option("--columns", is_flag=True, help="各栏目怎么办 | what is done with each column")
 @as_json
 @with_office
-def rules(office: Office, json_: bool) -> None:
-    """审查规则：查什么，级别，依据 the rules of screening as they are set here."""
+def rules(office: Office, columns: bool, json_: bool) -> None:
+    """审查规则：查什么，级别，依据 | the rules of screening as they are set here."""
+    from bot import shapes
+    from bot.model import Severity
+
+    if columns:
+        _columns(office, json_)
+        return
+    said: dict[str, Wording] = {
+        "severities": lambda row: [word("finding", one) for one in row["severities"]],
+        "chosen": {"off": Say("不查")} | names_of("finding", *Severity),
+    }
+    show(shapes.rules(office), json_, "rule name severities chosen says", words=said)
+
+
+def _columns(office: Office, json_: bool) -> None:
     from bot import shapes
 
-    columns = {"rule": "规则", "name": "名称", "severities": "本来的级别"}
-    found = shapes.rules(office)
-    told = [row | {"severities": "、".join(row["severities"])} for row in found]
-    show(found if json_ else told, json_, columns | {"chosen": "本单位", "says": "查什么"})
+    with office.db.read() as conn:
+        found = shapes.columns(office, conn, set(office.config.units))
+    heads = {"columns": Say("栏目"), "template": Say("模板"), "accounts": Say("账号")}
+    show(found, json_, "source columns template accounts", heads | {"source": Say("来源")})
 
 
-@click.group()
+@click.group(cls=Group)
 def words() -> None:
-    """词表 the office's own words."""
+    """词表 | the office's own words."""
 
 
 @words.command("list")
 @of_list
-@click.option("--search", "asked", default="", help="词语或建议里的字")
+@click.option(
+    "--search", "asked", default="", help="词语或建议里的字 | of the term or its suggestion"
+)
 @as_json
 @with_office
 def words_list(office: Office, name: str, asked: str, json_: bool) -> None:
-    """列出词语、级别、建议、例外 terms with severity and suggestion, exceptions."""
+    """列出词语、级别、建议、例外 | terms with severity and suggestion, exceptions."""
     from bot import vocabulary
 
     there = vocabulary.word_list(office.config, name)
@@ -51,20 +70,36 @@ def words_list(office: Office, name: str, asked: str, json_: bool) -> None:
         return
     if found["wrong"]:
         click.echo(f"! {found['wrong']}")
-    columns = {"line": "行", "words": "词语", "severity": "级别", "suggestion": "建议"}
-    show([row | {"severity": row["severity"] or "!"} for row in found["terms"]], False, columns)
+    show(
+        found["rows"],
+        False,
+        "line words severity suggestion",
+        words={
+            "severity": lambda row: (
+                word("finding", row["severity"]) if row["severity"] else Say("例外")
+            )
+        },
+        empty=Say("词表里没有这样的词语：gongkai words add 加一个"),
+    )
 
 
 @words.command("add")
 @click.argument("term")
-@click.option("--severity", type=click.Choice(["block", "warn", "note"]), default="warn")
-@click.option("--suggestion", default="", help="建议写作 what to write instead")
-@click.option("--exception", is_flag=True, help="例外：含它的不算")
+@click.option(
+    "--severity",
+    type=click.Choice(["block", "warn", "note"]),
+    default="warn",
+    help="级别：阻止、提醒、提示 | how grave it is",
+)
+@click.option("--suggestion", default="", help="建议写作 | what to write instead")
+@click.option(
+    "--exception", is_flag=True, help="例外：含它的不算 | an exception: what holds it is let pass"
+)
 @of_list
 @as_json
 @acting
 def words_add(office: Office, actor: Actor, term: str, **asked: Any) -> None:
-    """加一个词语；已有的改级别和建议 add a term, or change it."""
+    """加一个词语；已有的改级别和建议 | add a term, or change it."""
     from bot import vocabulary
     from bot.model import Severity
 
@@ -79,12 +114,12 @@ def words_add(office: Office, actor: Actor, term: str, **asked: Any) -> None:
 
 @words.command("remove")
 @click.argument("term")
-@click.option("--exception", is_flag=True, help="例外")
+@click.option("--exception", is_flag=True, help="例外 | an exception")
 @of_list
 @as_json
 @acting
 def words_remove(office: Office, actor: Actor, term: str, **asked: Any) -> None:
-    """删去一个词语 take a term out."""
+    """删去一个词语 | take a term out."""
     from bot import vocabulary
     from bot.errors import NotFound
 
@@ -104,12 +139,10 @@ def words_remove(office: Office, actor: Actor, term: str, **asked: Any) -> None:
 @as_json
 @acting
 def words_import(office: Office, actor: Actor, file: str, name: str, json_: bool) -> None:
-    """导入一份词语，一行一个 add the lines of a file: all or none."""
+    """导入一份词语，一行一个 | add the lines of a file: all or none."""
     from bot import vocabulary
-    from bot.config import read_text
-    from bot.language import Say
 
-    pasted = sys.stdin.read() if file == "-" else read_text(Path(file))
+    pasted = handed(file)
     there = vocabulary.word_list(office.config, name)
     with writing(office) as (conn, now):
         words_ = (there.name, there.digest, pasted)
@@ -118,19 +151,23 @@ def words_import(office: Office, actor: Actor, file: str, name: str, json_: bool
     say({"list": there.name, **made._asdict()}, json_, str(told))
 
 
-@click.command()
+@click.command(cls=Spoken)
 @as_json
 @with_office
 def leaders(office: Office, json_: bool) -> None:
-    """领导名单，按次序 the office's leaders, in order."""
+    """领导名单，按次序 | the office's leaders, in order."""
     from bot import vocabulary
     from bot.errors import ConfigError
 
-    _, order, wrong = vocabulary.leaders_file(office.config)
-    if wrong:
+    found = vocabulary.leaders_shown(office.config)
+    if json_:
+        say(found, True, "")
+        return
+    if wrong := vocabulary.leaders_file(office.config)[2]:
         raise ConfigError(wrong)
-    rows = [{"name": n, "titles": "、".join(t)} for n, t in (order.titles if order else {}).items()]
-    show(rows, json_, {"name": "姓名", "titles": "职务"})
+    rows = [row | {"titles": listed(row["titles"])} for row in found["rows"]]
+    none = Say("还没有领导名单：请在 config.toml 的 [screening] leaders 里声明一个文件")
+    show(rows, False, "name titles", {"name": Say("姓名")}, empty=none)
 
 
 COMMANDS = [rules, words, leaders]

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile
 
-from bot.errors import Invalid
+from bot.errors import Invalid, reason_of
 from bot.language import Say
+from bot.text import decoded
 
 MOST = 50 * 1024 * 1024  # bytes
 UNPACKED = 200_000_000  # bytes of all parts of an XLSX
@@ -101,6 +102,11 @@ def preview(file: Path, n: int = 5) -> Preview:
     return Preview(plain, names, tuple(map(tuple, lines[:n])), len(lines))
 
 
+def texts(file: Path) -> list[list[str]]:
+    """Every cell of a table as text, row by row. Raises as `read`."""
+    return [[_shown(cell) for cell in line] for line in _cells(file)]
+
+
 def _cells(file: Path) -> list[list[Any]]:
     try:
         if file.stat().st_size > MOST:
@@ -108,7 +114,7 @@ def _cells(file: Path) -> list[list[Any]]:
         lines = _sheet(file) if file.suffix.lower() in (".xlsx", ".xlsm") else _csv(file)
         cells = [list(line) for line in islice(lines, ROWS + 1)]
     except OSError as error:
-        raise Invalid("读不到 {file}：{why}", file=file.name, why=error.strerror or "") from None
+        raise Invalid("读不到 {file}：{why}", file=file.name, why=reason_of(error)) from None
     except (BadZipFile, KeyError, ValueError, EOFError, SyntaxError, csv.Error):
         raise Invalid("{file} 不是完好的 CSV 或 XLSX 表格", file=file.name) from None
     if len(cells) > ROWS:
@@ -210,18 +216,10 @@ def _refuse_bomb(file: Path) -> None:
 
 
 def _csv(file: Path) -> Iterator[Sequence[Any]]:
-    text = _decoded(file.read_bytes())
+    text = decoded(file.read_bytes())
     first = next((line for line in text.splitlines() if line.strip()), "")
     mark = max(",;\t，", key=first.count)
     yield from csv.reader(io.StringIO(text, newline=""), delimiter=mark)
-
-
-def _decoded(raw: bytes) -> str:
-    """UTF-8, else what spreadsheets in Chinese write. Raises ValueError."""
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return raw.decode("utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "gb18030")
 
 
 # ---------------------------------------------------------------- times

@@ -37,6 +37,7 @@ from bot.compose.drafting import (
 from bot.compose.filling import body_from, fields_of, tried
 from bot.compose.reading import (
     account_keys,
+    came_back,
     current,
     item_of,
     listing,
@@ -50,7 +51,9 @@ from bot.compose.rendering import preview
 from bot.compose.reposting import ask_reposts, call_off_repost, candidates, reposts_of
 from bot.compose.series import correction, follow_up, from_template
 from bot.compose.templating import (
+    keep_template,
     line_in,
+    prove_template,
     rehearse,
     save_template,
     subject_of,
@@ -77,6 +80,7 @@ __all__ = [
     "ask_reposts",
     "body_from",
     "call_off_repost",
+    "came_back",
     "candidates",
     "card_for",
     "close",
@@ -92,6 +96,7 @@ __all__ = [
     "from_item",
     "from_template",
     "item_of",
+    "keep_template",
     "keep_writing",
     "kept",
     "line_in",
@@ -103,6 +108,7 @@ __all__ = [
     "open_writing",
     "others_writing",
     "preview",
+    "prove_template",
     "rehearse",
     "reposts_of",
     "revise",

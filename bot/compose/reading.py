@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, not_, select
 
 from bot.db import accounts, item_revisions, items, lock, posts, revisions, sources
 from bot.db import people as persons
 from bot.errors import NotFound
+from bot.model import PostState
 from bot.naming import source_name
 
 
@@ -57,16 +58,33 @@ def listing(
     unit_ids: set[int],
     *,
     state: str = "",
+    returned: bool | None = None,
+    author: int | None = None,
+    words: str = "",
     limit: int = 50,
     before: int | None = None,
 ) -> list[RowMapping]:
-    """Posts of some units, the newest first; `before`: the number the page before ended with."""
+    """Posts of some units, the newest first; `before`: the number the page before ended with.
+
+    `returned`: those that came back from review, or all others; `words`: in the title.
+    """
     query = select(posts).where(posts.c.unit_id.in_(unit_ids))
     if state:
         query = query.where(posts.c.state == state)
+    if returned is not None:
+        query = query.where(came_back() if returned else not_(came_back()))
+    if author is not None:
+        query = query.where(posts.c.author_id == author)
+    if words:
+        query = query.where(posts.c.title.contains(words, autoescape=True))
     if before is not None:
         query = query.where(posts.c.id < before)
     return list(conn.execute(query.order_by(posts.c.id.desc()).limit(limit)).mappings())
+
+
+def came_back() -> ColumnElement[bool]:
+    """A draft that review gave back."""
+    return and_(posts.c.state == PostState.DRAFT, posts.c.returned.is_not(None))
 
 
 def account_keys(conn: Connection, post: RowMapping) -> list[str]:

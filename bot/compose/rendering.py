@@ -110,7 +110,8 @@ def _texts(
 
 
 def _labelled(whole: str, able: Capabilities, rule: OverLimit, link: str, label: str) -> list[str]:
-    """The texts of the parts; `label` stands under the last, whatever had to be shortened."""
+    """The texts of the parts; `label` stands under each, whatever had to be shortened: each is read,
+    handed on and may fail by itself."""
     whole = whole.replace(label, "").strip() if label else whole
     if not label or not whole:
         return _fitted(whole, able, rule, link)
@@ -120,8 +121,7 @@ def _labelled(whole: str, able: Capabilities, rule: OverLimit, link: str, label:
         text_limit=able.text_limit and max(1, able.text_limit - text.count(under, able.unit)),
         byte_limit=able.byte_limit and max(1, able.byte_limit - len(under.encode())),
     )
-    *parts, last = _fitted(whole, less, rule, link)
-    return [*parts, f"{last}{under}"]
+    return [f"{words}{under}" for words in _fitted(whole, less, rule, link)]
 
 
 def _fitted(whole: str, able: Capabilities, rule: OverLimit, link: str) -> list[str]:

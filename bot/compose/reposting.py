@@ -92,10 +92,11 @@ def call_off_repost(conn: Connection, now: datetime, actor: Actor, post_id: int)
 
 
 def candidates(conn: Connection, post_id: int) -> list[dict[str, Any]]:
-    """The accounts that could repost what was sent and are not asked, with their units."""
+    """The connected accounts that could repost what was sent and are not asked, with their units."""
     sent, asked = sent_parts(conn, post_id), _asked(conn, post_id)
     own = {row["account_id"] for row in sent}
     query = select(accounts, units.c.name.label("unit")).join(units).order_by(units.c.id)
+    query = query.where(accounts.c.identity != "")
     rows = conn.execute(query.order_by(accounts.c.id)).mappings()
     return [
         {name: row[name] for name in ("id", "key", "name", "unit")}

@@ -82,14 +82,32 @@ def save_template(office: Office, actor: Actor, key: str, text: str, digest: str
     one that takes its time keeps nobody waiting. Raises NotAllowed, ConfigError naming file, line,
     field and entry, files.Changed, Conflict, Invalid.
     """
-    text = files.tidied(text)
+    prove_template(office, actor, key, text)
+    with office.db.write() as conn:
+        return keep_template(office, conn, office.db.now(conn), actor, key, text, digest)
+
+
+def prove_template(office: Office, actor: Actor, key: str, text: str) -> None:
+    """Does it render? Raises NotAllowed, ConfigError naming file, line, field and entry."""
     with office.db.read() as conn:
         people.require_everywhere(conn, actor, Right.ADMIN)
-        made = templates.parse(office.config.place(office.config.templates), key, text)
+        folder = office.config.place(office.config.templates)
+        made = templates.parse(folder, key, files.tidied(text))
         _prove(office, conn, office.db.now(conn), made)
-    with office.db.write() as conn:
-        told = office.db.now(conn), actor, subject_of(key)
-        return files.change(office, conn, *told, made.file, text, digest)
+
+
+def keep_template(
+    office: Office,
+    conn: Connection,
+    now: datetime,
+    actor: Actor,
+    key: str,
+    text: str,
+    digest: str,
+) -> str:
+    """Put one that was proved into its file; give its digest. Raises as files.change."""
+    path = templates.path_of(office.config.place(office.config.templates), key)
+    return files.change(office, conn, now, actor, subject_of(key), path, text, digest)
 
 
 def _prove(office: Office, conn: Connection, now: datetime, made: templates.Template) -> None:

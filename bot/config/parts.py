@@ -19,15 +19,17 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 
-from bot.errors import ConfigError
+from bot.errors import ConfigError, reason_of
 from bot.language import Say
 from bot.model import NoticeKind, Right
 from bot.workdays import Hours, clock_time
 
+MOST = 1_000_000_000
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -77,8 +79,33 @@ def _of_day(value: Any) -> time:
 Clock = Annotated[time, BeforeValidator(_of_day)]
 
 
+def _web_address(value: str, otherwise: Say) -> str:
+    """As it is written; empty is none. Raises ValueError saying `otherwise`."""
+    try:
+        parts = urlsplit(value)
+        right = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        right = False
+    if value and not right:
+        raise ValueError(str(otherwise))
+    return value
+
+
 class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, ignored_types=(cached_property,))
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _as_meant(cls, value: Any, info: ValidationInfo) -> Any:
+        """true is no number, 1 is no yes; and no count of ours goes beyond a thousand million."""
+        wanted = cls.model_fields[info.field_name or ""].annotation
+        if wanted is int and (isinstance(value, bool) or not isinstance(value, int)):
+            raise ValueError(str(Say("应是整数")))
+        if wanted is int and value > MOST:
+            raise ValueError(str(Say("不能大于 {le}", le=MOST)))
+        if wanted in (bool, bool | None) and not isinstance(value, bool | None):
+            raise ValueError(str(Say("应是 true 或 false")))
+        return value
 
 
 class Step(Part):
@@ -94,7 +121,7 @@ class Step(Part):
 
 
 class UnitPart(Part):
-    name: str
+    name: str = Field(min_length=1)
     parent: str = ""
     steps: tuple[Step, ...] = (Step(name="签发", right=Right.SIGN),)
 
@@ -122,7 +149,7 @@ class SourcePart(Part):
     unit: str
     name: str = ""  # for people; empty: as the catalogue calls itself, else the key
     kind: str = "feed"
-    url: str
+    url: str = Field(min_length=1)
     every: Period = timedelta(minutes=15)
     first_poll: str = "seen"  # seen | latest:N | all
     max_new: int = Field(20, ge=0)  # more new entries than this in one poll wait for a person
@@ -186,12 +213,17 @@ class AccountPart(Part):
 
 
 class WebPart(Part):
-    host: str = "127.0.0.1"
+    host: str = Field("127.0.0.1", min_length=1)
     port: int = Field(8000, ge=0, le=65535)
     public_url: str = ""  # as the public reaches the board; empty: http://host:port
     console_url: str = ""  # as officers reach the console, for links in notices; empty: public_url
     secure_cookies: bool | None = None  # None: where public_url is https
     session: Period = timedelta(hours=12)
+
+    @field_validator("public_url", "console_url")
+    @classmethod
+    def _addresses(cls, value: str) -> str:
+        return _web_address(value, Say("写成完整地址，例：https://www.example.gov.cn"))
 
 
 class PeoplePart(Part):
@@ -204,7 +236,7 @@ class BoardPart(Part):
     title: str = "公开栏"
     moderate: bool = True  # replies wait for a person
     replies: bool = True
-    replies_per_hour: int = 10  # from one address
+    replies_per_hour: int = Field(10, ge=0)  # from one address
     grey: bool = True  # while 肃穆模式 stands for everything
 
 
@@ -212,9 +244,16 @@ class CardPart(Part):
     """How the picture of a text looks (bot.compose.cards)."""
 
     font: str = ""  # a file; empty: a Chinese font of the system's
-    colour: str = Field("#a61b1b", pattern="^#[0-9a-fA-F]{6}$")
+    colour: str = "#a61b1b"
     logo: str = ""  # a picture, shown beside the publisher
     width: int = Field(1080, ge=480, le=2160)
+
+    @field_validator("colour")
+    @classmethod
+    def _hexadecimal(cls, value: str) -> str:
+        if not re.fullmatch("#[0-9a-fA-F]{6}", value):
+            raise ValueError(str(Say("颜色写作 #a61b1b，不是 {value}", value=value)))
+        return value
 
 
 class ComposePart(Part):
@@ -253,14 +292,11 @@ class FetchPart(Part):
     @field_validator("proxy")
     @classmethod
     def _address(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if value and (parts.scheme not in ("http", "https") or not parts.hostname):
-            raise ValueError(str(Say("代理写成完整地址，例：http://10.1.2.3:3128")))
-        return value
+        return _web_address(value, Say("代理写成完整地址，例：http://10.1.2.3:3128"))
 
 
 class CollectPart(Part):
-    days: int = Field(30, ge=1)  # a post is watched this long
+    days: int = Field(30, ge=1, le=3650)  # a post is watched this long
     every: Period = timedelta(minutes=10)
     fresh: Period = timedelta(minutes=1)  # during the first hours
     fresh_for: Span = timedelta(hours=6)
@@ -290,18 +326,18 @@ class QualityPart(Part):
     stale_columns: Mapping[str, Period] = Field(
         default_factory=lambda: {"动态": timedelta(days=14), "要闻": timedelta(days=14)}
     )  # where a column's name holds the word
-    days: int = Field(20, ge=1)  # working days from the day it was formed (条例 art. 26)
+    days: int = Field(20, ge=1, le=366)  # working days from the day it was formed (条例 art. 26)
     terms: Mapping[str, int] = Field(
         default_factory=lambda: {"行政许可": 7, "行政处罚": 7}
     )  # decisions of that kind (国办发〔2018〕118号)
-    warn: int = Field(5, ge=0)  # working days before the term ends
+    warn: int = Field(5, ge=0, le=366)  # working days before the term ends
     history: Span = timedelta(days=90)  # older than the source by more than this: listed apart
     policies: tuple[str, ...] = ("政策文件", "规范性文件")  # words in the names of their columns
-    interpretation: int = Field(3, ge=0)  # working days until a 解读 is due; 0: none is
+    interpretation: int = Field(3, ge=0, le=366)  # working days until a 解读 is due; 0: none is
     lists: tuple[str, ...] = tuple(
         ["名单", "名册", "人员", "对象", "家庭", "学生", "拟录用", "拟聘", "拟任"]
     )
-    take_down: int = Field(5, ge=0)  # working days of a 公示 that names no period
+    take_down: int = Field(5, ge=0, le=366)  # working days of a 公示 that names no period
 
 
 class ScreeningPart(Part):
@@ -340,8 +376,10 @@ class AlarmPart(Part):
 
     disk: int = Field(1024, ge=0)  # MB free where the data lies; less is told
     token: tuple[int, ...] = (7, 3, 1)  # days before a credential ends
-    idle_warn: int = Field(10, ge=0)  # days an account published nothing; 0: never
-    idle_fail: int = Field(14, ge=0)  # 国办秘函〔2019〕19号: no update in two weeks fails the check
+    idle_warn: int = Field(10, ge=0, le=3650)  # days an account published nothing; 0: never
+    idle_fail: int = Field(
+        14, ge=0, le=3650
+    )  # 国办秘函〔2019〕19号: no update in two weeks fails the check
     duty: bool = True  # whoever is on duty gets what is urgent, and what nobody else gets
 
 
@@ -463,4 +501,4 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError:
         raise ConfigError("{file} 不是 UTF-8 编码；请另存为 UTF-8", file=path.name) from None
     except OSError as error:
-        raise ConfigError("读不到 {file}：{why}", file=str(path), why=error.strerror) from None
+        raise ConfigError("读不到 {file}：{why}", file=str(path), why=reason_of(error)) from None

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from itertools import takewhile
 from pathlib import Path
+from types import UnionType
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -58,25 +59,33 @@ def _explained(
     keys = [*under, *(str(k) for k in first["loc"] if k != "[key]")]
     where = {"file": file.name, "line": line_of(source, keys), "key": ".".join(keys)}
     if first["type"] == "extra_forbidden":
-        if len(first["loc"]) > 1 and not under and keys[-1] in _known(kind, ()):
-            return ConfigError(
-                "{file} 第 {line} 行：{key} 不在这里；{last} 要写在第一个方括号之前",
-                last=keys[-1],
-                **where,
-            )
-        near = get_close_matches(keys[-1], _known(kind, first["loc"][:-1]), 1, 0.5)
-        if near:
-            return ConfigError(
-                "{file} 第 {line} 行：不认识的键 {key}，是不是 {near}", near=near[0], **where
-            )
-        return ConfigError("{file} 第 {line} 行：不认识的键 {key}", **where)
+        return _unknown_key(kind, first["loc"], where, below=bool(under))
     if first["type"] == "missing":
         return ConfigError("{file} 第 {line} 行：缺少 {key}", **where)
     return ConfigError("{file} 第 {line} 行：{key} 有误：{why}", why=_why(first), **where)
 
 
+def _unknown_key(
+    kind: type[BaseModel], loc: Sequence[int | str], where: Mapping[str, Any], *, below: bool
+) -> ConfigError:
+    """The near key of that table, else where the key belongs, else the key alone."""
+    key, here = str(loc[-1]), _known(kind, loc[:-1])
+    close = get_close_matches(key, here, 1, 0.8)
+    if not close and not below and len(loc) > 1 and key in _known(kind, ()):
+        return ConfigError(
+            "{file} 第 {line} 行：{key} 不在这里；{last} 要写在第一个方括号之前", last=key, **where
+        )
+    if near := close or get_close_matches(key, here, 1, 0.5):
+        return ConfigError(
+            "{file} 第 {line} 行：不认识的键 {key}，是不是 {near}", near=near[0], **where
+        )
+    return ConfigError("{file} 第 {line} 行：不认识的键 {key}", **where)
+
+
 _WHY = {  # by how pydantic names the mistake
     "int_": Say("应是整数"),
+    "float_": Say("应是数"),
+    "finite_number": Say("应是数"),
     "string_type": Say("应是文字，写在引号里"),
     "bool_": Say("应是 true 或 false"),
     "literal_error": Say("只能是 {expected}"),
@@ -87,6 +96,10 @@ _WHY = {  # by how pydantic names the mistake
     "date_": Say("应是日期，写作 2027-01-01"),
     "model_type": Say("应是一张表"),
     "mapping_type": Say("应是一张表"),
+    "dict_type": Say("应是一张表"),
+    "string_pattern": Say("写法不合 {pattern}"),
+    "string_too_short": Say("不能是空的"),
+    "too_short": Say("至少写一项"),
 }
 
 
@@ -107,6 +120,8 @@ def _known(kind: type[BaseModel], loc: Iterable[int | str]) -> list[str]:
     for key in loc:
         fields = getattr(here, "model_fields", None)
         here = fields[key].annotation if fields else next(_models(get_args(here)))
+        if isinstance(here, UnionType):  # a table that may be left out
+            here = next(_models(get_args(here)))
     return [k for k in here.model_fields if k != "path"]
 
 

@@ -25,7 +25,7 @@ from bot.adapters.base import Adapter, adapter_class, names
 from bot.config import AccountPart
 from bot.db import accounts, insert_missing, standings, store_away, units, watches
 from bot.deliver import rhythm
-from bot.deliver.adopting import adopt
+from bot.deliver.adopting import adopt, look_back
 from bot.errors import AccountBroken, AdapterError, ConfigError, Conflict, GongkaiError, NotFound
 from bot.language import Say
 from bot.model import (
@@ -245,7 +245,8 @@ def _keep(
         )
     )
     close_notice(conn, now, f"account:{row['id']}")
-    adopt(conn, now, by_id(conn, row["id"]), checked.posted, office.config.collect.days)
+    new = adopt(conn, now, by_id(conn, row["id"]), checked.posted, office.config.collect.days)
+    look_back(conn, now, row, checked, new, office.config.tz)
     if checked.capabilities.mentions:
         _watch(conn, now, row["id"])
 
@@ -293,7 +294,7 @@ def _checked(
         if office.secrets.open(row["credential"]) != adapter.credential:
             return None  # connected anew meanwhile: what was found is of the old credential
         if isinstance(found, AdapterError):
-            return _check_failed(conn, now, account_id, found)
+            return _check_failed(conn, now, row, found)
         if row["identity"] and row["identity"] != found.identity.id:
             said = Say("凭据属于另一身份 {name}", name=found.identity.name)
             mark_broken(conn, now, account_id, said)
@@ -314,10 +315,13 @@ def _note_passed(conn: Connection, now: datetime, row: RowMapping) -> None:
     conn.execute(update(accounts).where(accounts.c.id == row["id"]).values(**values))
 
 
-def _check_failed(conn: Connection, now: datetime, account_id: int, error: AdapterError) -> Say:
-    if isinstance(error, AccountBroken):
-        mark_broken(conn, now, account_id, error.say)
-    conn.execute(update(accounts).where(accounts.c.id == account_id).values(due_at=now + SOON))
+def _check_failed(conn: Connection, now: datetime, row: RowMapping, error: AdapterError) -> Say:
+    """What nobody has connected yet is not broken: there is nothing to check until somebody does."""
+    awaits = isinstance(error, AccountBroken) and not (row["credential"] or row["identity"])
+    if isinstance(error, AccountBroken) and not awaits:
+        mark_broken(conn, now, row["id"], error.say)
+    later = None if awaits else now + SOON
+    conn.execute(update(accounts).where(accounts.c.id == row["id"]).values(due_at=later))
     return error.say
 
 

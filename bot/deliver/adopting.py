@@ -3,6 +3,9 @@
 An adopted post has a revision with the platform's words, no sign-off and no attempt: the system did
 not send it, and never says that it did. What may yet turn out to be ours is left alone: whoever
 adopts it would hide it from the look-up of an uncertain delivery, which would then be sent again.
+
+A platform that lists only its newest few may have shown more between two looks than it lists: that
+something may have gone by unseen is told, with how many where the platform counts them.
 """
 
 from __future__ import annotations
@@ -10,16 +13,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, RowMapping, and_, func, or_, select, update
 
 from bot import audit, text
-from bot.db import attempts, deliveries, insert_id, posts, renditions, revisions
+from bot.db import accounts, attempts, deliveries, insert_id, posts, renditions, revisions
 from bot.deliver.watching import open_watches, worth_watching
+from bot.language import Say
 from bot.model import (
     MACHINE,
     Act,
     Capabilities,
+    Checked,
     DeliveryState,
     Outgoing,
     Posted,
@@ -27,6 +34,7 @@ from bot.model import (
     PostState,
     digest_of,
 )
+from bot.notices import open_notice
 
 S = DeliveryState
 MARGIN = timedelta(minutes=10)  # between the platform's clock and ours
@@ -130,3 +138,79 @@ def _body(one: Posted) -> dict[str, Any]:
     plain = {"text": one.text, "title": text.short_title(one.text, 40), "link": "", "media": []}
     usual = {"language": "zh", "visibility": "public", "warning": "", "over_limit": None}
     return {**plain, **usual, "variants": {}, "in_reply_to": {}}
+
+
+# ---------------------------------------------------------------- what may have gone by
+
+
+def look_back(
+    conn: Connection,
+    now: datetime,
+    account: RowMapping,
+    found: Checked,
+    adopted: int,
+    zone: ZoneInfo,
+) -> None:
+    """Tell if something may have gone by since the last listing; this one is the last from now on.
+
+    `account` as it was before, `adopted` how many were now. Put off while an outcome is not known:
+    what nobody knows may be ours.
+    """
+    listed = found.oldest is not None or found.total is not None
+    if not listed or _certain_before(conn, now, account["id"]) is not None:
+        return
+    since = account["listed_at"]
+    if since and account["identity"] == found.identity.id and not _joins(account, found):
+        missed = _missed(conn, account, found, adopted)
+        if missed is None or missed > 0:
+            _tell_gap(conn, now, account, found, missed, zone)
+    values = {"listed_at": now, "listed_total": found.total}
+    conn.execute(update(accounts).where(accounts.c.id == account["id"]).values(**values))
+
+
+def _joins(account: RowMapping, found: Checked) -> bool:
+    """Does this listing reach back to the last one, and to what that may not have shown yet?"""
+    lag = timedelta(seconds=found.capabilities.listing_lag_seconds)
+    return found.oldest is None or found.oldest <= account["listed_at"] - lag
+
+
+def _missed(conn: Connection, account: RowMapping, found: Checked, adopted: int) -> int | None:
+    """How many more there are than are known of; None where the platform does not count."""
+    if found.total is None or account["listed_total"] is None:
+        return None
+    lately = deliveries.c.sent_at >= account["listed_at"] - MARGIN
+    mine = deliveries.c.account_id == account["id"], deliveries.c.state == S.SENT, lately
+    ours = select(func.count()).where(
+        *mine,
+        deliveries.c.act.in_((Act.PUBLISH, Act.REPOST)),
+        deliveries.c.part == 0,  # the others hang under it
+        ~deliveries.c.key.startswith("elsewhere:"),
+    )
+    taken_down = select(func.count()).where(*mine, deliveries.c.act == Act.WITHDRAW)
+    more = found.total - int(account["listed_total"])
+    made, gone = (int(conn.execute(query).scalar_one()) for query in (ours, taken_down))
+    return more - made + gone - adopted
+
+
+def _tell_gap(
+    conn: Connection,
+    now: datetime,
+    account: RowMapping,
+    found: Checked,
+    missed: int | None,
+    zone: ZoneInfo,
+) -> None:
+    span = account["listed_at"], found.oldest or now
+    since, until = (f"{one.astimezone(zone):%m-%d %H:%M}" for one in span)
+    values = {"name": account["name"], "since": since, "until": until, "n": missed}
+    said = Say(
+        "账号 {name} 在 {since} 至 {until} 之间可能有直接在平台上发的没有看到（平台只列最近几条），它们的评论没有采集",
+        **values,
+    )
+    if missed is not None:
+        said = Say(
+            "账号 {name} 在 {since} 至 {until} 之间约有 {n} 条直接在平台上发的没有看到（平台只列最近几条），它们的评论没有采集",
+            **values,
+        )
+    link = f"/accounts/{quote(account['key'])}"
+    open_notice(conn, now, f"gap:{account['id']}", said, account["unit_id"], link)

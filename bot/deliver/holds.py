@@ -52,6 +52,14 @@ from bot.notices import close_notice, open_notice
 
 SOLEMN = (HoldScope.ALL, HoldScope.UNIT)  # what 肃穆模式 is declared for
 HELD_SOLEMNLY = Say("肃穆模式期间到点，没有发；请送回审签、改期或取消")
+SCOPES: dict[str, Say] = {
+    "all": Say("全部账号"),
+    "unit": Say("单位"),
+    "account": Say("账号"),
+    "source": Say("来源"),
+    "item": Say("条目"),
+    "post": Say("稿件"),
+}
 _TABLES = {
     HoldScope.ALL: offices,
     HoldScope.UNIT: units,
@@ -257,7 +265,7 @@ def _pressed(
     others = _reposts_of(conn, {row_id}) if scope is HoldScope.POST else ()
     lock(conn, _TABLES[scope], [row_id, *others])
     if not conn.execute(select(_TABLES[scope].c.id).where(_TABLES[scope].c.id == row_id)).first():
-        raise NotFound("没有这个停发对象：{scope} {target}", scope=scope, target=target)
+        raise NotFound("没有{scope} {target}", scope=SCOPES[scope], target=target)
     of = {"scope": scope, "target_id": target, "reason": reason.strip()}
     return insert_id(conn, holds, {**of, **values, "person_id": actor.person})
 
@@ -308,7 +316,7 @@ def target_of(conn: Connection, scope: HoldScope, named: str) -> int | None:
         table = _TABLES[scope]
         found = conn.execute(select(table.c.id).where(table.c.key == named)).scalar()
     if found is None:
-        raise NotFound("没有 {scope} {target}", scope=scope, target=named)
+        raise NotFound("没有{scope} {target}", scope=SCOPES[scope], target=named)
     return int(found)
 
 
@@ -473,6 +481,14 @@ def declared(conn: Connection, begins: datetime, ends: datetime) -> list[RowMapp
     over = func.coalesce(holds.c.lifted_at, holds.c.until)
     here = holds.c.solemn, holds.c.since < ends, over > begins, over > holds.c.since
     return list(conn.execute(select(holds).where(*here).order_by(holds.c.since)).mappings())
+
+
+def silences(conn: Connection, unit_ids: Collection[int]) -> list[RowMapping]:
+    """The periods of 肃穆模式, under way or ahead, that stop what one of these units sends."""
+    above = {one for unit in unit_ids for one in people.ancestry(conn, unit)}
+    whole = or_(holds.c.scope == HoldScope.ALL, holds.c.target_id.in_(above))
+    query = select(holds).where(holds.c.solemn, holds.c.lifted_at.is_(None), whole)
+    return list(conn.execute(query.order_by(holds.c.since)).mappings())
 
 
 def on_account(conn: Connection, row: RowMapping) -> list[RowMapping]:

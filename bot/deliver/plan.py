@@ -151,7 +151,9 @@ def _placed(
     if at == go_at:
         return {}
     if at is None or (last is not None and at > last):
-        said = Say("账号的静默时段或时段已满，下一个可用时段不在签发的时段内；由人决定何时发")
+        said = Say(
+            "账号静默、时段已满或在肃穆模式之内，下一个可用时段不在签发的时段内；由人决定何时发"
+        )
         return {"due_at": None, "reason": said.json()}
     latest = at + office.config.deliver.lateness
     said = Say("排到账号的发布时段 {at}", at=f"{at.astimezone(rhythm.zone):%m-%d %H:%M}")

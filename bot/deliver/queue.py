@@ -243,6 +243,16 @@ class Reasons:
             return Say("稿件改过或撤了签，重新签发后才发")
         return self._account_waits(row) or self._row_waits(row) or stored
 
+    def shown(self, row: RowMapping) -> str:
+        """The state as people are told it: held, by hand and after a hold are computed."""
+        if row["state"] == S.READY:
+            if self.standing.stops(row):
+                return "held"
+            return "after_hold" if row["was_held"] else "ready"
+        if row["state"] == S.SENDING and row["lease"] is None:
+            return "by_hand"
+        return str(row["state"])
+
     @cached_property
     def standing(self) -> holds.Standing:
         return holds.standing(self._conn)

@@ -1,7 +1,7 @@
 """When of the day an account speaks: its slots, its most a day, its quiet hours.
 
 A post without a time of its own takes the next free slot, one post a slot, no more than the most of a
-day. One with a time keeps it. What falls in quiet hours goes at the next slot, or when they are over.
+day, and none within a declared 肃穆模式 that would stop it. One with a time keeps it. What falls in quiet hours goes at the next slot, or when they are over.
 Emergencies, withdrawals and edits pass; so does what a person sent off by his own word. None of this
 ever leads out of what was signed: who asks compares.
 """
@@ -9,7 +9,7 @@ ever leads out of what was signed: who asks compares.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from itertools import islice
@@ -19,7 +19,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, RowMapping, and_, exists, or_, select
 
 from bot.config import AccountPart
-from bot.db import deliveries, posts
+from bot.db import accounts, deliveries, posts
+from bot.deliver import holds
 from bot.model import Act, DeliveryState, PostKind, PostState
 from bot.workdays import Hours, clock_time, office_day
 
@@ -81,11 +82,29 @@ def place(
     taken = _taken(conn, rhythm, account_id, post["id"], go_at)
     taken += _promised(conn, account_id, post["id"], go_at)
     of_day = Counter(office_day(one, rhythm.zone) for one in taken)
+    silent = _silences(conn, account_id, post["id"])
     for one in rhythm.times(at):
         full = rhythm.daily_most and of_day[office_day(one, rhythm.zone)] >= rhythm.daily_most
-        if not full and not (rhythm.slots and one in taken):
+        if (
+            not full
+            and not (rhythm.slots and one in taken)
+            and not (one > go_at and within(one, silent))
+        ):
             return one
     return None
+
+
+def _silences(conn: Connection, account_id: int, post_id: int) -> list[RowMapping]:
+    """The periods of 肃穆模式 that stop a post on this account."""
+    owners = select(accounts.c.unit_id).where(accounts.c.id == account_id)
+    authors = select(posts.c.unit_id).where(posts.c.id == post_id)
+    found = holds.silences(conn, conn.execute(owners.union(authors)).scalars().all())
+    return [row for row in found if post_id not in (row["passes"] or ())]
+
+
+def within(at: datetime, periods: Iterable[RowMapping]) -> bool:
+    """Does an instant lie in one of these holds' periods?"""
+    return any(row["since"] <= at < row["until"] for row in periods)
 
 
 def _taken(
@@ -114,7 +133,8 @@ def next_slots(
 ) -> list[datetime]:
     """The next `n` free slots of an account (a row of accounts) for a post; none where it has none.
 
-    Taken is what a delivery has, and what a draft or a post in review is planned for.
+    Taken is what a delivery has, and what a draft or a post in review is planned for; what lies in a
+    declared 肃穆模式 is not free.
     """
     if not row["rhythm"] or not (rhythm := Rhythm.of(row["rhythm"])).slots:
         return []
@@ -122,7 +142,8 @@ def next_slots(
     taken += _promised(conn, row["id"], post_id, now)
     of_day = Counter(office_day(one, rhythm.zone) for one in taken)
     most = rhythm.daily_most or len(taken) + n
-    free = (at for at in rhythm.times(now) if at not in taken)
+    silent = _silences(conn, row["id"], post_id)
+    free = (at for at in rhythm.times(now) if at not in taken and not within(at, silent))
     return list(islice((at for at in free if of_day[office_day(at, rhythm.zone)] < most), n))
 
 

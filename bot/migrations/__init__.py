@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError
 
 from bot import search
 from bot.audit import START
-from bot.db import Database, audit_heads, insert_missing, offices
+from bot.db import Database, audit_heads, insert_missing, offices, trouble
 from bot.errors import GongkaiError
 
 HERE = Path(__file__).parent
@@ -48,10 +48,10 @@ def upgrade(database: Database, to: str = "head") -> None:
     try:
         with database.read() as conn:
             at = stored(conn)
-    except OperationalError as error:
-        raise GongkaiError(
-            "打不开数据库 {url}：{why}", url=database.url.render_as_string(), why=str(error.orig)
-        ) from None
+    except DatabaseError as error:
+        why = trouble(error) or str(error.orig)
+        url = database.url.render_as_string()
+        raise GongkaiError("打不开数据库 {url}：{why}", url=url, why=why) from None
     if at is not None and at not in revisions():
         raise GongkaiError(
             "数据库的版本 {at} 比本程序认识的 {known} 新；请改用较新的程序", at=at, known=head()

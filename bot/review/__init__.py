@@ -25,7 +25,7 @@ from bot.review.delegating import (
     takers,
 )
 from bot.review.offline import record_offline
-from bot.review.reading import all_waiting, shown, trail, waiting_for, why
+from bot.review.reading import all_waiting, shown, signed, trail, waiting_for, why
 from bot.review.signing import Decision, usual_window
 from bot.review.standing import (
     bound_to,
@@ -86,6 +86,7 @@ __all__ = [
     "revoke",
     "shown",
     "sign_together",
+    "signed",
     "staffing",
     "standing_list",
     "standing_one",

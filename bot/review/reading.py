@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping, func, or_, select
 
 from bot import naming
 from bot.db import approvals, posts, renditions, revisions, signoffs
@@ -44,6 +44,22 @@ def all_waiting(conn: Connection, units: set[int]) -> list[RowMapping]:
         .order_by(posts.c.emergency.desc(), func.coalesce(posts.c.go_at, posts.c.changed_at))
     )
     return list(conn.execute(query).mappings())
+
+
+def signed(
+    conn: Connection, actor: Actor, limit: int | None = None, before: int | None = None
+) -> list[RowMapping]:
+    """The posts signed by this person, or by somebody in his place, those signed last first.
+
+    `signed`: the number of that sign-off; `before`: from below it on.
+    """
+    mine = or_(signoffs.c.person_id == actor.person, signoffs.c.behalf_id == actor.person)
+    last = select(signoffs.c.post_id, func.max(signoffs.c.id).label("signed")).where(mine)
+    at = last.group_by(signoffs.c.post_id).subquery()
+    query = select(posts, at.c.signed).join(at, at.c.post_id == posts.c.id)
+    if before is not None:
+        query = query.where(at.c.signed < before)
+    return list(conn.execute(query.order_by(at.c.signed.desc()).limit(limit)).mappings())
 
 
 def trail(conn: Connection, post_id: int) -> list[RowMapping]:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from bot import templates
-from bot.config import Part, Period, Span, check, read_toml, unknown
+from bot.config import Part, Period, Span, check, read_text, read_toml, unknown
 from bot.errors import ConfigError
 from bot.language import Say
 from bot.office import Office
@@ -126,7 +126,7 @@ def named(office: Office, key: str) -> Schedule:
 
 def load(office: Office, file: Path) -> Schedule:
     """One schedule, its steps in UTC. Raises ConfigError naming file, line and key."""
-    return _made(office, file, file.read_text("utf-8"))
+    return _made(office, file, read_text(file))
 
 
 def read(office: Office, text: str) -> Schedule:

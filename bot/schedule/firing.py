@@ -22,6 +22,8 @@ from sqlalchemy import (
 from bot import compose, lease, naming, templates
 from bot.catalog import NOT_DRAFTED
 from bot.db import approvals, items, occurrences, posts, sources, units
+from bot.deliver import holds
+from bot.deliver.rhythm import within
 from bot.errors import Conflict, GongkaiError
 from bot.language import Say
 from bot.model import MACHINE, Entry, ItemState, PostKind, PostState
@@ -93,7 +95,7 @@ def _fired(
     if schedule.composes(row["at"]):
         values = _composed(office, conn, now, schedule, step, row["at"], latest)
     else:
-        values = _slot(conn, schedule, row["at"], latest)
+        values = _slot(conn, schedule, step, row["at"], latest)
     if step is not None and values["state"] == EMPTY:
         return _unready(office, conn, now, row, latest)
     close_notice(conn, now, f"schedule:{row['schedule']}")
@@ -114,9 +116,12 @@ def _unit(conn: Connection, schedule: Schedule) -> int:
     return int(conn.execute(query).scalar_one())
 
 
-def _slot(conn: Connection, schedule: Schedule, at: datetime, latest: datetime) -> dict[str, Any]:
+def _slot(
+    conn: Connection, schedule: Schedule, step: Stage | None, at: datetime, latest: datetime
+) -> dict[str, Any]:
     """Give this slot to an approved post of the unit that waits for one and was signed for that time:
-    the one that may wait the shortest, then the one that has waited longest."""
+    the one that may wait the shortest, then the one that has waited longest. Within 肃穆模式 only to one
+    that passes it by name, for any other would be stopped; but a step of a series keeps its day."""
     signed = approvals.c.revision_id == posts.c.revision_id, approvals.c.voided_at.is_(None)
     waiting = (
         select(posts.c.id, posts.c.title, posts.c.unit_id, posts.c.latest_at, approvals.c.ends)
@@ -130,6 +135,8 @@ def _slot(conn: Connection, schedule: Schedule, at: datetime, latest: datetime) 
     _tell_too_late(conn, schedule, at, waiting)
     until = func.coalesce(approvals.c.ends, posts.c.latest_at)
     fits = or_(approvals.c.begins.is_(None), approvals.c.begins <= at), *_open(at)
+    if step is None:
+        fits += tuple(posts.c.id.in_(row["passes"] or ()) for row in _silences(conn, schedule, at))
     order = until.nulls_last(), posts.c.changed_at, posts.c.id
     first = waiting.where(*fits).order_by(*order).limit(1)
     post = conn.execute(first.with_for_update(skip_locked=True, of=posts)).mappings().first()
@@ -139,6 +146,12 @@ def _slot(conn: Connection, schedule: Schedule, at: datetime, latest: datetime) 
     values = {"go_at": at, "latest_at": latest, "due_at": at, "slot": ""}
     conn.execute(update(posts).where(posts.c.id == post["id"]).values(**values))
     return {"state": DONE, "post_id": post["id"]}
+
+
+def _silences(conn: Connection, schedule: Schedule, at: datetime) -> list[RowMapping]:
+    """The periods of 肃穆模式 over the schedule's unit that `at` lies in."""
+    found = holds.silences(conn, [_unit(conn, schedule)])
+    return [row for row in found if within(at, [row])]
 
 
 def _open(at: datetime) -> list[ColumnElement[bool]]:

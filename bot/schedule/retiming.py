@@ -16,7 +16,8 @@ from sqlalchemy import Connection, RowMapping, update
 from bot import audit, compose, people, review
 from bot.compose import Body
 from bot.db import posts
-from bot.deliver import moving, queue
+from bot.deliver import holds, moving, queue
+from bot.deliver.rhythm import within
 from bot.errors import Conflict, Invalid
 from bot.language import Say
 from bot.model import Actor, PostKind, PostState, Right
@@ -57,7 +58,8 @@ def _foreseen(
     kind, says = _verdict(office, conn, now, post, rows, at)
     right = Right.WRITE if kind == AGAIN or post["state"] == PostState.DRAFT else Right.SCHEDULE
     people.require(conn, actor, right, post["unit_id"])
-    says = (*says, *_quiet(office, post, rows, at), *_day(office, at))
+    says = (*says, *_quiet(office, post, rows, at), *_solemn(office, conn, post, at))
+    says = (*says, *_day(office, at))
     return Foreseen(post, at, kind, says, tuple(row["id"] for row in rows))
 
 
@@ -109,6 +111,14 @@ def _quiet(office: Office, post: RowMapping, rows: list[RowMapping], at: datetim
         if over > at:
             until = f"{over.astimezone(office.config.tz):%m-%d %H:%M}"
             yield Say("账号 {name} 那时静默，{until} 才发", name=name, until=until)
+
+
+def _solemn(office: Office, conn: Connection, post: RowMapping, at: datetime) -> Iterator[Say]:
+    """That it would be stopped then."""
+    for row in holds.silences(conn, [post["unit_id"]]):
+        if within(at, [row]) and post["id"] not in (row["passes"] or ()):
+            until = f"{row['until'].astimezone(office.config.tz):%m-%d %H:%M}"
+            yield Say("那时在肃穆模式之内（至 {until}），到点停住", until=until)
 
 
 def _day(office: Office, at: datetime) -> Iterator[Say]:

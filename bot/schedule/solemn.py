@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, exists, or_, select
 
 from bot import people
-from bot.db import accounts, deliveries, posts, units
+from bot.db import accounts, among, deliveries, posts, units
 from bot.deliver import holds, rhythm
 from bot.model import Actor, DeliveryState, HoldScope, PostState
 from bot.office import Office
@@ -32,6 +32,7 @@ class Kept:
     posts: Sequence[RowMapping]  # planned for then, and not signed or not queued yet
     occurrences: Sequence[tuple[datetime, Schedule]]
     slots: Sequence[tuple[datetime, RowMapping]]  # free ones, with their account
+    names: Sequence[RowMapping]  # the posts that may be let through by name, emergencies first
 
     def json(self) -> dict[str, Any]:
         """For the command line and the API."""
@@ -68,6 +69,7 @@ def foresee(
         _posts(conn, ids, passes, *span),
         _occurrences(office, conn, ids, *span),
         _slots(conn, ids, *span),
+        _names(conn, scope, target, *span),
     )
 
 
@@ -86,6 +88,18 @@ def _deliveries(
     stopped = holds.would_stop(conn, scope, target, passes)
     found = query.where(*ready, *within, stopped).order_by(deliveries.c.go_at, deliveries.c.id)
     return list(conn.execute(found).mappings())
+
+
+def _names(
+    conn: Connection, scope: HoldScope, target: int | None, begins: datetime, until: datetime
+) -> list[RowMapping]:
+    """What falls due then, whether it is named already or not."""
+    due = {row["post_id"] for row in _deliveries(conn, scope, target, (), begins, until)}
+    query = select(posts.c.id, posts.c.title, posts.c.emergency, posts.c.go_at)
+    found = query.where(among(posts.c.id, "ids")).order_by(
+        posts.c.emergency.desc(), posts.c.go_at, posts.c.id
+    )
+    return list(conn.execute(found, {"ids": list(due)}).mappings())
 
 
 def _posts(

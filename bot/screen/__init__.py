@@ -1,7 +1,7 @@
 """审查: findings in a text, a pure function of text, rules and context.
 
 A rule is a small function in CHECKS, `(folded text, context) → hits`, that yields its own default
-severity; an office's `Rules` change it or switch the rule off. Spans of a finding are code points of
+severity; it is asked where one of its signs stands. An office's `Rules` change it or switch the rule off. Spans of a finding are code points of
 the text as it was handed in. A message is a Chinese source sentence without values, so that whoever
 shows a stored finding can put it into another language. Every rule, its source and its severity are
 in docs/screening.md; standing sign-offs rely on identity-number, mobile and over-limit being here.
@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache, lru_cache
+from typing import Any
 
 from bot.model import Finding, Severity
 from bot.screen import (
@@ -22,6 +24,7 @@ from bot.screen import (
     links,
     marks,
     numbers,
+    organs,
     periods,
     private,
     slips,
@@ -29,51 +32,57 @@ from bot.screen import (
     terms,
     wording,
 )
-from bot.screen.base import Check, Context, Hit, fold
+from bot.screen.base import Check, Context, Hit, finder, fold, found
 from bot.screen.links import LOOKED_UP
 
 __all__ = ["CHECKS", "LOOKED_UP", "RULES", "Context", "Rules", "about_links", "screen"]
 
-# What a check may say, and the check. Most look first for a sign that costs nothing to miss.
-CHECKS: tuple[tuple[tuple[str, ...], Check], ...] = (
-    (("secrecy-mark",), marks.secrecy),
-    (("work-secret", "internal-mark", "not-public"), marks.inner),
-    (("identity-number", "mobile", "bank-card"), numbers.check),
-    (("travel-document",), private.papers),
-    (("plate",), private.plates),
-    (("address",), private.addresses),
-    (("weekday", "impossible-date"), dates.days),
-    (("weekday",), dates.english),
-    (("impossible-date",), dates.times),
-    (("period",), periods.reversed_),
-    (("relative-time",), dates.relative),
-    (("document-number",), form.document_numbers),
-    (("unpaired",), form.unpaired),
-    (("sum",), sums.tables),
-    (("sum",), sums.listed),
-    (("sum",), counts.shares),
-    (("sum",), counts.listed),
-    (("sum",), counts.amounts),
-    (("sum",), counts.parts),
-    (("region-wording",), wording.regions),
-    (("region-wording",), wording.places),
-    (("organ-name",), wording.organs),
-    (("typo",), slips.in_place),
-    (("typo",), slips.words),
-    (("typo",), slips.twice),
-    (("law-name",), laws.names),
-    (("repeated-post",), earlier.repeated),
-    (("short-link", "private-link"), links.addresses),
-    (("cut-link",), links.cut),
-    (("net-disk", "broken-link", "personal-mail"), links.doubtful),
-    (LOOKED_UP, links.dead),
-    (("topic",), links.topics),
-    (("missing-alt",), links.alts),
-    (("map-approval",), links.maps),
+CHECKS = (
+    Check(("secrecy-mark",), marks.secrecy, ("密",)),
+    Check(("work-secret",), marks.work, ("工作秘密",)),
+    Check(("internal-mark",), marks.inner, marks.INNER_SIGNS),
+    Check(("not-public",), marks.closed, ("公开", "此件内部")),
+    Check(("identity-number", "mobile", "bank-card"), numbers.check),
+    Check(("travel-document",), private.papers, private.PAPER_SIGNS),
+    Check(("plate",), private.plates),
+    Check(("address",), private.addresses, private.ADDRESS_SIGNS),
+    Check(("weekday", "impossible-date"), dates.days, dates.DAY_SIGNS),
+    Check(("weekday",), dates.english, ("day",)),
+    Check(("impossible-date",), dates.times, (":", "：", "时", "点")),
+    Check(("period",), periods.reversed_, periods.SIGNS),
+    Check(("relative-time",), dates.relative),
+    Check(("document-number",), form.document_numbers, ("号",)),
+    Check(("unpaired",), form.unpaired),
+    Check(("sum",), sums.tables, ("\n",)),
+    Check(("sum",), sums.listed, sums.SIGNS),
+    Check(("sum",), counts.shares, ("%", "％")),
+    Check(("sum",), counts.ordinals, ("一是",)),
+    Check(("sum",), counts.listed, ("：",)),
+    Check(("sum",), counts.amounts, ("拾", "佰", "仟", "万元整")),
+    *counts.CLAIMS,
+    Check(("region-wording",), wording.regions, wording.REGION_SIGNS),
+    Check(("region-wording",), wording.places, ("省",)),
+    Check(("organ-name",), wording.party, wording.PARTY_SIGNS),
+    Check(("organ-name",), wording.organs, wording.ORGAN_SIGNS),
+    Check(("organ-name",), organs.nearly, organs.SIGNS),
+    *slips.IN_PLACE,
+    Check(("typo",), slips.words),
+    Check(("typo",), slips.twice),
+    Check(("law-name",), laws.names, ("《",)),
+    Check(("repeated-post",), earlier.repeated),
+    Check(("short-link", "private-link"), links.addresses, (".", "://", "\\", "localhost")),
+    Check(("cut-link",), links.cut, ("://",)),
+    Check(("broken-link",), links.ill_written, ("tp", "ww")),
+    Check(("net-disk",), links.disks, links.DISK_SIGNS),
+    Check(("personal-mail",), links.mail, ("@",)),
+    Check(LOOKED_UP, links.dead),
+    Check(("topic",), links.topics, ("#", "＃")),
+    Check(("missing-alt",), links.alts),
+    Check(("map-approval",), links.maps),
 )
 RULES = tuple(
     dict.fromkeys(
-        [rule for names, _ in CHECKS for rule in names]
+        [rule for check in CHECKS for rule in check.rules]
         + [*terms.RULES, "leader-order", "over-limit"]
     )
 )
@@ -126,24 +135,44 @@ def about_links(
 
 def _hits(text: str, rules: Rules, context: Context, off: set[str]) -> Iterator[Hit]:
     listed = rules.terms or terms.standard()
-    words: list[Hit] = []
-    for names, check in CHECKS:
-        if not off or not off.issuperset(names):
-            hits = check(text, context)
-            if names == _TYPO:
-                words += hits
+    guessed: list[Hit] = []
+    for check in _asked(text):
+        if not off or not off.issuperset(check.rules):
+            hits = check.find(text, context)
+            if check.rules in _LISTED_TOO:
+                guessed += hits
             else:
                 yield from hits
     known = list(listed.find(text, context.on))
     yield from known
-    if words:
-        told = [(h.start, h.end) for h in known if h.rule == "typo"] + listed.excepted(text)
-        yield from (h for h in words if not any(s <= h.start and h.end <= e for s, e in told))
+    if guessed:
+        told = [(h.start, h.end) for h in known if (h.rule,) in _LISTED_TOO]
+        told += listed.excepted(text)
+        yield from (h for h in guessed if not any(s < h.end and h.start < e for s, e in told))
     if rules.leaders:
         yield from rules.leaders.find(text)
 
 
-_TYPO = ("typo",)
+# Where a list tells a slip, or an office's exception takes it for right, no check tells it again.
+_LISTED_TOO = (("typo",), ("organ-name",))
+
+
+@cache
+def _signs() -> tuple[Any, tuple[str, ...]]:
+    """What finds the signs of all checks, and the signs."""
+    signs = tuple(dict.fromkeys(sign for check in CHECKS for sign in check.signs))
+    return finder(signs), signs
+
+
+def _asked(text: str) -> list[Check]:
+    """The checks that may find something in `text`, by one pass for all their signs."""
+    return _asked_by(frozenset([n for n, _, _ in found(_signs()[0], text)]))
+
+
+@lru_cache(maxsize=4096)  # an office's texts are alike
+def _asked_by(stand: frozenset[int]) -> list[Check]:
+    signs = {_signs()[1][n] for n in stand}
+    return [check for check in CHECKS if not check.signs or not signs.isdisjoint(check.signs)]
 
 
 def _finding(text: str, hit: Hit, places: list[int] | None) -> Finding:

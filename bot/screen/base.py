@@ -40,7 +40,14 @@ class Context:
     links: Mapping[str, LinkLook] = field(default_factory=dict)  # addresses that were looked up
 
 
-Check = Callable[[str, Context], Iterator[Hit]]
+class Check(NamedTuple):
+    """`find` tells what it finds in a folded text, each under one of `rules`. It is asked where one of
+    `signs` stands in the text; () asks it always."""
+
+    rules: tuple[str, ...]
+    find: Callable[[str, Context], Iterator[Hit]]
+    signs: tuple[str, ...] = ()
+
 
 # Figures and letters in full width, the blanks, and the roman ten that stands in for X.
 _FOLD = {0xFF01 + i: 0x21 + i for i in range(0x5E) if chr(0x21 + i).isalnum()}

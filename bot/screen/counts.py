@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from functools import cache, partial
-from typing import Any, NamedTuple
+from functools import partial
 
 from bot.language import Say
 from bot.model import Severity
-from bot.screen.base import FIGURE, Context, Hit, finder, found, late
+from bot.screen.base import FIGURE, Check, Context, Hit, late
 
 _N = f"({FIGURE})"
 _FIGURE = {c: i for i, c in enumerate("零一二三四五六七八九十")} | {"两": 2}
@@ -34,7 +33,7 @@ MOST = 115  # parts of two kinds beside each other (by sex, by age) make far mor
 
 def shares(text: str, context: Context) -> Iterator[Hit]:
     """非常满意占62%，满意占31%，基本满意占8%，不满意占3%."""
-    for match in _SHARES.finditer(text) if text.count("%") + text.count("％") > 2 else ():
+    for match in _SHARES.finditer(text):
         parts = [_number(one[2]) for one in _ONE_SHARE.finditer(match[0])]
         slack = Decimal(len(parts)) / 2
         if not _NO_SHARES.search(match[0]) and 100 + slack < sum(parts) <= MOST:
@@ -56,18 +55,21 @@ _NTH = "一二三四五六七八九十"
 SHORTEST = 4  # what is listed as an item; shorter words may be parts of one
 
 
+def ordinals(text: str, context: Context) -> Iterator[Hit]:
+    """三项措施：一是…，二是…。"""
+    for match in _ORDINALS.finditer(text):
+        paragraph = text[match.end() : text.find("\n", match.end()) % (len(text) + 1)]
+        last = max(n for n in range(1, 11) if n == 1 or f"{_NTH[n - 1]}是" in paragraph)
+        if last != _count(match[1]) and last > 1:
+            yield Hit("sum", Severity.WARN, *match.span(), _ITEM_SAID)
+
+
 def listed(text: str, context: Context) -> Iterator[Hit]:
-    """三项措施：一是…，二是…。; “四项行动”：整治环境卫生、规范停车秩序、治理飞线充电."""
-    if "一是" in text:
-        for match in _ORDINALS.finditer(text):
-            paragraph = text[match.end() : text.find("\n", match.end()) % (len(text) + 1)]
-            last = max(n for n in range(1, 11) if n == 1 or f"{_NTH[n - 1]}是" in paragraph)
-            if last != _count(match[1]) and last > 1:
-                yield Hit("sum", Severity.WARN, *match.span(), _ITEM_SAID)
-    for match in _REPEATED.finditer(text) if "：" in text and "个" in text else ():
+    """“四项行动”：整治环境卫生、规范停车秩序、治理飞线充电."""
+    for match in _REPEATED.finditer(text) if "个" in text else ():
         if match[3].count(match[2]) != _count(match[1]):
             yield Hit("sum", Severity.WARN, *match.span(), _ITEM_SAID)
-    for match in _NAMED.finditer(text) if "：" in text and "、" in text else ():
+    for match in _NAMED.finditer(text) if "、" in text else ():
         clause = match[2].split("，")[0]
         items = clause.split("、")
         whole = not re.search("等|一是|以及|及其", match[2])
@@ -93,12 +95,11 @@ _TWICE_SAID = Say("大写与小写的金额不符。请核对").text
 
 def amounts(text: str, context: Context) -> Iterator[Hit]:
     """人民币叁拾捌万伍仟元整（¥358000.00）."""
-    if "拾" in text or "佰" in text or "仟" in text or "万元整" in text:
-        for match in _CAPITALS.finditer(text):
-            words, tenth = match[1] or match[7], match[2]
-            figures = _number(match[3] or match[5]) * (10000 if match[4] or match[6] else 1)
-            if not tenth and int(figures) != _of_capitals(words):
-                yield Hit("sum", Severity.WARN, *match.span(), _TWICE_SAID)
+    for match in _CAPITALS.finditer(text):
+        words, tenth = match[1] or match[7], match[2]
+        figures = _number(match[3] or match[5]) * (10000 if match[4] or match[6] else 1)
+        if not tenth and int(figures) != _of_capitals(words):
+            yield Hit("sum", Severity.WARN, *match.span(), _TWICE_SAID)
 
 
 def _of_capitals(words: str) -> int:
@@ -160,14 +161,6 @@ _BOTH_WAYS = late(
 _PARTS_SAID = Say("几个数对不上：部分与总数、前后之差不符。请核对").text
 
 
-class Claim(NamedTuple):
-    """What a sentence says of several figures. `signs`: one of these stands in each such text."""
-
-    signs: tuple[str, ...]
-    pattern: re.Pattern[str]
-    wrong: Callable[[re.Match[str]], bool]
-
-
 def _figures(match: re.Match[str], *groups: int) -> list[Decimal]:
     return [_number(match[n]) for n in groups]
 
@@ -198,45 +191,47 @@ def _other_rate(match: re.Match[str], part: int, whole: int, rate: int) -> bool:
 
 
 _UP = ("增长", "增加", "上升")
-_CLAIMS = (
+
+
+def _claim(
+    signs: tuple[str, ...], pattern: re.Pattern[str], wrong: Callable[[re.Match[str]], bool]
+) -> Check:
+    """Parts and wholes, befores and afters: told where `wrong` says so of a match."""
+
+    def find(text: str, context: Context) -> Iterator[Hit]:
+        for match in pattern.finditer(text):
+            if wrong(match):
+                yield Hit("sum", Severity.WARN, *match.span(), _PARTS_SAID)
+
+    return Check(("sum",), find, signs)
+
+
+# What a sentence says of several figures that contradict each other.
+CLAIMS = (
     # 抽检60批次，合格57批次，不合格5批次
-    Claim(("不合格", "不同意", "反对", "未通过", "仍有", "尚有", "还有", "剩余"), _HALVES, _halves),
-    Claim(("已有", "其中"), _ALREADY, partial(_more, part=3, whole=1)),  # 共18个，已有21个
-    Claim(
+    _claim(
+        ("不合格", "不同意", "反对", "未通过", "仍有", "尚有", "还有", "剩余"), _HALVES, _halves
+    ),
+    _claim(("已有", "其中"), _ALREADY, partial(_more, part=3, whole=1)),  # 共18个，已有21个
+    _claim(
         ("核减", "审减", "节约", "节省", "下浮"),
         _CUT,
         lambda m: _number(m[1]) - _number(m[3]) != _number(m[4]),
     ),
     # 由41.2万亩增至43.6万亩，净增3.4万亩
-    Claim(
+    _claim(
         ("，净", "，增", "，减", "，提高", "，降低", "，上升", "，下降"),
         _RISE,
         _risen,
     ),
     # 由3860增加到3610
-    Claim(("由", "从"), _TURNED, lambda m: _more(m, 1, 4) == (m[3] in "增升提扩")),
-    Claim(("，已",), _OWED, partial(_more, part=4, whole=2)),  # 应参保28.6万人，已参保29.1万人
+    _claim(("由", "从"), _TURNED, lambda m: _more(m, 1, 4) == (m[3] in "增升提扩")),
+    _claim(("，已",), _OWED, partial(_more, part=4, whole=2)),  # 应参保28.6万人，已参保29.1万人
     # 500批次，合格487批次，合格率98.6%
-    Claim(("率",), _RATE, partial(_other_rate, part=4, whole=1, rate=5)),
-    Claim(("尚余", "剩余", "还剩", "其余"), _LEFT, _left),
-    Claim(("其中",), _BEYOND, partial(_more, part=3, whole=1)),
-    Claim(("总投资",), _SPENT, partial(_other_rate, part=3, whole=1, rate=4)),
-    Claim(("较", "比"), _AGAINST, lambda m: _more(m, 1, 3) != (m[4] in "增提上")),
-    Claim(("同比",), _BOTH_WAYS, lambda m: (m[1] in _UP) != (m[2] in _UP)),  # a rise that falls
+    _claim(("率",), _RATE, partial(_other_rate, part=4, whole=1, rate=5)),
+    _claim(("尚余", "剩余", "还剩", "其余"), _LEFT, _left),
+    _claim(("其中",), _BEYOND, partial(_more, part=3, whole=1)),
+    _claim(("总投资",), _SPENT, partial(_other_rate, part=3, whole=1, rate=4)),
+    _claim(("较", "比"), _AGAINST, lambda m: _more(m, 1, 3) != (m[4] in "增提上")),
+    _claim(("同比",), _BOTH_WAYS, lambda m: (m[1] in _UP) != (m[2] in _UP)),  # a rise that falls
 )
-
-
-@cache
-def _signs() -> tuple[Any, list[Claim]]:
-    """What finds the signs of all claims, and whose each is."""
-    each = [(sign, claim) for claim in _CLAIMS for sign in claim.signs]
-    return finder([sign for sign, _ in each]), [claim for _, claim in each]
-
-
-def parts(text: str, context: Context) -> Iterator[Hit]:
-    """Parts and wholes, befores and afters that contradict each other: see _CLAIMS."""
-    signs, claims = _signs()
-    for claim in dict.fromkeys(claims[n] for n, _, _ in found(signs, text)):
-        for match in claim.pattern.finditer(text):
-            if claim.wrong(match):
-                yield Hit("sum", Severity.WARN, *match.span(), _PARTS_SAID)

@@ -101,6 +101,9 @@ _NO_MONTH = late(
 _WEEKDAY_SAID = Say("星期与日期不符。请核对是日期错还是星期错").text
 
 
+DAY_SIGNS = ("月", "星期", "周", "礼拜", "19", "20")
+
+
 def days(text: str, context: Context) -> Iterator[Hit]:
     """impossible-date: 30 February, a 13th month. weekday: 11月24日（星期一） that is no Monday.
 
@@ -141,7 +144,7 @@ _ENGLISH_DAYS = ("Mon", "Tues", "Wednes", "Thurs", "Fri", "Satur", "Sun")
 
 def english(text: str, context: Context) -> Iterator[Hit]:
     """Friday, December 12, 2026, which is a Saturday."""
-    for match in _ENGLISH.finditer(text) if "day" in text else ():
+    for match in _ENGLISH.finditer(text):
         month = [*calendar.month_name].index(match[2])
         day = _day(int(match[4]), month, int(match[3]))
         if day and _ENGLISH_DAYS[day.weekday()] != match[1]:
@@ -257,7 +260,8 @@ def _governed(text: str, day: Written) -> list[date]:
 # ---------------------------------------------------------------- impossible-date, the hour
 
 # Looked for from the colon, not from each figure: a text has more figures than colons.
-_COLON = late("[:：](?<=[0-9].)([0-9]+)(?:[:：]([0-9]+))?")
+_RIGHT = r"(?:(?<=(?<![0-9])[0-9].)|(?<=(?<![0-9])[01][0-9].)|(?<=(?<![0-9])2[0-3].))[0-5][0-9](?![0-9:：])"
+_COLON = late(rf"[:：](?<=[0-9].)(?!{_RIGHT})([0-9]+)(?:[:：]([0-9]+))?")
 _HOUR_BEFORE = late("[0-9]+$")
 _SPOKEN = late(
     "[时点](?<=[0-9一二三四五六七八九十][时点])(?: ?([0-9]+|[二三四五六七八九]?十[一二三四五六七八九]?) ?分(?![之钟数值制]))?"
@@ -268,7 +272,9 @@ _SAYS_WHEN = late(
 )
 _LASTS = late("[间段长候效代0-9]")
 _FIGURE_BEFORE, _JOINED_ON = re.compile("[0-9/.]$|[0-9][:：]$"), frozenset("0123456789:：/%％")
-_RANGE_ON = late(" ?(?:至|到|[-—~～－]) ?[0-9]{1,2}[:：][0-5][0-9]| ?(?:开始|准时|起(?!点))")
+_RANGE_ON = late(
+    " ?(?:至|到|[-—~～－]) ?[0-9]{1,2}[:：][0-5][0-9]| ?(?:开始|准时|停止|截止|开馆|闭馆|入馆|开放|集合|发车|起飞|起(?!点))"
+)
 _WRONG_HALF = late(r"(?:上午|早上|早晨|清晨|凌晨) ?(?:1[3-9]|2[0-3])(?:[:：][0-5][0-9]|[时点])")
 _IMPOSSIBLE_SAID = Say("没有这一天。请核对日期").text
 _TIME_SAID = Say("没有这个时刻。请核对时间").text
@@ -278,21 +284,20 @@ def times(text: str, context: Context) -> Iterator[Hit]:
     """24:60, 25时, 9时70分: where the words around say that it is a time, and no score or ratio."""
     for match in _WRONG_HALF.finditer(text) if "上" in text or "晨" in text else ():
         yield Hit("impossible-date", Severity.WARN, *match.span(), _TIME_SAID)
-    if ":" in text or "：" in text:
-        for match in _COLON.finditer(text):
-            hour = _HOUR_BEFORE.search(text, max(0, match.start() - 4), match.start())
-            parts = [hour[0], *filter(None, match.groups())] if hour else []
-            if hour and _no_such(text, hour.start(), match.end(), parts):
-                span = hour.start(), match.end()
-                yield Hit("impossible-date", Severity.WARN, *span, _TIME_SAID)
-    if "时" in text or "点" in text:
-        for match in _SPOKEN.finditer(text):
-            hours = _HOURS.search(text, max(0, match.start() - 4), match.start())
-            lasts = not match[1] and _LASTS.match(text, match.end())
-            parts = [hours[0], *filter(None, match.groups())] if hours and not lasts else []
-            if hours and parts and _no_such(text, hours.start(), match.end(), parts):
-                span = hours.start(), match.end()
-                yield Hit("impossible-date", Severity.WARN, *span, _TIME_SAID)
+    for match in _COLON.finditer(text) if ":" in text or "：" in text else ():
+        hour = _HOUR_BEFORE.search(text, max(0, match.start() - 4), match.start())
+        yield from _told(text, hour, match)
+    for match in _SPOKEN.finditer(text) if "时" in text or "点" in text else ():
+        if match[1] or not _LASTS.match(text, match.end()):
+            hour = _HOURS.search(text, max(0, match.start() - 4), match.start())
+            yield from _told(text, hour, match)
+
+
+def _told(text: str, hour: re.Match[str] | None, match: re.Match[str]) -> Iterator[Hit]:
+    parts = [hour[0], *filter(None, match.groups())] if hour else []
+    if hour and _no_such(text, hour.start(), match.end(), parts):
+        span = hour.start(), match.end()
+        yield Hit("impossible-date", Severity.WARN, *span, _TIME_SAID)
 
 
 def _no_such(text: str, start: int, end: int, parts: list[str]) -> bool:

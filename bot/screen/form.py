@@ -33,7 +33,7 @@ _MARK = late(r"[《》“”（）()【】〔〕「」『』［］\[\]〖〗〈�
 _APOSTROPHE = late("(?<=[0-9])’|(?<=[A-Za-z])’(?=[a-z])|’(?=[0-9]{2})")
 # 1） and （一） at the head of an item, and smileys: brackets that open nothing.
 _ITEM = late(
-    r"(?:^|[\n。；;：，、 \t>]|(?<![0-9])[:,])[ \t]*(?:[0-9]{1,3}|[一二三四五六七八九十]{1,3}|[A-Za-z]|[①-⑳])$"
+    r"(?:^|[\n。；;：，、？！?! \t>]|(?<![0-9])[:,])[ \t]*(?:[0-9]{1,3}|[一二三四五六七八九十]{1,3}|[A-Za-z]|[①-⑳])$"
 )
 _IN_A_WORD = late("[A-Za-z>]$")  # an apostrophe: shootin’
 _SMILEY = late(r"(?:[:;=^：；]|(?<![0-9A-Za-z])[8xX])[-~oO']?$")
@@ -140,8 +140,6 @@ _DOC_SAID = Say("发文字号写法不合 GB/T 9704：年份四位、用六角�
 
 def document_numbers(text: str, context: Context) -> Iterator[Hit]:
     """国办发[2018]123号, 国办发〔18〕123号, 国办发〔2018〕第123号, 国办发〔2018〕012号."""
-    if "号" not in text:
-        return
     yield from _turned(text)
     for match in (*_NUMBERED.finditer(text), *_BARE.finditer(text)):
         opens, year, named, closes, ordinal, zeros, number = match.groups()

@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from bot.language import Say
 from bot.model import Capabilities, LinkState, Severity, Topics
 from bot.screen.base import Context, Hit, late
-from bot.text import asked_as, encoded, links, over
+from bot.text import Spans, asked_as, encoded, links, over
 
 # ---------------------------------------------------------------- short-link, private-link
 
@@ -125,8 +125,6 @@ _PRIVATE_SAID = Say("内部网络的地址，公众打不开。请改用公开�
 
 def addresses(text: str, context: Context) -> Iterator[Hit]:
     """Links that hide where they lead, and links that only the office's own net can open."""
-    if "." not in text and "://" not in text and "\\" not in text and "localhost" not in text:
-        return
     spans = links(text)
     for start, end in spans:
         found = _HOST.match(text, start, end)
@@ -151,6 +149,7 @@ _DISK = late(
     r"\.(?:com|cn)/[!#-;=?-~]+(?:[\s，,（(]{0,2}(?:提取码|访问码|密码)[：: ]{0,2}[A-Za-z0-9]{4})?"
 )
 _DISKS = ("pan.", "yun.", "yundrive", "lanzou", "cloud.189")
+DISK_SIGNS = (*_DISKS, "访问码", "提取码")
 _BROKEN = late(
     r"h(?<![A-Za-z]h)(?:h+ttps?|t{3,}ps?|tps?|ptts?|ttps{2,}|ttpps?)[:：]?//[!#-;=?-~]+"
     r"|h(?<![A-Za-z]h)ttps?(?:[:：]/(?!/)|(?!:)//|[；;]//|:///|：//|:\\\\|:// )(?:www\.)?[!#-;=?-~]+"
@@ -166,23 +165,41 @@ _BROKEN_SAID = Say("网址写错了，点不开。请核对").text
 _MAIL_SAID = Say("公众邮箱，不是政务邮箱。请核对能否用于公务").text
 
 
-def doubtful(text: str, context: Context) -> Iterator[Hit]:
-    """A net disk's link, an address that is written wrongly, a mailbox of a public provider."""
-    if "http" in text or "www" in text or "tp" in text or "ww." in text:
-        for match in _BROKEN.finditer(text):
-            yield Hit("broken-link", Severity.WARN, *match.span(), _BROKEN_SAID)
-    if "/" in text and any(map(text.__contains__, _DISKS)):
-        for match in _DISK.finditer(text):
-            yield Hit("net-disk", Severity.WARN, *match.span(), _DISK_SAID)
-    elif "访问码" in text or "提取码" in text:
-        for match in _SHARED.finditer(text):
-            yield Hit("net-disk", Severity.WARN, *match.span(), _DISK_SAID)
-    if "@" in text:
-        for match in _MAIL.finditer(text):
-            yield Hit("personal-mail", Severity.NOTE, *match.span(), _MAIL_SAID)
+def ill_written(text: str, context: Context) -> Iterator[Hit]:
+    """An address that is written wrongly: htttp://, http//, wwww."""
+    for match in _BROKEN.finditer(text) if _ill_written(text) else ():
+        yield Hit("broken-link", Severity.WARN, *match.span(), _BROKEN_SAID)
 
 
-def _bare(text: str, spans: list[tuple[int, int]]) -> Iterator[re.Match[str]]:
+def disks(text: str, context: Context) -> Iterator[Hit]:
+    """A net disk's link."""
+    shared = "访问码" in text or "提取码" in text
+    for match in _DISK.finditer(text) if any(map(text.__contains__, _DISKS)) else ():
+        shared = False
+        yield Hit("net-disk", Severity.WARN, *match.span(), _DISK_SAID)
+    for match in _SHARED.finditer(text) if shared else ():
+        yield Hit("net-disk", Severity.WARN, *match.span(), _DISK_SAID)
+
+
+def mail(text: str, context: Context) -> Iterator[Hit]:
+    """A mailbox of a public provider."""
+    for match in _MAIL.finditer(text):
+        yield Hit("personal-mail", Severity.NOTE, *match.span(), _MAIL_SAID)
+
+
+def _ill_written(text: str) -> bool:
+    """May an address be written wrongly: is there a sign of one outside the right ones, or two in one?"""
+    rest, at = "", 0
+    for start, end in links(text):
+        tied = start > 0 and text[start - 1].isascii() and text[start - 1].isalpha()
+        if tied or text.find("http", start + 1, end) > 0:
+            return True
+        rest, at = rest + text[at:start], end
+    rest += text[at:]
+    return ("p" in rest and "tp" in rest) or ("w" in rest and "ww" in rest)
+
+
+def _bare(text: str, spans: Spans) -> Iterator[re.Match[str]]:
     """Hosts without https://; none is looked for where all points stand in links."""
     if text.count(".") > sum(text.count(".", start, end) for start, end in spans):
         yield from _BARE.finditer(text)
@@ -193,7 +210,7 @@ def _bare(text: str, spans: list[tuple[int, int]]) -> Iterator[re.Match[str]]:
 _JOINED = frozenset("@/:._-")
 
 
-def _within(text: str, at: int, spans: list[tuple[int, int]]) -> bool:
+def _within(text: str, at: int, spans: Spans) -> bool:
     """Is it a piece of a link, of a path or of an address of mail?"""
     return text[at - 1 : at] in _JOINED or any(s <= at < e for s, e in spans)
 
@@ -228,7 +245,8 @@ _CUT_SAID = Say("平台把链接断在汉字之前，只会通到前一段。请
 
 def cut(text: str, context: Context) -> Iterator[Hit]:
     """An address with Chinese letters within: platforms end a link before the first of them."""
-    if "://" in text:
+    ends = [text[end : end + 1] for _, end in links(text)]
+    if any("㐀" <= letter <= "鿿" or letter == "?" for letter in ends):
         for match in _CUT.finditer(text):
             yield Hit("cut-link", Severity.WARN, *match.span(), _CUT_SAID, encoded(match[0]))
 
@@ -278,12 +296,14 @@ def topics(text: str, context: Context) -> Iterator[Hit]:
     Nothing is advised where the platform has no topics, or takes #话题# out: that blocks (rendering).
     """
     form = context.capabilities.topic_form if context.capabilities else Topics.NONE
-    if "#" in text and (context.capabilities is None or form is Topics.AROUND):
-        yield from _half(text, odd=context.capabilities is None)
-    if form not in (Topics.BEFORE, Topics.AROUND) or ("#" not in text and "＃" not in text):
-        return
     text = text.replace("＃", "#")
     paired = list(_TOPIC.finditer(text))
+    if form is not Topics.BEFORE and _well(text, paired):
+        return
+    if context.capabilities is None or form is Topics.AROUND:
+        yield from _half(text, odd=context.capabilities is None)
+    if form not in (Topics.BEFORE, Topics.AROUND):
+        return
     known = [m.span() for m in paired]
     if form is Topics.BEFORE:
         wrong = [(m, _PAIRED_SAID, f"#{m[1]} ") for m in paired if not re.search(r"\s", m[1])]
@@ -296,20 +316,27 @@ def topics(text: str, context: Context) -> Iterator[Hit]:
             yield Hit("topic", Severity.WARN, *match.span(), said, suggestion)
 
 
+def _well(text: str, paired: list[re.Match[str]]) -> bool:
+    """Is each # one of a #话题# with a word in it? Most texts' are, and that is told at once."""
+    return text.count("#") == 2 * len(paired) and not any(_ill(topic[1]) for topic in paired)
+
+
 def _half(text: str, odd: bool) -> Iterator[Hit]:
     """A #话题# without a word in it; in a line of such topics (`odd`: told there) one # left over."""
     at = 0
     for line in text.split("\n"):
         if line.count("#") > 1:
-            for start, end in _wrong_in(line, odd):
-                yield Hit("topic", Severity.WARN, at + start, at + end + 1, _HALF_SAID)
+            for start, end in _wrong_in(text, at, at + len(line), odd):
+                yield Hit("topic", Severity.WARN, start, end + 1, _HALF_SAID)
         at += len(line) + 1
 
 
-def _wrong_in(line: str, odd: bool) -> list[tuple[int, int]]:
-    marks = [m.start() for m in _MARK.finditer(line) if not _IN_LINK.search(line, 0, m.start())]
+def _wrong_in(text: str, start: int, end: int, odd: bool) -> list[tuple[int, int]]:
+    in_links = links(text)
+    marks = [m.start() for m in _MARK.finditer(text, start, end)]
+    marks = [at for at in marks if not any(s < at < e for s, e in in_links)]
     pairs = [*zip(marks[::2], marks[1::2], strict=False)]
-    wrong = [(start, end) for start, end in pairs if _ill(line[start + 1 : end])]
+    wrong = [(begins, ends) for begins, ends in pairs if _ill(text[begins + 1 : ends])]
     if odd and len(marks) % 2 and len(wrong) < len(pairs):
         wrong.append((marks[-1], marks[-1]))
     return wrong
@@ -324,7 +351,6 @@ LONGEST = 30
 _MARK = late(
     r"#(?<!&#)(?<![^A-Za-z0-9#][A-Za-z]#)(?![0-9]{1,3}(?![0-9])|[0-9A-Fa-f]{3,8}[;\"')]|[\"'><])"
 )
-_IN_LINK = late(r"https?://[!-~]*$")
 
 # ---------------------------------------------------------------- missing-alt, map-approval
 

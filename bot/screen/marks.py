@@ -39,8 +39,6 @@ _HEAD = 400  # a mark alone on its line is looked for as far as a document's hea
 
 def secrecy(text: str, context: Context) -> Iterator[Hit]:
     """机密★10年 and its like block; a level alone on a line of the head, or stated, warns."""
-    if "密" not in text:
-        return
     for match in _STARRED.finditer(text):
         alone = not re.match(f"[{_HAN}]", text[match.start() - 1 : match.start()] or "。")
         if match[2] or (alone and any(star in match[0] for star in _STARS)):
@@ -84,8 +82,36 @@ _WORK = late(
     rf"|(?:^|(?<=[\n{_OPEN}：: ]))工作秘密(?:级|事项)?[ ：:，,·\-—（(]{{0,2}}{_TERM}(?=[ ）){_CLOSE}\n]|$)"
     rf"|(?:此件|本件|此文件?|本文件?|本材料|该件|密级|标[识志注]|属性)(?:[：:]|(?:系|属于?|为|是)) ?工作秘密(?![{_HAN}])"
 )
-_INNER_SIGN = late(
-    "后请|未经|保管|内[部参]|外[传泄]|扩散|对外|转发|上网|稿|商密|后(?:收回|即毁|即焚|销毁|退[回还]|删除|请)|看完即删|仅[限供]|保密|涉密|知悉|拍照|翻拍|截屏|朋友圈|参阅"
+INNER_SIGNS = (
+    *(
+        "后请",
+        "未经",
+        "保管",
+        "内部",
+        "内参",
+        "外传",
+        "外泄",
+        "扩散",
+        "对外",
+        "转发",
+        "上网",
+        "稿",
+        "商密",
+    ),
+    *(
+        "后收回",
+        "后即毁",
+        "后即焚",
+        "后销毁",
+        "后退回",
+        "后退还",
+        "后删除",
+        "看完即删",
+        "仅限",
+        "仅供",
+        "保密",
+    ),
+    *("涉密", "知悉", "拍照", "翻拍", "截屏", "朋友圈", "参阅"),
 )
 _GAP = r"[，,：:、·；;！!— \n]"
 _INSIDE = {
@@ -126,7 +152,9 @@ _PAPER_INSIDE = late(
 )
 _SAID_INSIDE = late(
     rf"[{_OPEN}](?=[^{_CLOSE}\n]{{0,30}}(?:外泄|外传|扩散|保管|保密))(?:{_KEEP})(?:[，、,；;](?:{_KEEP}))*[{_CLOSE}]|(?<=[，（( ])(?:会议结束|会|阅|用|学习)后请?(?:及时)?(?:交回|退回|收回)(?=[。，；）)\n]|$)|未经(?:批准|许可|同意|授权)，?不得(?:向社会|对外)(?:公开|发布|公布|披露|传播)|(?:作为|属|系)内部掌握|内部明电(?=，)|"
-    r"(?:仅供|仅限|只限|只供)[\u4e00-\u9fff]{0,8}(?:领导|内部|成员单位|系统|干部)[\u4e00-\u9fff]{0,6}?(?:参阅|参考|讨论|掌握|传阅|阅示)(?=[。，,；;！!）)\n ]|$)"
+    r"(?:系|属于?|均为|是)(?:本?(?:单位|系统|机关|部门))?内部(?:资料|文件|材料|刊物)(?=[。，,；;！!）)\n ]|$)|(?<=[。！!；;])(?:仅供|仅限|只限|只供)内部(?:使用|参考|传阅|掌握|参阅|交流|学习)(?=[。，,；;！!])"
+    r"|(?:注意|妥善)(?:保管|保存|保密)[，、](?:请勿|不得|严禁|禁止|切勿)(?:外传|外泄|扩散)"
+    r"|(?:仅供|仅限|只限|只供)[\u4e00-\u9fff]{0,8}(?:领导|内部|成员单位|系统|干部)[\u4e00-\u9fff]{0,6}?(?:参阅|参考|讨论|掌握|传阅|阅示)(?=[。，,；;！!）)\n ]|$)"
 )
 _CLOSED = late(
     r"(?:此件|本件|此文件?|本文件)(?:不公开(?:发布)?|不予公开|不宜公开|不得公开|依申请公开|非公开|内部(?:掌握|使用))"
@@ -144,27 +172,33 @@ _INNER_SAID = Say("内部资料的标志。内部资料不得发布；可以公�
 _CLOSED_SAID = Say("标明不公开或依申请公开，不得主动发布。请核对公开属性").text
 
 
+def work(text: str, context: Context) -> Iterator[Hit]:
+    """Marks of work secrets, as those of inner papers."""
+    yield from _marks("work-secret", _WORK, _WORK_SAID, text)
+
+
+def closed(text: str, context: Context) -> Iterator[Hit]:
+    """A paper that says of itself that it is not for the public."""
+    yield from _marks("not-public", _CLOSED, _CLOSED_SAID, text)
+    for match in _BRACKETED.finditer(text):
+        yield Hit("not-public", Severity.WARN, *match.span(match.lastindex or 0), _CLOSED_SAID)
+
+
 def inner(text: str, context: Context) -> Iterator[Hit]:
-    """Marks of work secrets, inner papers, and papers that are not for the public.
+    """Marks of inner papers.
 
     Block where they stand as a mark does: alone on a line, or in brackets; what is joined to its
     caution (内部资料，不得外传) in the middle of a sentence warns; the bare word is nothing.
     """
     if "工作秘密" in text:
-        yield from _marks("work-secret", _WORK, _WORK_SAID, text)
-        text = _WORK.sub(lambda match: "工" * len(match[0]), text)  # told once
-    if _INNER_SIGN.search(text):
-        marks = list(_marks("internal-mark", _INNER, _INNER_SAID, text))
-        yield from marks
-        for pattern in (_PAPER_INSIDE, _SAID_INSIDE):
-            for start, end in (match.span() for match in pattern.finditer(text)):
-                if not any(mark.start < end and start < mark.end for mark in marks):
-                    marks.append(Hit("internal-mark", Severity.WARN, start, end, _INNER_SAID))
-                    yield marks[-1]
-    if "公开" in text or "此件内部" in text:
-        yield from _marks("not-public", _CLOSED, _CLOSED_SAID, text)
-        for match in _BRACKETED.finditer(text):
-            yield Hit("not-public", Severity.WARN, *match.span(match.lastindex or 0), _CLOSED_SAID)
+        text = _WORK.sub(lambda match: "工" * len(match[0]), text)  # told already
+    marks = list(_marks("internal-mark", _INNER, _INNER_SAID, text))
+    yield from marks
+    for pattern in (_PAPER_INSIDE, _SAID_INSIDE):
+        for start, end in (match.span() for match in pattern.finditer(text)):
+            if not any(mark.start < end and start < mark.end for mark in marks):
+                marks.append(Hit("internal-mark", Severity.WARN, start, end, _INNER_SAID))
+                yield marks[-1]
 
 
 _BEFORE = late(
@@ -178,6 +212,7 @@ _SURE = late(
     "|(?:不得|严禁|禁止|请?勿|不准|不对|暂不).{0,3}(?:对外(?:公开|发布|传播|公布)|截图|转发|上网)|对外公[开布]"
     "|稿.{0,2}(?:注意|妥善)"
 )
+_SIGNED = frozenset(_STARS + "*＊▲△◆◇■")
 _SENTENCE = late("[。！!；;] ?$")
 _AFTER = late(rf"[ 。！!]*(?:$|[\n{_CLOSE}]|  )|[。！!]")
 
@@ -201,11 +236,13 @@ def _weight(rule: str, match: re.Match[str], text: str) -> Severity | None:
     opened = _BEFORE.search(before) or ("传" in match[0] and _CAUTION.search(before))
     alone = opened and _AFTER.match(after)
     sure = rule != "internal-mark" or _SURE.search(match[0])
-    if sure and (alone or match[0][-1] in _STARS + "*＊▲△◆◇■"):
+    starred = {text[start - 1 : start], match[0][-1], text[end : end + 1]} & _SIGNED
+    if sure and (alone or starred):
         return Severity.BLOCK
     joined = re.search(r"[，,：:、· \n★☆▲◆*]", match[0])
     if alone or joined or (opened and rule == "not-public"):
         return Severity.WARN
-    # a sentence of its own (请勿外传！) is a caution, wherever it stands
-    sentence = "外传" in match[0] and _SENTENCE.search(before) and _AFTER.match(after)
+    # a sentence of its own (请勿外传！此件不公开) is a caution, wherever it stands
+    own = "外传" in match[0] or rule == "not-public"
+    sentence = own and _SENTENCE.search(before) and _AFTER.match(after)
     return Severity.WARN if sentence else None

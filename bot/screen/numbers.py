@@ -102,9 +102,10 @@ def _identity(severity: Severity, start: int, end: int, message: str, number: st
 
 
 def _born(number: str) -> bool:
-    """Does it begin with a province, and then a date of birth?"""
+    """Does it begin with a province, or a foreigner's 9 (GA/T 1012), and then a date of birth?"""
     birth = number[6:14] if len(number) == 18 else "19" + number[6:12]
-    if not _PROVINCE.match(number) or not "1900" <= birth[:4] < "2100":
+    foreign = number[0] == "9" and len(number) == 18 and not _is_credit_code(number)
+    if not (foreign or _PROVINCE.match(number)) or not "1900" <= birth[:4] < "2100":
         return False
     try:
         date(int(birth[:4]), int(birth[4:6]), int(birth[6:]))

@@ -17,7 +17,6 @@ _DAYS = late(
     r" ?(?:([0-9]{4}) ?年 ?)?(?:([0-9]{1,2}) ?月 ?)?([0-9]{1,2}) ?[日号]"
 )
 _MONTH = late(r"(?:([0-9]{4}) ?年 ?)?(?<![0-9])([0-9]{1,2}) ?$")
-_UNTIL = late("[日号时分0-9）)起始][ ]?(?:至|到|[-—－~～])")
 _HOURS = late(
     r"[:：](?<=[0-9].)([0-5][0-9]) ?(?:至|到|[-—－~～]{1,2}) ?([0-9]{1,2})[:：]([0-5][0-9])(?![0-9:：])"
 )
@@ -32,14 +31,15 @@ _LENGTH_SAID = Say("天数与起止日期不符。请核对").text
 EVENING = 17
 
 
+SIGNS = ("至", "到", "-", "—", "－", "~", "～")
+
+
 def reversed_(text: str, context: Context) -> Iterator[Hit]:
     """2026年8月12日至2026年8月5日; 开放时间17:00—9:00.
 
     Without years a period may run over New Year's, and hours may run over midnight: only one that can
     do neither is told.
     """
-    if not _UNTIL.search(text):
-        return
     for match in _DAYS.finditer(text):
         if month := _MONTH.search(text, max(0, match.start() - 9), match.start()):
             yield from _days(text, month, match)

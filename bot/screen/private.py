@@ -22,9 +22,9 @@ _NAMED = r"[^。；;\n]{0,20}?(?:证件?号码?|号码|编号|结果|No\.?|NO\.?
 _PAPERS = (
     (
         "护照|[Pp]assport|PASSPORT|[Tt]ravel [Dd]ocument|旅行证|海员证|出入境通行证",
-        rf"[A-Za-z]{_GAP}[A-Za-z]?(?:{_GAP}[0-9]){{7,8}}|1[45](?:{_GAP}[0-9]){{7}}|(?=[A-Z0-9]*[A-Z][A-Z0-9]*[0-9])(?=[A-Z]*[0-9])[A-Z][A-Z0-9]{{8}}",
+        rf"[A-Za-z]{_GAP}[A-Za-z]?(?:{_GAP}[0-9]){{7,8}}|1[45](?:{_GAP}[0-9]){{7}}|[0-9]{{2}}[A-Z]{{2}}[0-9]{{5}}|(?=[A-Z0-9]*[A-Z][A-Z0-9]*[0-9])(?=[A-Z]*[0-9])[A-Z][A-Z0-9]{{8}}",
     ),
-    ("(?:护照|[Pp]assport|PASSPORT) ?(?:号码?|N[oO]\\.?|Number)", r"[0-9]{9}"),
+    ("(?:护照|[Pp]assport|PASSPORT) ?(?:号码?|N[oO]\\.?|Number|[（(：:])", r"[0-9]{9}"),
     (
         "(?:往来)?港澳(?:居民来往内地)?通行证|回乡证",
         rf"[CWHMcwhm]{_GAP}[A-Za-z]?(?:{_GAP}[0-9]){{7,10}}",
@@ -39,7 +39,7 @@ _PAPERS = (
     ),
     ("军官证|士官证|士兵证|文职干部证|警官证", r"(?:[\u4e00-\u9fff]{1,3}字?第?)?[ -]?[0-9]{6,8}"),
 )
-_CUES = (
+PAPER_SIGNS = (
     "护照",
     "assport",
     "PASSPORT",
@@ -64,16 +64,6 @@ _PAPER_SAID = Say("疑似护照、通行证等证件号码，不得公开。请�
 
 def papers(text: str, context: Context) -> Iterator[Hit]:
     """Passports, travel permits, residence cards, officers' papers: only beside their name."""
-    if not (
-        "证" in text
-        or "护照" in text
-        or "assport" in text
-        or "PASSPORT" in text
-        or "ocument" in text
-    ):
-        return  # the commonest signs first: most texts hold none
-    if not any(cue in text for cue in _CUES):
-        return
     for match in _PAPER.finditer(text):
         group = match.lastindex or 0
         start, end = match.span(group)
@@ -126,7 +116,7 @@ _DOOR = late(
 )
 _LIVES = late(
     r"家住|现[住居]址?|居住地址|家庭(?:住|地)址|户籍(?:所在地|地址|地)?|住址|常住地址|居住地|居住在|家在|[收寄]件人|某[，,、 ](?!在|到|于|经|驾)(?=[\u4e00-\u9fff]{2,10}(?:[村组路镇乡]|小区))"
-    r"|(?:患者|当事人|[原被]告|申请人|救助人|本人|某|(?:[男女族生]|[0-9Xx*]{4})[，,、；;）)])(?:的)?住所地?[：:为在]?(?=[\u4e00-\u9fff])|居住于|租住|暂住(?:地|于|在)?|住在|(?:[，,、；;。]|^|患者|当事人|[原被]告|申请人|救助人|本人|某)(?:地址|住)(?![房宿院户所宅]|建(?!设[路街大]))[：:]?(?=[\u4e00-\u9fff])"
+    r"|(?:患者|当事人|[原被]告|申请人|救助人|本人|某[，,]?|(?:[男女族生]|[0-9Xx*]{4})[，,、；;）)])(?:的)?住所地?[：:为在]?(?=[\u4e00-\u9fff])|居住于|租住|暂住(?:地|于|在)?|住在|(?:[，,、；;。]|^|患者|当事人|[原被]告|申请人|救助人|本人|某)(?:地址|住)(?![房宿院户所宅]|建(?!设[路街大]))[：:]?(?=[\u4e00-\u9fff])"
 )
 _NUMBERED = rf"(?:[0-9]+[-－][0-9]+[-－][0-9]{{3,4}}|{_N} ?(?:号楼|号|室|栋|幢|单元|组|户|座|弄|楼|层)(?:[0-9]{{3,4}})?)"
 _HOUSE = late(
@@ -154,9 +144,13 @@ _PUBLIC = late("中心|大厦|大楼|广场|写字楼|科技园|产业园|办公
 _ADDRESS_SAID = Say("疑似个人住址，不得公开到门牌、村组。请删去具体部分").text
 
 
+_DWELLING = ("址", "住", "户籍", "某", "件人")
+ADDRESS_SIGNS = (*_DWELLING, "单元", "村")
+
+
 def addresses(text: str, context: Context) -> Iterator[Hit]:
     """Where somebody lives: after a word that says so, or down to the door of a flat."""
-    spans = list(_dwellings(text)) if _may_dwell(text) else []
+    spans = list(_dwellings(text)) if any(map(text.__contains__, _DWELLING)) else []
     if "村" in text and "号" in text:
         spans += [
             m.span()
@@ -172,10 +166,6 @@ def addresses(text: str, context: Context) -> Iterator[Hit]:
         spans += [d for d in doors if not any(s < d[1] and d[0] < e for s, e in spans)]
     for start, end in spans:
         yield Hit("address", Severity.WARN, start, end, _ADDRESS_SAID)
-
-
-def _may_dwell(text: str) -> bool:
-    return "址" in text or "住" in text or "户籍" in text or "某" in text or "件人" in text
 
 
 def _dwellings(text: str) -> Iterator[tuple[int, int]]:

@@ -10,6 +10,7 @@ words/phrases.txt, words/alike.txt: the phrases, the characters. How they were m
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from typing import Any
 
 from bot.language import Say
 from bot.model import Severity
-from bot.screen.base import Context, Hit, finder, found, late
+from bot.screen.base import Check, Context, Hit, finder, found, late
 
 _WORDS = Path(__file__).parent / "words"
 _SAID = Say("疑似错别字。请按建议改，或核对").text
@@ -92,15 +93,6 @@ class _Phrases:
     ends: dict[str, str]
     starts: dict[str, str]
 
-    def place(self, text: str, start: int, end: int) -> int:
-        """Where a phrase with one slip may begin, -1 if nowhere: a half stands here, and one letter
-        of the other."""
-        half = text[start:end]
-        ends, starts = self.ends.get(half), self.starts.get(half)
-        if ends and _one_stands(text[end : end + 2], ends):
-            return start
-        return start - 2 if starts and _one_stands(text[max(0, start - 2) : start], starts) else -1
-
     def meant(self, said: str) -> str:
         """The phrase that `said`, four characters, is one slip off; nothing where it is none."""
         first, last = said[:2], said[2:]
@@ -113,10 +105,6 @@ class _Phrases:
             if _off_by_one(first, start):
                 return start + last
         return ""
-
-
-def _one_stands(said: str, halves: str) -> bool:
-    return len(said) == 2 and (said[0] in halves[::2] or said[1] in halves[1::2])
 
 
 def _halves(joined: str) -> Iterator[str]:
@@ -150,25 +138,60 @@ def _phrases() -> _Phrases:
     return _Phrases(whole, ends, starts)
 
 
-def _phrase(text: str, start: int, end: int) -> Hit | None:
-    """A set phrase with a character that sounds or looks like the right one."""
+@cache
+def _beside() -> dict[str, tuple[str, str, str, str]]:
+    """Of each half: the first, second, third and fourth letters of the phrases that have it."""
     known = _phrases()
-    at = known.place(text, start, end)
-    if at < 0 or _word(text[at - 1 : at + 1]):  # 嫌疑人冒用 is no 疑人勿用
+    ends, starts = known.ends, known.starts
+    both = ((half, starts.get(half, ""), ends.get(half, "")) for half in {*ends, *starts})
+    return {half: (s[::2], s[1::2], e[::2], e[1::2]) for half, s, e in both}
+
+
+def _phrase(text: str, start: int, end: int) -> Hit | None:
+    """A set phrase with a character that sounds or looks like the right one.
+
+    Half of one stands here; most stand alone, and one letter of the other half beside it says more.
+    """
+    firsts, seconds, thirds, fourths = _beside()[text[start:end]]
+    if thirds and (text[end : end + 1] in thirds or text[end + 1 : end + 2] in fourths):
+        at = start
+    elif start > 1 and firsts and (text[start - 2] in firsts or text[start - 1] in seconds):
+        at = start - 2
+    else:
         return None
-    right = known.meant(text[at : at + 4])
-    return Hit("typo", Severity.WARN, at, at + 4, _SAID, right) if right else None
+    right = _phrases().meant(text[at : at + 4])
+    if not right or (_word(text[at - 1 : at + 1]) and _stands(text, at, right)):
+        return None
+    return Hit("typo", Severity.WARN, at, at + 4, _SAID, right)
+
+
+def _stands(text: str, at: int, right: str) -> bool:
+    """Does the letter that is off make a word with one beside it? 冒用 in 嫌疑人冒用, which is no 疑人勿用."""
+    off = next(at + n for n in range(4) if text[at + n] != right[n])
+    return _word(text[off - 1 : off + 1]) or _word(text[off : off + 2])
 
 
 # ---------------------------------------------------------------- a word in another's place
+
+
+def _in_place(sign: str, pattern: re.Pattern[str], right: str) -> Check:
+    """截止10月底 for 截至10月底, 到县委组织部报道 for 报到: where the words around tell."""
+
+    def find(text: str, context: Context) -> Iterator[Hit]:
+        for match in pattern.finditer(text):
+            start, end = match.span(match.lastindex or 0)
+            yield Hit("typo", Severity.WARN, start, end, _SAID, right)
+
+    return Check(("typo",), find, (sign,))
+
 
 # Words that are right, but not there. 报名截止10月底 is right: what ends stands before it.
 _PEOPLE = (
     "(?:群众|市民|居民|村民|业主|来信人|来电人|投诉人|举报人|信访人|网友|企业|家长|职工|师生|您|你)"
 )
 _SITE = "(?:网站|平台|系统|官网|账号|帐号|APP|App|客户端|小程序|网址|邮箱|https?:|www)"
-_IN_PLACE = tuple(
-    (sign, late(pattern), right)
+IN_PLACE = tuple(
+    _in_place(sign, late(pattern), right)
     for sign, pattern, right in (
         (
             "截止",
@@ -182,7 +205,7 @@ _IN_PLACE = tuple(
         ),
         (
             "反应",
-            rf"(?:{_PEOPLE}|所)(反应)(?=的|，|了?[^，。；]{{0,20}}(?:问题|情况|诉求|意见))(?!强烈|热烈|良好|迅速)",
+            rf"(?:{_PEOPLE}|所)(反应)(?=的|，|了?[^，。；]{{0,20}}(?:问题|情况|诉求|意见))(?!热烈|良好|迅速)",
             "反映",
         ),
         ("登陆", rf"登陆(?![后前时点地])(?=[^，。；\n]{{0,16}}{_SITE})", "登录"),
@@ -222,20 +245,6 @@ _IN_PLACE = tuple(
         ("母", "(?<=[0-9])母(?=，|。|地|农|耕|水|林|均)", "亩"),
     )
 )
-
-
-@cache
-def _signs() -> Any:
-    return finder([row[0] for row in _IN_PLACE])
-
-
-def in_place(text: str, context: Context) -> Iterator[Hit]:
-    """截止10月底 for 截至10月底, 到县委组织部报道 for 报到: where the words around tell."""
-    for n in {n for n, _, _ in found(_signs(), text)}:
-        _, pattern, right = _IN_PLACE[n]
-        for match in pattern.finditer(text):
-            start, end = match.span(match.lastindex or 0)
-            yield Hit("typo", Severity.WARN, start, end, _SAID, right)
 
 
 # ---------------------------------------------------------------- written twice
@@ -316,8 +325,7 @@ def _one_too_many(text: str, start: int, end: int) -> bool:
 @cache
 def _all_pairs() -> tuple[Any, int, int]:
     """What finds confusions, halves of phrases and doubles; where halves and doubles begin in it."""
-    known = _phrases()
-    pairs, halves = [*_confusions()], [*{*known.ends, *known.starts}]
+    pairs, halves = [*_confusions()], [*_beside()]
     doubles = [2 * letter for letter in _alike()]
     return finder([*pairs, *halves, *doubles]), len(pairs), len(pairs) + len(halves)
 

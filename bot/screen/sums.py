@@ -30,7 +30,7 @@ _SUM_SAID = Say("合计与上面各行之和不符。请核对").text
 
 def tables(text: str, context: Context) -> Iterator[Hit]:
     """The 合计 of a simple table, one row a line, that is not the sum of its column."""
-    if context.part or "\n" not in text or not _SUMMED.search(text):
+    if context.part or not _SUMMED.search(text):
         return
     for table in _tables(text):
         yield from _checked(table)
@@ -223,13 +223,14 @@ _SENTENCE = late("[^。！？\n]+")
 _LISTED_SAID = Say("分项之和与总数不符。请核对").text
 
 
+SIGNS = ("其中", "分别", "合计", "共", "总计", "分为")
+
+
 def listed(text: str, context: Context) -> Iterator[Hit]:
     """共350件，其中A类180件、B类120件、C类90件: parts of one unit that do not make up the whole.
 
     More than the whole is told unless the parts may overlap; less only where the list is whole.
     """
-    if not ("共" in text or "其中" in text or "分" in text or "合计" in text or "总计" in text):
-        return
     end = 0
     for sign in _LISTS.finditer(text):
         if sign.start() >= end:

@@ -38,9 +38,10 @@ _BESIDE = late(
     rf"|{_REGION}(?:地区)?等(?:海外|国外|外国)|(?:包括|含|包含){_REGION}(?:地区)?在内的(?:海外|国外|外国|各国)"
     r"|(?:台商|台胞|台企|台资|港商|港胞|港资|澳商|澳胞|台湾|香港|澳门)[^。；\n]{0,30}?(?:来华|赴华|访华|在华)(?=投资|旅游|经商|访问|参访|兴业|创业|发展|企业|[，。、])"
     r"|(?<![“《第])中华民国(?!时期|临时|成立|元年|[初末一二三四五六七八九十0-9]|史|政府[^。]{0,20}(?:19|年)|之|约法|建立|南京|大总统|档案|教育部)"
+    rf"|从{_REGION}(?:直接)?(?:回到?|返回|来到?|前往|赴|去|飞往|入境)中国(?!大陆|内地)"
     rf"|{_REGION}(?:与|和|到|同|跟|比)中国(?=两|之间|的?(?:关系|贸易|往来|交流|合作)|签|经贸|[，。；、]|$)"
 )
-_REGION_SIGNS = (
+REGION_SIGNS = (
     "台湾",
     "香港",
     "澳门",
@@ -59,9 +60,8 @@ _BESIDE_SAID = Say(
 
 def regions(text: str, context: Context) -> Iterator[Hit]:
     """香港, 澳门, 台湾 as if they were countries."""
-    if any(map(text.__contains__, _REGION_SIGNS)):
-        for match in _BESIDE.finditer(text):
-            yield Hit("region-wording", Severity.WARN, *match.span(), _BESIDE_SAID)
+    for match in _BESIDE.finditer(text):
+        yield Hit("region-wording", Severity.WARN, *match.span(), _BESIDE_SAID)
 
 
 _PLACE_SAID = Say("这个市不在这个省。请核对").text
@@ -83,7 +83,7 @@ def _placed() -> re.Pattern[str]:
 
 def places(text: str, context: Context) -> Iterator[Hit]:
     """河南省济南市."""
-    for match in _placed().finditer(text) if "省" in text else ():
+    for match in _placed().finditer(text):
         if _provinces()[match[2]] != match[1]:
             right = f"{_provinces()[match[2]]}省{match[2]}市"
             yield Hit("region-wording", Severity.WARN, *match.span(), _PLACE_SAID, right)
@@ -111,14 +111,20 @@ _PARTY_SAID = Say("党的会议、理论的固定提法疑有误。请核对全�
 _NAME_SAID = Say("机构名称疑有误。请核对全称").text
 
 
-def organs(text: str, context: Context) -> Iterator[Hit]:
+PARTY_SIGNS = ("党", "时代", "人大", "代表会", "总书", "意识", "自信", "主义")
+ORGAN_SIGNS = ("办公", "中共", "中国共产党", "人大", "政协", "政府、")
+
+
+def party(text: str, context: Context) -> Iterator[Hit]:
     """Names of congresses, plenums and theory that are neither the full nor the set short form."""
-    if "党" in text or "时代" in text or "人大" in text or "代表会" in text or "总书" in text:
-        for match in _PARTY.finditer(text):
-            yield Hit("organ-name", Severity.WARN, *match.span(), _PARTY_SAID)
-    if "办公" in text or "共" in text or "人大" in text or "政协" in text or "政府、" in text:
-        for match in _FORM.finditer(text):
-            yield Hit("organ-name", Severity.WARN, *match.span(), _NAME_SAID)
+    for match in _PARTY.finditer(text):
+        yield Hit("organ-name", Severity.WARN, *match.span(), _PARTY_SAID)
+
+
+def organs(text: str, context: Context) -> Iterator[Hit]:
+    """Another organ's form of name: 县政府办公厅, 中共云澜县人民政府, 县人大主席."""
+    for match in _FORM.finditer(text):
+        yield Hit("organ-name", Severity.WARN, *match.span(), _NAME_SAID)
 
 
 # ---------------------------------------------------------------- leader-order

@@ -48,10 +48,9 @@ def _loaded(text: str) -> Any:
         return _printable(value) if "\\u" in text else value
     except json.JSONDecodeError as error:
         raise SourceError(
-            "JSON 有误或不完整：第 {line} 行第 {column} 列（{raw}）",
+            "JSON 有误或不完整：第 {line} 行第 {column} 列",
             line=error.lineno,
             column=error.colno,
-            raw=error.msg,
         ) from error
     except RecursionError as error:
         raise SourceError("JSON 嵌套过深，不予读取") from error

@@ -2,8 +2,8 @@
 
 Word documents (.docx) and texts (.txt) are read as 公文 (document.py); of any other file the name is
 the title and the file itself the attachment. A subfolder is the column. A file that is still being
-written (a lock file, an unfinished download, one that changes while we look) is left for the next
-reading. One that cannot be read is a problem under its name; the others are taken, and nothing
+written (an unfinished download, one that changes while we look or holds bytes yet to come, one that
+somebody has open to edit) is left for the next reading. One that cannot be read is a problem under its name; the others are taken, and nothing
 counts as gone until all can be read again.
 """
 
@@ -23,7 +23,7 @@ from urllib.parse import quote
 
 from pydantic import Field
 
-from bot.errors import SourceError
+from bot.errors import SourceError, reason_of
 from bot.language import Say
 from bot.model import Attachment, Problem, Reading, digest_of
 from bot.sources.base import Options, Origin, Source
@@ -52,7 +52,7 @@ _NO_ENTRY = {"thumbs.db", "desktop.ini"}
 
 class FolderOptions(Options):
     address: str = ""  # where the public finds the folder, if it does: https://…/files/
-    settle: float = Field(1, ge=0, le=30)  # seconds to see whether a young file still changes
+    settle: float = Field(10, ge=0, le=30)  # seconds to see whether a young file still changes
     max_bytes: int = 50_000_000  # of a document; other files are not opened
 
 
@@ -62,10 +62,11 @@ class _File:
     name: str  # within the folder, with / between
     size: int
     changed: int  # nanoseconds
+    lock: str = ""  # the file by which an editor says that somebody has it open
 
     @property
-    def stamp(self) -> tuple[str, int, int]:
-        return self.name, self.size, self.changed
+    def stamp(self) -> tuple[str, int, int, str]:
+        return self.name, self.size, self.changed, self.lock
 
 
 class Folder(Source):
@@ -101,7 +102,7 @@ class Folder(Source):
         return replace(reading, etag=etag, whole=whole, memo=memo)
 
     def _drafts(
-        self, files: Sequence[_File], steady: Collection[tuple[str, int, int]]
+        self, files: Sequence[_File], steady: Collection[tuple[str, int, int, str]]
     ) -> tuple[dict[str, Draft], list[Problem]]:
         """What can be read, by name, and what cannot."""
         drafts: dict[str, Draft] = {}
@@ -110,6 +111,10 @@ class Folder(Source):
             try:
                 if file.stamp not in steady:
                     raise SourceError("还在变动，下次再读")
+                if file.lock:
+                    raise SourceError(
+                        "有人正打开着编辑，关闭后再读；没有人开着的，请删去 {lock}", lock=file.lock
+                    )
                 drafts[file.name] = self._draft(file)
             except SourceError as error:
                 problems.append(Problem(file.name, str(error), error.secret))
@@ -198,9 +203,11 @@ def _originals(
 
 
 def _text(body: bytes) -> tuple[list[Line], tuple[Say, ...]]:
+    if b"\0\0\0\0" in body:  # in no encoding text: room that was made, and not all of it came yet
+        raise SourceError("还没有写完，下次再读")
     decoded = decode(body)
     if not decoded.text.strip():
-        raise SourceError("文件是空的")
+        raise SourceError("文件是空的，或者还没有写完")
     spoiled = (Say("有的字节读不懂，以 � 代替"),) if "\ufffd" in decoded.text else ()
     return [Line(line.strip()) for line in decoded.text.splitlines()], spoiled
 
@@ -213,7 +220,7 @@ def _bytes(file: _File) -> bytes:
     try:
         return file.path.read_bytes()
     except OSError as error:
-        raise SourceError("读不了文件：{why}", why=error.strerror or str(error)) from error
+        raise SourceError("读不了文件：{why}", why=reason_of(error)) from error
 
 
 # ---------------------------------------------------------------- the folder
@@ -226,7 +233,7 @@ def _files(folder: Path) -> list[_File]:
     except FileNotFoundError as error:
         raise SourceError("没有文件夹 {path}", gone=True, path=str(folder)) from error
     except OSError as error:
-        why = error.strerror or str(error)
+        why = reason_of(error)
         raise SourceError("读不了文件夹 {path}：{why}", path=str(folder), why=why) from error
     if len(found) > FILES:
         raise SourceError("文件夹里超过 {n} 个文件，不予读取", n=FILES)
@@ -235,14 +242,22 @@ def _files(folder: Path) -> list[_File]:
 
 def _within(folder: Path, top: Path, depth: int) -> Iterator[_File]:
     with os.scandir(folder) as there:
-        for one in there:
-            path = Path(one.path)
-            if one.is_dir(follow_symlinks=False) and depth and not one.name.startswith("."):
-                yield from _within(path, top, depth - 1)
-            elif one.is_file(follow_symlinks=False) and not _passed_over(one.name):
-                stat = one.stat(follow_symlinks=False)
-                name = path.relative_to(top).as_posix()
-                yield _File(path, name, stat.st_size, stat.st_mtime_ns)
+        found = list(there)
+    names = {one.name for one in found}
+    for one in found:
+        path = Path(one.path)
+        if one.is_dir(follow_symlinks=False) and depth and not one.name.startswith("."):
+            yield from _within(path, top, depth - 1)
+        elif one.is_file(follow_symlinks=False) and not _passed_over(one.name):
+            stat = one.stat(follow_symlinks=False)
+            name = path.relative_to(top).as_posix()
+            lock = next((each for each in _locks(one.name) if each in names), "")
+            yield _File(path, name, stat.st_size, stat.st_mtime_ns, lock)
+
+
+def _locks(name: str) -> tuple[str, ...]:
+    """What Word (which drops letters of a long name), WPS and LibreOffice put beside a file they have open."""
+    return f"~${name}", f"~${name[1:]}", f"~${name[2:]}", f".~{name}", f".~lock.{name}#"
 
 
 def _passed_over(name: str) -> bool:

@@ -20,28 +20,29 @@ NAMES: Mapping[str, str] = {
     "id": "编号 信息编号 唯一标识 主键 条目编号 id uuid guid 信息id 文章id articleid docid "
     "contentid",
     "title": "标题 信息标题 文件标题 名称 信息名称 文件名称 政策名称 政府信息名称 公文标题 文章标题 "
-    "公开内容标题 题名 事项名称 title articletitle biaoti wjbt wjmc xxmc xxbt name headline subject",
+    "公开内容标题 题名 事项名称 title articletitle biaoti wjbt wjmc xxmc xxbt name headline subject policyname xwbt",
     "index_number": "索引号 信息索引号 索引 索引码 indexnumber indexno idxid syh index identifier",
     "document_number": "发文字号 文号 文件编号 公文字号 文书号 发文文号 文件字号 决定书文号 "
     "决定文书号 documentnumber docnumber docno filenumber filenum fileno pcode releasenumber "
-    "wh wenhao fwzh wjbh",
+    "wh wenhao fwzh wjbh policyno",
     "publisher": "发布机构 发文机关 发布单位 发文单位 公开单位 公开主体 制发机关 发布部门 责任单位 "
     "信息来源 来源 制作单位 主办单位 单位 部门 机构 publisher source contentsource orgname "
-    "organization department unit author puborg deptname sourcename releaseoffice fbjg fwjg fwdw",
+    "organization department unit author puborg deptname sourcename docsourcename issueorg releaseoffice fbjg fwjg fwdw",
     "formed": "成文日期 生成日期 成文时间 生成时间 形成日期 形成时间 制作日期 印发日期 发文日期 "
     "印发时间 发文时间 决定日期 作出日期 签发日期 formed formeddate writtendate writetime "
     "writtentime writedate createdate ptime cwrq cwsj scrq",
     "published": "发布日期 公开日期 发布时间 公开时间 公布日期 公布时间 上网日期 上网时间 挂网时间 "
     "日期 时间 published publisheddate publishdate publishtime publishedat pubdate pubtime "
     "pubtimestr releasedate releasetime reltime relpubtime publishedtime datepublished "
-    "displaypublishtime firstpublishtime date time fbrq fbsj gkrq "
-    "firstpublicat firstpublishedat publicupdatedat lastmodifieddate lastmodified updatedat",
+    "displaypublishtime firstpublishtime showtime displaytime deploytime cdeploytime date time fbrq "
+    "fbsj gkrq fabushijian issuedate issuetime posttime inputtime addtime firstpublicat "
+    "firstpublishedat publicupdatedat createtime lastmodifieddate lastmodified updatedat updatetime",
     "topic": "主题分类 主题类别 主题 信息分类 组配分类 分类 类别 topic theme subjectname classifymainname category",
     "column": "栏目 栏目名称 所属栏目 信息栏目 公开栏目 频道 column columnname channel channelname "
-    "catalog section",
+    "catalog section chnldesc chnlname categoryname",
     "summary": "内容概述 摘要 概述 内容摘要 内容简介 主要内容 简介 信息概述 summary abstract description intro",
     "body": "正文 内容 信息内容 全文 公开内容 正文内容 body content text articlebody fulltext html",
-    "link": "链接 网址 信息链接 链接地址 原文链接 页面地址 网页地址 url link href weburl puburl crawlurl basepath self",
+    "link": "链接 网址 信息链接 链接地址 原文链接 页面地址 网页地址 url link href weburl puburl crawlurl basepath lianjie wangzhi self",
     "language": "语言 语种 language lang",
     "attachments": "附件 附件链接 附件地址 相关附件 attachments attachment files",
 }
@@ -49,6 +50,10 @@ _KNOWN = {name: field for field, names in NAMES.items() for name in names.split(
 _RANK = {name: n for names in NAMES.values() for n, name in enumerate(names.split())}
 _OF_WHAT = re.compile(r"^(?:info|doc|article|news|content|policy|file)(?=[a-z]{3})")
 _ENDINGS = sorted((n for n in _KNOWN if not n.isascii() and len(n) > 1), key=len, reverse=True)
+# English names are made up freely, but end in what they are; a picture's address is none of these.
+_ENGLISH_END = re.compile(
+    r"(?!img|pic|photo|thumb|cover|logo|file|attach|icon|sub|next|prev).*(title|url|href)"
+)
 _OTHER = re.compile("附件名|联系|电话|序号|备注|期限|公开方式|时限|有效|施行|生效|废止|截止")
 _ASIDE = re.compile(r"[(（\[【〔].*?[)）\]】〕]|[\s_\-.*:：、，。“”\"'/]+")
 LOOKED_AT = 30  # rows among which the headings are looked for
@@ -171,4 +176,6 @@ def _field(name: str, told: Mapping[str, str]) -> str:
     found = _KNOWN.get(bare, "") or _KNOWN.get(_OF_WHAT.sub("", bare).removesuffix("str"), "")
     if not found and not _OTHER.search(bare):
         found = next((_KNOWN[end] for end in _ENDINGS if bare.endswith(end)), "")
+    if not found and (end := _ENGLISH_END.fullmatch(bare)):
+        found = _KNOWN[end[1]]
     return "" if found in told else found

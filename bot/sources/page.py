@@ -30,9 +30,12 @@ from bot.sources.fetch import Body, Limits, as_it_was, fetch, is_remote
 from bot.sources.page_article import Article, read_article
 from bot.sources.page_body import KNOWN
 from bot.sources.page_follow import Walk
+from bot.sources.page_label import bare
 from bot.sources.page_list import Listing, read_list, read_undated
 from bot.sources.page_meta import ARTICLE, COLUMN, SITE, Tags, read_tags
 from bot.sources.page_row import Wanted
+from bot.sources.page_script import markup_in, rows_of
+from bot.sources.page_title import LONG
 from bot.sources.page_tree import (
     Node,
     Page,
@@ -41,7 +44,9 @@ from bot.sources.page_tree import (
     on_site,
     open_page,
     text_of,
+    title_of,
 )
+from bot.sources.plain import plain
 from bot.sources.tree import declared_feed
 
 ENOUGH = 50  # characters outside links that make an article where no tag says so
@@ -144,6 +149,7 @@ class WebPage(Source):
 
     def _look(self, text: str, origin: Origin) -> _Found:
         """Raises SourceError where the page is neither list nor article."""
+        text = markup_in(text)
         page = open_page(text, origin.url if is_remote(origin.url) else "")
         tags = read_tags(page.markup)
         page = page if page.start else replace(page, start=tags.address(), site=tags.site())
@@ -154,7 +160,7 @@ class WebPage(Source):
             listing = read_list(page, wanted)
         if not (wanted.rows and listing.drafts):
             article = read_article(page, tags, origin.zone, options.body)
-            if _is_article(article, tags, listing):
+            if _is_article(page, article, tags, listing):
                 return _Found(page, tags, article)
         known = origin.memo.get("listed")
         if not (wanted.rows or listing.drafts):
@@ -177,14 +183,14 @@ class WebPage(Source):
         if not (article.body or article.draft.attachments or article.table):
             return None
         listing = Listing() if tags.of_article() else read_list(page)
-        if not _is_article(article, tags, listing):
+        if not _is_article(page, article, tags, listing):
             return None
         return reading_of(Channel((article.draft,)), origin).entries[0]
 
     @classmethod
     def recognises(cls, body: bytes, content_type: str) -> bool:
         try:
-            text = decode(unpack(body), content_type).text
+            text = markup_in(decode(unpack(body), content_type).text)
             return looks_like_html(text) and bool(cls(PageOptions())._look(text, Origin("", UTC)))
         except SourceError:
             return False
@@ -203,8 +209,6 @@ def _neither(text: str, known: bool) -> SourceError:
 
 def _of_scripts(page: Page, text: str) -> Listing:
     """Rows that a script has as JSON and would only show in a browser."""
-    from bot.sources.page_script import rows_of
-
     rows = rows_of(text)
     if not rows:
         return Listing()
@@ -212,7 +216,7 @@ def _of_scripts(page: Page, text: str) -> Listing:
     return replace(read_list(replace(shown, start=page.start, site=page.site)), rows="", nodes=())
 
 
-def _is_article(article: Article, tags: Tags, listing: Listing) -> bool:
+def _is_article(page: Page, article: Article, tags: Tags, listing: Listing) -> bool:
     numbered = sum(bool(draft.index_number) for draft in listing.drafts)
     if tags.of_article() or (article.table and numbered < 2):
         return True
@@ -226,13 +230,30 @@ def _is_article(article: Article, tags: Tags, listing: Listing) -> bool:
         return True
     linked = sum(len(text_of(a)) for a in body.node.css("a[href]"))
     own = len(body.text) - max(linked, _listed(body.node, listing))
-    if own < linked:
+    told = _told_apart(article, listing)
+    if told and (shows or own >= max(DATED, linked)):
+        return True
+    if own < linked or (listing.drafts and (tags.of_column() or body.node.tag == "body")):
         return False
-    if tags.of_column() and listing.drafts:
-        return False
-    if listing.drafts and not article.meta["source"]:
+    if listing.drafts and not article.meta["source"] and not _is_titled(page, article):
         return own >= BESIDE_A_LIST
     return own >= (DATED if article.meta["published"] and not listing.drafts else ENOUGH)
+
+
+def _is_titled(page: Page, article: Article) -> bool:
+    """Whether <title> tells the article's title, and no link does, as many do of a column."""
+    title = article.draft.title
+    return (
+        len(title) >= LONG
+        and title in title_of(page)
+        and all(text_of(link) != title for link in page.body.css("a"))
+    )
+
+
+def _told_apart(article: Article, listing: Listing) -> bool:
+    """Whether date or source stand between title and text, and not in one of the list's rows."""
+    rows = {bare(text) for node in listing.nodes for text in plain(node.html or "").split("\n")}
+    return any(bare(text) not in rows for text in article.told)
 
 
 def _listed(text: Node, listing: Listing) -> int:

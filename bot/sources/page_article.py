@@ -17,15 +17,14 @@ from typing import Any
 from bot.sources.dates import read_date
 from bot.sources.draft import Draft, own_number
 from bot.sources.page_body import Body, attachments, find_body
-from bot.sources.page_label import bare, labelled
+from bot.sources.page_label import OF_A_DOCUMENT, bare, labelled
 from bot.sources.page_meta import ARTICLE, COLUMN, OPTIONAL, SITE, Tags
 from bot.sources.page_title import LONG, Given, read_title
-from bot.sources.page_tree import Page, absolute, on_site, title_of
+from bot.sources.page_tree import Page, absolute, title_of
 from bot.sources.plain import plain
 
 Fields = dict[str, str]
 
-_TABLE = {"index_number", "document_number", "formed", "topic"}  # a list of labels that is a table
 _TOP = 12  # lines of the text in which a table may stand
 
 
@@ -35,6 +34,7 @@ class Article:
     meta: Mapping[str, Any]
     body: Body | None
     table: bool  # a document's table stands on the page
+    told: Sequence[str] = ()  # lines between title and text that tell date or source
 
 
 def read_article(page: Page, tags: Tags, zone: tzinfo, selector: str = "") -> Article:
@@ -45,7 +45,7 @@ def read_article(page: Page, tags: Tags, zone: tzinfo, selector: str = "") -> Ar
     title = read_title(page, tags, _given(fields, seen), seen.before, body.text if body else "")
     near, between = seen.near(title), seen.between(title)
     behind = _told(seen.behind)
-    source = _source(tags, [*near, *behind])
+    source = _source(tags, [*near, *_alone(body), *behind])
     dates = _dates(tags, fields, near, between, behind, zone)
     own = {name: _own(tags, name, body) for name in ("keywords", "description", "author")}
     draft = Draft(
@@ -66,22 +66,22 @@ def read_article(page: Page, tags: Tags, zone: tzinfo, selector: str = "") -> Ar
     )
     said = {"title": title, "source": source, "published": _iso(dates, zone), **own}
     said["keywords"] = said["keywords"] or fields.get("keywords", "")
-    return Article(draft, _meta(page, tags, said), body, len(_TABLE & fields.keys()) >= 2)
+    table = len(OF_A_DOCUMENT & fields.keys()) >= 2
+    told = tuple(text for text in between[1:_TOP] if _tells(text))
+    return Article(draft, _meta(page, tags, said), body, table, told)
 
 
 def _meta(page: Page, tags: Tags, said: Fields) -> dict[str, str]:
     """The 网页标签 under our names; what the page says elsewhere stands in for what they lack."""
     names = (*SITE.values(), *COLUMN.values(), *ARTICLE.values(), *OPTIONAL.values())
     meta = {name: tags.get(name) for name in names} | said
-    named = [name for name in ("image", "url") if meta[name]]
-    whole = {name: on_site(page, absolute(page, meta[name])) for name in named}
-    return meta | whole
+    return meta | {name: absolute(page, meta[name]) for name in ("image", "url") if meta[name]}
 
 
 def _links(page: Page, tags: Tags) -> tuple[str, ...]:
     named = tags.get("url") or tags.others.get("og:url", "")
     here = page.url if page.url.rstrip("/").count("/") > 2 else ""  # a bare site is no article
-    return tuple(filter(None, (on_site(page, absolute(page, named)), here)))
+    return tuple(filter(None, (absolute(page, named), here)))
 
 
 def _number(title: str, between: Sequence[str], body: Body | None) -> str:
@@ -129,7 +129,7 @@ class _Seen:
     def above_date(self) -> str:
         """The line over the first that tells date or source, where it could be a title."""
         for over, text in pairwise(self.before):
-            if any(told.search(text) for told in (_DATED, _BESIDE_SOURCE, _SOURCE)):
+            if any(told.search(text) for told in _LABELS):
                 other = _TODAY.search(over) or _A_LABEL.match(over)
                 return over if 8 <= len(over) <= 100 and not other else ""
         return ""
@@ -163,23 +163,29 @@ def _given(fields: Fields, seen: _Seen) -> Given:
 def _fields(page: Page, seen: _Seen) -> Fields:
     """What the page's labels name, where they are a document's."""
     found = labelled(page, [*seen.before, *seen.top])
-    return found if _TABLE & found.keys() else {}
+    return found if OF_A_DOCUMENT & found.keys() else {}
 
 
 # ---------------------------------------------------------------- date, source, column
 
 _DAY = r"(?:19|20)\d\d\s?[-/.年]\s?\d{1,2}\s?[-/.月]\s?\d{1,2}\s?日?"
-_WHEN = rf"{_DAY}(?:\s*\d{{1,2}}[:：]\d{{2}}(?:[:：]\d{{2}})?)?"
+_WHEN = rf"{_DAY}(?:\s*\d{{1,2}}[:：时点]\d{{2}}(?:[:：分]\d{{2}})?[分秒]?)?"
 _DATED = re.compile(
-    r"(?:发布时间|发布日期|发表时间|发稿时间|公开日期|公开时间|提交时间|答复时间|更新时间|更新日期"
+    r"(?:发布时间|发布日期|发表时间|发稿时间|公开日期|公开时间|提交时间|答复时间"
     rf"|(?<!\w)时\s*间|(?<!\w)日\s*期)\s*[:：]?\s*[\[【(（]?\s*({_WHEN})"
 )
+_UPDATED = re.compile(rf"更新(?:时间|日期)\s*[:：]?\s*[\[【(（]?\s*({_WHEN})")
 _OTHER_DAY = r"[\W_]*(?:开始|起始|结束|征集|报名|来信|成文|生成|生效|实施|施行|废止|失效|截止|签署|签发|印发|登记|有效)"
 _BARE_DATE = re.compile(rf"\A\W*({_WHEN})\W*\Z")
 _AMONG_OTHERS = re.compile(rf"\A(?!{_OTHER_DAY})[^，。；]*?(?<!\d)({_WHEN})[^，。；]*\Z")
 _BESIDE_SOURCE = re.compile(rf"({_WHEN}).*来\s*源|来\s*源.*?({_WHEN})")
-_CLOCK = re.compile(r"\d[:：]\d\d")
-_SOURCE = re.compile(r"来\s*源\s*于?\s*[:：]\s*([^\s【\[（(|｜]+)?")
+_CLOCK = re.compile(r"\d[:：时点]\d\d")
+_WIDE = str.maketrans("０１２３４５６７８９", "0123456789")
+_SOURCE = re.compile(
+    r"(?:来\s*源\s*于?\s*[:：]\s*[\[【]?|(?:信息|文章|稿件)来源\s+(?=\S))([^\s【】\[\]（(）)|｜]+)?"
+)
+_SOURCE_ALONE = re.compile(r"[（(【\[]?\s*(?:信息|文章|稿件)?来\s*源\s*[:：].{2,40}")
+_LAST = 3  # lines of a text, of which one may tell its source and nothing else
 _NO_SOURCE = re.compile(
     r"(?:作者|编辑|责任编辑|发布|发表|时间|日期|浏览|点击|字体|字号|打印|分享|收藏|举报).*"
 )
@@ -226,16 +232,30 @@ def _exactest(exact: Sequence[tuple[str, datetime]]) -> Iterator[tuple[str, date
 
 
 def _shown(lines: Sequence[str]) -> Iterator[str]:
-    for pattern in (_DATED, _BESIDE_SOURCE, _BARE_DATE):
+    for pattern in (_DATED, _BESIDE_SOURCE, _BARE_DATE, _UPDATED):
         for text in lines:
-            found = pattern.search(text) if len(text) < 300 else None
+            found = pattern.search(text.translate(_WIDE)) if len(text) < 300 else None
             if found:
                 yield next(filter(None, found.groups()))
+
+
+_LABELS = (_DATED, _BESIDE_SOURCE, _SOURCE, _UPDATED)
+
+
+def _tells(text: str) -> bool:
+    start = text[:80].translate(_WIDE)
+    return any(told.search(start) for told in (*_LABELS, _BARE_DATE, _AMONG_OTHERS))
 
 
 def _iso(dates: Sequence[str], zone: tzinfo) -> str:
     at = next(filter(None, (read_date(text, zone, chinese=True) for text in dates)), None)
     return at.astimezone(zone).isoformat() if at else ""
+
+
+def _alone(body: Body | None) -> list[str]:
+    """Lines at a text's end that tell its source: （来源：…）."""
+    last = body.text.split("\n")[-_LAST:] if body else []
+    return [text for text in last if _SOURCE_ALONE.fullmatch(text)]
 
 
 def _source(tags: Tags, lines: Sequence[str]) -> str:
@@ -251,19 +271,35 @@ def _source(tags: Tags, lines: Sequence[str]) -> str:
 
 
 _SOURCE_WORD = re.compile(r"^\s*(?:信息|文章)?来\s*源\s*[:：]\s*")
-_PLACE = re.compile(r"(?:位置|所在)\s*[:：]\s*(.+)")
-_STEP = re.compile(r"\s*(?:>+|»|›|＞|→|/)\s*")
+_PLACE_BEGINS = re.compile(r"(?:位置|所在)\s*(?:是|为)?\s*[:：]")
+_PLACE = re.compile(rf"{_PLACE_BEGINS.pattern}\s*(.+)")
+_STEPS, _LONGEST_STEP = 12, 40
+_MARK = r"(?:>+|»|›|＞|→|/)"
+_STEP = re.compile(rf"\s*{_MARK}\s*")
+_DASHED = re.compile(r"\s*[-–—－|｜]+\s*")  # steps where no such mark stands
+_OPEN = re.compile(rf"(?:{_MARK}|\A|[:：])\s*\Z")
 _NO_COLUMN = {"正文", "内容", "详情", "首页", "文章", "信息内容", "浏览", "阅读", ""}
 
 
 def _column(seen: _Seen, tags: Tags) -> str:
     """The last step of “当前位置：首页 > 政务公开 > 通知公告 > 正文”."""
-    for n, text in enumerate(seen.before):
-        more = (seen.before[n + 1 : n + 2] or [""])[0]
-        if found := _PLACE.search(f"{text} {more}" if more[:1] in tuple(">»›＞→") else text):
-            steps = [step for step in _STEP.split(found[1]) if step.strip() not in _NO_COLUMN]
-            return steps[-1].strip()[:30] if steps else ""
+    for n in range(len(seen.before)):
+        if found := _PLACE.search(_joined(seen.before[n : n + _STEPS])):
+            steps = _STEP.split(found[1])
+            steps = steps if len(steps) > 1 else _DASHED.split(found[1])
+            named = [step for step in steps if step.strip() not in _NO_COLUMN]
+            return named[-1].strip()[:30] if named else ""
     return tags.others.get("lanmu", "")
+
+
+def _joined(lines: Sequence[str]) -> str:
+    """A line, and those that go on with its steps: each step may have an element of its own."""
+    text = lines[0]
+    for more in lines[1:] if _PLACE_BEGINS.search(text) else ():
+        if not (_OPEN.search(text) or _STEP.match(more)) or len(more) > _LONGEST_STEP:
+            break
+        text = f"{text} {more}"
+    return text
 
 
 # ---------------------------------------------------------------- whose description it is

@@ -15,13 +15,13 @@ from bot.sources.plain import words
 
 # Label → field; an empty one is a label all the same: where it stands, the value before it ends.
 LABELS = {
-    **dict.fromkeys(("索引号", "索引编号", "索取号", "信息索引号", "索引码"), "index_number"),
+    **dict.fromkeys(("索引号", "索引编号", "索取号", "信息索引号", "信息索引", "索引码"), "index_number"),
     **dict.fromkeys(("主题分类", "信息分类", "主题类别", "分类", "所属主题"), "topic"),
     **dict.fromkeys(
         ("发文机关", "发布机构", "发文单位", "发布单位", "制发机关", "发布机关", "公开主体",
          "发文机构", "发布部门", "发文部门", "制发单位", "公开机构", "公布机关", "制定机关",
          "印发机关", "公开单位", "公开部门", "责任部门", "责任单位", "公开责任部门",
-         "公开责任单位", "制文机关", "公布单位", "制发机构", "所属机构", "信息来源单位"),
+         "公开责任单位", "报送单位", "制文机关", "公布单位", "制发机构", "所属机构", "信息来源单位"),
         "publisher",
     ),
     **dict.fromkeys(
@@ -80,12 +80,19 @@ _FORMS = {  # what a value that stands apart from its label must look like
 }
 _SURE = {"index_number", "document_number", "formed", "published"}  # known by their form alone
 _FREE = {"title", "summary"}  # may hold anything
+OF_A_DOCUMENT = {"index_number", "document_number", "formed", "topic"}  # labels that make a table
 _NONE = {"无", "暂无", "空", "null"}
 _LONGEST = 1000  # characters of a line in which labels are looked for
 
 
 def bare(text: str) -> str:
     return "".join(text.split())
+
+
+def begins_with(text: str) -> str | None:
+    """The field that the label at a line's beginning names; None where none stands there."""
+    found = LABELLED.match(text)
+    return field_of(found["label"] or found["framed"]) if found else None
 
 
 def field_of(label: str) -> str | None:

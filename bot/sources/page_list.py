@@ -23,7 +23,6 @@ from bot.sources.page_row import (
     IN_LINK,
     Row,
     Wanted,
-    address_of,
     chosen,
     drafts_of,
     in_order,
@@ -31,8 +30,9 @@ from bot.sources.page_row import (
     label_of,
     main_first,
     tokens,
+    told_by,
 )
-from bot.sources.page_tree import Node, Page, ancestors, attribute
+from bot.sources.page_tree import Node, Page, address_of, ancestors, attribute, text_of
 
 ROWS = {"li", "tr", "dl", "article"}  # elements that are one row however much they hold
 LONG_ENOUGH = 4  # characters of a title
@@ -53,7 +53,9 @@ def read_list(page: Page, wanted: Wanted | None = None) -> Listing:
     if wanted.rows:
         rows = [chosen(node, wanted) for node in page.tree.css(wanted.rows)]
         return Listing(drafts_of(page, [row for row in rows if row.links], wanted), wanted.rows)
-    groups = sorted(_groups(page).values(), key=_weight, reverse=True)
+    paged = _paged(page)
+    found = [*_groups(page).values()]
+    groups = sorted(found, key=lambda rows: _weight(rows) * _favour(rows, paged), reverse=True)
     if not groups or not _is_list(groups[0]):
         return Listing()
     rows = _with_undated(groups[0])
@@ -63,14 +65,15 @@ def read_list(page: Page, wanted: Wanted | None = None) -> Listing:
 
 
 def read_undated(page: Page) -> Listing:
-    """Where no dates stand on a page: links that say in their addresses when they were made, the
-    most that are of one kind. The addresses' days are not the entries' own."""
+    """Where no dates stand on a page: links whose titles tell them, or that say in their addresses
+    when they were made, the most that are of one kind. The addresses' days are not the entries'."""
     links = tokens(page.body)[0]
     holds = _counted(links)
     groups: dict[tuple[object, ...], list[Row]] = {}
     for link in links:
-        if IN_LINK.search(address_of(link)) and len(label_of(link)) >= A_TITLE:
-            row = Row(_roof(link, holds), [link])
+        told = told_by(link)
+        if (told or IN_LINK.search(address_of(link))) and len(label_of(link)) >= A_TITLE:
+            row = Row(_roof(link, holds), [link], told)
             groups.setdefault(_kind(row, holds), []).append(row)
     rows = max(groups.values(), key=_weight, default=[])
     return (
@@ -83,6 +86,25 @@ def read_undated(page: Page) -> Listing:
 def _weight(rows: Sequence[Row]) -> int:
     """How much a list says: long titles count, not long ones over and over."""
     return sum(min(len(label_of(row.links[0])), 30) for row in rows)
+
+
+_NEXT = re.compile(r"\W*(?:下一?页|后一?页|尾页|末页|next)\W*\Z", re.I)
+_NEAR = 3  # elements in which a list and its paging stand together
+_PAGED = 4  # as much does a list count that goes on on other pages: beside it others are a menu's
+
+
+def _paged(page: Page) -> set[int]:
+    """The elements near a link to the next page."""
+    links = (link for link in page.body.css("a") if _NEXT.match(text_of(link)))
+    return {up.mem_id for link in links for up in _near(link)}
+
+
+def _near(node: Node) -> list[Node]:
+    return [up for up in ancestors(node)[:_NEAR] if up.tag not in ("body", "html", "form")]
+
+
+def _favour(rows: Sequence[Row], paged: set[int]) -> int:
+    return _PAGED if any(up.mem_id in paged for up in _near(rows[0].node)) else 1
 
 
 def _is_list(rows: Sequence[Row]) -> bool:
@@ -141,10 +163,18 @@ def _as_rows(node: Node, dates: list[str]) -> Iterator[Row]:
     """One row; or as many as it has dates, where links and dates follow one another in it."""
     links = [link for link in ([node] if node.tag == "a" else node.css("a")) if is_link(link)]
     few = len(dates) < 3 and node.tag in ROWS - {"dl"}  # formed and published, say
-    if few or len(dates) == 1 or len(links) < len(dates):
+    if (few and not _pairs(node)) or len(dates) == 1 or len(links) < len(dates):
         yield Row(node, main_first(links), dates)
         return
     yield from _side_by_side(node)
+
+
+def _pairs(node: Node) -> bool:
+    """Whether a row has an entry in each half: two titles, each with its date behind it."""
+    order = [*in_order(node)]
+    titles = [part for part, date in order if not date and len(label_of(part)) >= A_TITLE]
+    dated = [bool(date) for _, date in order] == [False, True, False, True]
+    return dated and len({address_of(title) for title in titles}) == 2
 
 
 def _side_by_side(node: Node) -> Iterator[Row]:

@@ -10,17 +10,12 @@ from itertools import pairwise
 from bot.sources.draft import Draft
 from bot.sources.page_body import is_document
 from bot.sources.page_label import LABELS, bare
-from bot.sources.page_tree import Node, Page, ancestors, attribute, text_of
+from bot.sources.page_tree import Node, Page, address_of, ancestors, attribute, text_of, upwards
 from bot.sources.plain import plain, words
 
 A_TITLE = 8  # characters of a link that could be a title
 LONGEST = 100  # characters of a text in which a row's date is looked for
 
-_NO_LINK = re.compile(r"\s*(?:javascript:|#|mailto:|tel:|void|\Z)", re.I)
-_OPENED = re.compile(
-    r"""["'](https?://[^"'\s]+|[\w./-]+\.(?:s?html?|jspx?|aspx?|php|do|action)(?:\?[^"'\s]*)?)["']""",
-    re.I,
-)
 _MORE = r"(?:查看|阅读|点击|了解)?(?:详情|详细|全文|更多)(?:内容|信息)?"
 _PAGING = re.compile(
     r"\W*(?:\d+|[上下前后]一?页|首页|末页|尾页|最后一?页|第一页|更多|more|返回.*|GO|跳转|"
@@ -40,9 +35,13 @@ _LABEL = r"(?:(?:发布|更新|发表|公开|添加|成文)?(?:日期|时间)\s*
 _ALONE = re.compile(
     rf"[\W_]*{_LABEL}[\W_]*(?:({_FULL}|{_TIGHT}|{_SHORT}|{_ENGLISH})|({_MONTH})|({_DAY}))[\W_]*\Z"
 )
-_INSIDE = re.compile(rf"(?<!\d)({_FULL})(?!\d)")
+_INSIDE = re.compile(
+    rf"(?<!\d)({_FULL})(?!\d|日|\s*[，、至起前后])"
+)  # not where a sentence goes on
+_TITLED = re.compile(rf"(?:时间|日期)\s*[:：]\s*({_FULL})")
 _WHOLE = re.compile(rf"(?:{_TIGHT}|{_SHORT}|{_ENGLISH})\Z")
 _YEAR_CUT = re.compile(_SHORT)
+_FIGURE = re.compile(r"\d")
 _NEXT_DAY = re.compile(rf"\A\W*(\d{{1,2}})\W+({_MONTH})\W*\Z|\A\W*({_MONTH})\W+(\d{{1,2}})\W*\Z")
 IN_LINK = re.compile(rf"({_YEAR})(?:[-/]?(0[1-9]|1[0-2])|[-/]([1-9])(?!\d))")
 _YEAR_ALONE = re.compile(rf"\W*({_YEAR})\s?年?\W*")
@@ -86,14 +85,19 @@ def in_order(node: Node) -> Iterator[tuple[Node, str]]:
     for part in node.traverse(include_text=True):
         if part.tag == "a" and is_link(part):
             yield part, ""
-        elif part.is_text_node and (date := date_in(part.text_content or "", in_link(part))):
+        elif part.is_text_node and (date := _date_of(part)):
             yield part, date
+
+
+def _date_of(part: Node) -> str:
+    text = part.text_content or ""
+    return date_in(text, in_link(part)) if _FIGURE.search(text) else ""
 
 
 def date_in(text: str, linked: bool) -> str:
     """A date that a text is; or holds, where the text is no link's and so no title."""
     text = text.strip()
-    if len(text) >= LONGEST or not any(c.isdecimal() for c in text):
+    if len(text) >= LONGEST:
         return ""
     if alone := _ALONE.match(text):
         return str(next(filter(None, alone.groups())))
@@ -101,8 +105,14 @@ def date_in(text: str, linked: bool) -> str:
     return inside[1] if inside else ""
 
 
+def told_by(link: Node) -> list[str]:
+    """The date that a link's title tells beside its words: 发布时间：2026-09-22."""
+    found = _TITLED.search(attribute(link, "title"))
+    return [found[1]] if found else []
+
+
 def in_link(node: Node) -> bool:
-    return any(up.tag == "a" for up in ancestors(node))
+    return any(up.tag == "a" for up in upwards(node))
 
 
 def is_link(node: Node) -> bool:
@@ -110,15 +120,6 @@ def is_link(node: Node) -> bool:
         return False
     label = label_of(node)
     return len(label) > 1 and not _PAGING.match(label)
-
-
-def address_of(node: Node) -> str:
-    """Where a link leads; of one that only runs a script, the page that the script names."""
-    href = attribute(node, "href")
-    if not _NO_LINK.match(href):
-        return href
-    opened = _OPENED.search(href) or _OPENED.search(attribute(node, "onclick"))
-    return opened[1] if opened else ""
 
 
 def main_first(links: Sequence[Node]) -> list[Node]:
@@ -185,10 +186,15 @@ def _draft(row: Row, wanted: Wanted, heads: Sequence[str]) -> Draft:
         column=told.get("column", "") or (column if column != title else ""),
         topic=told.get("topic", ""),
         index_number=told.get("index_number", ""),
-        document_number=told.get("document_number", ""),
+        document_number=told.get("document_number", "") or _number(row),
         summary=summary if not is_document(address) else "",
         raw=((link if row.flat else row.node).html or "").encode("utf-8", "replace"),
     )
+
+
+def _number(row: Row) -> str:
+    """A document's number that stands by itself in the row."""
+    return next((run for run in _runs(row) if _NUMBER.fullmatch(run)), "")
 
 
 def _is_said(text: str) -> bool:
@@ -196,7 +202,11 @@ def _is_said(text: str) -> bool:
     return len(text) > 8 and bool(re.search(r"[，。；！？…]", text))
 
 
-_BULLET = re.compile(r"^[\s·•●■▪◆◇►▶>»\-—*]+|^\d{1,3}\s*[、.．]\s*(?=\D)")
+_NUMBER = re.compile(r"[^\s，。；]{2,20}[〔\[【（(]\d{4}[〕\]】）)]\s?第?\d{1,5}号")
+_BULLET = re.compile(
+    r"^\s*[\[【［(（]?置顶[\]】］)）:：]?|^[\s·•●■▪◆◇►▶>»\-—*]+|^\d{1,3}\s*[、.．]\s*(?=\D)"
+)
+_BESIDE_TITLE = re.compile(r"\s*(?:发布|发表|更新)(?:时间|日期)\s*[:：]")
 _BRACKETED = re.compile(r"^[\[【［][^\]】］]{1,8}[\]】］]\s*(?=\S)")
 
 
@@ -212,14 +222,23 @@ def _title(link: Node, row: Row, wanted: Wanted) -> tuple[str, list[str]]:
         said = [one for one in lines if one != text]
     for date in row.dates:
         text = text.removesuffix(date).strip(" 　[]()（）") if text.endswith(date) else text
+        text = text.removeprefix(date).strip() if _in_link(link, date) else text
     return _whole(_BULLET.sub("", text), link), said
+
+
+def _in_link(link: Node, date: str) -> bool:
+    """Whether this date stands in the link by itself, beside the title."""
+    parts = (part for part in link.traverse(include_text=True) if part.is_text_node)
+    return any(
+        _ALONE.match(text) and date in text for text in (p.text_content or "" for p in parts)
+    )
 
 
 def _whole(text: str, link: Node) -> str:
     """`text`, or the title the link bears, where that is the same and not cut off."""
     full = words(attribute(link, "title"))
     found = re.search(r"(?:标题|名称)\s*[:：]\s*(.+?)\s*(?:\n|发布|点击|时间|作者|\Z)", full)
-    full = found[1] if found else full
+    full = found[1] if found else _BESIDE_TITLE.split(full)[0]
     start = _BRACKETED.sub("", text).rstrip(" 　.…")
     if full and (not text or (len(full) > len(text.rstrip(".… ")) and full.startswith(start))):
         return full

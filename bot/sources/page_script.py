@@ -1,7 +1,8 @@
 """Lists that a page keeps as JSON in a script and shows only where scripts run.
 
 Records that have a title, an address and a date are made the rows of a list, as if they stood in the
-page. What is no JSON (names without quotation marks, calls) is left alone.
+page; names may lack their quotation marks, as scripts allow. What is made up by calls is left alone.
+The other way about, an answer in JSON may hold a piece of a page.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from html import escape
 from typing import Any
 
@@ -16,7 +18,13 @@ from bot.errors import SourceError
 from bot.sources.headings import find
 
 _SCRIPT = re.compile(r"<script\b[^<>]*>(.*?)</script\s*>", re.S | re.I)
-_RECORDS = re.compile(r"\[\s*(?=\{\s*\")")
+_RECORDS = re.compile(r"\[\s*(?=\{\s*[\"'A-Za-z_])")
+_LITERAL = re.compile(
+    r"""'((?:[^'\\\n]|\\.)*)'|"(?:[^"\\\n]|\\.)*"|(?<![\w$])([A-Za-z_$][\w$]*)(?=\s*:)"""
+)  # a script's strings, and names without quotation marks
+_LINKED = re.compile(r"""(?:url|link|href)["']?\s*:""", re.I)
+_FIRST = 500  # characters of a list in which its first record tells where it leads
+_LONGEST = 200_000  # characters of a list that is no JSON
 _TRAILING = re.compile(r",(\s*[\]}])")  # a comma that scripts allow and JSON does not
 _MOST = 20  # places in a page that could be records
 _FEW = 2  # records that are a list
@@ -36,11 +44,48 @@ def _found(text: str) -> Iterator[list[Any]]:
         code, at = _TRAILING.sub(r"\1", script[1]), 0
         while tried < _MOST and (begin := _RECORDS.search(code, at)):
             tried, at = tried + 1, begin.end()
-            try:
-                value, at = _DECODER.raw_decode(code, begin.start())
-            except (ValueError, RecursionError):
-                continue
-            yield value
+            with suppress(ValueError, RecursionError):
+                value, at = _decoded(code, begin.start())
+                yield value
+
+
+def _decoded(code: str, begin: int) -> tuple[Any, int]:
+    """The value that begins there, and where it ends. Raises ValueError where none does."""
+    if code[begin + 1 :].lstrip()[1:].lstrip()[:1] == '"':
+        return _DECODER.raw_decode(code, begin)
+    if not _LINKED.search(code, begin, begin + _FIRST):
+        raise ValueError
+    loose = _LITERAL.sub(_quoted, code[begin : begin + _LONGEST])
+    return _DECODER.raw_decode(loose)[0], begin + 1
+
+
+def _quoted(part: re.Match[str]) -> str:
+    if part[2]:
+        return f'"{part[2]}"'
+    return part[0] if part[1] is None else json.dumps(re.sub(r"\\(.)", r"\1", part[1]))
+
+
+def markup_in(text: str) -> str:
+    """The page that an answer in JSON holds, where it holds no records; else the text itself."""
+    if text.lstrip()[:1] != "{" or "<" not in text:
+        return text
+    try:
+        held = [*_pieces(json.loads(text))]
+    except (ValueError, RecursionError):
+        return text
+    longest = max(held, key=len, default="") if all(held) else ""
+    return longest if "<a" in longest else text
+
+
+def _pieces(value: Mapping[str, Any]) -> Iterator[str]:
+    """The markup in an object and in those within; nothing as one for records."""
+    for inner in value.values():
+        if isinstance(inner, dict):
+            yield from _pieces(inner)
+        elif isinstance(inner, list) and any(isinstance(one, dict) for one in inner):
+            yield ""
+        elif isinstance(inner, str) and inner.lstrip()[:1] == "<":
+            yield inner
 
 
 def _rows(records: list[Any]) -> Iterator[str]:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from bot.sources.page_label import bare
 from bot.sources.page_meta import Tags
 from bot.sources.page_tree import Page, text_of, title_of
 from bot.sources.plain import plain, words
 
+_DASHES = "-_–—－|｜"
 LONG = 8  # characters of a title that is not taken for something else
 
 
@@ -44,13 +46,15 @@ def read_title(page: Page, tags: Tags, given: Given, before: Sequence[str], text
         start = named.rstrip(".…")
         whole = [h for h in headings if h.startswith(start)] if named != start else []
         return whole[0] if whole else named
-    shown = {bare(line) for line in (*headings, *before)}
+    shown = {bare(line) for line in (*headings, *before, *text.split("\n")[:3])}
     own = _own_parts(page, tags)
     full = next((said for said in headings if _begins(title_of(page), said)), "")
     best = full or next((part for part in own if bare(part) in shown), "")
+    best = best or _last_words(title_of(page), [*headings, given.above], shown)
     if not best:
-        guess = _without_site(own[0], shown) if own else ""
+        guess = _without_site(own[0], shown, before) if own else ""
         best = _not_shown(page, guess, given.above) if bare(guess) not in shown else guess
+        best = best if own else _heading_with(best, headings)
     return _as_shown(best, page, text) if best else next(iter(headings), "")
 
 
@@ -70,6 +74,23 @@ def _not_shown(page: Page, guess: str, above: str) -> str:
     return (
         guess if bare(other) in bare(guess) and not bare(guess).startswith(bare(other)) else other
     )
+
+
+def _last_words(whole: str, lines: Sequence[str], shown: Collection[str]) -> str:
+    """The line that ends a <title> whose other words, the site's name and the column's, stand before
+    it with nothing but spaces between; unless they are shown, too, as a title of two lines is."""
+    for said in lines:
+        if len(said) >= LONG and whole.endswith(said):
+            before = whole.removesuffix(said)
+            if before[-1:].isspace() and bare(before) not in shown:
+                return said
+    return ""
+
+
+def _heading_with(line: str, headings: Sequence[str]) -> str:
+    """The heading of which this line is the end, where there is one: a title of two lines."""
+    ends = (said for said in headings if line and bare(said).endswith(bare(line)))
+    return next(ends, line)
 
 
 def _only_heading(page: Page) -> str:
@@ -94,18 +115,19 @@ def _begins(whole: str, heading: str) -> bool:
     return len(start) >= LONG and bare(whole).startswith(start) and not mark.isalnum()
 
 
-def _without_site(title: str, shown: Collection[str]) -> str:
+def _without_site(title: str, shown: Collection[str], before: Sequence[str]) -> str:
     """The longest line of the page that begins the title and is followed by a mark: what comes
-    after it is the site's name or the column's."""
+    after it is the site's name or the column's; unless that is the page's next line, a subtitle."""
     whole = bare(title)
     heads = [
         text
         for text in shown
-        if len(text) >= 3
-        and whole.startswith(text)
-        and whole[len(text) :][:1] in tuple("-_–—－|｜")
+        if len(text) >= 3 and whole.startswith(text) and whole[len(text) :][:1] in tuple(_DASHES)
     ]
-    return max(heads, key=len, default=title)
+    head = max(heads, key=len, default=title)
+    rest = whole.removeprefix(head).strip(_DASHES)
+    lines = [bare(line).strip(_DASHES) for line in before]
+    return title if (head, rest) in pairwise(lines) else head
 
 
 def _as_shown(title: str, page: Page, text: str) -> str:

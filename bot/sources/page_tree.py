@@ -7,9 +7,11 @@ is an older page's. A page that was cut off is refused, for half a list is no li
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from html import unescape
-from urllib.parse import urljoin
+from html import escape, unescape
+from itertools import islice
+from urllib.parse import unquote, urljoin
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -38,6 +40,12 @@ _SCRIPT = re.compile(
 _WRITE = re.compile(
     r"""document\.write(?:ln)?\(\s*(?:"((?:[^"\\\n]|\\.)*)"|'((?:[^'\\\n]|\\.)*)')\s*\)\s*;?"""
 )
+# A document that the page shows in a frame of its own, or by a viewer (…/viewer.html?file=/a.pdf).
+_SHOWN = re.compile(
+    r"""<(?:iframe|embed|object|div|span|p)\b[^<>]*?\s(?:src|data|pdfsrc)\s*=\s*["']?"""
+    r"""([^"'\s<>]*\.(?:pdf|ofd|docx?|xlsx?)(?:[?&#][^"'\s<>]*)?)["'\s>]""",
+    re.I,
+)
 _DROPPED = ["script", "style", "select", "iframe", "object", "svg", "canvas", "button", "input"]
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.I)
 _HTML = re.compile(r"<(?:!DOCTYPE\s+html|html|head|body|div|table|ul|p|meta|datastore)\b", re.I)
@@ -54,6 +62,12 @@ _OPEN_OR_CLOSE = re.compile(
 )
 _CUT_TAG = re.compile(r"<[A-Za-z/][^<>]*\Z")
 _SAVED = re.compile(r"<!--[^<>]{0,60}?(https?://[^\s<>]+?)\s*-->", re.I)  # as browsers save pages
+_NO_LINK = re.compile(r"\s*(?:javascript:|#|mailto:|tel:|void|\Z)", re.I)
+_OPENED = re.compile(
+    r"""["'](https?://[^"'\s]+|[\w./-]+\.(?:s?html?|jspx?|aspx?|php|do|action|pdf|ofd|docx?|xlsx?|zip|rar)"""
+    r"""(?:\?[^"'\s]*)?)["']""",
+    re.I,
+)
 _NAMED = (
     ("link[rel=canonical]", "href"),
     ("meta[property='og:url']", "content"),
@@ -99,7 +113,7 @@ def open_page(text: str, url: str) -> Page:
         raise SourceError("网页不完整：没有结尾，末尾是“{tail}”", tail=_tail(text))
     if _is_deep(markup):
         raise SourceError("网页嵌套过深，不予读取")
-    tree = LexborHTMLParser(markup)
+    tree = LexborHTMLParser(_SHOWN.sub(_linked, markup))
     tree.strip_tags(_DROPPED)
     _hide(tree)
     url = url or _own_address(text, tree)
@@ -111,6 +125,12 @@ def open_page(text: str, url: str) -> Page:
 def _records(script: re.Match[str]) -> str:
     rows = "".join(_RECORD.findall(script[1]))
     return f'<div class="datastore">{rows}</div>' if rows else ""
+
+
+def _linked(shown: re.Match[str]) -> str:
+    _, named, path = shown[1].partition("file=")
+    address = unquote(path.partition("&")[0]) if named else shown[1]
+    return f'<a href="{escape(address)}"></a>{shown[0]}'
 
 
 def _written(script: re.Match[str]) -> str:
@@ -138,20 +158,32 @@ def attribute(node: Node, name: str) -> str:
     return (node.attributes.get(name) or "").strip()
 
 
+def address_of(link: Node) -> str:
+    """Where a link leads; of one that only runs a script, the page or document the script names."""
+    href = attribute(link, "href")
+    if not _NO_LINK.match(href):
+        return href
+    opened = _OPENED.search(href) or _OPENED.search(attribute(link, "onclick"))
+    return opened[1] if opened else ""
+
+
 def ancestors(node: Node) -> list[Node]:
     """From its parent up; in a page that is nested without end, not to the end."""
-    found: list[Node] = []
+    return [*islice(upwards(node), DEEPEST)]
+
+
+def upwards(node: Node) -> Iterator[Node]:
+    """The same, one after the other, for who does not go to the top."""
     up = node.parent
-    while up is not None and up.is_element_node and len(found) < DEEPEST:
-        found.append(up)
+    while up is not None and up.is_element_node:
+        yield up
         up = up.parent
-    return found
 
 
 def absolute(page: Page, link: str) -> str:
-    """`link` from the page's own address on; as it stands where that is not known."""
+    """`link` from the page's own address on, or its site's; as it stands where neither is known."""
     try:
-        return urljoin(page.start, link.strip()) if page.start else link.strip()
+        return urljoin(page.start, link.strip()) if page.start else on_site(page, link.strip())
     except ValueError:
         return ""
 

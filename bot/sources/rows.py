@@ -248,10 +248,9 @@ def _line(n: int, line: str) -> Any:
 
 def _broken(error: json.JSONDecodeError, line: int) -> SourceError:
     return SourceError(
-        "JSON 有误或不完整：第 {line} 行第 {column} 列（{raw}）",
+        "JSON 有误或不完整：第 {line} 行第 {column} 列",
         line=line,
         column=error.colno,
-        raw=error.msg,
     )
 
 
@@ -328,6 +327,7 @@ def _flat(record: Mapping[str, Any]) -> dict[str, str]:
     own: dict[str, str] = {}
     inner: dict[str, str] = {}
     for key, value in record.items():
+        inner |= dict(_labelled(value)) if isinstance(value, list) else {}
         if not isinstance(value, dict) or normal(str(key)) in NAMES["attachments"].split():
             own[str(key)] = _said(value)
         elif name := _named(value):
@@ -335,6 +335,17 @@ def _flat(record: Mapping[str, Any]) -> dict[str, str]:
         else:
             inner |= {str(k): _said(v) for k, v in value.items()}
     return inner | own
+
+
+def _labelled(value: list[Any]) -> Iterator[tuple[str, str]]:
+    """What a record's list of labels and values says, though the list is in another's member:
+    [{"resultList": [{"key": "wh", "name": "文号", "value": "国发〔2026〕1号"}]}]."""
+    for one in (one for one in value if isinstance(one, dict)):
+        label = next((one[k] for k in ("name", "label", "key") if isinstance(one.get(k), str)), "")
+        if label and isinstance(one.get("value"), str):
+            yield label, _said(one["value"])
+        for inner in one.values():
+            yield from _labelled(inner) if isinstance(inner, list) else ()
 
 
 def _named(value: Mapping[str, Any]) -> str:

@@ -27,6 +27,7 @@ ADVICE: Mapping[str, Say] = {  # what to do, where the sentence alone does not s
     K.ITEM: Say("到条目页成稿、退回或不发"),
     K.HOLD: Say("核对以后到停发页解除，或改稿、撤稿"),
     K.COLLECT: Say("会接着再采；一直不行就核对账号的授权和平台的限制"),
+    K.GAP: Say("到账号上看那段时间发了什么；要紧的评论在那里看，看过以后结束这条提醒"),
     K.TAKE_DOWN: Say("撤下目录里的条目，已发的另办撤回"),
     K.TELLING: Say("核对 config.toml 的这个通知地址，再用 gongkai notices test 试发"),
 }

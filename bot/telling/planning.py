@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, RowMapping, func, select, update
+from sqlalchemy import Connection, RowMapping, func, or_, select, update
 
 from bot import lease, people, review
 from bot.config import AddressPart
@@ -32,6 +32,7 @@ ENDS = (
     K.HOLD,
     K.TAKE_DOWN,
     K.SCHEDULE,
+    K.TOKEN,
     K.IDLE,
     K.COLLECT,
     K.SOURCE,
@@ -82,12 +83,26 @@ def _ended(
     untold = tellings.c.state == WAITING, tellings.c.lease.is_(None)
     moot = {"state": DROPPED, "due_at": None, "error": MOOT.json()}
     conn.execute(update(tellings).where(*mine, *untold).values(**moot))
-    if kind_of(row["key"]) not in ENDS:
+    if kind_of(row["key"]) not in ENDS or _goes_on(conn, row["key"]):
         return
     told = select(tellings.c.address).where(*mine, tellings.c.state != DROPPED)
     for name in conn.execute(told).scalars().all():
         due = _when(office, conn, now, name, kind_of(row["key"]), gather)
         _plan_one(conn, now, row, name, CLOSED, due)
+
+
+def _goes_on(conn: Connection, key: str) -> bool:
+    """The next of its kind took its place: a nearer end of a credential, a failed check for a warning.
+    A credential that did end broke its account."""
+    kind, _, number = key.partition(":")
+    if kind not in (K.TOKEN, K.IDLE):
+        return False
+    account = number.partition(":")[0]
+    next_one = notices.c.key.startswith(f"{kind}:{account}:")
+    if kind == K.TOKEN:
+        next_one = or_(next_one, notices.c.key == f"{K.ACCOUNT}:{account}")
+    query = select(notices.c.id).where(next_one, notices.c.closed_at.is_(None))
+    return conn.execute(query).first() is not None
 
 
 def _plan_one(

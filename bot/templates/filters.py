@@ -75,6 +75,41 @@ def book_title(title: str) -> str:
     return f"《{title.replace('《', '〈').replace('》', '〉')}》"
 
 
+def numbered(title: str, number: str) -> str:
+    """`title` with its document number after it, unless it says that itself."""
+    if not number or text.document_key(number) in text.document_key(title):
+        return title
+    return f"{title}（{number}）"
+
+
+def headed(title: str, label: str) -> str:
+    """【label】 and `title`; one that begins so already stays."""
+    return title if title.startswith("【") else f"【{label}】{title}"
+
+
+def leaf(column: str) -> str:
+    """The last of a column's path: 通知公告 of 首页/政务公开/通知公告."""
+    return next((one.strip() for one in reversed(_STEPS.split(column)) if one.strip()), "")
+
+
+_STEPS = re.compile(r"[/\\>＞»]")
+_ISSUER = re.compile(
+    r"(?P<bodies>[㐀-鿿（）、 \u3000]{1,60}?[府室会部委厅局院处台站队所心组])"
+    r"(?=关于|发布|变更|升级|继续|解除|公告|通告|[0-9]{4}年)"
+)
+
+
+def issuer(title: str) -> str:
+    """The bodies that a title says it is from (云澜县气象台发布…, 县政府关于…); "" for none."""
+    found = _ISSUER.match(title)
+    return found["bodies"] if found else ""
+
+
+def bodies(value: str) -> str:
+    """Names of several bodies, which catalogues part by blanks, as a sentence lists them: with 、."""
+    return re.sub(r"(?<=[㐀-鿿])[ \u3000]+(?=[㐀-鿿])", "、", value)
+
+
 def sentence(value: str) -> str:
     """`value` with a full stop, where it ends without a mark."""
     value = value.rstrip(" \u3000\n，、；,;")
@@ -172,14 +207,19 @@ def fail(words: str) -> str:
 
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
+    "bodies": bodies,
     "book_title": book_title,
     "chinese_date": text.chinese_date,
     "chinese_time": chinese_time,
     "fit": fit,
     "gist": gist,
+    "headed": headed,
+    "issuer": issuer,
+    "leaf": leaf,
     "mask": mask,
     "mask_name": mask_name,
     "mask_names": mask_names,
+    "numbered": numbered,
     "parties": parties,
     "sentence": sentence,
     "short_date": short_date,

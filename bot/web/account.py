@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from sqlalchemy import Connection, RowMapping
 from starlette.responses import Response
 
-from bot import people, shapes
+from bot import naming, people, shapes
 from bot.deliver import accounts as stage
 from bot.deliver import holds
 from bot.language import Say
@@ -45,7 +45,7 @@ def data_for_account(office: Office, actor: Actor, key: str) -> dict[str, Any]:
         return {
             "facts": shapes.account(office, conn, row, scope),
             "square": account(row),
-            "unit": shell.target(conn, "unit", row["unit_id"])[0],
+            "unit": naming.of_hold(conn, "unit", row["unit_id"])[0],
             "holds": [shell.named_hold(conn, one) for one in holds.on_account(conn, row)],
             "rights": people.rights(conn, actor, row["unit_id"]),
         }

@@ -6,14 +6,21 @@ it cannot disagree.
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, func, select
+from datetime import date, datetime, timedelta
+from typing import Any
 
-from bot import people, review
-from bot.db import accounts, board_replies, moderators_turn
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
+
+from bot import catalog, compose, people, review
+from bot.collect import log
+from bot.db import accounts, board_replies, items, moderators_turn, posts, sources
 from bot.deliver import queue
 from bot.model import AccountState, Actor, Right, SourceState
 from bot.office import Office
 from bot.web.lists import Row
+
+DAY = timedelta(days=1)
+CAP = 1000  # of replies: beyond so many the exact figure helps nobody and costs a scan
 
 
 def badges(conn: Connection, office: Office, actor: Actor, scope: set[int]) -> dict[str, int]:
@@ -31,7 +38,20 @@ def undecided_count(conn: Connection, scope: set[int]) -> int:
     return queue.total(conn, scope, state="person")
 
 
-# ---------------------------------------------------------------- replies, accounts
+# ---------------------------------------------------------------- posts, items
+
+
+def returned(actor: Actor) -> ColumnElement[bool]:
+    """The reader's own drafts that came back."""
+    return and_(compose.came_back(), posts.c.author_id == actor.person)
+
+
+def waiting_items(conn: Connection, scope: set[int]) -> int:
+    """Entries that a person must let become posts."""
+    return _number(conn, catalog.narrowed(select(items.c.id), scope, state="waiting"))
+
+
+# ---------------------------------------------------------------- replies, accounts, sources
 
 
 def waiting_replies(conn: Connection, actor: Actor) -> int:
@@ -39,8 +59,18 @@ def waiting_replies(conn: Connection, actor: Actor) -> int:
     for who does not read there."""
     if not moderators(conn, actor, Right.READ):
         return 0
-    query = select(func.count()).select_from(board_replies).where(moderators_turn)
-    return int(conn.execute(query).scalar_one())
+    return _number(conn, select(board_replies.c.id).where(moderators_turn))
+
+
+def yesterday(office: Office, now: datetime) -> date:
+    """The day since which 今日 counts what is new."""
+    return now.astimezone(office.config.tz).date() - DAY
+
+
+def new_replies(office: Office, conn: Connection, scope: set[int], first: date) -> int:
+    """The public's replies said since a day, as the log lists them; CAP stands for more."""
+    when: dict[str, Any] = log.days(first, None, office.config.tz)
+    return len(log.numbers(conn, scope, own=False, limit=CAP, **when))
 
 
 def moderators(conn: Connection, actor: Actor, right: Right = Right.REPLY) -> bool:
@@ -59,5 +89,15 @@ def is_unread(source: Row) -> bool:
 
 
 def broken_count(conn: Connection, scope: set[int]) -> int:
-    query = select(func.count()).select_from(accounts).where(accounts.c.unit_id.in_(scope))
-    return conn.execute(query.where(accounts.c.state == AccountState.BROKEN)).scalar_one()
+    mine = accounts.c.unit_id.in_(scope), accounts.c.state == AccountState.BROKEN
+    return _number(conn, select(accounts.c.id).where(*mine))
+
+
+def failing(scope: set[int]) -> ColumnElement[bool]:
+    """Sources of some units that are polled and could not be read."""
+    polled = sources.c.kind != catalog.HAND, sources.c.state == SourceState.ACTIVE
+    return and_(sources.c.unit_id.in_(scope), *polled, sources.c.error.is_not(None))
+
+
+def _number(conn: Connection, rows: Select[Any]) -> int:
+    return int(conn.execute(select(func.count()).select_from(rows.subquery())).scalar_one())

@@ -34,6 +34,7 @@ class Form:
     go_at: str = ""
     latest_at: str = ""
     emergency: bool = False
+    assisted: bool = False  # once said it stays
     version: int = 0
     language: str = "zh"
     visibility: str = "public"
@@ -52,6 +53,7 @@ class Form:
             language=self.language, visibility=self.visibility, warning=self.warning,
             variants={k: v for k, v in self.variants.items() if k in self.keys},
             in_reply_to=self.in_reply_to, cuts=self.cuts, explained=self.explained,
+            assisted=self.assisted,
         )  # fmt: skip
 
 
@@ -65,7 +67,7 @@ def stored(office: Office, conn: Connection, post: RowMapping) -> Form:
         media=body.media, cuts=dict(body.cuts), explained=dict(body.explained),
         card=body.card is not None,
         go_at=times.entry(post["go_at"]), latest_at=times.entry(post["latest_at"]),
-        emergency=post["emergency"], version=post["version"], language=body.language,
+        emergency=post["emergency"], assisted=body.assisted, version=post["version"], language=body.language,
         visibility=body.visibility, in_reply_to=dict(body.in_reply_to),
     )  # fmt: skip
 
@@ -81,6 +83,7 @@ def typed(visit: Visit, base: Form) -> Form:
         unit=whole(visit.field("unit")) if visit.field("unit") else base.unit,
         keys=tuple(visit.fields("keys")), go_at=visit.field("go_at"),
         latest_at=visit.field("latest_at"), emergency=bool(visit.field("emergency")),
+        assisted=base.assisted or bool(visit.field("assisted")),
         version=whole(visit.field("version") or "0"), variants=_kept_lines(base.variants | variants),
         card=bool(visit.field("card")) if visit.field("card_asked") else base.card,
         media=media, cuts=cuts, explained=_kept_lines(base.explained | because),

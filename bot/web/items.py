@@ -16,10 +16,10 @@ from bot.language import Say
 from bot.model import Actor, Entry, ItemState, Right
 from bot.naming import source_name
 from bot.office import Office
+from bot.shown import delivered, shown_state
 from bot.web.faults import status_of
 from bot.web.lists import SIZE, account, page_of
 from bot.web.marks import differences
-from bot.web.posts import delivered, shown_state
 from bot.web.visit import Id, Signed, Visit, go
 
 router = APIRouter()
@@ -67,7 +67,7 @@ def data_for_items(office: Office, actor: Actor, params: Mapping[str, str]) -> d
             "handed_in": giver,
         }
         seen = scope_of(conn, actor, giver)
-        counts = _counts(conn, seen, filters)
+        counts = counted(conn, seen, filters)
         page = page_of(params, counts[filters["state"] or "all"])
         return {
             "items": catalog.listing(conn, seen, **filters, limit=SIZE, offset=page.offset)
@@ -125,7 +125,7 @@ def _givers(conn: Connection, actor: Actor, scope: set[int]) -> list[RowMapping]
     return list(conn.execute(select(units).where(mine).order_by(units.c.id)).mappings())
 
 
-def _counts(conn: Connection, scope: set[int], filters: Mapping[str, str]) -> dict[str, int]:
+def counted(conn: Connection, scope: set[int], filters: Mapping[str, str]) -> dict[str, int]:
     """How many stand in each state under the other filters."""
     every = catalog.narrowed(
         select(items.c.source_id, items.c.state, func.count()), scope, **{**filters, "state": ""}

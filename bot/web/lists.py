@@ -11,6 +11,7 @@ from sqlalchemy import Connection, RowMapping, select
 
 from bot.adapters.base import adapter_class
 from bot.db import accounts
+from bot.model import AccountState
 
 SIZE = 50
 Row = RowMapping | Mapping[str, Any]
@@ -72,7 +73,7 @@ class Account:
     name: str
     label: str  # the platform's Chinese name
     letter: str
-    state: str
+    state: str  # “unconnected” where it is active and nobody has connected it
     unit_id: int
     url: str
 
@@ -95,7 +96,9 @@ def account(row: Row) -> Account:
     if platform := (row["options"] or {}).get("platform"):
         label, letter = platform, platform[:1]
     named = (row["id"], row["key"], row["name"] or row["key"], label, letter)
-    return Account(*named, row["state"], row["unit_id"], row["identity_url"])
+    awaits = row["state"] == AccountState.ACTIVE and not row["identity"]
+    state = "unconnected" if awaits else row["state"]
+    return Account(*named, state, row["unit_id"], row["identity_url"])
 
 
 def squares(conn: Connection, scope: Iterable[int] | None = None) -> dict[int, Account]:

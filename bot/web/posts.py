@@ -10,14 +10,15 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, or_, s
 from starlette.responses import Response
 
 from bot import compose, people, review
-from bot.db import aside, deliveries, posts, units
+from bot.db import aside, posts, units
 from bot.db import people as persons
 from bot.db import replies as replies_table
 from bot.deliver import queue
 from bot.errors import Conflict, Invalid
 from bot.language import Say
-from bot.model import Act, Actor, DeliveryState, PostKind, PostState, Right
+from bot.model import Actor, DeliveryState, PostKind, PostState, Right
 from bot.office import Office
+from bot.shown import delivered, shown_state
 from bot.web import content
 from bot.web.faults import status_of
 from bot.web.lists import SIZE, Row, page_of, squares
@@ -27,7 +28,6 @@ from bot.web.visit import Id, Signed, Visit, go
 
 router = APIRouter()
 P, D = PostState, DeliveryState
-WORST = (D.UNCERTAIN, D.FAILED, D.MISSED, D.SENDING, D.READY, D.SENT, D.CANCELLED)
 MOVES = {D.READY, D.FAILED, D.MISSED}
 DONE = {
     "submit": Say("已送审"),
@@ -52,7 +52,7 @@ def data_for_posts(office: Office, actor: Actor, params: Mapping[str, str]) -> d
             mine = and_(mine, posts.c.title.contains(words, autoescape=True))
         if params.get("mine"):
             mine = and_(mine, posts.c.author_id == actor.person)
-        clauses, counts = _states(), _counts(conn, mine)
+        clauses, counts = _states(), counted(conn, mine)
         state = params.get("state", "") if params.get("state") in clauses else ""
         page = page_of(params, counts[state or "all"])
         found = and_(mine, clauses[state]) if state else mine
@@ -69,18 +69,17 @@ def data_for_posts(office: Office, actor: Actor, params: Mapping[str, str]) -> d
 
 def _states() -> dict[str, ColumnElement[bool]]:
     """The filters, each as a condition on posts."""
-    returned = and_(posts.c.state == P.DRAFT, posts.c.returned.is_not(None))
     fresh = and_(posts.c.state == P.DRAFT, posts.c.returned.is_(None))
     reviewed = {"in_review": posts.c.state == P.IN_REVIEW, "closed": posts.c.state == P.CLOSED}
     # Nearly all are approved: these are walked in the order asked for.
     return {
         "draft": fresh,
-        "returned": returned,
+        "returned": compose.came_back(),
         "approved": aside(posts.c.state) == P.APPROVED,
     } | reviewed
 
 
-def _counts(conn: Connection, mine: ColumnElement[bool]) -> dict[str, int]:
+def counted(conn: Connection, mine: ColumnElement[bool]) -> dict[str, int]:
     """How many there are under each filter."""
     by_state = select(posts.c.state, func.count()).where(mine).group_by(posts.c.state)
     n: dict[str, int] = dict(conn.execute(by_state).all())
@@ -117,43 +116,6 @@ def _rows(conn: Connection, where: ColumnElement[bool], offset: int) -> list[dic
         }
         for row in rows
     ]
-
-
-def delivered(conn: Connection, ids: list[int]) -> dict[int, dict[str, int]]:
-    """For each post how many of its deliveries are in each state; "withdrawn" among them."""
-    mine = select(deliveries.c.id, deliveries.c.post_id, deliveries.c.state)
-    rows = conn.execute(mine.where(deliveries.c.post_id.in_(ids))).all()
-    taken = select(deliveries.c.target_id).where(
-        deliveries.c.act == Act.WITHDRAW,
-        aside(deliveries.c.state) == D.SENT,
-        deliveries.c.target_id.in_([row.id for row in rows]),
-    )
-    withdrawn = set(conn.execute(taken).scalars())
-    found: dict[int, dict[str, int]] = {}
-    for row in rows:
-        states = found.setdefault(row.post_id, {})
-        name = "withdrawn" if row.id in withdrawn else row.state
-        states[name] = states.get(name, 0) + 1
-    return found
-
-
-def shown_state(post: Row, states: Mapping[str, int]) -> tuple[str, str, str]:
-    """Kind and name of the chip, and “1/3” where only some deliveries are in that state."""
-    if post["state"] == P.DRAFT and post["returned"]:
-        return "post", "returned", ""
-    here = (
-        post["state"] == P.APPROVED or post["kind"] == PostKind.ELSEWHERE or "withdrawn" in states
-    )
-    if not here or not states:
-        return "post", str(post["state"]), ""
-    total = sum(states.values())
-    worst = next((s for s in WORST if s in states), "withdrawn")
-    more = "" if states[worst] == total else f"{states[worst]}/{total}"
-    sent = "withdrawn" if post["kind"] == PostKind.WITHDRAWAL else "published"
-    names = {D.SENT: sent, D.READY: "queued", "withdrawn": "withdrawn"}
-    if worst in names:
-        return "post", names[worst], more
-    return "delivery", str(worst), more
 
 
 # ---------------------------------------------------------------- one post

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter
@@ -66,7 +66,12 @@ def exported(visit: Signed, kind: str) -> Response:
         raise NotFound("没有 {kind} 这种导出", kind=kind[:20])
     with visit.office.db.read() as conn:
         found = _figures(conn, people.unit_ids(conn, visit.actor), visit.params)
-        shown = rows(conn, groups(found, visit.params.get("rule", "")))
+        return filed(conn, groups(found, visit.params.get("rule", "")), kind)
+
+
+def filed(conn: Connection, of: Sequence[tuple[Figures, str, int]], kind: str) -> Response:
+    """The rows under some figures as one of bot.export.KINDS."""
+    shown = rows(conn, of)
     out = io.BytesIO()
     export.write(out, kind, HEADS, (row.json() for row in shown))
     out.seek(0)

@@ -126,7 +126,7 @@ class View:
         self.may = people.unit_ids(conn, actor, Right.SCHEDULE)
 
     def row(self, row: RowMapping, opened: bool = False) -> dict[str, Any]:
-        shown, waits = self.shown(row), _waits(row)
+        shown, waits = self.reasons.shown(row), _waits(row)
         return {
             **row,
             "account": self.accounts[row["account_id"]],
@@ -142,16 +142,6 @@ class View:
             "attempts": queue.attempts_of(self.conn, row["id"]) if opened else [],
             "task": queue.task(self.conn, row["id"]) if opened else "",
         }
-
-    def shown(self, row: RowMapping) -> str:
-        """The state as its chip names it: held, by hand and after a hold are computed."""
-        if row["state"] == S.READY:
-            if self.reasons.standing.stops(row):
-                return "held"
-            return "after_hold" if row["was_held"] else "ready"
-        if row["state"] == S.SENDING and row["lease"] is None:
-            return "by_hand"
-        return str(row["state"])
 
 
 def _waits(row: Row) -> bool:

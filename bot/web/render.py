@@ -22,7 +22,7 @@ from bot.language import Say, _, current
 from bot.office import Office
 from bot.web import words
 from bot.web.marks import around, hits
-from bot.workdays import WEEKDAYS
+from bot.workdays import WEEKDAYS, zone_name
 
 HERE = Path(__file__).parent
 ICONS = "vendor/tabler-icons/sprite.svg"
@@ -205,8 +205,7 @@ def environment(office: Office) -> Environment:
     )
     times = Times(office)
     made.globals.update(_=_, Say=Say, icon=icon, chip=chip, static=static, query=query)
-    beijing = office.config.zone == "Asia/Shanghai"
-    zone = Say("北京时间") if beijing else Say("{zone}", zone=office.config.zone)
+    zone = zone_name(office.config.zone)
     made.globals.update(amiss=None)  # a page whose form could not be taken is given one
     made.globals.update(words=words, current_language=current, now=office.db.now, zone=zone)
     made.filters.update(hits=hits, around=around, qr=qr)

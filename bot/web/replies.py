@@ -19,10 +19,10 @@ from bot.model import Actor, ReplyState, Right
 from bot.office import Office
 from bot.web import counts, gathered, render, spoken
 from bot.web.lists import SIZE, Account, chosen, dated, squares
+from bot.web.reply import HANDED_IN
 from bot.web.visit import Signed, download
 
 router = APIRouter()
-CAP = 1000  # beyond so many the exact figure helps nobody and costs a scan
 WHOSE = {"public": False, "own": True}
 KEPT = ("q", "post", "delivery", "account", "state", "whose", "unanswered", "since", "until")
 
@@ -41,7 +41,7 @@ def data_for_replies(office: Office, actor: Actor, params: Mapping[str, str]) ->
         filters = filters_of(params)
         asked = narrowing(filters, office.config.tz)
         before = chosen(params, "before")
-        most = SIZE + 1 if before else CAP
+        most = SIZE + 1 if before else counts.CAP
         found = log.numbers(conn, scope, **asked, words=filters["q"], limit=most, before=before)
         rows, more = log.rows(conn, found[:SIZE]), len(found) > SIZE
         shown = squares(conn)
@@ -54,7 +54,7 @@ def data_for_replies(office: Office, actor: Actor, params: Mapping[str, str]) ->
             "before": before,
             "older": rows[-1]["id"] if more else None,
             "total": None if before else len(found),
-            "cap": CAP,
+            "cap": counts.CAP,
             "most": spoken.THREAD,
             "accounts": list(squares(conn, scope).values()),
             "board": counts.waiting_replies(conn, actor),
@@ -122,7 +122,8 @@ def _post(conn: Connection, scope: set[int], post_id: int | None) -> RowMapping 
 
 @router.get("/replies")
 def replies_page(visit: Signed) -> Response:
-    return visit.page("replies.html", **data_for_replies(visit.office, visit.actor, visit.params))
+    found = data_for_replies(visit.office, visit.actor, visit.params)
+    return visit.page("replies.html", **found, done=visit.done({"answered": HANDED_IN}))
 
 
 @router.get("/replies/news")

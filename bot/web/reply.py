@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from sqlalchemy import Connection, RowMapping
 from starlette.responses import Response
 
-from bot import collect, compose, people
+from bot import collect, compose, people, review
 from bot.collect import log
 from bot.collect.intake import ERASED
 from bot.errors import Conflict, Invalid, NotFound
@@ -22,7 +22,8 @@ from bot.web.marks import differences
 from bot.web.visit import Id, Signed, go
 
 router = APIRouter()
-DONE = {"entered": Say("已登记，和采到的评论列在一起")}
+HANDED_IN = Say("答复已送审，签发后发到原评论下面")
+DONE = {"entered": Say("已登记，和采到的评论列在一起"), "answered": HANDED_IN}
 
 
 def data_for_reply(office: Office, actor: Actor, reply_id: int) -> dict[str, Any]:
@@ -76,8 +77,9 @@ def _page(visit: Signed, reply_id: int, status: int = 200, **said: Any) -> Respo
 
 @router.post("/replies/{reply_id:int}/answer")
 def answer(visit: Signed, reply_id: Id) -> Response:
-    """A draft that answers this reply; it is signed like any other before it goes. What was typed
-    stays when it cannot be taken."""
+    """A post that answers this reply; it is signed like any other before it goes. `act`: draft, which
+    is gone on with, or submit, which hands it in as it is; what cannot be handed in stays a draft, and
+    what was typed stays on the page where nothing could be made of it."""
     office = visit.office
     try:
         words = visit.field("text", need=str(Say("答复")))
@@ -87,7 +89,20 @@ def answer(visit: Signed, reply_id: Id) -> Response:
             post = compose.answer(office, conn, now, visit.actor, reply_id, words)
     except (Invalid, Conflict) as error:
         return _page(visit, reply_id, status_of(error), amiss=visit.amiss(error))
+    if visit.field("act") == "submit" and _handed_in(visit, post):
+        return visit.back(f"/replies/{reply_id}?done=answered")
     return go(f"/posts/{post}/edit?done=saved")
+
+
+def _handed_in(visit: Signed, post_id: int) -> bool:
+    """Whether it is in review now; why not stands on its own page, among the findings."""
+    try:
+        with visit.office.db.write() as conn:
+            now = visit.office.db.now(conn)
+            review.submit(visit.office, conn, now, visit.actor, post_id)
+    except Conflict:
+        return False
+    return True
 
 
 @router.post("/replies/{reply_id:int}/erase")

@@ -43,13 +43,14 @@ def data_for_reposts(office: Office, actor: Actor, post_id: int) -> dict[str, An
 
 
 def _row(row: dict[str, Any], now: datetime) -> dict[str, Any]:
-    """`shown`: kind and name of its chip; `late`: its time has passed and it is not out."""
+    """`shown`: kind and name of its chip; `late`: its time has passed, nobody refused and it is not out."""
     returned = row["state"] == PostState.DRAFT and row["returned"]
     shown = ("post", "returned" if returned else row["state"])
     if row["delivery_state"]:
         shown = ("delivery", row["delivery_state"])
     out = row["delivery_state"] == DeliveryState.SENT
-    late = bool(row["latest_at"] and row["latest_at"] < now and not out and not row["over"])
+    passed = row["latest_at"] is not None and row["latest_at"] < now
+    late = passed and not (out or returned or row["over"])
     open_ = row["state"] in (PostState.DRAFT, PostState.IN_REVIEW)
     return {**row, "shown": shown, "late": late, "open": open_}
 

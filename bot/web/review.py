@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import APIRouter
-from sqlalchemy import Connection, RowMapping, func, or_, select
+from sqlalchemy import Connection, RowMapping, select
 from starlette.responses import Response
 
 from bot import compose, people, review
@@ -41,9 +41,12 @@ def data_for_review(office: Office, actor: Actor, params: Mapping[str, str]) -> 
     with office.db.read() as conn:
         scope = people.unit_ids(conn, actor)
         mine = review.waiting(office, conn, actor)
-        ids = {"mine": lambda: list(mine), "all": lambda: _in_review(conn, scope)}.get(
-            str(view), lambda: _signed(conn, actor)
-        )()
+        views: dict[str, Callable[[], list[int]]] = {
+            "mine": lambda: list(mine),
+            "all": lambda: _in_review(conn, scope),
+            "signed": lambda: [row["id"] for row in review.signed(conn, actor)],
+        }
+        ids = views[str(view)]()
         page = page_of(params, len(ids))
         shown = ids[page.offset : page.offset + SIZE]
         listed = lines(office, conn, shown)
@@ -76,14 +79,6 @@ def _in_review(conn: Connection, scope: set[int]) -> list[int]:
         posts.c.state == PostState.IN_REVIEW, posts.c.unit_id.in_(scope)
     )
     return list(conn.execute(query.order_by(posts.c.changed_at.desc())).scalars())
-
-
-def _signed(conn: Connection, actor: Actor) -> list[int]:
-    """Signed by him, or by somebody in his place."""
-    mine = or_(signoffs.c.person_id == actor.person, signoffs.c.behalf_id == actor.person)
-    query = select(signoffs.c.post_id).where(mine)
-    newest = query.group_by(signoffs.c.post_id).order_by(func.max(signoffs.c.id).desc())
-    return list(conn.execute(newest).scalars())
 
 
 def lines(office: Office, conn: Connection, ids: list[int]) -> list[dict[str, Any]]:
@@ -129,9 +124,11 @@ def data_for_signing(
         if before is not None and params.get("diff"):
             content.compared(conn, parts, before)
         steps = review.steps_of(office, conn, post)
-        last = post["step"] >= len(steps) - 1
+        last, now = post["step"] >= len(steps) - 1, office.db.now(conn)
         return {
             "post": post,
+            "asker": _asker(conn, post),
+            "late": bool(post["latest_at"] and post["latest_at"] <= now),
             "revision": revision,
             "author": author_name(conn, revision["author_id"], post["kind"]),
             "parts": parts,
@@ -142,7 +139,7 @@ def data_for_signing(
             "steps": steps,
             "step": steps[min(post["step"], len(steps) - 1)],
             "last": last,
-            "window": review.usual_window(office, conn, office.db.now(conn), post, last=last),
+            "window": review.usual_window(office, conn, now, post, last=last),
             "trail": review.trail(conn, post_id),
             "refusal": _refusal(office, conn, actor, post),
             "names": review.names_for(office, conn, actor, post),
@@ -166,6 +163,14 @@ def _readers_at(conn: Connection, post: RowMapping) -> set[int]:
     asked = select(posts.c.unit_id).where(posts.c.id == post["about_id"])
     asking = conn.execute(asked).scalars() if post["kind"] == PostKind.REPOST else ()
     return {post["unit_id"], *asking}
+
+
+def _asker(conn: Connection, post: RowMapping) -> str:
+    """The unit that asked for a repost; empty where it is no repost."""
+    if post["kind"] != PostKind.REPOST:
+        return ""
+    query = select(units.c.name).join(posts, posts.c.unit_id == units.c.id)
+    return str(conn.execute(query.where(posts.c.id == post["about_id"])).scalar_one())
 
 
 def author_name(conn: Connection, person: int | None, kind: str = "") -> str:

@@ -13,7 +13,7 @@ from bot.config import stands_at
 from bot.db import accounts, units
 from bot.errors import ConfigError
 from bot.files import read_or_say
-from bot.model import Capabilities
+from bot.model import Capabilities, Finding
 from bot.office import Office
 from bot.screen.about import ABOUT
 from bot.web.lists import squares
@@ -78,15 +78,22 @@ def _tried(
     office: Office, conn: Connection, text: str, key: str, scheduled: bool
 ) -> dict[str, Any]:
     """The text with its findings marked; `wrong`: a mistake in the office's lists."""
+    try:
+        found = screened(office, conn, text, key, scheduled)
+    except ConfigError as error:
+        return {"wrong": error, "findings": [], "marked": text}
+    said = [f.json() | {"number": n, "accounts": []} for n, f in enumerate(found, 1)]
+    return {"wrong": None, "findings": said, "marked": marked(text, said)}
+
+
+def screened(
+    office: Office, conn: Connection, text: str, key: str, scheduled: bool
+) -> list[Finding]:
+    """A text held to the rules today, as on the account of this key. Raises ConfigError."""
     able = conn.execute(select(accounts.c.capabilities).where(accounts.c.key == key)).scalar()
     context = screen.Context(
         on=office.db.now(conn).astimezone(office.config.tz).date(),
         scheduled=scheduled,
         capabilities=Capabilities.of(able) if able else None,
     )
-    try:
-        found = screen.screen(text, rules=rules_of(office.config), context=context)
-    except ConfigError as error:
-        return {"wrong": error, "findings": [], "marked": text}
-    said = [f.json() | {"number": n, "accounts": []} for n, f in enumerate(found, 1)]
-    return {"wrong": None, "findings": said, "marked": marked(text, said)}
+    return screen.screen(text, rules=rules_of(office.config), context=context)

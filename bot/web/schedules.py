@@ -17,11 +17,11 @@ from bot.errors import GongkaiError, Invalid
 from bot.language import Say
 from bot.model import Actor, Right
 from bot.office import Office
+from bot.web import words
 from bot.web.visit import Signed, Visit, go
 from bot.workdays import instant
 
 router = APIRouter()
-KINDS = {"slots": Say("时段"), "items": Say("汇总"), "steps": Say("逐段")}
 DONE = {
     "run": Say("已加办一期；成稿的照常审签"),
     "skip": Say("已跳过这一期"),
@@ -64,7 +64,7 @@ def _shown(visit: Visit, done: Say | None = None, status: int = 200, **more: Any
         rows = listed(office, conn, visit.actor)
     asked: dict[str, Any] = {"text": _sample(office), "begins": "", "ends": ""}
     said = {"asked": asked, "imagined": None, "unknown": "", "wrong": "", **more}
-    return visit.page("schedules.html", status, rows=rows, kinds=KINDS, done=done, **said)
+    return visit.page("schedules.html", status, rows=rows, kinds=words.SCHEDULES, done=done, **said)
 
 
 def _sample(office: Office) -> str:

@@ -10,8 +10,8 @@ from starlette.responses import Response
 
 from bot import finding, people
 from bot.db import posts
+from bot.shown import delivered, shown_state
 from bot.web.lists import SIZE
-from bot.web.posts import delivered, shown_state
 from bot.web.visit import Signed, go
 
 router = APIRouter()

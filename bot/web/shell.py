@@ -8,13 +8,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, func, select
 
-from bot import people
-from bot.db import accounts, clock_of, grants, holds, items, posts, sources, units, workers
+from bot import naming, people
+from bot.db import clock_of, grants, holds, units, workers
 from bot.db import people as persons
 from bot.deliver.holds import ahead, stands
 from bot.language import Say
 from bot.model import Actor, HoldScope, Right, Role
-from bot.naming import source_name
 from bot.office import Office
 from bot.settings import STALE
 from bot.web import counts
@@ -112,29 +111,9 @@ def _concerning(
 
 def named_hold(conn: Connection, row: RowMapping) -> dict[str, Any]:
     """A hold with the name of what it stops and of who stopped it."""
-    name, unit_id = target(conn, row["scope"], row["target_id"])
+    name, unit_id = naming.of_hold(conn, row["scope"], row["target_id"])
     who = select(persons.c.name).where(persons.c.id == row["person_id"])
     return {**row, "name": name, "unit_id": unit_id, "who": conn.execute(who).scalar() or ""}
-
-
-def target(conn: Connection, scope: str, target_id: int | None) -> tuple[str, int | None]:
-    """The name and unit of what a hold stops; no unit: it concerns everybody."""
-    if scope == HoldScope.ALL:
-        return str(Say("全部账号")), None
-    if scope == HoldScope.ITEM:
-        query = (
-            select(items.c.title, sources.c.unit_id).join(sources).where(items.c.id == target_id)
-        )
-    else:
-        table, name, unit = {
-            "unit": (units, units.c.name, units.c.id),
-            "account": (accounts, accounts.c.name, accounts.c.unit_id),
-            "source": (sources, source_name, sources.c.unit_id),
-            "post": (posts, posts.c.title, posts.c.unit_id),
-        }[scope]
-        query = select(name, unit).where(table.c.id == target_id)
-    row = conn.execute(query).first()
-    return (row[0], row[1]) if row else ("", None)
 
 
 # ---------------------------------------------------------------- who and when

@@ -18,6 +18,7 @@ from bot.language import Say
 from bot.model import Actor, Right
 from bot.naming import source_name
 from bot.office import Office
+from bot.settings import address
 from bot.web import spool
 from bot.web.faults import status_of
 from bot.web.visit import Signed, Visit
@@ -50,6 +51,7 @@ def sources_of(office: Office, conn: Connection, scope: set[int]) -> list[dict[s
     return [
         {
             **row,
+            "url": address(row["url"]),
             "counts": counts.get(row["id"], {}),
             "newest": newest.get(row["id"]),
             "flood": floods.get(f"flood:{row['id']}"),
@@ -75,6 +77,15 @@ def data_for_sources(office: Office, actor: Actor) -> dict[str, Any]:
         }
 
 
+def source_for(conn: Connection, actor: Actor, key: str) -> RowMapping:
+    """A source of the reader's units. Raises NotFound."""
+    mine = sources.c.key == key, sources.c.unit_id.in_(people.unit_ids(conn, actor))
+    row = conn.execute(select(sources).where(*mine)).mappings().first()
+    if row is None:
+        raise NotFound("没有来源 {key}", key=key)
+    return row
+
+
 def data_for_source(office: Office, actor: Actor, key: str) -> dict[str, Any]:
     """One source: health, settings, problems, its last entries. Raises NotFound."""
     with office.db.read() as conn:
@@ -85,7 +96,7 @@ def data_for_source(office: Office, actor: Actor, key: str) -> dict[str, Any]:
         newest = select(items).where(items.c.source_id == found["id"])
         rows = conn.execute(newest.order_by(items.c.id.desc()).limit(SHOWN)).mappings().all()
         rights = people.rights(conn, actor, found["unit_id"])
-    said = found["part"].model_dump() if found["part"] else {}
+    said = found["part"].model_dump() | {"url": found["url"]} if found["part"] else {}
     settings = {name: _written(value) for name, value in said.items()}
     return {"source": found, "items": rows, "settings": settings, "rights": rights}
 

@@ -144,13 +144,8 @@ def data_for_person(office: Office, actor: Actor, login: str) -> dict[str, Any]:
     """One person with his roles; for who may change him, his sessions too. Raises NotFound."""
     with office.db.read() as conn:
         now = office.db.now(conn)
-        scope = people.unit_ids(conn, actor)
         admin = people.unit_ids(conn, actor, Right.ADMIN)
-        row = people.by_login(conn, login)
-        one = next(p for p in roster.persons(conn) if p["id"] == row["id"])
-        may = people.administers(conn, actor, one["id"])
-        if not may and not roster.within(one, scope):
-            raise NotFound("没有登录名 {login}", login=login)
+        one, may = person_for(conn, actor, login)
         return {
             "one": one,
             "may": may,
@@ -162,6 +157,16 @@ def data_for_person(office: Office, actor: Actor, login: str) -> dict[str, Any]:
             "delegations": review.delegations_of(conn, now, one["id"]),
             "owes": not one["totp_at"] and second.wanted(conn, office.config, one["id"]),
         }
+
+
+def person_for(conn: Connection, actor: Actor, login: str) -> tuple[dict[str, Any], bool]:
+    """Somebody of the reader's units, and whether the reader may change him. Raises NotFound."""
+    row = people.by_login(conn, login)
+    one = next(p for p in roster.persons(conn) if p["id"] == row["id"])
+    may = people.administers(conn, actor, one["id"])
+    if not may and not roster.within(one, people.unit_ids(conn, actor)):
+        raise NotFound("没有登录名 {login}", login=login)
+    return one, may
 
 
 def _standing(conn: Connection, now: datetime, actor: Actor, person: int) -> int:

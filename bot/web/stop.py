@@ -59,7 +59,7 @@ def data_for_stop(office: Office, actor: Actor, params: Mapping[str, str]) -> di
                 {**h, "stops": _stops(conn, scope, h["id"]), "may": _may_lift(h, may, conn)}
                 for h in shell.standing(conn, scope)
             ],
-            "lifted": _lifted(conn, scope),
+            "lifted": lifted(conn, scope),
             "duty": today_on_duty(office, conn, scope),
         }
 
@@ -128,7 +128,7 @@ def _may_lift(hold: Mapping[str, Any], may: set[int], conn: Connection) -> bool:
     return _roots(conn) <= may if hold["unit_id"] is None else hold["unit_id"] in may
 
 
-def _lifted(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
+def lifted(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
     query = select(table).where(table.c.lifted_at.is_not(None)).order_by(table.c.lifted_at.desc())
     named = [shell.named_hold(conn, row) for row in conn.execute(query.limit(20)).mappings()]
     return [h for h in named if h["unit_id"] is None or h["unit_id"] in scope][:5]

@@ -24,6 +24,7 @@ from bot.web.items import FIELDS, item_for
 from bot.web.lists import chosen, squares
 from bot.web.marks import differences
 from bot.web.visit import Signed, Visit, go, plain
+from bot.web.words import OVER, USES
 
 router = APIRouter()
 PLACE = "/settings/templates"
@@ -34,12 +35,6 @@ FORMS = {
     "short": Say("微博体"),
     "card": Say("长图"),
 }
-OVER = {
-    "refuse": Say("不送，先改短"),
-    "shorten": Say("缩短并留链接"),
-    "thread": Say("分几条连发"),
-}
-USES = {"answers": Say("答复评论"), "corrections": Say("更正"), "updates": Say("应急续报")}
 MOST = 30  # entries to choose from
 
 

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, RowMapping, and_, func, or_, select
 from starlette.responses import Response
 
 from bot import people, review
 from bot.catalog import HAND
-from bot.collect import log
-from bot.db import accounts, deliveries, items, notices, posts, sources
+from bot.db import accounts, deliveries, notices, posts, sources, units
 from bot.deliver import holds, queue
-from bot.model import Act, Actor, DeliveryState, ItemState, PostState
+from bot.model import (
+    Act,
+    Actor,
+    DeliveryState,
+    PostKind,
+    PostState,
+    Right,
+)
 from bot.naming import source_name
 from bot.notices import concerns, no_turn, sentence, subjects_of
 from bot.office import Office
@@ -24,7 +30,6 @@ from bot.web.duty import today_on_duty
 from bot.web.lists import Account, squares
 from bot.web.queue import View
 from bot.web.render import Times
-from bot.web.replies import CAP
 from bot.web.review import lines
 from bot.web.visit import Signed
 
@@ -41,17 +46,19 @@ def data_for_today(office: Office, actor: Actor) -> dict[str, Any]:
         scope = people.unit_ids(conn, actor)
         mine = list(review.waiting(office, conn, actor))
         by_state = queue.counts(conn, scope)
-        yesterday = now.astimezone(office.config.tz).date() - timedelta(days=1)
+        yesterday = counts.yesterday(office, now)
         return {
             "mine": mine,
             "to_sign": lines(office, conn, mine[:5]),
             "returned": _returned(conn, actor, scope),
+            "made": _made(conn, people.unit_ids(conn, actor, Right.WRITE)),
+            "late": _late(conn, now, scope),
             "undecided": _undecided(office, conn, now, actor, scope, by_state),
             "by_state": by_state,
             "yesterday": yesterday,
-            "replies": _since(office, conn, scope, yesterday),
+            "replies": counts.new_replies(office, conn, scope, yesterday),
             "board": counts.waiting_replies(conn, actor),
-            "items": _waiting_items(conn, scope),
+            "items": counts.waiting_items(conn, scope),
             "accounts": _accounts(conn, scope),
             "sources": _sources(conn, scope),
             "strip": strip(office, conn, now, scope),
@@ -64,11 +71,32 @@ def data_for_today(office: Office, actor: Actor) -> dict[str, Any]:
 
 def _returned(conn: Connection, actor: Actor, scope: set[int]) -> dict[str, Any]:
     """The reader's own drafts that came back: how many, and why the newest did."""
-    mine = (posts.c.state == PostState.DRAFT, posts.c.returned.is_not(None))
-    own = (posts.c.author_id == actor.person, posts.c.unit_id.in_(scope))
-    total = conn.execute(select(func.count()).where(*mine, *own)).scalar_one()
-    newest = select(posts.c.returned).where(*mine, *own).order_by(posts.c.changed_at.desc())
+    own = counts.returned(actor), posts.c.unit_id.in_(scope)
+    total = conn.execute(select(func.count()).where(*own)).scalar_one()
+    newest = select(posts.c.returned).where(*own).order_by(posts.c.changed_at.desc())
     return {"total": total, "why": conn.execute(newest.limit(1)).scalar()}
+
+
+def _made(conn: Connection, scope: set[int]) -> list[RowMapping]:
+    """What the machine composed and could not hand in: a finding blocks it, so a writer must."""
+    mine = (posts.c.author_id.is_(None), posts.c.due_at.is_(None), posts.c.unit_id.in_(scope))
+    query = select(posts, units.c.name.label("unit")).join(units)
+    query = query.where(posts.c.state == PostState.DRAFT, *mine)
+    return list(conn.execute(query.order_by(posts.c.id.desc()).limit(20)).mappings())
+
+
+def _late(conn: Connection, now: datetime, scope: set[int]) -> list[RowMapping]:
+    """In review past its time: of these units, and what they asked others to repost (`asked`)."""
+    about = posts.alias("about")
+    asked = (posts.c.kind == PostKind.REPOST) & about.c.unit_id.in_(scope)
+    query = (
+        select(posts, units.c.name.label("unit"), asked.label("asked"))
+        .join(units, units.c.id == posts.c.unit_id)
+        .outerjoin(about, about.c.id == posts.c.about_id)
+        .where(posts.c.state == PostState.IN_REVIEW, posts.c.unit_id.in_(scope) | asked)
+        .where(func.coalesce(posts.c.latest_at, posts.c.go_at) < now)
+    )
+    return list(conn.execute(query.order_by(posts.c.id).limit(20)).mappings())
 
 
 def _lent(conn: Connection, now: datetime, actor: Actor) -> list[dict[str, Any]]:
@@ -97,18 +125,6 @@ def _undecided(
     parts = [(s, n) for s in ("uncertain", "failed", "missed") if (n := by_state.get(s))]
     shown = [view.row(row) for row in rows]
     return {"total": by_state["person"], "parts": parts, "rows": shown}
-
-
-def _since(office: Office, conn: Connection, scope: set[int], first: date) -> int:
-    """The public's replies said since a day, as the log lists them; CAP stands for more."""
-    when: dict[str, Any] = log.days(first, None, office.config.tz)
-    return len(log.numbers(conn, scope, own=False, limit=CAP, **when))
-
-
-def _waiting_items(conn: Connection, scope: set[int]) -> int:
-    query = select(func.count()).select_from(items).join(sources)
-    waits = (items.c.state == ItemState.NEW, items.c.waits.is_not(None))
-    return int(conn.execute(query.where(sources.c.unit_id.in_(scope), *waits)).scalar_one())
 
 
 def _accounts(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:

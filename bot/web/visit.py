@@ -147,6 +147,9 @@ def go(place: str) -> Response:
     return RedirectResponse(place, 303)
 
 
+AS_FILE = {kind: {"schema": {"type": "string"}, "example": "…"} for kind in KINDS.values()}
+
+
 def download(file: IO[bytes], name: str, kind: str) -> Response:
     """One of bot.export.KINDS to be saved as `name`; the file is closed when it is through."""
     headers = {"content-disposition": f'attachment; filename="{name}.{kind}"'}

@@ -12,11 +12,13 @@ from sqlalchemy import Connection
 from starlette.responses import Response
 
 from bot import files, people, vocabulary
+from bot.collect import tables
 from bot.errors import ConfigError, Conflict, GongkaiError, Invalid, NotFound
 from bot.language import Say
 from bot.model import Right, Severity
 from bot.office import Office
 from bot.vocabulary import Line
+from bot.web import spool
 from bot.web.faults import status_of
 from bot.web.lists import page_of
 from bot.web.marks import differences
@@ -32,6 +34,7 @@ DONE = {
     "whole": Say("已保存，下一次审查即用"),
     "leaders": Say("已保存，下一次审查即用"),
 }
+HEADS, EXCEPTION = ("词语", "词", "words"), "例外"  # as tables have them
 WHOLE = 200_000  # characters of a list that may be edited as one text
 
 
@@ -49,7 +52,8 @@ def _done(visit: Visit) -> Say | None:
 
 @router.post(PLACE)
 def change_words(visit: Signed) -> Response:
-    """`act`: put (a term; `line` 0: a new one), drop, import (`pasted`), whole or leaders (`text`).
+    """`act`: put (a term; `line` 0: a new one), drop, import (`pasted`, or a `table`), whole or
+    leaders (`text`).
 
     `list` names the file, `digest` what was read of it.
     """
@@ -98,9 +102,30 @@ def _drop(visit: Visit, conn: Connection, now: datetime) -> dict[str, Any]:
 
 
 def _import(visit: Visit, conn: Connection, now: datetime) -> dict[str, Any]:
-    pasted = _raw(visit, "pasted")
+    pasted = "\n".join(filter(None, (_raw(visit, "pasted"), _table(visit))))
     made = vocabulary.take_in(visit.office, conn, now, visit.actor, *_of(visit), pasted)
     return {"added": str(made.added)}
+
+
+def _table(visit: Visit) -> str:
+    """What an uploaded table would be if it were pasted. Raises Invalid for one that cannot be read."""
+    upload = visit.file("table")
+    if upload is None:
+        return ""
+    office, person = visit.office, visit.session.person
+    file = spool.find(office, person, spool.keep(office, person, upload))
+    try:
+        return "\n".join(map(_pasted, tables.texts(file)))
+    finally:
+        spool.drop(file)
+
+
+def _pasted(cells: list[str]) -> str:
+    """A row of a table; its headings are a remark, so that the lines keep their numbers."""
+    words, severity, *more = (*cells, "", "")
+    if words in HEADS:
+        return f"# {words}"
+    return f"!{words}" if severity == EXCEPTION else "\t".join((words, severity, more[0])).rstrip()
 
 
 def _whole(visit: Visit, conn: Connection, now: datetime) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The states in words, icon and colour, once; every chip of the console is made from here.
+"""The states and kinds in words, once: for the console, with icon and colour, and for the command line.
 
 Tone: rest, accent, done, attention, stop, unknown (violet, dashed), refer (violet, solid).
 Icons are names in static/vendor/tabler-icons/sprite.svg.
@@ -137,6 +137,30 @@ SCOPES: dict[str, Say] = {
     "source": Say("来源"),
     "item": Say("条目"),
     "post": Say("稿件"),
+}
+SOURCES: dict[str, Say] = {
+    "feed": Say("订阅源"),
+    "page": Say("网页"),
+    "table": Say("表格"),
+    "folder": Say("文件夹"),
+    "hand": Say("手工录入"),
+}
+SCHEDULES: dict[str, Say] = {"slots": Say("时段"), "items": Say("汇总"), "steps": Say("逐段")}
+OVER: dict[str, Say] = {
+    "refuse": Say("不送，先改短"),
+    "shorten": Say("缩短并留链接"),
+    "thread": Say("分几条连发"),
+}
+USES: dict[str, Say] = {
+    "answers": Say("答复评论"),
+    "corrections": Say("更正"),
+    "updates": Say("应急续报"),
+}
+DAYS: dict[str, Say] = {
+    "off": Say("放假"),
+    "weekend": Say("周末"),
+    "swapped": Say("调休上班"),
+    "unknown": Say("放假安排未录入"),
 }
 
 

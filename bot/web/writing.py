@@ -55,6 +55,8 @@ def shown(
     """
     with visit.office.db.read() as conn:
         choices = _choices(conn, visit.actor, form.keys)
+        if form.in_reply_to:  # an answer stands under what it answers, and nowhere else
+            choices = [one for one in choices if one.key in form.in_reply_to]
         try:
             found = _preview(visit.office, conn, form, post)
         except (ConfigError, Invalid) as error:  # the office's word list or font; a card too long

@@ -208,15 +208,19 @@ class Mastodon:
         return reply({"access_token": given["code"], "token_type": "Bearer"})
 
     def _granting(self, asked: Mapping[str, str]) -> Response:
-        """A link for each account to where the application was registered, or the bare codes."""
+        """Links to where the application was registered: one an account, one that refuses; or the
+        bare codes."""
         back = asked.get("redirect_uri", "")
         if back not in self.backs or asked.get("client_id") != "app":
             return page("<h1>invalid redirect uri</h1>", 400)
         if back.startswith("urn:"):
             return page("".join(f"<code>{token}</code>" for token in self.tokens))
-        given = ({"code": token, "state": asked.get("state", "")} for token in self.tokens)
+        said = [(token, {"code": token}) for token in self.tokens]
+        said += [("拒绝", {"error": "access_denied", "error_description": "用户没有同意"})]
+        state = {"state": asked.get("state", "")}
         links = (
-            f'<a href="{html.escape(f"{back}?{urlencode(q)}")}">{q["code"]}</a>' for q in given
+            f'<a href="{html.escape(f"{back}?{urlencode(q | state)}")}">{word}</a>'
+            for word, q in said
         )
         return page("<h1>授权</h1>" + " ".join(links))
 

@@ -35,6 +35,7 @@ BUSINESS = frozenset(  # the calls that c.api.weibo.com documents; another is 10
 )
 
 
+PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8")  # what it takes: PNG, JPEG, GIF
 COUNTERS = ("cmt", "mention_cmt", "mention_status", "status", "follower", "dm")
 
 
@@ -56,6 +57,7 @@ class Manners:
     wants_rip: bool = False
     repeats: bool = False  # the same content again is taken
     lives: int = 30 * 86400  # a token, seconds
+    counts: bool = True  # a listing says how many there are
 
 
 @dataclass
@@ -165,12 +167,15 @@ class Weibo:
             return reply(body, refused.status)
 
     def _granting(self, asked: Mapping[str, str]) -> str:
-        """A link for each account back to the one address that is registered."""
+        """Links back to the one address that is registered: one an account, one that refuses."""
         if asked.get("redirect_uri") != self.callback:
             return "<h1>访问出错 redirect_uri_mismatch</h1>"
-        given = ({"state": asked.get("state", ""), "code": token} for token in self.users)
+        said = [(token, {"code": token}) for token in self.users]
+        said += [("拒绝", {"error": "access_denied", "error_code": "21330"})]
+        state = {"state": asked.get("state", "")}
         links = (
-            f'<a href="{escape(f"{self.callback}?{urlencode(q)}")}">{q["code"]}</a>' for q in given
+            f'<a href="{escape(f"{self.callback}?{urlencode(q | state)}")}">{word}</a>'
+            for word, q in said
         )
         return "<h1>微博登录</h1>" + " ".join(links)
 
@@ -246,13 +251,13 @@ class Weibo:
     # ------------------------------------------------------------ writing posts
 
     def share(self, user: User, given: Mapping[str, Any], business: bool) -> Any:
-        text = self._content(user, given, 140)
+        pictures, text = self._ridden(given), self._content(user, given, 140)
         if self.manners.wants_link and not self.manners.bound:
             raise Refusal(10017, "appkey not bind domain!")
         links = [link for link in LINK.findall(text) if self.manners.domain in link]
         if self.manners.wants_link and not links:
             raise Refusal(10017, "text not find domain!")
-        return self._status(self._new(user, text, pictures=self._ridden(given)), user)
+        return self._status(self._new(user, text, pictures=pictures), user)
 
     def update(self, user: User, given: Mapping[str, Any], business: bool) -> Any:
         long = given.get("is_longtext") == "1"
@@ -260,8 +265,8 @@ class Weibo:
         return self._status(self._new(user, text, long=long, free=True), user)
 
     def upload(self, user: User, given: Mapping[str, Any], business: bool) -> Any:
-        text = self._content(user, given, 140)
-        return self._status(self._new(user, text, pictures=self._ridden(given), free=True), user)
+        pictures, text = self._ridden(given), self._content(user, given, 140)
+        return self._status(self._new(user, text, pictures=pictures, free=True), user)
 
     def upload_pic(self, user: User, given: Mapping[str, Any], business: bool) -> Any:
         [pic_id] = self._ridden(given) or [""]
@@ -309,7 +314,7 @@ class Weibo:
         """The picture in a multipart body."""
         if "pic" not in given:
             return []
-        if not isinstance(given["pic"], bytes) or not given["pic"].startswith(b"\x89PNG"):
+        if not isinstance(given["pic"], bytes) or not given["pic"].startswith(PICTURES):
             raise Refusal(20005, "unsupported image type")
         pic_id = f"pic{len(self.pictures)}"
         self.pictures[pic_id] = given["pic"]
@@ -497,7 +502,8 @@ class Weibo:
         return kept[(at - 1) * size : at * size]
 
     def _page(self, name: str, rows: list[Any], total: int) -> Any:
-        return {name: rows, "previous_cursor": 0, "next_cursor": 0, "total_number": total}
+        counted = {"total_number": total} if self.manners.counts else {}
+        return {name: rows, "previous_cursor": 0, "next_cursor": 0, **counted}
 
     def _user(self, user: User) -> Any:
         return {

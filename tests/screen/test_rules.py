@@ -481,7 +481,7 @@ def test_a_sum_that_does_or_cannot_be_told(table: str) -> None:
     [
         ("中央纪律检察委员会", "organ-name", "中央纪律检查委员会"),
         ("人力资源与社会保障局", "organ-name", "人力资源和社会保障局"),
-        ("党的二十大三中全会", "organ-name", ""),
+        ("党的二十大三中全会", "organ-name", "二十届三中全会"),
         ("国家教育部发布", "organ-name", "教育部"),
         ("台湾政府", "region-wording", "台湾当局"),
         ("美国、日本和台湾等国家", "region-wording", ""),

@@ -351,6 +351,44 @@ def test_a_file_that_is_still_being_written_waits_for_the_next_reading(tmp_path:
     assert len(read(tmp_path, etag=reading.etag).entries) == 2
 
 
+@pytest.mark.parametrize(
+    "lock",
+    [
+        "~$停水.docx",
+        "~$澜县供水管理办法.docx",
+        ".~云澜县供水管理办法.docx",
+        ".~lock.云澜县供水管理办法.docx#",
+    ],
+)
+def test_a_document_that_somebody_has_open_is_left_until_it_is_closed(
+    tmp_path: Path, lock: str
+) -> None:
+    names = ["停水.docx", "云澜县供水管理办法.docx"]
+    for n, name in enumerate(names):
+        (tmp_path / name).write_bytes(word(["^关于供水的通告", f"正文第{n}条。"]))
+    (tmp_path / lock).write_bytes(b"lock")
+    reading = read(tmp_path)
+    open_one = next(name for name in names if name.endswith(lock[-9:].strip("#~$.")))
+    assert {e.key for e in reading.entries} == {*names} - {open_one}
+    assert told(reading)[open_one] == f"有人正打开着编辑，关闭后再读；没有人开着的，请删去 {lock}"
+    assert not reading.whole
+    (tmp_path / lock).unlink()
+    again = read(tmp_path, etag=reading.etag, memo=reading.memo)
+    assert {e.key for e in again.entries} == {*names}
+    assert again.whole
+
+
+@pytest.mark.parametrize("there", [b"", "关于供水的通告\n正文。\n".encode()])
+def test_a_text_whose_room_is_made_and_not_filled_is_left(tmp_path: Path, there: bytes) -> None:
+    """Windows and rsync --preallocate give a file its size before its bytes."""
+    (tmp_path / "a.txt").write_bytes(there + b"\0" * 4096)
+    os.utime(tmp_path / "a.txt", (1_700_000_000, 1_700_000_000))
+    reading = read(tmp_path)
+    assert reading.entries == ()
+    assert "还没有写完" in told(reading)["a.txt"]
+    assert not reading.whole
+
+
 def test_an_unchanged_folder_is_not_read_again_and_an_edit_is_the_same_entry(
     tmp_path: Path,
 ) -> None:

@@ -194,3 +194,184 @@ def test_a_saved_pages_relative_addresses_begin_where_its_url_says_it_stands() -
     reading = parse(html(body, head), url="page")
     assert reading.meta["image"] == "http://www.yunlan.example/a/b/1.jpg"
     assert reading.entries[0].attachments[0].url == "http://www.yunlan.example/a/值班表.docx"
+
+
+# ---------------------------------------------------------------- an article among lists
+
+
+SIDE = "<div><h2>热点推荐</h2><ul>{}</ul></div>".format(
+    "".join(
+        f'<li><a href="/hot/{n}.html">云澜县召开第{n}次重点项目建设推进会议并部署工作</a><span>2026-04-{n:02}</span></li>'
+        for n in range(1, 9)
+    )
+)
+SHORT = "<p>因管道检修，定于五月十二日停水八小时，请提前储水。</p>"
+
+
+@pytest.mark.parametrize("info", [f"{WHEN}　县水务局", f"发布人：顾明　发布时间：{WHEN}", ""])
+def test_a_short_notice_beside_a_dated_list_is_an_article(info: str) -> None:
+    text = SHORT if info else TEXT
+    page = f"<table><tr><td>{SIDE}</td><td><h2>{TITLE}</h2><p>{info}</p><div>{text}</div></td></tr></table>"
+    entry = entry_of(page, '<meta name="ColumnName" content="通知公告">' if info else "")
+    assert entry.title == TITLE
+    assert "热点" not in entry.body
+
+
+def test_a_list_with_much_else_on_its_page_stays_a_list() -> None:
+    rows = SIDE.replace("热点推荐", "通知公告").replace("<h2>", f"<p>{SENTENCE}</p><h2>")
+    assert len(reading_of(rows, "<!---->").entries) == 8
+
+
+def test_a_date_on_a_rows_line_is_not_the_pages() -> None:
+    row = "<div><a href='/{n}.html'><h4>云澜县第{n}次会议召开</h4></a><p>发布于 2026-05-0{n} | 来源：县府办</p></div>"
+    rows = "".join(row.format(n=n) for n in range(1, 5))
+    assert len(reading_of(f"<div>{rows}</div>").entries) == 4
+
+
+# ---------------------------------------------------------------- forms seen on real pages
+
+
+def test_a_table_of_short_cells_is_the_text_whole() -> None:
+    cells = "<tr><td>采购单位</td><td>县水务局</td></tr><tr><td>金额</td><td>三十万元</td></tr>"
+    body = f"<div><p>财政部门指定的信息发布媒体，面向全国。</p></div><h2>{TITLE}</h2><p>{WHEN}</p>"
+    entry = entry_of(f"{body}<div class=t><table>{cells * 9}</table></div>")
+    assert entry.body.startswith("采购单位 县水务局")
+    assert "媒体" not in entry.body
+
+
+def test_a_date_inside_the_text_does_not_cut_what_stands_before_it() -> None:
+    body = "<p>一、项目编号：YL-1</p><p>二、采购公告发布日期：2026-05-01</p><p>三、名称：水泵</p>"
+    entry = entry_of(f"<h1>{TITLE}</h1><p>{WHEN}</p><div>{body}{TEXT}</div>")
+    assert entry.body.startswith("一、项目编号")
+    named = "<p>名称：云澜水泵厂</p><p>地址：东街一号</p>"
+    assert entry_of(f"<h1>{TITLE}</h1><p>{WHEN}</p><div>{named}{TEXT}</div>").body.startswith(
+        "名称"
+    )
+
+
+def test_day_of_publication_goes_before_that_of_an_update() -> None:
+    above = f"<p>更新时间：2026-06-01 08:00　发布时间：{WHEN}　来源：云澜日报</p>"
+    assert day(entry_of(f"<h1>{TITLE}</h1>{above}<div>{TEXT}</div>").published) == WHEN
+    only = "<p>更新时间：2026-06-01 08:00</p>"
+    assert day(entry_of(f"<h1>{TITLE}</h1>{only}<div>{TEXT}</div>").published).startswith(
+        "2026-06-01"
+    )
+
+
+SOURCES = {
+    "in brackets": ("<p>【来源：云澜日报】【时间：2026-05-10】</p>", ""),
+    "below the text": (f"<p>{WHEN}</p>", "<p>（来源：云澜日报）</p>"),
+    "without a colon": (f"<p><b>发布时间</b><i>{WHEN}</i><b>信息来源</b><i>云澜日报</i></p>", ""),
+}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_source_is_read_in_any_frame(name: str) -> None:
+    above, below = SOURCES[name]
+    assert entry_of(f"<h1>{TITLE}</h1>{above}<div>{TEXT}{below}</div>").publisher == "云澜日报"
+
+
+def test_figures_of_full_width_are_a_date() -> None:
+    above = "<p>发布时间：２０２６年５月１０日　０９：１２</p>"
+    assert day(entry_of(f"<h1>{TITLE}</h1>{above}<div>{TEXT}</div>").published) == WHEN
+
+
+PLACES_OF_COLUMNS = [
+    "您的位置：<a href=/>首页</a> - <a href=/a>政务公开</a> - 通知公告",
+    "当前位置：<a href=/>首页</a>-<a href=/a>政务公开</a>-<a href=/b>通知公告</a>-正文",
+    "<ul><li>当前位置：</li><li>首页</li><li>&gt;</li><li>政务公开</li><li>&gt;</li><li>通知公告</li></ul>",
+    "您现在的位置是：首页 &gt;&gt; 政务公开 &gt;&gt; 通知公告",
+]
+
+
+@pytest.mark.parametrize("place", PLACES_OF_COLUMNS)
+def test_the_column_is_the_last_step_behind_any_mark(place: str) -> None:
+    assert (
+        entry_of(f"<div>{place}</div><h1>{TITLE}</h1><p>{WHEN}</p><div>{TEXT}</div>").column
+        == "通知公告"
+    )
+
+
+TITLES = {
+    "云澜县人民政府 通知公告 关于做好汛期值班工作的通知": "关于做好汛期值班工作的通知",
+    "县水务局 关于做好汛期值班工作的通知": "县水务局关于做好汛期值班工作的通知",
+}
+
+
+@pytest.mark.parametrize("whole", TITLES)
+def test_site_and_column_before_the_title_are_no_part_of_it(whole: str) -> None:
+    shown = "<div class=tit>关于做好汛期值班工作的通知</div>"
+    above = "<div class=tit>县水务局</div>" if whole.startswith("县水务局") else ""
+    page = f"<html><head><title>{whole}</title></head><body>{above}{shown}<p>{WHEN}</p><div>{TEXT}</div></body></html>"
+    assert parse(page.encode()).entries[0].title == TITLES[whole]
+
+
+def test_a_subtitle_on_a_line_of_its_own_is_part_of_the_title() -> None:
+    whole = "守望江河——云澜县防汛纪实"
+    page = f"<html><head><title>{whole}-云澜县人民政府</title></head><body><h1>守望江河</h1><h2>——云澜县防汛纪实</h2>"
+    (entry,) = parse(f"{page}<p>{WHEN}</p><div>{TEXT}</div></body></html>".encode()).entries
+    assert entry.title == whole
+
+
+def test_a_title_that_only_the_text_shows_is_the_page_s() -> None:
+    side = "<div><a href='/p/1.html'><h4>云澜县举行丰收节活动</h4></a></div>"
+    page = (
+        f"<html><head><title>{TITLE}--云澜县</title></head><body>{side}<p>{WHEN} 来源：县府办</p>"
+    )
+    (entry,) = parse(
+        f"{page}<div id=zoom><p>{TITLE}</p>{TEXT}</div></body></html>".encode()
+    ).entries
+    assert entry.title == TITLE
+
+
+FILES = {
+    "in a frame": "<iframe src='/u/1.pdf'></iframe>",
+    "in a viewer": "<iframe src='/js/viewer.html?file=%2Fu%2F1.pdf&z=1'></iframe>",
+    "by a player": "<div class=player pdfsrc='/u/1.pdf'></div>",
+    "opened by a script": "<a href='javascript:void(0)' onclick=\"down('/u/1.pdf')\">值班表.pdf</a>",
+    "as an object": "<object data='/u/1.pdf'><p>请安装阅读器</p></object>",
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_document_that_the_page_shows_is_attached(name: str) -> None:
+    entry = entry_of(f"<h1>{TITLE}</h1><p>{WHEN}</p><div>{TEXT}{FILES[name]}</div>")
+    assert [one.url for one in entry.attachments] == ["http://www.yunlan.example/u/1.pdf"]
+    assert "阅读器" not in entry.body
+
+
+def test_a_file_behind_the_text_s_own_frames_is_attached() -> None:
+    text = f"<form><div><div class=v_news_content>{TEXT}</div></div><p>附件【<a href='/down?id=7'>表.xlsx</a>】</p></form>"
+    assert [one.name for one in entry_of(f"<h1>{TITLE}</h1><p>{WHEN}</p>{text}").attachments] == [
+        "表.xlsx"
+    ]
+
+
+def test_a_picture_that_comes_when_scrolled_to_is_where_it_will_be() -> None:
+    pictures = "<img src='/i/loading.gif' data-original='/u/1.jpg'><img src='data:image/gif;base64,R0' data-src='/u/2.jpg'>"
+    entry = entry_of(f"<h1>{TITLE}</h1><p>{WHEN}</p><div>{TEXT}<p>{pictures}</p></div>")
+    assert [one.url[-8:] for one in entry.attachments] == ["/u/1.jpg", "/u/2.jpg"]
+
+
+@pytest.mark.parametrize(
+    "below", ["浏览次数：33", "责任编辑：顾明　审核：陆舟", "分享到：微信微博", "分享至： QQ空间"]
+)
+def test_what_a_page_adds_below_is_no_text(below: str) -> None:
+    entry = entry_of(f"<h1>{TITLE}</h1><p>{WHEN}</p><div>{TEXT}<p>{below}</p><p>【打印】</p></div>")
+    assert entry.body.endswith("及时报告。")
+
+
+def test_a_title_of_two_lines_without_a_title_tag_is_whole() -> None:
+    page = "<html><body><div class=bt>县水务局<br>关于停水检修的通知</div>"
+    (entry,) = parse(f"{page}<p>时间：{WHEN}</p><div>{TEXT}</div></body></html>".encode()).entries
+    assert entry.title == "县水务局关于停水检修的通知"
+
+
+def test_a_table_of_a_few_cells_is_the_text_and_not_the_whole_page() -> None:
+    cells = "<tr><td>序号</td><td>药品名称</td></tr><tr><td>1</td><td>云澜注射液</td></tr>"
+    above = (
+        f"<div>热门搜索：<a href=/s>公积金</a></div>{SIDE}<h2>{TITLE}</h2><p>发布时间：{WHEN}</p>"
+    )
+    assert entry_of(f"{above}<div><table>{cells * 3}</table></div>").body.startswith(
+        "序号 药品名称"
+    )

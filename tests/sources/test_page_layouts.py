@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -306,3 +307,70 @@ def test_a_list_whose_template_carries_an_articles_tags_is_a_list() -> None:
     )
     page = html(f"<ul>{LIST}</ul>", f'{head}<meta name="PubDate" content="2026-06-18 10:00">')
     assert [entry.title for entry in parse(page).entries] == NOTICES
+
+
+# ---------------------------------------------------------------- forms seen on real pages
+
+
+def test_a_date_before_the_title_in_its_link_is_no_part_of_it() -> None:
+    reading = listed('<li><a href="/a/{n}.html"><span>{day}</span><em>{title}</em></a></li>')
+    assert [entry.title for entry in reading.entries] == NOTICES
+    assert [day(entry.published) for entry in reading.entries] == DAYS
+
+
+def test_a_mark_that_a_row_is_pinned_is_no_part_of_its_title() -> None:
+    reading = listed('<li><a href="/a/{n}.html">【置顶】{title}</a><i>{day}</i></li>')
+    assert [entry.title for entry in reading.entries] == NOTICES
+
+
+def test_a_date_that_only_the_links_title_tells_is_the_entrys() -> None:
+    reading = listed('<li><a href="/a/{n}.html" title="{title}\n发布时间：{day}">{title}</a></li>')
+    assert [day(entry.published) for entry in reading.entries] == DAYS
+
+
+def test_a_date_with_which_a_sentence_begins_makes_no_row() -> None:
+    text = "".join(
+        f"<p>2020年{n}月5日，县城防洪堤第{n}段完工，通过<a href=/x/{n}.html>专家验收</a>。</p>"
+        for n in range(1, 6)
+    )
+    reading = parse(html(f"<h1>{TITLE}</h1><p>2026-05-10　来源：县水务局</p><div>{text}</div>"))
+    assert reading.entries[0].body.endswith("通过专家验收。")
+
+
+def test_a_documents_number_by_itself_in_a_row_is_the_entrys() -> None:
+    row = '<li><a href="/a/{n}.html">{title}</a><b>云政发〔2026〕{n}号</b><i>{day}</i></li>'
+    assert listed(row).entries[2].document_number == "云政发〔2026〕2号"
+
+
+def test_two_entries_may_stand_in_a_row() -> None:
+    row = '<tr><td><a href="/a/{n}.html">{title}</a></td><td>{day}</td><td><a href="/b/{n}.html">解读：{title}</a></td><td>{day}</td></tr>'
+    reading = listed(row, "<table>{}</table>")
+    assert [entry.title for entry in reading.entries] == [
+        title for notice in NOTICES for title in (notice, f"解读：{notice}")
+    ]
+
+
+def test_the_list_that_goes_on_on_other_pages_is_the_pages_own() -> None:
+    hot = "".join(
+        f'<li><a href="/h/{n}.html">云澜县深入推进第{n}轮营商环境提升行动</a>2026-07-0{n}</li>'
+        for n in range(1, 5)
+    )
+    around = f'<div><ul>{hot}</ul></div><div><ul>{{}}</ul><p><a href="2.html">下一页</a></p></div>'
+    reading = listed('<li><a href="/a/{n}.html">{title}</a><i>{day}</i></li>', around)
+    assert [entry.title for entry in reading.entries] == NOTICES
+
+
+def test_a_scripts_list_without_quotation_marks_around_its_names_is_read() -> None:
+    around = "<script>var list = [{}]; show(list);</script>"
+    reading = listed("{{title:'{title}',url:'/a/{n}.html',time:'{day}'}},", around)
+    assert [entry.title for entry in reading.entries] == NOTICES
+    with pytest.raises(SourceError, match="没有找到"):
+        listed("{{title:'{title}',url:go({n}),time:'{day}'}},", around)
+
+
+def test_an_answer_in_json_that_holds_a_piece_of_a_page_is_its_list(tmp_path: Path) -> None:
+    rows = page_of('<li><a href="/a/{n}.html">{title}</a><i>{day}</i></li>').decode()
+    file = tmp_path / "answer.json"
+    file.write_text(json.dumps({"code": 200, "data": {"html": rows[rows.index("<ul>") :]}}))
+    reading = asyncio.run(read(str(file), ZONE))
+    assert [entry.title for entry in reading.entries] == NOTICES

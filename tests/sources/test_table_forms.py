@@ -211,3 +211,38 @@ def test_an_answer_of_one_page_says_so_and_proves_no_absence() -> None:
     reading = parse(json.dumps(answer))
     assert "共有 30 条" in told(reading)
     assert not reading.whole
+
+
+def test_a_records_list_of_labels_and_values_is_its_fields() -> None:
+    told = [
+        {"key": "wh", "name": "文号", "value": "云政发〔2026〕7号"},
+        {"name": "索引号", "value": "YL/2026-7"},
+    ]
+    record = {
+        "title": "关于值班的通知",
+        "url": "https://a.example/1",
+        "publishedTimeStr": "2026-05-10 09:12:00",
+        "domainMetaList": [{"resultList": [*told, {"name": "废止日期", "value": "null"}]}],
+    }
+    (entry,) = parse(json.dumps({"data": {"results": [record]}})).entries
+    assert (entry.document_number, entry.index_number) == ("云政发〔2026〕7号", "YL/2026-7")
+
+
+NAMES = [
+    ("DOCTITLE", "DOCPUBURL", "DOCPUBTIME"),
+    ("title", "linkurl", "showTime"),
+    ("policyName", "policyUrl", "issueDate"),
+    ("newsTitle", "HTML_URL", "createTime"),
+    ("biaoti", "lianjie", "fabushijian"),
+]
+
+
+@pytest.mark.parametrize("names", NAMES)
+def test_the_names_that_systems_make_up_are_known_by_what_they_end_in(
+    names: tuple[str, ...],
+) -> None:
+    values = ("关于值班的通知", "https://a.example/1", "2026-05-10 09:12:00")
+    record = dict(zip(names, values, strict=True)) | {"imgUrl": "https://a.example/1.jpg"}
+    (entry,) = parse(json.dumps({"data": {"list": [record]}})).entries
+    assert (entry.title, entry.link) == values[:2]
+    assert entry.published is not None

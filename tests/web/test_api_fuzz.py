@@ -19,7 +19,7 @@ from tests.offices import ROOT
 from tests.web import scene, serving
 from tests.web.test_api import Program, made
 
-SECONDS = 12  # one after another, by turns: examples, edges, chance, sequences
+SECONDS = 40  # one after another, by turns: examples, edges, chance, sequences
 
 
 @pytest.mark.skipif(find_spec("schemathesis") is None, reason="schemathesis is not installed")

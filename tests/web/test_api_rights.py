@@ -11,9 +11,13 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import func, select
 
 from bot import catalog, compose, people
+from bot.db import notices
+from bot.language import Say
 from bot.model import PostKind, Right, Role
+from bot.notices import open_notice
 from tests import builders
 from tests.offices import url  # noqa: F401
 from tests.test_rights import world  # noqa: F401
@@ -22,6 +26,8 @@ from tests.web.test_routes import HERE, TITLE, TRAIL, WORDS, Scene, _rows, conso
 
 R = Right
 ANY = frozenset(Role)
+ABOVE_ALL = frozenset[Role]()  # of one unit alone: what all units share
+EDITOR = {"unit": "health", "role": "editor"}
 SAID = {"title": "望江路恢复供气", "formed": "2026-11-20"}
 POST = {"accounts": ["hand"], "text": "望江路恢复供气。"}
 
@@ -50,6 +56,11 @@ ROUTES: dict[str, tuple[Right | frozenset[Role], Any]] = {
     "GET /trail/verify": (TRAIL, None),
     "GET /notices": (R.READ, ""),
     "GET /quality": (R.READ, "notices"),
+    "GET /quality/rows": (R.READ, "望江路条目"),
+    "GET /quality/export": (R.READ, "望江路条目"),
+    "GET /media/{picture}": (R.READ, None),
+    "GET /today": (ANY, None),
+    "GET /signed": (ANY, None),
     "GET /schedules": (R.READ, ""),
     "GET /search?q=望江路": (R.READ, TITLE),
     "GET /templates": (R.READ, '"key": "notices"'),
@@ -88,6 +99,7 @@ ROUTES: dict[str, tuple[Right | frozenset[Role], Any]] = {
     "POST /items/{handed}/call-back": (R.SUBMIT, {}),
     "POST /posts": (R.WRITE, {"unit": "health", **POST}),
     "PUT /posts/{draft}": (R.WRITE, {"version": 1, **POST}),
+    "POST /posts/preview": (R.WRITE, POST),
     "POST /posts/{draft}/submit": (R.WRITE, {}),
     "POST /posts/{draft}/close": (R.WRITE, {}),
     "POST /posts/{signed}/withdraw": (R.WRITE, {"reason": "误"}),
@@ -141,14 +153,50 @@ ROUTES: dict[str, tuple[Right | frozenset[Role], Any]] = {
     "POST /replies/{reply}/answer": (R.WRITE, {"text": "已恢复。"}),
     "POST /replies/export": (R.READ, {"kind": "jsonl"}),
     "POST /trail/export": (TRAIL, {"kind": "jsonl"}),
+    "POST /source/try": (R.ADMIN, {"unit": "health", "target": "nowhere"}),
+    "POST /sources/{source}/pause": (R.ADMIN, {}),
+    "POST /sources/{source}/activate": (R.ADMIN, {}),
+    "POST /accounts/{account}/pause": (R.ADMIN, {}),
+    "POST /accounts/{account}/activate": (R.ADMIN, {}),
+    "POST /accounts/{account}/check": (R.ADMIN, {}),
+    "POST /people": (R.ADMIN, {"login": "new", "name": "新人", **EDITOR}),
+    "POST /people/{login}/grant": (R.ADMIN, EDITOR),
+    "POST /people/{login}/revoke": (R.ADMIN, {"unit": "health", "role": "signer"}),
+    "POST /people/{login}/disable": (R.ADMIN, {}),
+    "POST /people/{login}/enable": (R.ADMIN, {}),
+    "POST /people/{login}/sign-out": (R.ADMIN, {}),
+    "POST /tokens/{token_of_wei}/end": (R.ADMIN, {}),
+    "GET /leaders": (R.READ, None),
+    "PUT /leaders": (ABOVE_ALL, {"text": "张三", "digest": ""}),
+    "POST /words": (ABOVE_ALL, {"words": "旧称", "digest": ""}),
+    "POST /words/drop": (ABOVE_ALL, {"line": 1, "digest": ""}),
+    "POST /words/import": (ABOVE_ALL, {"pasted": "旧称", "digest": ""}),
+    "PUT /templates/{template}": (ABOVE_ALL, {"text": "{{{{ title }}}}", "digest": ""}),
+    "POST /templates/{template}/preview": (R.READ, {"accounts": ["hand"]}),
+    "POST /rules/try": (R.READ, {"text": "望江路", "account": "hand"}),
+    "POST /posts/{waiting}/offline?signed_by=李明&digest={digest}": (R.RECORD, {}),
+    "POST /notices/{notice}/done": (R.SCHEDULE, {}),
     "POST /media": (R.WRITE, {}),  # anywhere: bytes only, which no unit's table names yet
 }
 
 TRAILS = {"GET /trail", "GET /trail/verify", "POST /trail/export"}
-WHOLE = TRAILS | {"GET /rules", "GET /words", "GET /settings"}  # one for the whole office
+WHOLE = TRAILS | {
+    "GET /media/{picture}",
+    "GET /rules",
+    "GET /words",
+    "GET /leaders",
+    "GET /settings",
+}  # one for the whole office
 
 
-MINE = {"GET /me", "GET /tokens", "GET /delegations", "GET /writings"}  # one's own alone
+MINE = {
+    "GET /today",
+    "GET /signed",
+    "GET /me",
+    "GET /tokens",
+    "GET /delegations",
+    "GET /writings",
+}  # one's own alone
 NAMES = {"login": "wei", "key": "health", "source": "notices", "number": 1, "schedule": "daily"}
 Ask = Callable[[str, str], httpx.Response]
 
@@ -164,8 +212,17 @@ def desk(console: Scene) -> Ask:  # noqa: F811
         asked: dict[str, Any] = {"kind": PostKind.REPOST, "about_id": console.names["waiting"]}
         asked |= {"unit_id": console.world.unit, "asking": console.world.unit, "keys": ["hand"]}
         editor = builders.actor(conn, "editor@health")
+        told = Say("日程 {key} 错过一期", key="daily")
+        open_notice(conn, now, "schedule:daily", told, console.world.unit)
+        notice = conn.execute(select(func.max(notices.c.id))).scalar_one()
         repost = compose.create(office, conn, now, editor, body=compose.Body(""), **asked)
-    console.names |= {"handed": handed, "template": "notice", "repost": repost, **NAMES}
+    console.names |= {
+        "handed": handed,
+        "template": "notice",
+        "repost": repost,
+        "notice": notice,
+        **NAMES,
+    }
 
     def ask(login: str, route: str) -> httpx.Response:
         if login not in seats:
@@ -177,7 +234,7 @@ def desk(console: Scene) -> Ask:  # noqa: F811
         if not isinstance(said, dict):
             return seats[login].client.get(path)
         body = {k: console.filled(v) if isinstance(v, str) else v for k, v in said.items()}
-        headers = {"idempotency-key": f"{login}-{method}-{path}"}
+        headers = {"idempotency-key": f"{login}-{method}-{path.partition('?')[0]}"}
         return seats[login].client.request(method, path, json=body, headers=headers)
 
     return ask

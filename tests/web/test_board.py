@@ -343,6 +343,19 @@ def test_a_withdrawn_post_leaves_a_tombstone_with_the_time_and_nothing_else(
     assert served.say(made).status_code == 410
 
 
+def test_a_post_names_what_was_published_later_and_leads_to_it(served: Served) -> None:
+    wrong = served.publish("22 时起停水", title="停水公告")
+    other = served.publish("路灯检修", title="路灯通告")
+    right = served.publish(f"“22 时”应为“23 时”，原文：{wrong['url']}", title="更正：停水公告")
+    first = served.page(f"/board/p/{wrong['id']}")
+    assert f"/board/p/{right['id']}" in first
+    assert "更正：停水公告" in first
+    for one in (other, right):
+        assert "后来又发布" not in served.page(f"/board/p/{one['id']}")
+    served.api.delete(f"/posts/{right['id']}")
+    assert "后来又发布" not in served.page(f"/board/p/{wrong['id']}"), "taken down again"
+
+
 # ---------------------------------------------------------------- pictures
 
 

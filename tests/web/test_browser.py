@@ -183,7 +183,7 @@ def test_keys_lead_to_pages_and_p_moves_to_the_button_but_never_signs(
     page.wait_for_url("**/review?done=approved")
     assert scene.state_of(rows, db.posts, 3) == "approved"
     page.keyboard.press("Shift+S")
-    page.wait_for_url("**/stop")
+    page.wait_for_url("**/stop#reason")
 
 
 def test_keys_sleep_in_fields_and_where_they_were_switched_off(rows: Office, sit: Open) -> None:

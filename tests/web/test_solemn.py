@@ -47,6 +47,19 @@ def test_before_it_is_declared_the_page_lists_what_it_would_keep(
     assert standing(staffed) == [], "looking declares nothing"
 
 
+def test_only_what_falls_due_in_the_period_may_be_named(staffed: Office, enter: Enter) -> None:
+    scene.signed(staffed, title="期间的", go_at=WITHIN)
+    other = scene.signed(staffed, title="之前的", go_at=builders.NOW + timedelta(hours=1))
+    reader = enter("lin")
+    names = "//input[@name='passes'][@type='checkbox']"
+    assert not reader.get("/stop/solemn").all(names)
+    asked = "&".join(f"{k}={v}" for k, v in SAID.items())
+    page = reader.get(f"/stop/solemn?{asked}&passes={other}")
+    assert "期间的" in page.words(f"({names}/..)[1]")
+    assert len(page.all(names)) == 1
+    assert not page.all("//input[@name='passes'][@type='hidden']"), "ticked for other dates"
+
+
 def test_it_is_declared_seen_everywhere_begins_and_leaves_a_list(
     staffed: Office, enter: Enter, clock: FixedClock
 ) -> None:

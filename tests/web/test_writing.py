@@ -135,6 +135,25 @@ def test_a_post_with_a_blocking_finding_is_not_handed_in_and_says_why(
     assert revisions(staffed) == 0
 
 
+def test_that_a_model_helped_is_asked_labelled_and_never_taken_back(
+    staffed: Office, enter: Enter
+) -> None:
+    reader = enter("zhou")
+    box = "//input[@name='assisted']"
+    assert not reader.get("/posts/new").all(f"{box}[@checked]")
+    reader.post("/posts/new", **{**FORM, "assisted": "1"})
+    page = reader.get("/posts/1/edit")
+    assert page.all(f"{box}[@checked]")
+    assert "含人工智能生成内容" in page.words("//*[@id='preview']")
+    page = reader.post(
+        "/posts/1/edit", **{**FORM, "text": "人改过的。", "act": "preview"}, version="1"
+    )
+    assert "含人工智能生成内容" in page.words("//*[@id='preview']")
+    reader.post("/posts/1/edit", **{**FORM, "text": "人改过的。"}, version="1")
+    assert body(staffed, 1)["text"] == "人改过的。"
+    assert body(staffed, 1)["assisted"] is True
+
+
 def test_two_who_save_at_once_lose_nothing_and_the_second_decides(
     staffed: Office, enter: Enter
 ) -> None:

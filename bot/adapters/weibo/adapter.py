@@ -142,7 +142,10 @@ class Weibo(Comments):
         name = next((name_of(s["user"]) for s in latest.rows if is_one(s.get("user"))), "") or uid
         identity = Identity(uid, name, f"{self.options.web_url}/{uid}")
         able, ends = self.capabilities_of(self.options), ends_at(info, at)
-        return Checked(identity, able, ends, tuple(map(self._posted, self._elsewhere(latest.rows))))
+        posted = tuple(map(self._posted, self._elsewhere(latest.rows)))
+        whole = latest.total is not None and len(latest.rows) >= latest.total
+        oldest = None if whole else min(map(when, latest.rows), default=None)
+        return Checked(identity, able, ends, posted, oldest, latest.total)
 
     def _elsewhere(self, rows: Sequence[Json]) -> list[Json]:
         """Those without our parameter in a link: made on a phone, or in a browser."""

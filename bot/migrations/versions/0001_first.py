@@ -46,10 +46,14 @@ def upgrade() -> None:
         sa.Column("payload", JSON, nullable=True),
         sa.Column("in_reply_to", sa.Text(), server_default="", nullable=False),
         sa.Column("root_id", ID, nullable=True),
+        sa.Column("about_id", ID, nullable=True),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("edited_at", sa.BigInteger(), nullable=True),
         sa.Column("history", JSON, nullable=True),
         sa.Column("withdrawn_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["about_id"], ["board_posts.id"], name=op.f("fk_board_posts_about_id")
+        ),
         sa.ForeignKeyConstraint(
             ["root_id"], ["board_posts.id"], name=op.f("fk_board_posts_root_id")
         ),
@@ -57,6 +61,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("key", name=op.f("uq_board_posts_key")),
         sa.UniqueConstraint("public_id", name=op.f("uq_board_posts_public_id")),
     )
+    op.create_index("ix_board_posts_about_id", "board_posts", ["about_id", "id"], unique=False)
     op.create_index(
         op.f("ix_board_posts_in_reply_to"), "board_posts", ["in_reply_to"], unique=False
     )
@@ -190,6 +195,8 @@ def upgrade() -> None:
         sa.Column("token_ends", sa.BigInteger(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=True),
         sa.Column("checked_at", sa.BigInteger(), nullable=True),
+        sa.Column("listed_at", sa.BigInteger(), nullable=True),
+        sa.Column("listed_total", sa.Integer(), nullable=True),
         sa.Column("host", sa.Text(), server_default="", nullable=False),
         sa.Column("gap_ms", sa.Integer(), server_default="0", nullable=False),
         sa.Column("rhythm", JSON, nullable=True),

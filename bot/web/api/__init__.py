@@ -10,7 +10,11 @@ bodies    what is sent in, with examples
 reading   what can be read
 house     what the office writes itself and is set to
 staff     people, units, sources
+catalogue  what is wanting in the catalogues
 history   earlier revisions, and what is not saved yet
+acting    what is done to one thing and needs no word more
+administering  people and their roles, a source tried
+wording   templates, word lists, leaders: tried and changed
 content   entries and posts
 deciding  review, the queue, the stop switch, taking replies out
 delegating  代签
@@ -24,6 +28,9 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from bot.web.api import (
+    acting,
+    administering,
+    catalogue,
     content,
     deciding,
     delegating,
@@ -34,10 +41,14 @@ from bot.web.api import (
     reading,
     spreading,
     staff,
+    wording,
 )
 from bot.web.api.door import BEARER, Route
 
-MODULES = (reading, staff, history, house, planning, content, deciding, delegating, spreading)
+MODULES = (
+    *(reading, catalogue, staff, history, house, wording, planning, content, deciding),
+    *(acting, delegating, spreading, administering),
+)
 
 
 def router() -> APIRouter:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from bot.model import HoldScope, OverLimit, Verdict
+from bot.model import HoldScope, OverLimit, Role, Severity, Verdict
 from bot.web.api.paging import Words
 
 NO_NUL = r"^[^\x00]*$"  # what no database keeps
@@ -39,6 +39,7 @@ def _day(value: Any) -> Any:
 Day = Annotated[date, Field(strict=False), BeforeValidator(_day)]
 Number = Annotated[int, Field(ge=0, le=10**15), BeforeValidator(_whole)]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Was = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64})?$")]  # "": there was none
 
 
 class Body(BaseModel):
@@ -135,6 +136,14 @@ class NewPost(Written):
 
     unit: Key
     emergency: bool = False
+
+
+class Previewed(Written):
+    """`post`: the one it belongs to, whose own earlier words are no repetition."""
+
+    model_config = example(accounts=["board"], text="望江路明日 9 时至 12 时停水。")
+
+    post: Number | None = None
 
 
 class Revised(Written):
@@ -345,4 +354,110 @@ class Exported(Body):
     post: Number | None = None
     account: Number | None = None
     state: Literal["", "visible", "edited", "removed"] = ""
+    whose: Literal["", "public", "own"] = ""
+    unanswered: bool = False
+    since: Instant | None = None
+    until: Instant | None = None
     q: Words = ""
+
+
+# ---------------------------------------------------------------- administration
+
+
+class RoleAt(Body):
+    model_config = example(unit="county", role="editor")
+
+    unit: Key
+    role: Annotated[Role, Field(strict=False)]
+
+
+class Person(RoleAt):
+    """`login`: letters, digits and . _ -"""
+
+    model_config = example(login="sun", name="孙立", unit="county", role="editor")
+
+    login: Key
+    name: Said
+
+
+class Session(Body):
+    """Without one, all of them."""
+
+    model_config = example(session="")
+
+    session: Line = ""
+
+
+class Tried(Body):
+    """`kind`: of catalogue, as config.toml names them; without, what the reader takes it for."""
+
+    model_config = example(unit="county", target="https://www.yunlan.example/zwgk/feed.xml")
+
+    unit: Key
+    target: Said
+    kind: Line = ""
+
+
+# ---------------------------------------------------------------- what the office writes itself
+
+WholeFile = Annotated[str, StringConstraints(max_length=1_000_000, pattern=NO_NUL)]
+
+
+class Rewritten(Body):
+    """`digest`: of the text that was read; "" where there was none."""
+
+    model_config = example(text="张三\t县长\n", digest="0" * 64)
+
+    text: WholeFile
+    digest: Was
+
+
+class Rehearsed(Body):
+    """`text`: other words than those kept; `item`: an entry to fill it with, else samples."""
+
+    model_config = example(accounts=["board"], item=12)
+
+    accounts: Annotated[list[Key], Field(min_length=1, max_length=100)]
+    item: Number | None = None
+    text: WholeFile | None = None
+    fields: dict[Key, Text] = {}
+
+
+class Screened(Body):
+    """`account`: by what this one takes; `scheduled`: it goes out on another day."""
+
+    model_config = example(text="望江路明天停水。", account="board", scheduled=True)
+
+    text: Annotated[Text, Field(min_length=1)]
+    account: Line = ""
+    scheduled: bool = False
+
+
+class Dropped(Body):
+    """`list`: a file of [screening] lists, the first without; `digest` as GET words gave it."""
+
+    model_config = example(digest="0" * 64, line=3)
+
+    list: Line = ""
+    digest: Was
+    line: Number
+
+
+class Term(Dropped):
+    """In the place of `line`; 0: a new one. `exception`: what holds it is not found."""
+
+    model_config = example(digest="0" * 64, words="旧称", severity="warn", suggestion="新称")
+
+    line: Number = 0
+    words: Line
+    severity: Annotated[Severity, Field(strict=False)] = Severity.WARN
+    suggestion: Line = ""
+    exception: bool = False
+
+
+class Pasted(Body):
+    model_config = example(digest="0" * 64, pasted="旧称\twarn\t新称\n")
+
+    list: Line = ""
+    digest: Was
+    pasted: WholeFile

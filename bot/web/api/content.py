@@ -5,23 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection, RowMapping, select
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from bot import catalog, compose, media, people, review
+from bot import catalog, compose, media, people, review, shapes
 from bot.db import media as pictures
 from bot.errors import NotFound
 from bot.media import MAX_BYTES
 from bot.model import Media, OverLimit, Right
+from bot.web.account import readable_account
 from bot.web.api import bodies
-from bot.web.api.door import Call, Route, Sends, Writes
+from bot.web.api.bodies import Digest
+from bot.web.api.door import Call, Reads, Route, Sends, Signs, Writes
 from bot.web.api.once import Done, Json, once
 from bot.web.api.paging import Words
 from bot.web.items import item_for
+from bot.web.media import shown
 from bot.web.reply import readable
 from bot.web.review import post_for
 from bot.web.visit import Id
@@ -59,40 +63,13 @@ def amend(call: Writes, item_id: Id, said: bodies.Entry) -> Response:
     return once(call, act)
 
 
-@router.post("/items/{item_id:int}/take")
-def take(call: Writes, item_id: Id) -> Response:
-    """Let a waiting entry become a draft."""
-    return _on_item(call, item_id, catalog.take)
-
-
-@router.post("/items/{item_id:int}/skip")
-def skip(call: Writes, item_id: Id) -> Response:
-    """Make nothing of it."""
-    return _on_item(call, item_id, catalog.skip)
-
-
-@router.post("/items/{item_id:int}/bring-back")
-def bring_back(call: Writes, item_id: Id) -> Response:
-    """Let a skipped one wait again."""
-    return _on_item(call, item_id, catalog.bring_back)
-
-
-@router.post("/items/{item_id:int}/call-back")
-def call_back(call: Writes, item_id: Id) -> Response:
-    """Take back what was handed in."""
-    return _on_item(call, item_id, catalog.call_back)
-
-
 @router.post("/items/{item_id:int}/return")
 def give_back(call: Writes, item_id: Id, said: bodies.Reason) -> Response:
     """Give material back to the unit it came from."""
-    return _on_item(call, item_id, catalog.give_back, said.reason)
 
-
-def _on_item(call: Call, item_id: int, stage: Any, *more: str) -> Response:
     def act(conn: Connection, now: datetime) -> Done:
         item_for(conn, call.actor, item_id)
-        stage(conn, now, call.actor, item_id, *more)
+        catalog.give_back(conn, now, call.actor, item_id, said.reason)
         return {"item": item_id}
 
     return once(call, act)
@@ -197,35 +174,25 @@ def _picture(row: RowMapping, alt: str) -> Media:
     return Media(row["sha256"], row["kind"], row["size"], row["width"], row["height"], alt)
 
 
+@router.post("/posts/preview")
+def preview(call: Sends, said: bodies.Previewed) -> Response:
+    """What would be sent on each account, counted and screened; nothing is kept, so it takes no
+    Idempotency-Key."""
+    body, at = replace(compose.Body(""), **_written(call, said)), _times(call, said)["go_at"]
+    with call.office.db.read() as conn:
+        people.require_anywhere(conn, call.actor, Right.WRITE)
+        for key in said.accounts:
+            readable_account(conn, call.actor, key)
+        post = None if said.post is None else post_for(conn, call.actor, said.post)
+        found = compose.preview(call.office, conn, body, said.accounts, go_at=at, post=post)
+    return Json({"parts": [shapes.part(one) for one in found]})
+
+
 def _fitted(call: Call, body: compose.Body, keys: Sequence[str]) -> None:
     """Large pictures are made to fit before others must wait."""
     if body.media:
         with call.office.db.read() as conn:
             compose.preview(call.office, conn, body, keys)
-
-
-@router.post("/posts/{post_id:int}/submit")
-def submit(call: Writes, post_id: Id) -> Response:
-    """Hand a draft in for review."""
-
-    def act(conn: Connection, now: datetime) -> Done:
-        post_for(conn, call.actor, post_id)
-        review.submit(call.office, conn, now, call.actor, post_id)
-        return {"post": post_id, "state": compose.one(conn, post_id)["state"]}
-
-    return once(call, act)
-
-
-@router.post("/posts/{post_id:int}/close")
-def close(call: Writes, post_id: Id) -> Response:
-    """Put a post away."""
-
-    def act(conn: Connection, now: datetime) -> Done:
-        post_for(conn, call.actor, post_id)
-        compose.close(conn, now, call.actor, post_id)
-        return {"post": post_id, "state": compose.one(conn, post_id)["state"]}
-
-    return once(call, act)
 
 
 @router.post("/posts/{post_id:int}/withdraw", status_code=201)
@@ -287,6 +254,50 @@ async def picture(request: Request, call: Sends, name: Words = "") -> Response:
     """A picture's bytes; give what a post names it by. The same again is the same picture."""
     content = await request.body()
     return await run_in_threadpool(_taken_in, call, content, name)
+
+
+PICTURE = {
+    kind: {"schema": {"type": "string", "format": "binary"}, "example": "…"}
+    for kind in (*media.KINDS.values(), "application/pdf")
+}
+
+
+@router.get(
+    "/media/{sha256}",
+    response_class=Response,
+    responses={200: {"description": "The bytes", "content": PICTURE}},
+)
+def picture_of(call: Reads, sha256: Annotated[Digest, Path()]) -> Response:
+    """The bytes of a picture, or of a sheet signed on paper."""
+    return shown(call.office, call.actor, sha256)
+
+
+class Sheet(BaseModel):
+    """`signed_by`: who signed on paper; `digest`: of the revision that was read."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    signed_by: Annotated[Words, Query(min_length=1)]
+    digest: Digest
+    name: Annotated[Words, Query(description="of the file")] = ""
+
+
+@uploads.post(
+    "/posts/{post_id:int}/offline", openapi_extra={"requestBody": {"required": True, **BYTES}}
+)
+async def offline(
+    request: Request, call: Signs, post_id: Id, asked: Annotated[Sheet, Query()]
+) -> Response:
+    """The bytes of a sheet signed on paper (PDF or picture), for all the steps that wait."""
+    content = await request.body()
+    words = asked.digest, asked.signed_by, content, asked.name
+
+    def act(conn: Connection, now: datetime) -> Done:
+        post_for(conn, call.actor, post_id)
+        state = review.record_offline(call.office, conn, now, call.actor, post_id, *words)
+        return {"post": post_id, "state": state}
+
+    return await run_in_threadpool(once, call, act)
 
 
 def _taken_in(call: Call, content: bytes, name: str) -> Response:

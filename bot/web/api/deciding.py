@@ -14,16 +14,14 @@ from starlette.responses import Response, StreamingResponse
 from bot import people, review, trail
 from bot.collect import exporting
 from bot.deliver import holds, queue
-from bot.export import KINDS
 from bot.model import HoldScope, Verdict, Window
-from bot.schedule import retiming
 from bot.web.api import bodies
 from bot.web.api.door import Call, Reads, Route, Signs, Stops, Writes
 from bot.web.api.once import Done, Json, once
+from bot.web.api.reading import narrowed
 from bot.web.queue import delivery_for
 from bot.web.review import post_for
-from bot.web.standings import standing_for
-from bot.web.visit import Id, download
+from bot.web.visit import AS_FILE, Id, download
 from bot.workdays import instant
 
 router = APIRouter(route_class=Route, default_response_class=Json)
@@ -69,50 +67,11 @@ def grant(call: Signs, said: bodies.Granted) -> Response:
     return once(call, act, 201)
 
 
-@router.post("/standings/{standing_id:int}/end")
-def end_standing(call: Signs, standing_id: Id) -> Response:
-    """It signs nothing more."""
-    return _on_standing(call, standing_id, review.end_standing)
-
-
-@router.post("/standings/{standing_id:int}/wake")
-def wake_standing(call: Signs, standing_id: Id) -> Response:
-    """It signs again, after a restore."""
-    return _on_standing(call, standing_id, review.wake_standing)
-
-
-def _on_standing(call: Call, standing_id: int, stage: Callable[..., None]) -> Response:
-    def act(conn: Connection, now: datetime) -> Done:
-        standing_for(call.office, conn, call.actor, standing_id)
-        stage(conn, now, call.actor, standing_id)
-        return {"standing": standing_id}
-
-    return once(call, act)
-
-
-@router.post("/queue/{delivery_id:int}/cancel")
-def cancel(call: Writes, delivery_id: Id) -> Response:
-    """Call off what has not gone."""
-    return _on_delivery(call, delivery_id, queue.cancel)
-
-
 @router.post("/queue/{delivery_id:int}/retry")
 def retry(call: Writes, delivery_id: Id, said: bodies.At) -> Response:
     """Let it go, within the window that was signed."""
     at = instant(said.at or "", call.office.config.tz)
     return _on_delivery(call, delivery_id, partial(queue.retry, call.office), at)
-
-
-@router.post("/queue/{delivery_id:int}/back")
-def back(call: Writes, delivery_id: Id) -> Response:
-    """Its post is signed anew, in the same words."""
-    return _on_delivery(call, delivery_id, partial(retiming.send_back, call.office))
-
-
-@router.post("/queue/{delivery_id:int}/look")
-def look(call: Writes, delivery_id: Id) -> Response:
-    """Look an uncertain one up once more."""
-    return _on_delivery(call, delivery_id, queue.look_again)
 
 
 @router.post("/queue/{delivery_id:int}/resolve")
@@ -184,9 +143,6 @@ def lift(call: Stops, hold_id: Id) -> Response:
     return once(call, act)
 
 
-AS_FILE = {kind: {"schema": {"type": "string"}, "example": "…"} for kind in KINDS.values()}
-
-
 @router.post(
     "/replies/export",
     response_class=StreamingResponse,
@@ -197,12 +153,7 @@ def export(call: Reads, said: bodies.Exported) -> Response:
     takes no Idempotency-Key."""
     with call.office.db.read() as conn:
         scope = people.unit_ids(conn, call.actor)
-    asked = {
-        "post": said.post,
-        "account": said.account,
-        "state": said.state,
-        "words": said.q.strip(),
-    }
+    asked = narrowed(call, said)
     out = exporting.taken_out(call.office, call.actor, said.kind, scope, **asked)
     return download(out, "replies", said.kind)
 

@@ -169,3 +169,5 @@ Sends = Annotated[Call, Depends(asking(Scope.WRITE))]  # a write that needs no k
 Writes = Annotated[Call, Depends(doing(Scope.WRITE))]
 Signs = Annotated[Call, Depends(doing(Scope.SIGN))]
 Stops = Annotated[Call, Depends(doing(Scope.HOLD))]
+Administers = Annotated[Call, Depends(doing(Scope.ADMIN))]
+Tries = Annotated[Call, Depends(asking(Scope.ADMIN))]  # keeps nothing, so it needs no key

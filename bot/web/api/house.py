@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection
 from starlette.responses import Response
 
-from bot import people, settings, shapes, vocabulary
+from bot import compose, files, people, settings, shapes, vocabulary
 from bot.model import Right
 from bot.people import duty
 from bot.web.api import bodies
 from bot.web.api.door import Reads, Route, Writes
 from bot.web.api.once import Done, Json, once
-from bot.web.api.paging import Words
+from bot.web.api.paging import Paged, Words, after, cursor_at
 from bot.web.templating import readable_units
 from bot.workdays import office_day
 
 router = APIRouter(route_class=Route, default_response_class=Json)
 
 
-class WordsAsked(BaseModel):
+class WordsAsked(Paged):
+    list: Annotated[Words, Query(description="a file of [screening] lists; the first without")] = ""
+    severity: Literal["", "block", "warn", "note", "exception"] = ""
+    q: Words = ""
+
+
+class TemplateAsked(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    list: Annotated[Words, Query(description="a file of [screening] lists; the first without")] = ""
-    q: Words = ""
+    version: Annotated[Words, Query(description="digest of one in its trail: `earlier`")] = ""
 
 
 class DutyAsked(BaseModel):
@@ -44,7 +49,7 @@ def duty_list(call: Reads, asked: Annotated[DutyAsked, Query()]) -> Response:
         first = asked.first or office_day(call.office.db.now(conn), call.office.config.tz)
         last = asked.last or first + timedelta(days=30)
         rows = duty.listing(conn, people.unit_ids(conn, call.actor), first, last)
-    return Json({"rows": [shapes.picked(row, "day unit login name") for row in rows], "next": None})
+    return Json({"rows": [shapes.picked(row, shapes.DUTY) for row in rows], "next": None})
 
 
 @router.post("/duty")
@@ -67,11 +72,18 @@ def templates_list(call: Reads) -> Response:
 
 
 @router.get("/templates/{key}")
-def template(call: Reads, key: Annotated[str, Path(max_length=100)]) -> Response:
+def template(
+    call: Reads,
+    key: Annotated[str, Path(max_length=100)],
+    asked: Annotated[TemplateAsked, Query()],
+) -> Response:
     """One with its text, who changed it when, and the standing sign-offs bound to it."""
     with call.office.db.read() as conn:
         mine = readable_units(conn, call.actor)
-        return Json(shapes.template_whole(call.office, conn, key, mine))
+        found = shapes.template_whole(call.office, conn, key, mine)
+        subject, version = compose.subject_of(key), asked.version
+        was = files.earlier(call.office, conn, subject, version) if version else None
+    return Json(found | {"earlier": was})
 
 
 @router.get("/rules")
@@ -92,11 +104,18 @@ def columns(call: Reads) -> Response:
 
 @router.get("/words")
 def words(call: Reads, asked: Annotated[WordsAsked, Query()]) -> Response:
-    """The office's own words: one of its lists, line by line."""
+    """The office's own words: one of its lists, line by line; `lists`: all of them; its trail."""
+    above, config = after("words", asked.cursor), call.office.config
+    there = vocabulary.word_list(config, asked.list)
     with call.office.db.read() as conn:
         readable_units(conn, call.actor)
-    there = vocabulary.word_list(call.office.config, asked.list)
-    return Json(vocabulary.shown(there, vocabulary.found(there.lines, asked.q)))
+        trail = [dict(row) for row in files.history(conn, f"words:{there.name}")]
+    found = vocabulary.found(there.lines, asked.q, asked.severity)
+    left = [line for line in found if line.number > above]
+    shown = left[: asked.limit]
+    following = cursor_at("words", shown[-1].number) if len(left) > asked.limit else None
+    more = {"next": following, "lists": config.screening.lists, "trail": trail}
+    return Json(vocabulary.shown(there, shown) | more)
 
 
 @router.get("/settings")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from starlette.responses import JSONResponse, Response
 
@@ -33,11 +33,18 @@ class Json(JSONResponse):
         return json.dumps(content, ensure_ascii=False, default=plain).encode()
 
 
-def once(call: Call, act: Act, status: int = 200) -> Response:
-    """Do it, unless it was done under this key; give the answer. Raises Problem, and as `act`."""
+def once(
+    call: Call, act: Act, status: int = 200, first: Callable[[], Any] | None = None
+) -> Response:
+    """Do it, unless it was done under this key; give the answer. Raises Problem, and as `act`.
+
+    `first`: what takes its time and must keep nobody waiting, before anything is locked.
+    """
+    if first is not None and not _done(call):
+        first()
     with call.office.db.write() as conn:
         now = call.office.db.now(conn)
-        mine = (api_writes.c.person_id == call.actor.person, api_writes.c.key == call.key)
+        mine = _mine(call)
         conn.execute(delete(api_writes).where(*mine, api_writes.c.at <= now - KEPT))
         if not _begun(conn, now, call):
             row = conn.execute(select(api_writes).where(*mine)).mappings().one()
@@ -45,6 +52,15 @@ def once(call: Call, act: Act, status: int = 200) -> Response:
         answer = json.loads(json.dumps(act(conn, now), default=plain))
         conn.execute(update(api_writes).where(*mine).values(status=status, answer=answer))
     return Json(answer, status)
+
+
+def _mine(call: Call) -> tuple[ColumnElement[bool], ...]:
+    return api_writes.c.person_id == call.actor.person, api_writes.c.key == call.key
+
+
+def _done(call: Call) -> bool:
+    with call.office.db.read() as conn:
+        return conn.execute(select(api_writes.c.id).where(*_mine(call))).first() is not None
 
 
 def _begun(conn: Connection, now: datetime, call: Call) -> bool:

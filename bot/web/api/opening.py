@@ -34,6 +34,18 @@ WROTE: dict[str, dict[str, Any]] = {
     "/items/{item_id}/return": {"item": 12},
     "/posts": {"post": 7},
     "/posts/{post_id}": {"post": 7, "version": 2},
+    "/posts/preview": {
+        "parts": [
+            {
+                "account": "board",
+                "part": 0,
+                "count": 14,
+                "limit": 2000,
+                "payload": {"text": "望江路明日 9 时至 12 时停水。"},
+                "findings": [],
+            }
+        ]
+    },
     "/posts/{post_id}/submit": {"post": 7, "state": "in_review"},
     "/posts/{post_id}/close": {"post": 7, "state": "closed"},
     "/posts/{post_id}/withdraw": {"post": 8},
@@ -75,6 +87,47 @@ WROTE: dict[str, dict[str, Any]] = {
     "/holds/{hold_id}/let": {"hold": 3, "post": 7},
     "/holds/{hold_id}/lift": {"waiting": 2},
     "/queue/{delivery_id}/back": {"delivery": 5, "state": "ready"},
+    "/people": {"person": "sun"},
+    "/people/{login}/grant": {"person": "sun", "unit": "county", "role": "editor"},
+    "/people/{login}/revoke": {"person": "sun", "unit": "county", "role": "editor"},
+    "/people/{login}/sign-out": {"ended": 1},
+    "/people/{login}/disable": {"person": "sun"},
+    "/people/{login}/enable": {"person": "sun"},
+    "/notices/{notice_id}/done": {"notice": 4},
+    "/posts/{post_id}/offline": {"post": 7, "state": "approved"},
+    "/tokens/{token_id}/end": {"token": 3},
+    "/accounts/{key}/pause": {"account": "board", "state": "paused"},
+    "/accounts/{key}/activate": {"account": "board", "state": "active"},
+    "/accounts/{key}/check": {"account": "board", "state": "active"},
+    "/sources/{key}/pause": {"source": "notices"},
+    "/sources/{key}/activate": {"source": "notices"},
+    "/source/try": {
+        "kind": "feed",
+        "items": [{"title": "关于做好今冬供暖工作的通知", "link": "https://www.yunlan.example/1"}],
+        "problems": [],
+        "meta": {},
+        "key": "yunlan",
+        "config": "[sources.yunlan]\n…",
+    },
+    "/templates/{key}": {"template": "notice", "digest": "0" * 64},
+    "/templates/{key}/preview": {
+        "title": "停水通知",
+        "parts": [
+            {
+                "account": "board",
+                "part": 0,
+                "count": 14,
+                "limit": 2000,
+                "payload": {"text": "望江路明日 9 时至 12 时停水。"},
+                "findings": [],
+            }
+        ],
+    },
+    "/rules/try": {"findings": [], "block": 0, "warn": 0, "note": 0},
+    "/words": {"digest": "0" * 64},
+    "/words/drop": {"digest": "0" * 64},
+    "/words/import": {"digest": "0" * 64, "added": 2, "known": 1},
+    "/leaders": {"digest": "0" * 64},
 }
 PROBLEM = {
     "type": "object",

@@ -44,8 +44,12 @@ def place(of: str, cursor: str, n: int = 1) -> tuple[int, ...]:
         name, said = "", []
     numbers = [int(each) for each in said if each.isascii() and each.isdigit() and len(each) < 18]
     if name != of or not len(said) == len(numbers) == n:
-        raise Problem(422, "bad-cursor", "cursor 不是这个列表给出的；请从头读起")
+        raise stale()
     return tuple(numbers)
+
+
+def stale() -> Problem:
+    return Problem(422, "bad-cursor", "cursor 不是这个列表给出的；请从头读起")
 
 
 def _padded(cursor: str) -> bytes:

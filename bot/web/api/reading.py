@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Table, select
+from sqlalchemy import ColumnElement, Table, select
 from starlette.responses import Response
 
 from bot import (
@@ -16,31 +16,41 @@ from bot import (
     collect,
     compose,
     finding,
-    naming,
     notices,
     people,
     review,
-    schedule,
+    roster,
     shapes,
     tokens,
     trail,
 )
-from bot.catalog import quality
 from bot.collect import exporting, log
 from bot.db import accounts, sources, units
 from bot.deliver import holds, queue
-from bot.model import DeliveryState, HoldScope, ItemState, PostState, ReplyState
+from bot.model import (
+    AccountState,
+    DeliveryState,
+    HoldScope,
+    ItemState,
+    PostState,
+    ReplyState,
+    SourceState,
+)
 from bot.schedule import solemn
-from bot.web import shell
+from bot.web import counts, figures, shell, spoken
 from bot.web.account import readable_account
+from bot.web.api import bodies
 from bot.web.api.door import Call, Reads, Route
 from bot.web.api.once import Json
-from bot.web.api.paging import Number, Paged, Words, before, page
+from bot.web.api.paging import Number, Paged, Words, before, cursor_at, page
 from bot.web.items import item_for, scope_of
 from bot.web.queue import delivery_for
+from bot.web.replies import WHOSE
 from bot.web.reply import readable
 from bot.web.review import post_for
+from bot.web.schedules import listed
 from bot.web.standings import standing_for
+from bot.web.stop import lifted
 from bot.web.visit import Id
 from bot.workdays import instant
 
@@ -63,8 +73,24 @@ class ItemsAsked(Paged):
     handed_in: Annotated[Words, Query(description="by the unit of this key")] = ""
 
 
+class AccountsAsked(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    state: Literal[""] | AccountState = ""
+
+
+class SourcesAsked(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    state: Literal[""] | SourceState = ""
+    failing: bool = False
+
+
 class PostsAsked(Paged):
     state: Literal[""] | PostState = ""
+    returned: Annotated[bool | None, Query(description="came back from review, or not")] = None
+    mine: bool = False
+    q: Annotated[Words, Query(description="in the title")] = ""
 
 
 class QueueAsked(Paged):
@@ -88,6 +114,12 @@ class RepliesAsked(Paged):
     state: Literal[""] | ReplyState = ""
     post: Number | None = None
     account: Number | None = None
+    whose: Annotated[
+        Literal["", "public", "own"], Query(description="the public's, or our own")
+    ] = ""
+    unanswered: bool = False
+    since: Annotated[Words, Query(description="said from then on; then the latest said first")] = ""
+    until: Annotated[Words, Query(description="said before")] = ""
     q: Words = ""
 
 
@@ -101,13 +133,6 @@ class TokensAsked(BaseModel):
     everyone: bool = False
 
 
-class QualityAsked(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    source: Words = ""
-    lang: Literal["zh", "en"] | None = None
-
-
 class TrailAsked(Paged):
     subject: Words = ""
     verb: Words = ""
@@ -117,17 +142,29 @@ class TrailAsked(Paged):
 # ---------------------------------------------------------------- who, and with what
 
 
+@router.get("/today")
+def today(call: Reads) -> Response:
+    """What waits for him and how the lists of his units stand: figures, each with where its rows are;
+    who is on duty, what day it is, whether the machine runs."""
+    office = call.office
+    with office.db.read() as conn:
+        now, scope = office.db.now(conn), people.unit_ids(conn, call.actor)
+        return Json(figures.today(office, conn, now, call.actor, scope))
+
+
 @router.get("/me")
 def me(call: Reads) -> Response:
-    """Whose token this is, what it is for, and what he may do where."""
+    """Whose token this is, what it is for, what he may do where, where he is signed in."""
     with call.office.db.read() as conn:
+        own = int(call.actor.person or 0)
+        sessions = [dict(row) for row in roster.open_sessions(conn, call.office.db.now(conn), own)]
+        factor = roster.factor(conn, own)
         rows = conn.execute(select(units).order_by(units.c.id)).mappings().all()
         at = [(row, people.rights(conn, call.actor, row["id"])) for row in rows]
     mine = [{"key": row["key"], "name": row["name"], "rights": may} for row, may in at if may]
     token = shapes.picked(call.token, "id name scopes ends_at")
-    return Json(
-        {"login": call.token["login"], "name": call.actor.name, "token": token, "units": mine}
-    )
+    said = {"login": call.token["login"], "name": call.actor.name, "token": token, "units": mine}
+    return Json(said | {"sessions": sessions, "factor": factor})
 
 
 @router.get("/units")
@@ -137,9 +174,10 @@ def units_list(call: Reads) -> Response:
 
 
 @router.get("/accounts")
-def accounts_list(call: Reads) -> Response:
+def accounts_list(call: Reads, asked: Annotated[AccountsAsked, Query()]) -> Response:
     """Their accounts: state, identity, what each can do."""
-    return _table(call, accounts, accounts.c.unit_id, shapes.ACCOUNT)
+    chosen = (accounts.c.state == asked.state,) if asked.state else ()
+    return _table(call, accounts, accounts.c.unit_id, shapes.ACCOUNT, *chosen)
 
 
 @router.get("/accounts/{key}")
@@ -160,19 +198,20 @@ def tokens_list(call: Reads, asked: Annotated[TokensAsked, Query()]) -> Response
 
 
 @router.get("/sources")
-def sources_list(call: Reads) -> Response:
+def sources_list(call: Reads, asked: Annotated[SourcesAsked, Query()]) -> Response:
     """Their sources: when each was read, and why it failed."""
     with call.office.db.read() as conn:
-        mine = sources.c.unit_id.in_(people.unit_ids(conn, call.actor))
-        rows = conn.execute(select(sources).where(mine).order_by(sources.c.id)).mappings().all()
-    found = [shapes.picked(row, shapes.SOURCE) | {"name": naming.called(row)} for row in rows]
-    return Json({"rows": found, "next": None})
+        scope = people.unit_ids(conn, call.actor)
+        mine = [sources.c.unit_id.in_(scope)] + [counts.failing(scope)] * asked.failing
+        mine += [sources.c.state == asked.state] if asked.state else []
+        rows = conn.execute(select(sources).where(*mine).order_by(sources.c.id)).mappings().all()
+    return Json({"rows": [shapes.source_row(row) for row in rows], "next": None})
 
 
-def _table(call: Call, of: Table, unit: Any, names: str) -> Response:
+def _table(call: Call, of: Table, unit: Any, names: str, *chosen: ColumnElement[bool]) -> Response:
     """The rows of the reader's units, all in one page: an office has few."""
     with call.office.db.read() as conn:
-        mine = select(of).where(unit.in_(people.unit_ids(conn, call.actor)))
+        mine = select(of).where(unit.in_(people.unit_ids(conn, call.actor)), *chosen)
         rows = conn.execute(mine.order_by(of.c.id)).mappings().all()
     return Json({"rows": [shapes.picked(row, names) for row in rows], "next": None})
 
@@ -216,9 +255,10 @@ def posts_list(call: Reads, asked: Annotated[PostsAsked, Query()]) -> Response:
     """Posts, each in its state."""
     with call.office.db.read() as conn:
         scope, below = people.unit_ids(conn, call.actor), before("posts", asked.cursor)
-        more = {"limit": asked.limit + 1, "before": below}
-        rows = compose.listing(conn, scope, state=asked.state, **more)
-    return Json(page("posts", [shapes.row(row) for row in rows], asked.limit))
+        more: dict[str, Any] = {"limit": asked.limit + 1, "before": below, "words": asked.q.strip()}
+        more |= {"author": call.actor.person if asked.mine else None, "returned": asked.returned}
+        found = shapes.posts(conn, compose.listing(conn, scope, state=asked.state, **more))
+    return Json(page("posts", found, asked.limit))
 
 
 @router.get("/posts/{post_id:int}")
@@ -240,7 +280,7 @@ def coverage(call: Reads, post_id: Id) -> Response:
 
 
 @router.get("/posts/{post_id:int}/counts")
-def counts(call: Reads, post_id: Id) -> Response:
+def counted(call: Reads, post_id: Id) -> Response:
     """Likes, reposts and replies of a post over time, on each account, oldest first."""
     with call.office.db.read() as conn:
         post_for(conn, call.actor, post_id)
@@ -256,7 +296,21 @@ def waiting(call: Reads) -> Response:
     """The posts that wait for this person's sign-off, those due soonest first."""
     with call.office.db.read() as conn:
         rows = review.waiting_for(call.office, conn, call.actor)
-    return Json({"rows": [shapes.row(row) for row in rows], "next": None})
+        found = shapes.waiting(call.office, conn, rows)
+    return Json({"rows": found, "next": None})
+
+
+@router.get("/signed")
+def signed(call: Reads, asked: Annotated[Paged, Query()]) -> Response:
+    """The posts he signed, or somebody in his place, those signed last first; of his units."""
+    below = before("signed", asked.cursor)
+    with call.office.db.read() as conn:
+        rows = review.signed(conn, call.actor, asked.limit + 1, below)
+        mine = people.unit_ids(conn, call.actor)
+        shown = [row for row in rows[: asked.limit] if row["unit_id"] in mine]
+        found = shapes.posts(conn, shown)
+    more = cursor_at("signed", rows[asked.limit - 1]["signed"]) if len(rows) > asked.limit else None
+    return Json({"rows": found, "next": more})
 
 
 @router.get("/standings")
@@ -288,7 +342,7 @@ def queue_list(call: Reads, asked: Annotated[QueueAsked, Query()]) -> Response:
         what |= {"hold": asked.hold}
         more: dict[str, Any] = {"limit": asked.limit + 1, "before": before("queue", asked.cursor)}
         rows = queue.listing(conn, scope, **what, **more)
-        found = [shapes.delivery(row, reasons.why(row)) for row in rows]
+        found = [shapes.delivery(row, reasons) for row in rows]
     return Json(page("queue", found, asked.limit))
 
 
@@ -297,7 +351,7 @@ def delivery(call: Reads, delivery_id: Id) -> Response:
     """One delivery with its attempts, the platform's own words, and what to do by hand."""
     with call.office.db.read() as conn:
         row = delivery_for(conn, call.actor, delivery_id)
-        found = shapes.delivery(row, queue.why(conn, call.office.db.now(conn), row))
+        found = shapes.delivery(row, queue.Reasons(conn, call.office.db.now(conn)))
         tried = [dict(each) for each in queue.attempts_of(conn, delivery_id)]
         return Json(found | {"attempts": tried, "task": queue.task(conn, delivery_id)})
 
@@ -305,13 +359,15 @@ def delivery(call: Reads, delivery_id: Id) -> Response:
 @router.get("/holds")
 def holds_list(call: Reads) -> Response:
     """The holds that stand and concern the reader's units, and those declared (`ahead`);
-    `stops`: how many deliveries of these units each stops."""
+    `stops`: how many deliveries of these units each stops; how many of theirs are under way and
+    cannot be called back; those `lifted` lately."""
     with call.office.db.read() as conn:
         scope = people.unit_ids(conn, call.actor)
         mine = {row["id"] for row in (*shell.standing(conn, scope), *shell.declared(conn, scope))}
         every = holds.listing(conn, call.office.db.now(conn), scope)
         rows = [row for row in every if row["id"] in mine]
-    return Json({"rows": rows, "next": None})
+        more = {"in_flight": holds.in_flight(conn, scope), "lifted": lifted(conn, scope)}
+    return Json({"rows": rows, "next": None} | more)
 
 
 @router.get("/holds/foreseen")
@@ -332,26 +388,33 @@ def foreseen(call: Reads, asked: Annotated[PeriodAsked, Query()]) -> Response:
 def replies_list(call: Reads, asked: Annotated[RepliesAsked, Query()]) -> Response:
     """What the public said, the latest taken in first; `q`: words that all occur."""
     with call.office.db.read() as conn:
-        scope, below = people.unit_ids(conn, call.actor), before("replies", asked.cursor)
-        what = {"state": asked.state, "post": asked.post, "account": asked.account}
-        found: dict[str, Any] = {
-            "words": asked.q.strip(),
-            "limit": asked.limit + 1,
-            "before": below,
-            **what,
-        }
-        rows = list(exporting.shaped(call.office, conn, log.listing(conn, scope, **found)))
+        scope = people.unit_ids(conn, call.actor)
+        below = before("replies", asked.cursor) if asked.cursor else None
+        more: dict[str, Any] = {"limit": asked.limit + 1, "before": below}
+        chosen = log.listing(conn, scope, **narrowed(call, asked), **more)
+        rows = list(exporting.shaped(call.office, conn, chosen))
     return Json(page("replies", rows, asked.limit))
+
+
+def narrowed(call: Call, asked: RepliesAsked | bodies.Exported) -> dict[str, Any]:
+    """Which replies are asked for, as collect.log takes it. Raises Invalid."""
+    zone = call.office.config.tz
+    same = {name: getattr(asked, name) for name in ("state", "post", "account")}
+    span = {name: instant(getattr(asked, name) or "", zone) for name in ("since", "until")}
+    own, unanswered = WHOSE.get(asked.whose), asked.unanswered or None
+    return {**same, **span, "words": asked.q.strip(), "own": own, "unanswered": unanswered}
 
 
 @router.get("/replies/{reply_id:int}")
 def reply(call: Reads, reply_id: Id) -> Response:
-    """One reply with every wording it had."""
+    """One reply with every wording it had; `above`: what it answers, `below`: what answers it."""
     with call.office.db.read() as conn:
         row = readable(conn, call.actor, reply_id)
         (shown,) = exporting.shaped(call.office, conn, [row])
         worded = [asdict(each) for each in log.versions(conn, reply_id)]
-    return Json(shown | {"versions": worded})
+        thread = {"above": spoken.above(conn, row), "below": spoken.below(conn, row)}
+        said = {at: list(exporting.shaped(call.office, conn, rows)) for at, rows in thread.items()}
+    return Json(shown | {"versions": worded} | said)
 
 
 @router.get("/trail")
@@ -390,19 +453,9 @@ def notices_list(call: Reads, asked: Annotated[NoticesAsked, Query()]) -> Respon
     return Json(page("notices", found, asked.limit))
 
 
-@router.get("/quality")
-def wanting(call: Reads, asked: Annotated[QualityAsked, Query()]) -> Response:
-    """What is wanting in the catalogues as of the last look, with the entries behind each figure."""
-    with call.office.db.read() as conn:
-        found = quality.figures(conn, people.unit_ids(conn, call.actor), source=asked.source)
-        return Json(quality.report(conn, found))
-
-
 @router.get("/schedules")
 def schedules(call: Reads) -> Response:
-    """The schedules of the reader's units: next times, last occurrence."""
+    """The schedules of the reader's units: next times, last occurrence; files nobody can read, too."""
     with call.office.db.read() as conn:
-        mine = select(units.c.key).where(units.c.id.in_(people.unit_ids(conn, call.actor)))
-        keys = set(conn.execute(mine).scalars())
-        found = schedule.listing(call.office, conn, call.office.db.now(conn))
-    return Json({"rows": [row for row in found if row.get("unit") in keys], "next": None})
+        found = listed(call.office, conn, call.actor)
+    return Json({"rows": found, "next": None})

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from sqlalchemy import Connection, RowMapping, select
 from starlette.responses import Response
 
-from bot import catalog, people, roster, shapes
-from bot.db import sources
+from bot import people, roster, shapes
 from bot.errors import NotFound
 from bot.model import Right
 from bot.web import staff
-from bot.web.api.door import Call, Reads, Route, Writes
-from bot.web.api.once import Done, Json, once
+from bot.web.api.door import Reads, Route
+from bot.web.api.once import Json
 from bot.web.api.paging import Paged, Words, cut
+from bot.web.sources import source_for
 
 router = APIRouter(route_class=Route, default_response_class=Json)
 Name = Annotated[str, Path(max_length=100)]
@@ -72,25 +70,4 @@ def unit(call: Reads, key: Name) -> Response:
 def source(call: Reads, key: Name) -> Response:
     """A source whole: how it reads, its entries by state, its settings."""
     with call.office.db.read() as conn:
-        return Json(shapes.source(call.office, conn, _source(conn, call, key)))
-
-
-@router.post("/sources/{key}/poll")
-def poll(call: Writes, key: Name) -> Response:
-    """Read it at once."""
-
-    def act(conn: Connection, now: datetime) -> Done:
-        _source(conn, call, key)
-        catalog.poll_now(conn, now, call.actor, key)
-        return {"source": key}
-
-    return once(call, act)
-
-
-def _source(conn: Connection, call: Call, key: str) -> RowMapping:
-    """Raises NotFound."""
-    mine = sources.c.key == key, sources.c.unit_id.in_(people.unit_ids(conn, call.actor))
-    row = conn.execute(select(sources).where(*mine)).mappings().first()
-    if row is None:
-        raise NotFound("没有来源 {key}", key=key)
-    return row
+        return Json(shapes.source(call.office, conn, source_for(conn, call.actor, key)))

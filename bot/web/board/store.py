@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 import uuid
 from base64 import urlsafe_b64encode
@@ -45,6 +46,7 @@ SHOWN, HIDDEN, DELETED = away.SHOWN, away.HIDDEN, away.DELETED
 ORIGINS_KEPT = timedelta(days=1)
 EDITS_APART = timedelta(seconds=5)
 _LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"  # none that is mistaken for another when read aloud
+_PERMALINK = re.compile(rf"/board/p/(g[{_LETTERS}]{{10}})")
 
 
 def _name(prefix: str) -> str:
@@ -151,7 +153,15 @@ def _standing(conn: Connection, content: Content) -> dict[str, Any]:
         raise Problem(422, "media-missing", "图片 {sha} 尚未上传", sha=missing[0][:12])
     shown = [{**p.model_dump(), **known[p.sha256]} for p in content.media]
     payload = {**content.model_dump(), "media": shown}
-    return {"title": content.title, "text": content.text, "payload": payload}
+    about = _about(conn, content)
+    return {"title": content.title, "text": content.text, "payload": payload, "about_id": about}
+
+
+def _about(conn: Connection, content: Content) -> int | None:
+    """The post of this board that a text leads to first: what it corrects, or goes on with."""
+    found = _PERMALINK.search(f"{content.text} {content.link}")
+    query = select(board_posts.c.id).where(board_posts.c.public_id == found[1]) if found else None
+    return None if query is None else conn.execute(query).scalar()
 
 
 def _root(conn: Connection, answers: str) -> int | None:

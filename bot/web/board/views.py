@@ -15,6 +15,7 @@ from bot.web.board import store
 POSTS = 20  # on the front page
 REPLIES = 50  # on a page of a thread
 LATEST = 2  # replies under each post of the front page
+LATER = 10  # posts that lead to one
 DEEPEST = 10  # answers to answers that are followed
 FOUND = 30  # of a search
 SEARCHED = 200_000  # the newest replies; a search is a scan, and anybody may ask for one
@@ -48,9 +49,11 @@ class Front:
 
 @dataclass(frozen=True)
 class Thread:
-    """A post, one page of its replies, and the office's own additions under it."""
+    """A post, one page of its replies, and the office's own additions under it. `later`: what was
+    published after it and leads to it, as a correction does."""
 
     post: RowMapping
+    later: tuple[RowMapping, ...]
     additions: tuple[RowMapping, ...]
     replies: tuple[Reply, ...]
     shown: int
@@ -168,7 +171,15 @@ def thread(conn: Connection, public_id: str, page: int, at: str) -> Thread:
     shown = conn.execute(rows.offset((page - 1) * REPLIES).limit(REPLIES)).mappings().all()
     additions = _answers(conn, [post["public_id"]]).get(post["public_id"], ())
     replies = tuple(_dressed(conn, shown))
-    return Thread(post, tuple(additions), replies, _shown(conn, post), page, pages)
+    later = tuple(_later(conn, post))
+    return Thread(post, later, tuple(additions), replies, _shown(conn, post), page, pages)
+
+
+def _later(conn: Connection, post: RowMapping) -> Sequence[RowMapping]:
+    mine = board_posts.c.about_id == post["id"], board_posts.c.id > post["id"]
+    standing = board_posts.c.withdrawn_at.is_(None), board_posts.c.in_reply_to == ""
+    query = select(board_posts).where(*mine, *standing).order_by(board_posts.c.id).limit(LATER)
+    return conn.execute(query).mappings().all()
 
 
 # ---------------------------------------------------------------- found, and on a wall

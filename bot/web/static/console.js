@@ -25,10 +25,17 @@
     if (button) button.focus();
   }
 
+  // Ctrl+Enter hands in what one writes; no form that signs has such a button.
+  document.addEventListener("keydown", (e) => {
+    if (e.key !== "Enter" || !(e.ctrlKey || e.metaKey) || e.isComposing) return;
+    const button = e.target.form && e.target.form.querySelector("[data-enter]");
+    if (button) button.click();
+  });
+
   document.addEventListener("keydown", (e) => {
     if (e.ctrlKey || e.metaKey || e.altKey || typing(e) || off()) return;
     const key = e.key.toLowerCase();
-    if (e.shiftKey && key === "s") location.assign("/stop");
+    if (e.shiftKey && key === "s") location.assign("/stop#reason");
     else if (e.shiftKey) return;
     else if (key === "/") { const find = [...document.querySelectorAll(".find input, main [type=search]")].find((one) => one.offsetParent); if (find) { find.focus(); e.preventDefault(); } }
     else if (Date.now() - going < 1500) { going = 0; go(key); }
@@ -50,7 +57,16 @@
     for (const key of Object.keys(localStorage)) if (key.startsWith("writing:")) localStorage.removeItem(key);
   });
 
+  // Handed in, what was typed need not be kept on this computer any longer.
+  function handedIn() {
+    const sent = sessionStorage.getItem("writing-sent");
+    if (!sent || new URLSearchParams(location.search).get("done") !== "submit") return;
+    sessionStorage.removeItem("writing-sent");
+    localStorage.removeItem(sent);
+  }
+
   function ready() {
+    handedIn();
     const wanted = document.querySelector("[data-focus]");
     if (wanted) wanted.focus();
     const keys = document.getElementById("keys-off");

@@ -199,6 +199,16 @@
     for (const each of chosen.sort((a, b) => b.dataset.start - a.dataset.start)) mend(each.dataset);
   });
 
+  // ---- an account that is not chosen needs no text of its own
+  function owned() {
+    for (const each of form.querySelectorAll("[data-own]")) {
+      const chosen = form.querySelector(`#keys [value="${CSS.escape(each.dataset.own)}"]`);
+      each.hidden = !chosen.checked && !each.querySelector("textarea").value;
+    }
+  }
+  form.addEventListener("change", owned);
+  owned();
+
   // ---- pictures dropped anywhere on the form are taken in at once; those there are dragged into order
   const pictures = () => document.getElementById("pictures");
   const carries = (e) => !dragged && e.dataTransfer && [...e.dataTransfer.types].includes("Files");
