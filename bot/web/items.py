@@ -11,12 +11,13 @@ from starlette.responses import Response
 
 from bot import catalog, compose, naming, people
 from bot.db import accounts, items, lock, sources, units
-from bot.errors import Invalid, NotFound
+from bot.errors import Conflict, Invalid, NotFound
 from bot.language import Say
 from bot.model import Actor, Entry, ItemState, Right
 from bot.naming import source_name
 from bot.office import Office
 from bot.shown import delivered, shown_state
+from bot.web.faults import status_of
 from bot.web.lists import SIZE, account, page_of
 from bot.web.marks import differences
 from bot.web.visit import Id, Signed, Visit, go
@@ -216,19 +217,32 @@ def item_page(visit: Signed, item_id: Id) -> Response:
 
 @router.post("/items/{item_id:int}")
 def act(visit: Signed, item_id: Id) -> Response:
-    """compose (to the form), take (let the machine draft it), skip, bring_back, return, call_back."""
+    """compose (to the form), take (let the machine draft it), skip, bring_back, return, call_back.
+    What was typed stays on the page when it cannot be taken."""
     name = visit.field("act")
+    try:
+        post = _acted(visit, name, item_id)
+    except (Invalid, Conflict) as error:
+        found = data_for_item(visit.office, visit.actor, item_id)
+        return visit.page(
+            "item.html", status_of(error), **found, done=None, amiss=visit.amiss(error)
+        )
+    return go(f"/posts/{post}/edit") if post else visit.back(f"/items/{item_id}?done={name}")
+
+
+def _acted(visit: Visit, name: str, item_id: int) -> int | None:
+    """Do it; give the draft, where one was made."""
     with visit.office.db.write() as conn:
         now = visit.office.db.now(conn)
         if name == "compose":
-            return go(f"/posts/{_composed(visit, conn, item_id)}/edit")
+            return _composed(visit, conn, item_id)
         if name == "return":
             catalog.give_back(conn, now, visit.actor, item_id, visit.field("reason"))
         elif name in ACTS:
             ACTS[name](conn, now, visit.actor, item_id)
         else:
             raise Invalid("请从页面上的按钮办理")
-    return visit.back(f"/items/{item_id}?done={name}")
+    return None
 
 
 ACTS = {

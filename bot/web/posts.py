@@ -14,12 +14,13 @@ from bot.db import aside, posts, units
 from bot.db import people as persons
 from bot.db import replies as replies_table
 from bot.deliver import queue
-from bot.errors import Invalid
+from bot.errors import Conflict, Invalid
 from bot.language import Say
 from bot.model import Actor, DeliveryState, PostKind, PostState, Right
 from bot.office import Office
 from bot.shown import delivered, shown_state
 from bot.web import content
+from bot.web.faults import status_of
 from bot.web.lists import SIZE, Row, page_of, squares
 from bot.web.queue import View
 from bot.web.review import author_name, post_for, source_of
@@ -207,9 +208,16 @@ def revision_page(visit: Signed, post_id: Id, number: Id) -> Response:
 
 @router.post("/posts/{post_id:int}")
 def act(visit: Signed, post_id: Id) -> Response:
-    """submit, close, revoke (`reason`), withdraw (`reason`) or correct (`wrong`, `right`, `reason`)."""
+    """submit, close, revoke (`reason`), withdraw (`reason`) or correct (`wrong`, `right`, `reason`).
+    What was typed stays on the page when it cannot be taken."""
     name = visit.field("act")
-    place = _acted(visit, name, post_id)
+    try:
+        place = _acted(visit, name, post_id)
+    except (Invalid, Conflict) as error:
+        found = data_for_post(visit.office, visit.actor, post_id)
+        return visit.page(
+            "post.html", status_of(error), **found, done=None, amiss=visit.amiss(error)
+        )
     return go(f"/posts/{place}?done={name}")
 
 

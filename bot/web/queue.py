@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter
@@ -14,12 +15,13 @@ from bot import people
 from bot.db import EPOCH, deliveries, micros
 from bot.db import holds as hold_rows
 from bot.deliver import queue
-from bot.errors import GongkaiError, Invalid, NotFound
+from bot.errors import Conflict, GongkaiError, Invalid, NotFound
 from bot.language import Say
 from bot.model import Actor, DeliveryState, Right
 from bot.office import Office
 from bot.schedule import retiming
 from bot.web import render, shell
+from bot.web.faults import status_of
 from bot.web.lists import SIZE, Row, chosen, page_of, squares
 from bot.web.visit import Id, Signed, Visit, go, whole
 from bot.workdays import instant
@@ -260,13 +262,24 @@ def _time(visit: Visit) -> datetime | None:
 
 @router.post("/queue/{delivery_id}")
 def act(visit: Signed, delivery_id: Id) -> Response:
-    """One act on one delivery: `act`, with `link` or `at` where it needs them."""
+    """One act on one delivery: `act`, with `link` or `at` where it needs them. What was typed stays on
+    the page when it cannot be taken."""
     name = visit.field("act")
+    try:
+        _acted(visit, name, delivery_id)
+    except (Invalid, Conflict) as error:
+        found = data_for_delivery(visit.office, visit.actor, delivery_id)
+        return visit.page(
+            "delivery.html", status_of(error), **found, done=None, amiss=visit.amiss(error)
+        )
+    return go(f"/queue/{delivery_id}?done={name}")
+
+
+def _acted(visit: Visit, name: str, delivery_id: int) -> None:
     if name not in ACTS:
         raise Invalid("请选一个结论：确已发出、确未发出，或不再发布")
     with visit.office.db.write() as conn:
         ACTS[name](visit, conn, visit.office.db.now(conn), delivery_id)
-    return go(f"/queue/{delivery_id}?done={name}")
 
 
 @router.post("/queue")
@@ -277,11 +290,22 @@ def bulk(visit: Signed) -> Response:
     ids = [whole(each) for each in visit.fields("ids")]
     if name in ("back", "move"):
         ids = _one_a_post(visit, ids)
+    found = partial(data_for_queue, visit.office, visit.actor, visit.params)
+    try:
+        _refuse_unmeant(visit, name, ids)
+    except Invalid as error:
+        return visit.page(
+            "queue.html", 422, **found(), done=None, amiss=visit.amiss(error), ids=ids
+        )
+    refused = [r for one in ids if (r := _tried(visit, name, one))]
+    return visit.page("queue.html", **found(), done=DONE["bulk"], refused=refused, tried=len(ids))
+
+
+def _refuse_unmeant(visit: Visit, name: str, ids: list[int]) -> None:
     if name not in ("cancel", "retry", "move", "back") or not ids:
         raise Invalid("请先选中投递，再按要办的事")
-    refused = [r for one in ids if (r := _tried(visit, name, one))]
-    found = data_for_queue(visit.office, visit.actor, visit.params)
-    return visit.page("queue.html", **found, done=DONE["bulk"], refused=refused, tried=len(ids))
+    if name == "move" and _time(visit) is None:
+        raise Invalid("请填写改到什么时间")
 
 
 def _one_a_post(visit: Visit, ids: list[int]) -> list[int]:

@@ -206,6 +206,7 @@ def environment(office: Office) -> Environment:
     times = Times(office)
     made.globals.update(_=_, Say=Say, icon=icon, chip=chip, static=static, query=query)
     zone = zone_name(office.config.zone)
+    made.globals.update(amiss=None)  # a page whose form could not be taken is given one
     made.globals.update(words=words, current_language=current, now=office.db.now, zone=zone)
     made.filters.update(hits=hits, around=around, qr=qr)
     made.filters.update(outside=outside, said=said, size=size, short=short, all_but=all_but)

@@ -78,13 +78,17 @@ def _page(visit: Signed, reply_id: int, status: int = 200, **said: Any) -> Respo
 @router.post("/replies/{reply_id:int}/answer")
 def answer(visit: Signed, reply_id: Id) -> Response:
     """A post that answers this reply; it is signed like any other before it goes. `act`: draft, which
-    is gone on with, or submit, which hands it in as it is; what cannot be handed in stays a draft."""
-    words = visit.field("text", need=str(Say("答复")))
+    is gone on with, or submit, which hands it in as it is; what cannot be handed in stays a draft, and
+    what was typed stays on the page where nothing could be made of it."""
     office = visit.office
-    with office.db.write() as conn:
-        readable(conn, visit.actor, reply_id)
-        now = office.db.now(conn)
-        post = compose.answer(office, conn, now, visit.actor, reply_id, words)
+    try:
+        words = visit.field("text", need=str(Say("答复")))
+        with office.db.write() as conn:
+            readable(conn, visit.actor, reply_id)
+            now = office.db.now(conn)
+            post = compose.answer(office, conn, now, visit.actor, reply_id, words)
+    except (Invalid, Conflict) as error:
+        return _page(visit, reply_id, status_of(error), amiss=visit.amiss(error))
     if visit.field("act") == "submit" and _handed_in(visit, post):
         return visit.back(f"/replies/{reply_id}?done=answered")
     return go(f"/posts/{post}/edit?done=saved")

@@ -19,7 +19,7 @@ from bot.naming import source_name
 from bot.office import Office
 from bot.web import content
 from bot.web.lists import SIZE, Account, page_of, squares
-from bot.web.visit import Id, Signed, Visit, go, whole
+from bot.web.visit import Amiss, Id, Signed, Visit, go, whole
 from bot.workdays import instant
 
 router = APIRouter()
@@ -229,14 +229,14 @@ def _page(
     post_id: int | None,
     *,
     alone: bool = True,
-    error: str = "",
     offline_error: str = "",
     status: int = 200,
+    amiss: Amiss | None = None,
 ) -> Response:
     one = data_for_signing(visit.office, visit.actor, post_id, visit.params) if post_id else None
     done = visit.done(DONE)
     return visit.page(
-        "review.html", status, **listed, one=one, alone=alone, done=done, error=error,
+        "review.html", status, **listed, one=one, alone=alone, done=done, amiss=amiss,
         offline_error=offline_error, signed_by=visit.field("signed_by"),
         note=visit.field("note"), behalf=visit.field("behalf"),
     )  # fmt: skip
@@ -252,7 +252,7 @@ def decide(visit: Signed, post_id: Id) -> Response:
         state = _decided(visit, post_id)
     except GongkaiError as error:
         listed = data_for_review(visit.office, visit.actor, visit.params)
-        return _page(visit, listed, post_id, error=str(error), status=422)
+        return _page(visit, listed, post_id, status=422, amiss=visit.amiss(error))
     done = "approved" if state is PostState.APPROVED else visit.field("verdict")
     return go(f"/review?done={done}")
 

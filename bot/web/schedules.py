@@ -63,7 +63,7 @@ def _shown(visit: Visit, done: Say | None = None, status: int = 200, **more: Any
     with office.db.read() as conn:
         rows = listed(office, conn, visit.actor)
     asked: dict[str, Any] = {"text": _sample(office), "begins": "", "ends": ""}
-    said = {"asked": asked, "imagined": None, "unknown": "", "wrong": "", "errors": [], **more}
+    said = {"asked": asked, "imagined": None, "unknown": "", "wrong": "", **more}
     return visit.page("schedules.html", status, rows=rows, kinds=words.SCHEDULES, done=done, **said)
 
 
@@ -83,7 +83,7 @@ def act(visit: Signed) -> Response:
         with visit.office.db.write() as conn:
             _acted(visit, conn, visit.office.db.now(conn), name, visit.field("key"))
     except GongkaiError as error:
-        return _shown(visit, status=422, errors=[("", str(error))])
+        return _shown(visit, status=422, amiss=visit.amiss(error))
     return go(f"/calendar/schedules?done={name}")
 
 

@@ -22,6 +22,7 @@ CHIPS = {
     "sources": "source",
     "replies": "reply",
 }
+FEW = ("accounts", "people", "sources")  # an office has few: all of these are shown
 
 
 @router.get("/search")
@@ -33,7 +34,7 @@ def search_page(visit: Signed) -> Response:
         scope = people.unit_ids(conn, visit.actor)
         if not of and (place := finding.straight(conn, scope, words)):
             return go(place)
-        most = SIZE if of else 5
+        most = finding.CAP if of in FEW else SIZE if of else 5
         groups = finding.find(conn, scope, words, most=most, of=of)
         hits = [hit for group in groups for hit in group.hits]
         states = of_posts(conn, [int(hit.id) for hit in hits if hit.of == "posts"])

@@ -15,6 +15,7 @@ from bot.language import Say
 from bot.model import HoldScope, Right
 from bot.schedule import solemn
 from bot.web import stop
+from bot.web.lists import SIZE, page_of
 from bot.web.visit import Id, Signed, Visit, go, whole
 from bot.workdays import instant
 
@@ -45,6 +46,8 @@ def _page(visit: Visit, typed: Mapping[str, Any], error: str = "") -> Response:
             422 if refused else 200,
             typed=typed,
             kept=kept,
+            page=page_of(visit.params, len(kept.deliveries) if kept else 0),
+            size=SIZE,
             error=refused,
             units=stop.units_of(conn, may),
             all=stop.everywhere(conn, may),

@@ -14,6 +14,7 @@ from bot.errors import GongkaiError, Invalid, NotAllowed, NotFound
 from bot.language import Say
 from bot.model import Actor, Right
 from bot.office import Office
+from bot.web.lists import page_of
 from bot.web.visit import Id, Signed, Visit, go
 from bot.workdays import instant
 
@@ -34,7 +35,9 @@ def data_for_standings(office: Office, actor: Actor, params: Mapping[str, str]) 
         chosen = key if key in offered else next(iter(offered), "")
         scope, now = people.unit_ids(conn, actor), office.db.now(conn)
         rows = review.standing_list(conn, now, scope)
-        shown = {"standings": rows, "offered": offered, "chosen": chosen}
+        page = page_of(params, len(rows))
+        shown = {"standings": rows[page.offset : page.last], "page": page, "offered": offered}
+        shown |= {"chosen": chosen}
         return {**shown, "called": naming.of_sources(conn)}
 
 
@@ -47,7 +50,7 @@ def standing_for(office: Office, conn: Connection, actor: Actor, row_id: int) ->
 
 
 def _page(visit: Visit, status: int = 200, error: str = "") -> Response:
-    params = {"source": visit.field("source") or visit.params.get("source", "")}
+    params = {**visit.params, "source": visit.field("source") or visit.params.get("source", "")}
     found = data_for_standings(visit.office, visit.actor, params)
     typed: dict[str, Any] = {name: visit.field(name) for name in TYPED}
     typed["columns"] = visit.fields("columns")

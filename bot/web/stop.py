@@ -24,6 +24,7 @@ from bot.web.visit import Id, Signed, Visit, go, whole
 from bot.workdays import instant
 
 router = APIRouter()
+PASSABLE = 30  # posts offered to be let through
 DONE = {
     "lifted": Say("停发已解除。停发期间没有到点的投递，其余照常按计划发出。"),
     "declared": Say("肃穆模式已宣布，到时自行开始和结束；开始前可以收回"),
@@ -48,6 +49,7 @@ def data_for_stop(office: Office, actor: Actor, params: Mapping[str, str]) -> di
             "next": _next(conn, scope),
             "passable": passable(conn, scope),
             "reads": scope,
+            "most": PASSABLE,
             "whole": scope >= _roots(conn),
             "in_flight": holds.in_flight(conn, scope),
             "declared": [
@@ -119,7 +121,7 @@ def passable(conn: Connection, scope: set[int]) -> list[RowMapping]:
         )
         .order_by(posts.c.emergency.desc(), posts.c.go_at, posts.c.id)
     )
-    return list(conn.execute(query.limit(30)).mappings())
+    return list(conn.execute(query.limit(PASSABLE)).mappings())
 
 
 def _may_lift(hold: Mapping[str, Any], may: set[int], conn: Connection) -> bool:
@@ -137,7 +139,7 @@ def lifted(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
 
 def _page(visit: Visit, status: int = 200, **more: Any) -> Response:
     found = data_for_stop(visit.office, visit.actor, visit.params)
-    names = ("scope", "unit", "account", "reason", "until")
+    names = ("scope", "unit", "account", "target", "reason", "until")
     values = {name: visit.field(name) for name in names}
     return visit.page(
         "stop.html", status, **found, **{"error": "", "done": None, **more}, typed=values

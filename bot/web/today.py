@@ -145,9 +145,9 @@ def _sources(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
 
 
 def _notices(conn: Connection, scope: set[int]) -> list[dict[str, Any]]:
-    """Incidents that stand, the newest first."""
+    """Incidents that stand, the newest first, up to a hundred."""
     stand = notices.c.closed_at.is_(None), concerns(scope), no_turn()
-    query = select(notices).where(*stand).order_by(notices.c.opened_at.desc()).limit(8)
+    query = select(notices).where(*stand).order_by(notices.c.opened_at.desc()).limit(100)
     rows = conn.execute(query).mappings().all()
     of = subjects_of(conn, rows)
     return [{**row, "say": sentence(row, of)} for row in rows]

@@ -18,7 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
-from bot.errors import Invalid, NotAllowed
+from bot.errors import Conflict, GongkaiError, Invalid, NotAllowed
 from bot.export import KINDS
 from bot.language import Say
 from bot.model import Actor
@@ -45,6 +45,17 @@ class NotDone(Exception):
 
     def __init__(self, form: FormData, session: Session | None) -> None:
         self.form, self.session = form, session
+
+
+@dataclass(frozen=True)
+class Amiss:
+    """A form that could not be taken: its button, why, and what was typed. `stale`: because of what
+    changed meanwhile."""
+
+    act: str
+    say: str
+    stale: bool
+    typed: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -88,6 +99,11 @@ class Visit:
         """All files uploaded under one name."""
         values = self.form.getlist(name)
         return [each for each in values if isinstance(each, UploadFile) and each.filename]
+
+    def amiss(self, error: GongkaiError) -> Amiss:
+        """For the page of a form that could not be taken, which draws it again."""
+        typed = {name: self.field(name) for name in self.form if name != "csrf"}
+        return Amiss(self.field("act"), str(error), isinstance(error, Conflict), typed)
 
     def done(self, said: Mapping[str, Say]) -> Say | None:
         """What is said of the act that led here (`done` in the address); None for any other word."""

@@ -74,7 +74,14 @@ def shown(
         choices=choices, **found, errors=list(errors), theirs=theirs, images=images, limits=limits, aspects=pictures.ASPECTS,
         saved=visit.params.get("done") == "saved", posted=visit.request.method == "POST", at=_readable(form.go_at, visit.office),
         difference=differences(theirs.text, form.text) if theirs else "", unsaved=row, **around,
+        picture_alt=_alt_left(visit, errors),
     )  # fmt: skip
+
+
+def _alt_left(visit: Visit, errors: Sequence[tuple[str, str]]) -> str:
+    """What was typed for a picture, unless a picture has it now."""
+    refused = any(place == "picture" for place, _ in errors)
+    return visit.field("picture_alt") if refused or not visit.files("picture") else ""
 
 
 def _beside_it(visit: Visit, post: RowMapping | None, row: RowMapping | None) -> dict[str, Any]:

@@ -79,6 +79,40 @@ def test_sent_needs_a_link_and_then_stands(staffed: Office, enter: Enter) -> Non
     assert scene.trail(staffed)[-1] == "delivery.confirm"
 
 
+def test_a_proof_that_is_none_comes_back_with_its_form_and_the_reason_beside_the_field(
+    staffed: Office, enter: Enter
+) -> None:
+    one = scene.unclear(staffed, scene.signed(staffed))
+    page = enter("zhou").post(f"/queue/{one}", act="sent", link="微博第三条", at="2026-11-25T09:00")
+    assert page.status == 422
+    (link,) = page.all("//input[@name='link']")
+    assert (link.get("value"), link.get("aria-invalid")) == ("微博第三条", "true")
+    assert "完整网址" in page.words(f"//*[@id='{link.get('aria-describedby')}']")
+    assert page.all(f"//*[@role='alert']//a[@href='#{link.get('id')}']")
+    assert page.all("//input[@name='at']/@value") == ["2026-11-25T09:00"]
+    assert page.all("//input[@type='radio'][@checked]/@value") == ["sent"]
+    none = enter("zhou").post(f"/queue/{one}", link="https://example.cn/p/1")
+    assert (none.status, "请选一个结论" in none.words("//form")) == (422, True)
+    assert none.all("//input[@name='link']/@value") == ["https://example.cn/p/1"]
+
+
+def test_what_was_typed_for_one_that_went_on_meanwhile_is_still_told(
+    staffed: Office, enter: Enter
+) -> None:
+    one = scene.unclear(staffed, scene.signed(staffed))
+    scene.delivery(staffed, 1, state=S.SENT, due_at=None)
+    page = enter("zhou").post(f"/queue/{one}", act="sent", link="https://example.cn/p/1")
+    assert page.status == 409
+    assert "https://example.cn/p/1" in page.words()
+
+
+def test_acts_on_many_keep_the_choice_when_a_time_is_missing(staffed: Office, enter: Enter) -> None:
+    one = scene.delivery(staffed, scene.signed(staffed), state=S.MISSED, due_at=None)
+    page = enter("zhou").post("/queue", act="move", ids=[one])
+    assert (page.status, "请填写改到什么时间" in page.words("//*[@role='alert']")) == (422, True)
+    assert page.all("//input[@name='ids'][@checked]/@value") == [str(one)]
+
+
 def test_not_sent_goes_again_at_the_time_said_in_the_offices_zone(
     staffed: Office, enter: Enter
 ) -> None:

@@ -63,7 +63,7 @@ def test_each_refusal_says_what_to_do_next_in_either_language(
     page = reader.post(f"/posts/{made}", act="close")
     page = reader.post(f"/posts/{made}", act="submit")
     assert (page.status, bool(page.all("//nav[@class='rail']"))) == (409, True)
-    assert "看过现在的样子再定" in page.words()
+    assert "下面是现在的样子，看过再定" in page.words()
 
 
 def _cookies(reader: scene.Reader) -> str:

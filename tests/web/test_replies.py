@@ -333,18 +333,31 @@ def test_one_message_is_typed_in_and_a_slip_loses_nothing(staffed: Office, enter
 # ---------------------------------------------------------------- the board
 
 
-def waiting(office: Office, text: str) -> int:
+def waiting(office: Office, text: str, hourly: int = 10) -> int:
     """A visitor's reply under a post of the board, not yet shown."""
     with office.db.write() as conn:
         store.ensure_board(conn, builders.NOW)
         row, _ = store.publish(conn, builders.NOW, f"key-{text}", Content(text="公交绕行公告"))
         draft = store.Draft("路人", text, "", "once", "127.0.0.1")
-        made, _ = store.add_reply(conn, builders.NOW, row, draft, moderated=True, hourly=10)
+        made, _ = store.add_reply(conn, builders.NOW, row, draft, moderated=True, hourly=hourly)
         return int(made["id"])
 
 
 def board_state(office: Office, reply: int) -> str:
     return scene.state_of(office, db.board_replies, reply)
+
+
+def test_what_waits_on_the_board_is_paged(staffed: Office, enter: Enter) -> None:
+    for n in range(53):
+        waiting(staffed, f"第{n}条", hourly=99)
+    reader = enter("he")
+    first = reader.get("/replies/board")
+    assert "第 1 至 50 条，共 53 条" in first.words()
+    (more,) = first.all("//a[@rel='next']/@href")
+    assert (
+        len(reader.get("/replies/board" + more.removeprefix("/replies/board")).all("//article"))
+        == 3
+    )
 
 
 def test_a_reply_waits_until_a_responder_lets_it_be_seen(staffed: Office, enter: Enter) -> None:

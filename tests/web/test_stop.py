@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 from sqlalchemy import insert, select
 
-from bot import db
+from bot import db, people
 from bot.deliver import holds
-from bot.model import HoldScope
+from bot.model import DeliveryState, HoldScope, Role
 from bot.office import Office
 from tests import builders
 from tests.web import scene
 from tests.web.conftest import Enter
+
+S = DeliveryState
 
 
 def standing(office: Office) -> list[dict[str, object]]:
@@ -123,3 +126,40 @@ def test_one_post_is_stopped_from_its_own_page(staffed: Office, enter: Enter) ->
     reader.post("/stop", **{**fields, "reason": "数字待核"})
     assert [(h["scope"], h["target_id"]) for h in standing(staffed)] == [("post", post)]
     assert "稿件停发中：有疑问的" in reader.get("/stop").words()
+
+
+def test_the_figures_are_of_what_the_reader_sees_and_lead_to_it(
+    staffed: Office, enter: Enter
+) -> None:
+    """A contributor sees no figure of others; a unit's editor those of his unit, and says whose."""
+    scene.signed(staffed, title="县里的")
+    scene.delivery(staffed, scene.signed(staffed, title="在途的"), state=S.SENDING, due_at=None)
+    with staffed.db.write() as conn:
+        lin = builders.actor(conn, "lin")
+        made = holds.hold(conn, builders.NOW, lin, HoldScope.ALL, None, "核实")
+        builders.person(conn, "xin", "信息员", Role.CONTRIBUTOR)
+        builders.unit(conn, "water", people.unit_of(conn, "county")["id"])
+        builders.person(conn, "shui", "水编", Role.EDITOR, "water")
+    whole = enter("lin").get("/stop")
+    assert "停住 1 条" in whole.words(f"//*[@id='hold-{made}']")
+    (way,) = whole.all(f"//*[@id='hold-{made}']//a[contains(@href, '/queue')]/@href")
+    assert len(enter("lin").get(way).all("//tr[@data-row]")) == 1
+    assert "正在发送的 1 条" in whole.words()
+    below = enter("shui").get("/stop")
+    assert "停住您单位的 0 条" in below.words(f"//*[@id='hold-{made}']")
+    assert "您单位正在发送的 0 条" in below.words()
+    none = enter("xin").get("/stop").words()
+    assert "核实" in none
+    assert not re.search(r"\d+ 条", none)
+
+
+def test_a_post_s_own_stop_keeps_its_post_when_the_reason_is_missing(
+    staffed: Office, enter: Enter
+) -> None:
+    post = scene.signed(staffed)
+    reader = enter("lin")
+    page = reader.post("/stop", scope="post", target=str(post), reason=" ")
+    assert page.status == 422
+    form = {e.get("name"): e.get("value") for e in page.all("//form[@action='/stop']//input")}
+    (chosen,) = page.all("//input[@name='scope'][@checked]/@value")
+    assert (chosen, form["target"]) == ("post", str(post))
