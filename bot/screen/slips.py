@@ -47,24 +47,28 @@ _CODE = late(
 )  # 清政办发〔2026〕: no words
 
 
-def _written_wrong(file: str) -> dict[str, str]:
-    """Each slip, and the word it is made for."""
-    made: dict[str, str] = {}
-    for word, *mistaken in _lines(file):
-        for at, letters in enumerate(mistaken):
-            head, tail = word[:at], word[at + 1 :]
-            made.update(dict.fromkeys([head + letter + tail for letter in letters], word))
-    return made
+def _written_wrong(word: str, mistaken: list[str]) -> list[str]:
+    """The slips in a word, of what is mistaken for its first character, its second…"""
+    parts = ((word[:at], letters, word[at + 1 :]) for at, letters in enumerate(mistaken))
+    return [head + letter + tail for head, letters, tail in parts for letter in letters]
 
 
 @cache
 def _confusions() -> dict[str, str]:
-    return _written_wrong("confusions.txt")
+    """Each slip, and the word it is made for."""
+    made: dict[str, str] = {}
+    for word, *mistaken in _lines("confusions.txt"):
+        made.update(dict.fromkeys(_written_wrong(word, mistaken), word))
+    return made
 
 
 @cache
-def _mistaken() -> dict[str, str]:
-    return _written_wrong("mistaken.txt")
+def _mistaken() -> dict[str, tuple[str, int]]:
+    """Each slip, the word it is made for, and what that must save."""
+    made: dict[str, tuple[str, int]] = {}
+    for saved, word, *mistaken in _lines("mistaken.txt"):
+        made.update(dict.fromkeys(_written_wrong(word, mistaken), (word, int(saved))))
+    return made
 
 
 def _word_slip(text: str, start: int, end: int) -> Hit | None:
@@ -74,8 +78,8 @@ def _word_slip(text: str, start: int, end: int) -> Hit | None:
         return None
     right = _confusions().get(slip, "")
     if not right or _explained(text, start, end):
-        right = _mistaken().get(slip, "")
-        if not right or _gain(text, start, end, right) < _LIKELIER:
+        right, saved = _mistaken().get(slip, ("", 0))
+        if not right or _gain(text, start, end, right) < saved:
             return None
     return Hit("typo", Severity.WARN, start, end, _SAID, right)
 
@@ -106,8 +110,7 @@ def _neighbours() -> dict[str, str]:
 # ---------------------------------------------------------------- how likely a text reads
 
 # A text costs what the cheapest words it may be cut into cost: the logarithm of how rare each is. A slip is
-# told where the right word saves as much as a word a hundred times commoner.
-_LIKELIER = 5
+# told where the right word saves enough: 5 is a reading a hundred and fifty times likelier.
 _AROUND = 4  # letters on each side that are read with it
 _UNKNOWN = 20
 _LONGEST = 6
@@ -121,9 +124,11 @@ def _costs() -> dict[str, int]:
 
 
 def _gain(text: str, start: int, end: int, right: str) -> int:
-    """What `right` saves where text[start:end] stands, with the words beside it."""
+    """What `right` saves where text[start:end] stands, with the words beside it; without any it may be a name."""
     before = _NO_WORDS.split(text[max(0, start - _AROUND) : start])[-1]
     after = _NO_WORDS.split(text[end : end + _AROUND])[0]
+    if len(before + after) < 2:
+        return 0
     return _cost(before + text[start:end] + after) - _cost(before + right + after)
 
 
