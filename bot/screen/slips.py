@@ -74,10 +74,11 @@ def _mistaken() -> dict[str, tuple[str, int]]:
 def _word_slip(text: str, start: int, end: int) -> Hit | None:
     """What is no word, where it stands alone (以经 in 项目以经建成), or where the right one reads likelier."""
     slip = text[start:end]
-    if _named(text, start, end):
+    explained = _explained(text, start, end)
+    if explained > 1 or _named(text, start, end):
         return None
-    right = _confusions().get(slip, "")
-    if not right or _explained(text, start, end):
+    right = "" if explained else _confusions().get(slip, "")
+    if not right:
         right, saved = _mistaken().get(slip, ("", 0))
         if not right or _gain(text, start, end, right) < saved:
             return None
@@ -92,10 +93,10 @@ def _named(text: str, start: int, end: int) -> bool:
     return bool(_CODE.match(text, end))
 
 
-def _explained(text: str, start: int, end: int) -> bool:
-    """Do the characters beside text[start:end] make a word with one of its own?"""
-    before, after = text[start - 1 : start], text[end : end + 1]
-    return _word(before + text[start]) or _word(text[end - 1] + after)
+def _explained(text: str, start: int, end: int) -> int:
+    """On how many sides does the character beside text[start:end] make a word with one of its own?"""
+    before, after = text[start - 1 : start + 1], text[end - 1 : end + 1]
+    return _word(before) + _word(after)
 
 
 def _word(pair: str) -> bool:
