@@ -8,12 +8,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from bot import finding, people
-<<<<<<< HEAD
 from bot.shown import of_posts
-=======
-from bot.db import posts
-from bot.shown import delivered, shown_state
->>>>>>> main
 from bot.web.lists import SIZE
 from bot.web.visit import Signed, go
 
@@ -49,14 +44,3 @@ def search_page(visit: Signed) -> Response:
         "cap": finding.CAP,
     }
     return visit.page("search.html", q=words, of=of, names=finding.NAMES, **values)
-<<<<<<< HEAD
-=======
-
-
-def _states(conn: Connection, groups: list[finding.Group]) -> dict[int, tuple[str, str, str]]:
-    """The chip of each post found: what became of its deliveries."""
-    ids = [hit.id for group in groups for hit in group.hits if hit.of == "posts"]
-    rows = conn.execute(select(posts).where(posts.c.id.in_(ids))).mappings().all()
-    states = delivered(conn, [row["id"] for row in rows])
-    return {row["id"]: shown_state(row, states.get(row["id"], {})) for row in rows}
->>>>>>> main
