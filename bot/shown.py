@@ -40,6 +40,24 @@ def of_posts(conn: Connection, ids: list[int]) -> dict[int, tuple[str, str, str]
     return {row["id"]: shown_state(row, states.get(row["id"], {})) for row in rows}
 
 
+def delivered(conn: Connection, ids: list[int]) -> dict[int, dict[str, int]]:
+    """For each post how many of its deliveries are in each state; "withdrawn" among them."""
+    mine = select(deliveries.c.id, deliveries.c.post_id, deliveries.c.state)
+    rows = conn.execute(mine.where(deliveries.c.post_id.in_(ids))).all()
+    taken = select(deliveries.c.target_id).where(
+        deliveries.c.act == Act.WITHDRAW,
+        aside(deliveries.c.state) == D.SENT,
+        deliveries.c.target_id.in_([row.id for row in rows]),
+    )
+    withdrawn = set(conn.execute(taken).scalars())
+    found: dict[int, dict[str, int]] = {}
+    for row in rows:
+        states = found.setdefault(row.post_id, {})
+        name = "withdrawn" if row.id in withdrawn else row.state
+        states[name] = states.get(name, 0) + 1
+    return found
+
+
 def shown_state(post: Row, states: Mapping[str, int]) -> tuple[str, str, str]:
     """Kind and name of the chip, and “1/3” where only some deliveries are in that state."""
     if post["state"] == P.DRAFT and post["returned"]:

@@ -44,7 +44,7 @@ def _who(of: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
     if of["identity_url"]:
         yield _("网址"), of["identity_url"]
     yield _("令牌期限"), _life(of)
-    yield _("最近检查"), cell(of["checked_at"])
+    yield _("最近检查"), of["checked_at"]
 
 
 def _life(of: Mapping[str, Any]) -> Any:
@@ -69,7 +69,7 @@ def _standing(of: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
 def _hours(hours: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
     yield _("时段"), listed(hours["slots"]) or _("不限")
     if free := hours["next_slots"]:
-        yield _("空着的时段"), listed(map(cell, free))
+        yield _("空着的时段"), [*free]
     most, gap = hours["daily_most"], round(hours["gap_seconds"])
     yield _("每天最多"), Say("{n} 条", n=most) if most else _("不限")
     yield _("静默时段"), hours["quiet"] or _("无")
