@@ -83,9 +83,9 @@ def posts(conn: Connection, rows: Sequence[Mapping[Any, Any]]) -> list[dict[str,
     from sqlalchemy import select
 
     from bot.db import people, units
-    from bot.deliver import queue
+    from bot.shown import delivered
 
-    states = queue.by_post(conn, [one["id"] for one in rows])
+    states = delivered(conn, [one["id"] for one in rows])
     names = dict(conn.execute(select(units.c.id, units.c.key)).all())
     writers = {one["author_id"] for one in rows}
     logins = select(people.c.id, people.c.login).where(people.c.id.in_(writers))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -24,6 +25,7 @@ import pytest
 from openpyxl import load_workbook
 
 from tests import offices
+from tests.offices import ROOT
 from tests.web.serving import listening
 
 GONGKAI = [sys.executable, "-m", "bot"]
@@ -172,6 +174,43 @@ def test_a_visitors_reply_reaches_the_log_within_fifteen_seconds(tmp_path: Path)
         visitor.post(f"{page}/replies", data={"text": "几点来水？"})
         _until(lambda: s.json("replies", "--search", "几点来水"))
         assert time.monotonic() - began < 15
+
+
+def test_a_program_goes_the_whole_way_by_the_document_alone(stranger: Stranger) -> None:
+    """docs/api.md, its script, as it stands there; run again, it does nothing twice."""
+    s = stranger
+    (script,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "api.md").read_text(), re.S)
+    (s.folder / "outage.py").write_text(script, "utf-8")
+    env = {"API": f"http://127.0.0.1:{s.port}/api/v1"}
+    for name, login, role, scope in (
+        ("WRITER", "zhou", "editor", "write"),
+        ("SIGNER", "lin", "signer", "sign"),
+    ):
+        made = s.json("user", "add", login, "--name", login, "--unit", "county", "--role", role)
+        s.passwords[login] = made["password"] + "-own"
+        (s.folder / "own").write_text(s.passwords[login], "utf-8")
+        s.run("user", "password", login, "--password-file", "own")
+        scopes = ("--scope", "read", "--scope", scope)
+        env[name] = s.json("token", "create", "--name", "停水", *scopes, by=login)["token"]
+
+    def told() -> str:
+        words = [sys.executable, "outage.py"]
+        plain = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
+        done = subprocess.run(
+            words, cwd=s.folder, env=plain | env, capture_output=True, text=True, timeout=90
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    with s.web("run") as visitor:
+        place = httpx.URL(told().split()[1]).path
+        assert "望江路明日 9 时至 12 时停水" in visitor.get(place).text
+        visitor.post(f"{place}/replies", data={"text": "几点来水？"})
+        file = s.folder / "replies.csv"
+        _until(lambda: told() and "几点来水？" in file.read_text("utf-8-sig"))
+        assert "望江路停水公告" in visitor.get("/board").text
+    titles = [row["title"] for row in s.json("post", "list")]
+    assert sum("望江路停水公告" in title for title in titles) == 1
 
 
 def _sent(s: Stranger) -> Any:

@@ -63,10 +63,12 @@ assisted = click.option(
     default="",
     help="只看：草稿、审签中、已签发、已结束 | only draft, in_review, approved, closed",
 )
+@click.option("--returned", is_flag=True, default=None, help="只看退回的 | what came back only")
+@click.option("--search", "words", default="", help="标题里的字 | words of the title")
 @click.option("--limit", type=NUMBER, default=50, help="最多几行 | rows at most")
 @as_json
 @with_office
-def post_list(office: Office, state: str, limit: int, json_: bool) -> None:
+def post_list(office: Office, state: str, json_: bool, **more: Any) -> None:
     """列出稿件 | the posts."""
     from bot import compose, shapes, shown
     from bot.model import PostState
@@ -75,7 +77,7 @@ def post_list(office: Office, state: str, limit: int, json_: bool) -> None:
     asked = keyed(state, names_of("post", *PostState))
     with office.db.read() as conn:
         units = reading_units(office, None, conn)
-        rows = compose.listing(conn, units, state=asked, limit=limit)
+        rows = compose.listing(conn, units, state=asked, **more)
         states = shown.delivered(conn, [row["id"] for row in rows])
         found = shapes.posts(conn, rows)
     show(

@@ -33,13 +33,18 @@ def sign() -> None:
 
 
 @sign.command("list")
+@click.option("--signed", is_flag=True, help="--as 签过的 | what he signed, with --as")
 @as_json
 @acting
-def sign_list(office: Office, actor: Actor, json_: bool) -> None:
+def sign_list(office: Office, actor: Actor, signed: bool, json_: bool) -> None:
     """等审签的；--as 只列轮到他的 | what waits for a sign-off, or with --as for him."""
     from bot import review, shapes
 
     with office.db.read() as conn:
+        if signed:
+            done = shapes.posts(conn, review.signed(conn, actor, limit=200))
+            show(done, json_, "id state go_at title")
+            return
         if actor.person is None:
             every = review.all_waiting(conn, reading_units(office, actor, conn))
             found = [{**row, "behalf": []} for row in every]

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli.base import as_json, facts, harmless, say, show, with_office
+from bot.cli.base import acting, as_json, facts, harmless, say, show, with_office, writing
 from bot.cli.speech import Group, listed, word
 from bot.language import Say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from bot.model import Actor
     from bot.office import Office
 
 SHOWN = 5
@@ -189,6 +190,29 @@ def _tell(found: dict[str, Any], written: str, zone: Any) -> None:
     click.echo(f"\n{found['config']}", nl=False)
     if written:
         click.echo(str(Say("已写入 {file}；gongkai check 核对并生效", file=written)))
+
+
+@source.command("pause")
+@click.argument("key")
+@click.option("--undo", is_flag=True, help="恢复 | go on")
+@acting
+def source_pause(office: Office, actor: Actor, key: str, undo: bool) -> None:
+    """暂停读取 | read it no more."""
+    from bot import catalog
+
+    with writing(office) as (conn, now):
+        catalog.pause(conn, now, actor, key, not undo)
+
+
+@source.command("poll")
+@click.argument("key")
+@acting
+def source_poll(office: Office, actor: Actor, key: str) -> None:
+    """让工作进程马上读一次 | let the worker read it at once."""
+    from bot import catalog
+
+    with writing(office) as (conn, now):
+        catalog.poll_now(conn, now, actor, key)
 
 
 COMMANDS = [source]

@@ -20,18 +20,31 @@ of_list = click.option(
 
 
 @click.command(cls=Spoken)
+@click.option("--columns", is_flag=True, help="各栏目怎么办 | what is done with each column")
 @as_json
 @with_office
-def rules(office: Office, json_: bool) -> None:
+def rules(office: Office, columns: bool, json_: bool) -> None:
     """审查规则：查什么，级别，依据 | the rules of screening as they are set here."""
     from bot import shapes
     from bot.model import Severity
 
+    if columns:
+        _columns(office, json_)
+        return
     said: dict[str, Wording] = {
         "severities": lambda row: [word("finding", one) for one in row["severities"]],
         "chosen": {"off": Say("不查")} | names_of("finding", *Severity),
     }
     show(shapes.rules(office), json_, "rule name severities chosen says", words=said)
+
+
+def _columns(office: Office, json_: bool) -> None:
+    from bot import shapes
+
+    with office.db.read() as conn:
+        found = shapes.columns(office, conn, set(office.config.units))
+    heads = {"columns": Say("栏目"), "template": Say("模板"), "accounts": Say("账号")}
+    show(found, json_, "source columns template accounts", heads | {"source": Say("来源")})
 
 
 @click.group(cls=Group)

@@ -189,24 +189,6 @@ def counts(conn: Connection, unit_ids: set[int], **filters: Any) -> dict[str, in
     return dict(conn.execute(every).all()) | more
 
 
-def by_post(conn: Connection, ids: list[int]) -> dict[int, dict[str, int]]:
-    """For each post how many of its deliveries are in each state; "withdrawn" among them."""
-    mine = select(deliveries.c.id, deliveries.c.post_id, deliveries.c.state)
-    rows = conn.execute(mine.where(deliveries.c.post_id.in_(ids))).all()
-    taken = select(deliveries.c.target_id).where(
-        deliveries.c.act == Act.WITHDRAW,
-        aside(deliveries.c.state) == DeliveryState.SENT,
-        deliveries.c.target_id.in_([row.id for row in rows]),
-    )
-    withdrawn = set(conn.execute(taken).scalars())
-    found: dict[int, dict[str, int]] = {}
-    for row in rows:
-        states = found.setdefault(row.post_id, {})
-        name = "withdrawn" if row.id in withdrawn else row.state
-        states[name] = states.get(name, 0) + 1
-    return found
-
-
 def attempts_of(conn: Connection, delivery_id: int) -> list[RowMapping]:
     """The attempts of a delivery, oldest first."""
     query = select(attempts).where(attempts.c.delivery_id == delivery_id)

@@ -39,9 +39,6 @@ def figures(
     mine = posts.c.unit_id.in_(scope)
     own = select(func.count()).where(mine, counts.returned(actor))
     failing = select(func.count()).select_from(sources).where(counts.failing(scope))
-    first = counts.yesterday(office, now)
-    since = log.days(first, None, office.config.tz)["since"]
-    day = urlencode({"whose": "public", "since": since.isoformat() if since else ""})
     return [
         Figure("sign", "mine", len(review.waiting(office, conn, actor)), "/sign"),
         Figure("posts", "mine", conn.execute(own).scalar_one(), "/posts?returned=true&mine=true"),
@@ -51,11 +48,21 @@ def figures(
         ),
         *_stated("items", items.counted(conn, scope, {})),
         *_stated("queue", queue.counts(conn, scope)),
-        Figure("replies", "day", counts.new_replies(office, conn, scope, first), f"/replies?{day}"),
+        _said(office, conn, now, scope),
         Figure("replies", "board", counts.waiting_replies(conn, actor), "/board/replies"),
         Figure("accounts", "broken", counts.broken_count(conn, scope), "/accounts?state=broken"),
         Figure("sources", "failing", conn.execute(failing).scalar_one(), "/sources?failing=true"),
     ]
+
+
+def _said(office: Office, conn: Connection, now: datetime, scope: set[int]) -> Figure:
+    """What the public said since yesterday, all of it: the page stops at counts.CAP."""
+    first = counts.yesterday(office, now)
+    since = log.days(first, None, office.config.tz)["since"]
+    chosen = log.chosen(scope, own=False, since=since).subquery()
+    n = conn.execute(select(func.count()).select_from(chosen)).scalar_one()
+    asked = urlencode({"whose": "public", "since": first.isoformat()})
+    return Figure("replies", "since_yesterday", n, f"/replies?{asked}")
 
 
 def today(

@@ -11,13 +11,12 @@ from starlette.responses import Response
 
 from bot import catalog, compose, naming, people
 from bot.db import accounts, items, lock, sources, units
-from bot.deliver import queue
 from bot.errors import Invalid, NotFound
 from bot.language import Say
 from bot.model import Actor, Entry, ItemState, Right
 from bot.naming import source_name
 from bot.office import Office
-from bot.shown import shown_state
+from bot.shown import delivered, shown_state
 from bot.web.lists import SIZE, account, page_of
 from bot.web.marks import differences
 from bot.web.visit import Id, Signed, Visit, go
@@ -189,7 +188,7 @@ def _plain(value: Any) -> str:
 
 def _posts(conn: Connection, item_id: int) -> list[dict[str, Any]]:
     rows = catalog.posts_of(conn, item_id)
-    states = queue.by_post(conn, [row["id"] for row in rows])
+    states = delivered(conn, [row["id"] for row in rows])
     return [{**row, "shown": shown_state(row, states.get(row["id"], {}))} for row in rows]
 
 

@@ -18,7 +18,7 @@ from bot.errors import Invalid
 from bot.language import Say
 from bot.model import Actor, DeliveryState, PostKind, PostState, Right
 from bot.office import Office
-from bot.shown import shown_state
+from bot.shown import delivered, shown_state
 from bot.web import content
 from bot.web.lists import SIZE, Row, page_of, squares
 from bot.web.queue import View
@@ -106,7 +106,7 @@ def _rows(conn: Connection, where: ColumnElement[bool], offset: int) -> list[dic
         .offset(offset)
     )
     rows = conn.execute(query).mappings().all()
-    states, shown = queue.by_post(conn, [row["id"] for row in rows]), squares(conn)
+    states, shown = delivered(conn, [row["id"] for row in rows]), squares(conn)
     return [
         {
             **row,
@@ -126,7 +126,7 @@ def data_for_post(office: Office, actor: Actor, post_id: int) -> dict[str, Any]:
         post = post_for(conn, actor, post_id)
         revision = content.revision_of(conn, post["revision_id"])
         parts = content.parts_of(conn, revision["id"])
-        states = queue.by_post(conn, [post_id]).get(post_id, {})
+        states = delivered(conn, [post_id]).get(post_id, {})
         steps = review.steps_of(office, conn, post)
         return {
             "post": post,
@@ -155,7 +155,7 @@ def _about(conn: Connection, actor: Actor, post: Row) -> list[dict[str, Any]]:
     near = or_(posts.c.id == post["about_id"], posts.c.about_id == post["id"])
     mine = posts.c.unit_id.in_(people.unit_ids(conn, actor)), posts.c.kind != PostKind.REPOST
     rows = conn.execute(select(posts).where(near, *mine).order_by(posts.c.id)).mappings().all()
-    states = queue.by_post(conn, [row["id"] for row in rows])
+    states = delivered(conn, [row["id"] for row in rows])
     return [{**row, "shown": shown_state(row, states.get(row["id"], {}))} for row in rows]
 
 

@@ -10,8 +10,7 @@ from starlette.responses import Response
 
 from bot import finding, people
 from bot.db import posts
-from bot.deliver import queue
-from bot.shown import shown_state
+from bot.shown import delivered, shown_state
 from bot.web.lists import SIZE
 from bot.web.visit import Signed, go
 
@@ -52,5 +51,5 @@ def _states(conn: Connection, groups: list[finding.Group]) -> dict[int, tuple[st
     """The chip of each post found: what became of its deliveries."""
     ids = [hit.id for group in groups for hit in group.hits if hit.of == "posts"]
     rows = conn.execute(select(posts).where(posts.c.id.in_(ids))).mappings().all()
-    states = queue.by_post(conn, [row["id"] for row in rows])
+    states = delivered(conn, [row["id"] for row in rows])
     return {row["id"]: shown_state(row, states.get(row["id"], {})) for row in rows}

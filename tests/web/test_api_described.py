@@ -13,9 +13,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any, get_type_hints
 
+import click
 import pytest
 
 from bot import compose
+from bot.cli import main
 from bot.compose.writings import NEW, Place
 from bot.language import Say
 from bot.model import Right, Scope
@@ -28,6 +30,7 @@ from tests.offices import ROOT, url  # noqa: F401
 from tests.test_rights import world  # noqa: F401
 from tests.web.test_api_rights import ANY, ROUTES, Ask, _may, _shape, desk  # noqa: F401
 from tests.web.test_routes import HERE, Scene, console  # noqa: F401
+from tests.web.test_routes import routes as pages
 
 FILE = Path(opening.__file__).parent / "examples.json"
 DOC = ROOT / "docs" / "api.md"
@@ -115,6 +118,38 @@ def test_examples_are_what_is_answered(answers: dict[str, Any]) -> None:
         assert members(said[route]) == members(brief(answer)), route
 
 
+OTHER_WORDS = {  # of docs/glossary.md's things: one word each
+    *("article", "channel", "comment", "comments", "event", "job", "message"),
+    *("platform", "provider", "publication", "transport", "user", "users"),
+}
+INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d")
+ZONED = re.compile(r"[+-]\d\d:\d\d$|Z$")
+
+
+def leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Every name with what stands under it."""
+    if isinstance(value, dict):
+        for key, one in value.items():
+            yield key, None
+            yield from leaves(one, key)
+    elif isinstance(value, list):
+        for one in value:
+            yield from leaves(one, name)
+    else:
+        yield name, value
+
+
+def test_names_are_the_glossarys_and_times_have_their_zone(answers: dict[str, Any]) -> None:
+    faults: list[tuple[str, ...]] = []
+    for route, answer in answers.items():
+        for name, value in leaves(answer):
+            if name in OTHER_WORDS:
+                faults.append((route, name))
+            if isinstance(value, str) and INSTANT.match(value) and not ZONED.search(value):
+                faults.append((route, name, value))
+    assert not faults
+
+
 def test_every_operation_has_examples_of_what_is_sent_and_answered() -> None:
     described, wanting = opening.description(api.behind()), []
     bodies = described["components"]["schemas"]
@@ -158,3 +193,57 @@ def who(route: str) -> str:
     if isinstance(said, Right):
         return str(said)
     return "—" if said == ANY else ", ".join(sorted(said)) or "admin, everywhere"
+
+
+# ---------------------------------------------------------------- what each page says
+
+
+def table() -> list[tuple[list[str], list[str], list[str]]]:
+    """Pages, addresses of the API, commands: a row each."""
+    part = DOC.read_text("utf-8").partition("## What each page says")[2].partition("\n## ")[0]
+    rows = [line.strip("|").split("|") for line in part.splitlines() if line.startswith("| `")]
+    return [tuple(re.findall(r"`([^`]+)`", cell) for cell in row) for row in rows]  # type: ignore[misc]
+
+
+def _shaped(path: str) -> str:
+    return re.sub(r"\{[^}]+\}", "*", path)
+
+
+def test_every_page_says_where_a_program_finds_what_it_says(console: Scene) -> None:  # noqa: F811
+    """By the application's own pages: a new one needs a row of the table, a lost one must leave it."""
+    there = {
+        _shaped(route.path)
+        for method, route in pages(console.app)
+        if method == "GET" and route.path not in ("/login", "/login/code", "/password")
+    }
+    told = {_shaped(page) for row in table() for page in row[0]} - {"/password"}
+    assert (there - told, told - there) == (set(), set())
+
+
+def test_what_the_table_names_there_is() -> None:
+    paths = {route.partition(" ")[2] for route, _ in endpoints()}
+    assert {path for _, api_, _ in table() for path in api_} - paths == set()
+    commands = {name for name, json_ in _commands(main) if json_}
+    named = {words for *_, cli in table() for words in cli if "--" not in words}
+    assert named - commands == set()
+
+
+def _commands(group: click.Group, before: str = "") -> Iterator[tuple[str, bool]]:
+    """Every command, and whether it takes --json."""
+    for name, command in group.commands.items():
+        yield f"{before}{name}", any("--json" in one.opts for one in command.params)
+        if isinstance(command, click.Group):
+            yield from _commands(command, f"{before}{name} ")
+
+
+def test_the_document_names_what_needs_no_key() -> None:
+    paths = opening.description(api.behind())["paths"]
+    keyless = {
+        path.removeprefix("/api/v1")
+        for path, operations in paths.items()
+        if "post" in operations
+        and "idempotency-key"
+        not in {p["name"].lower() for p in operations["post"].get("parameters", ())}
+    }
+    (said,) = re.findall(r"These need no key:(.*?)\n\n", DOC.read_text("utf-8"), re.S)
+    assert set(re.findall(r"`POST ([^`]+)`", said)) == keyless
