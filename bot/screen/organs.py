@@ -208,14 +208,14 @@ _WRONG_RANK = {
 RANK_SIGNS = (*_WRONG_RANK,)
 _RANKED = late("|".join(_WRONG_RANK))
 # 全省公安局长会议, 各省、自治区、直辖市教育厅（局）, 省市公安厅 speak of several.
-_SEVERAL = frozenset("全各我本外跨两多邻省自直辖治区、）)及和")
+_SEVERAL = late("(?:[全各我本外跨两多邻省自直辖治区）)]|[省区市县州][、和及])$")
 _GOES_ON = frozenset("长局级干门分位署队属委（(、")
 
 
 def ranks(text: str, context: Context) -> Iterator[Hit]:
     """省公安局, 市教育厅."""
     for match in _RANKED.finditer(text):
-        before, after = text[: match.start()][-1:], text[match.end() : match.end() + 1]
-        if before not in _SEVERAL and after not in _GOES_ON:
+        before, after = text[max(0, match.start() - 2) : match.start()], text[match.end() :][:1]
+        if not _SEVERAL.search(before) and after not in _GOES_ON:
             right = _WRONG_RANK[match[0]]
             yield Hit("organ-name", Severity.WARN, *match.span(), _SAID, right)
