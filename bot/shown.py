@@ -15,24 +15,6 @@ WORST = (D.UNCERTAIN, D.FAILED, D.MISSED, D.SENDING, D.READY, D.SENT, D.CANCELLE
 Row = RowMapping | Mapping[str, Any]
 
 
-def delivered(conn: Connection, ids: list[int]) -> dict[int, dict[str, int]]:
-    """For each post how many of its deliveries are in each state; "withdrawn" among them."""
-    mine = select(deliveries.c.id, deliveries.c.post_id, deliveries.c.state)
-    rows = conn.execute(mine.where(deliveries.c.post_id.in_(ids))).all()
-    taken = select(deliveries.c.target_id).where(
-        deliveries.c.act == Act.WITHDRAW,
-        aside(deliveries.c.state) == D.SENT,
-        deliveries.c.target_id.in_([row.id for row in rows]),
-    )
-    withdrawn = set(conn.execute(taken).scalars())
-    found: dict[int, dict[str, int]] = {}
-    for row in rows:
-        states = found.setdefault(row.post_id, {})
-        name = "withdrawn" if row.id in withdrawn else row.state
-        states[name] = states.get(name, 0) + 1
-    return found
-
-
 def of_posts(conn: Connection, ids: list[int]) -> dict[int, tuple[str, str, str]]:
     """The chip of each of some posts: what became of its deliveries."""
     rows = conn.execute(select(posts).where(posts.c.id.in_(ids))).mappings().all()
