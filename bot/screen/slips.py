@@ -6,7 +6,7 @@ one character off, for one that sounds or looks alike. A word or a measure stand
 words/confusions.txt: what sounds or looks like a common word, is none, and in clean text never stood but
 where a neighbour explained it. words/neighbours.txt: the words of two characters that may explain.
 words/mistaken.txt: what is mistaken for the words of offices; told where the text reads so much likelier with the
-right one, counted by words/lexicon.txt: 计术 in 农业计术推广, and 自愿者 in 社区自愿者.
+right one, counted by words/lexicon.txt: 计术 in 开展计术推广, and 嫌疑入 in 犯罪嫌疑入.
 words/phrases.txt, words/alike.txt: the phrases, the characters. How they were made: docs/decisions.md.
 """
 
