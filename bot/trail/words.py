@@ -22,6 +22,7 @@ OUTCOMES: dict[str, Say] = {
 VERBS: dict[str, Say] = {
     "office.backup": Say("备份"),
     "office.restore": Say("恢复备份"),
+    "office.rekey": Say("换密钥"),
     "token.create": Say("新建令牌"),
     "token.revoke": Say("撤销令牌"),
     "session.open": Say("登录"),
