@@ -1166,10 +1166,12 @@ def store_away(error: BaseException) -> bool:
     return lost or down or disk_full(error)
 
 
-def trouble(error: DBAPIError) -> Say | None:
+def trouble(error: Exception) -> Say | None:
     """What is the matter with the store, and what to do; None where the program is at fault."""
     if disk_full(error):
-        return Say("磁盘已满，什么都没有写下；请清理以后再办")
+        return Say("磁盘已满，这一步没有办成；腾出空间后再办")
+    if not isinstance(error, DBAPIError):
+        return None
     return next((say for sign, say in _TROUBLES.items() if re.search(sign, str(error.orig))), None)
 
 

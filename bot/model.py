@@ -550,7 +550,8 @@ class Reading:
 
     `whole`: the catalogue was read to its end, so an absent entry is truly missing.
     `unchanged`: the server said nothing is new (304); `entries` is then empty.
-    `gone`: keys whose own page says 404 or 410; they are not among the entries.
+    `gone`: keys that are surely gone: their own page says 404 or 410, their file was taken away;
+    they are not among the entries.
     """
 
     entries: tuple[Entry, ...] = ()

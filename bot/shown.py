@@ -7,12 +7,19 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, select
 
-from bot.db import aside, deliveries
+from bot.db import aside, deliveries, posts
 from bot.model import Act, DeliveryState, PostKind, PostState
 
 P, D = PostState, DeliveryState
 WORST = (D.UNCERTAIN, D.FAILED, D.MISSED, D.SENDING, D.READY, D.SENT, D.CANCELLED)
 Row = RowMapping | Mapping[str, Any]
+
+
+def of_posts(conn: Connection, ids: list[int]) -> dict[int, tuple[str, str, str]]:
+    """The chip of each of some posts: what became of its deliveries."""
+    rows = conn.execute(select(posts).where(posts.c.id.in_(ids))).mappings().all()
+    states = delivered(conn, [row["id"] for row in rows])
+    return {row["id"]: shown_state(row, states.get(row["id"], {})) for row in rows}
 
 
 def delivered(conn: Connection, ids: list[int]) -> dict[int, dict[str, int]]:

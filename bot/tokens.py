@@ -28,7 +28,7 @@ SCOPE_WORDS: dict[Scope, Say] = {
     Scope.WRITE: Say("拟稿与报送"),
     Scope.SIGN: Say("审签"),
     Scope.HOLD: Say("停发"),
-    Scope.ADMIN: Say("管理"),
+    Scope.ADMIN: Say("管理人员、账号与模板"),
 }
 MARK = "gk_"  # by which a scanner for leaked secrets knows one
 LONGEST = timedelta(days=366)

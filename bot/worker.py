@@ -54,6 +54,7 @@ log = logging.getLogger("gongkai")
 BEAT = 5
 AHEAD = timedelta(seconds=3)  # how early deliveries are claimed and checked
 QUIET = 10
+MUTE = 60  # seconds without a store that takes a write, until people are told past it
 _LIVING: set[str] = set()  # the workers of this very process
 
 
@@ -77,6 +78,9 @@ class Worker:
         self.engine = Engine(office, self.id, AHEAD)
         self._every = self._stages()
         self._troubles: dict[Any, str] = {}  # whose turn fails: the notice of it, not ended yet
+        self._logged = set[str]()  # what the log has, until a write goes well again
+        self._mute_since: float | None = None  # nothing could be written down since
+        self._shouted: Say | None = None  # what people were told past the store
         self._schedules_told = True  # a notice of an earlier worker's may stand
         self._checked_until = 0.0
 
@@ -174,17 +178,35 @@ class Worker:
             stage.wake.set()
 
     async def _trouble(self, whose: Any, error: Exception, pause: float = 2) -> None:
-        """Say it once where people look, wait a little, go on."""
-        if isinstance(error, GongkaiError):
-            log.warning("%s", error)
-        else:
-            log.error("turn failed", exc_info=None if store_away(error) else error)
+        """Say it once where people look and in the log, wait a little, go on."""
         said = error.say if isinstance(error, GongkaiError) else _explained(error)
+        if said.text not in self._logged:  # a full disk is met some thousand times an hour
+            if isinstance(error, GongkaiError) or store_away(error):
+                log.warning("%s", said)
+            else:
+                log.error("turn failed", exc_info=error)
+            self._logged.add(said.text)
         try:
             await self._thread(self._tell, whose, said)
-        except Exception:
-            log.warning("%s", said)
+        except Exception:  # the log has it
+            await self._shout(said)
         await asyncio.sleep(pause)
+
+    async def _shout(self, said: Say) -> None:
+        """Straight to people, once, where nothing can be written down for longer than MUTE."""
+        if self._mute_since is None:
+            self._mute_since = time.monotonic()
+        if self._shouted is None and time.monotonic() - self._mute_since >= MUTE:
+            self._shouted = said
+            await self._thread(telling.tell_now, self.office, said)
+
+    async def _written(self) -> None:
+        """A write went well: what was told past the store is over, and may be told again."""
+        self._logged.clear()
+        shouted, self._shouted, self._mute_since = self._shouted, None, None
+        if shouted is not None:
+            over = Say("已结束：{said}", said=shouted)
+            await self._thread(telling.tell_now, self.office, over)
 
     def _tell(self, whose: Any, said: Say) -> None:
         key = f"worker:{said.text[:20]}"
@@ -198,6 +220,8 @@ class Worker:
         if key is not None and list(self._troubles.values()).count(key) == 1:
             await self._thread(self._close, key)
         self._troubles.pop(whose, None)
+        if whose == self._beat:  # others may have had nothing to write
+            await self._written()
 
     def _close(self, key: str) -> None:
         with self.office.db.write() as conn:

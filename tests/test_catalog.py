@@ -448,6 +448,17 @@ def test_an_entry_that_is_gone_holds_what_came_of_it(desk: Desk) -> None:
     assert hold["reason"] == "来源条目已撤下"
 
 
+def test_a_hold_says_the_latest_of_its_entry(desk: Desk) -> None:
+    one = desk.notice("停水通知", 1)
+    signed(desk, one)
+    desk.reads(replace(one, text="改了。"), desk.notice("旧", 4))
+    for _ in range(2):
+        desk.reads(desk.notice("旧", 4))
+    (hold,) = desk.holds()
+    assert hold["reason"] == "来源条目已撤下"
+    assert ["来源条目已撤下" in said for said in told(desk.office)] == [True]
+
+
 # ---------------------------------------------------------------- it cannot be read
 
 

@@ -122,6 +122,14 @@ def test_a_fault_of_ours_is_told_without_a_traceback(run: Run, desk: Office) -> 
     assert "Traceback" not in found.output
 
 
+def test_a_full_disk_is_said_in_words(run: Run, desk: Office) -> None:
+    with desk.db.write() as conn:
+        full = "begin select raise(fail, 'database or disk is full'); end"
+        conn.exec_driver_sql(f"create trigger full before insert on holds {full}")
+    found = run("hold", "all", "--reason", "演练", code=2)
+    assert found.stderr == "磁盘已满，这一步没有办成；腾出空间后再办\n"
+
+
 def test_without_an_office_it_says_how_to_make_one(tmp_path: Path) -> None:
     found = CliRunner().invoke(main, ["--config", str(tmp_path / "config.toml"), "queue"])
     assert found.exit_code == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -257,6 +258,14 @@ def test_json_goes_through_a_pipe_into_another_command(furnished: Path) -> None:
     assert found.stdout.strip() == b"}"
     text = "printf '机密★10年' | gongkai screen - --json | python3 -m json.tool > /dev/null"
     assert in_a_shell(furnished, text).returncode == 1  # as screening found, not the pipe
+
+
+def test_json_beside_a_file_is_json_alone(run: Run, tmp_path: Path) -> None:
+    for words in (("item", "quality", "--xlsx"), ("replies", "--csv")):
+        file = tmp_path / f"{words[0]}.out"
+        found = run(*words, file, "--json", code=0)
+        assert json.loads(found.stdout)
+        assert found.stderr.strip() == str(file)
 
 
 def test_a_full_disk_is_said_in_a_sentence(furnished: Path) -> None:  # noqa: F811

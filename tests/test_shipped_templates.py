@@ -21,7 +21,7 @@ from bot.adapters.mastodon import Mastodon
 from bot.compose import Body, Rendered, filling
 from bot.compose.filling import body_of, setting
 from bot.config import load
-from bot.db import deliveries, insert_id, items, posts, revisions, sources
+from bot.db import accounts, deliveries, insert_id, items, posts, revisions, sources
 from bot.deliver import plan
 from bot.errors import ConfigError, Conflict, Invalid
 from bot.model import (
@@ -619,6 +619,23 @@ def test_the_label_stands_under_every_form_and_is_never_cut(
                     assert part.outgoing.text.count(LABEL) == 1
                 blocked = {f.rule for part in parts for f in part.findings}
                 assert blocked <= ({"over-limit"} if part_refuses(rule, key, words) else set())
+
+
+@pytest.mark.parametrize("length", range(130, 300, 17))
+def test_the_label_has_room_where_a_further_part_is_an_answer_with_a_limit_of_its_own(
+    furnished: Office, length: int
+) -> None:
+    """As on Weibo, whose further parts are comments."""
+    able = replace(WEIBO, answer=True, answer_limit=140)
+    with furnished.db.write() as conn:
+        mine = accounts.c.key == "weibo"
+        conn.execute(update(accounts).where(mine).values(capabilities=able.json()))
+    body = Body("供" * length, over_limit=OverLimit.THREAD, assisted=True)
+    with furnished.db.read() as conn:
+        parts = compose.preview(furnished, conn, body, ["weibo"])
+    assert len(parts) > 1
+    assert all(part.count <= part.limit and LABEL in part.outgoing.text for part in parts)
+    assert [f for part in parts for f in part.findings if f.severity is Severity.BLOCK] == []
 
 
 def part_refuses(rule: OverLimit | None, key: str, words: str) -> bool:

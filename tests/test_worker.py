@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 import subprocess
@@ -15,6 +16,8 @@ import pytest
 from sqlalchemy import insert, update
 
 from bot import audit, lease, review
+from bot import worker as worker_module
+from bot.config import load
 from bot.db import (
     accounts,
     attempts,
@@ -37,6 +40,7 @@ from bot.worker import Worker
 from tests import builders, offices
 from tests.fakes.mastodon import Mastodon
 from tests.fakes.server import Server
+from tests.fakes.smtp import Smtp
 from tests.offices import Notice, both, pytest_generate_tests, rows, told, url  # noqa: F401
 
 S = DeliveryState
@@ -215,6 +219,54 @@ def test_a_bad_turn_is_told_once_stops_no_other_and_ends_when_it_goes_well(
         well = (_trouble, lambda: not _trouble(), lambda: len(fake.posts()) == 2)
         asyncio.run(running(desk, *well, then=_mend))
     assert len([row for row in rows(desk, notices) if row["key"].startswith("worker:")]) == 1
+
+
+def test_what_lasts_is_logged_once_and_again_when_it_comes_back(
+    desk: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A disk that stays full is met at every turn: its log must not fill what is left of it."""
+    worker = Worker(desk)
+
+    async def _turns() -> None:
+        for _ in range(3):
+            await worker._trouble(worker._beat, OSError(errno.ENOSPC, "No space left"), 0)
+        await worker._over(worker._beat)
+        await worker._trouble(worker._beat, OSError(errno.ENOSPC, "No space left"), 0)
+        await worker.engine.aclose()
+
+    asyncio.run(_turns())
+    assert ["磁盘已满" in said for said in caplog.messages] == [True, True]
+
+
+def test_people_are_told_past_a_store_that_takes_nothing_and_of_its_end(
+    desk: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that is full before anybody was warned: its notice cannot be written down."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.setattr(worker_module, "MUTE", 1)
+    full = "begin select raise(fail, 'database or disk is full'); end"
+    with desk.db.write() as conn:
+        conn.exec_driver_sql(f"create trigger full before insert on notices {full}")
+    with Smtp() as smtp:
+        lines = '\n[notices.{key}]\nto = "{key}@yunlan.example.cn"\nserver = "127.0.0.1:{port}"\n'
+        file = desk.config.path
+        more = "".join(lines.format(key=key, port=smtp.port) for key in ("duty", "other"))
+        file.write_text(file.read_text("utf-8") + more + 'kinds = ["review"]\n', "utf-8")
+        worker = Worker(Office(load(file), desk.db))
+
+        async def _turns() -> None:
+            for pause in (0.0, 1.1, 0.0, 0.0):
+                await worker._trouble(worker._seal, OSError(errno.ENOSPC, "No space left"), pause)
+            await worker._over(worker._seal)  # which may have had nothing to write
+            assert len(smtp.mails) == 1
+            await worker._over(worker._beat)
+            await worker.engine.aclose()
+
+        asyncio.run(_turns())
+        assert {mail.to for mail in smtp.mails} == {("duty@yunlan.example.cn",)}
+        subjects = [mail.subject for mail in smtp.mails]
+    said = "磁盘已满，暂停工作；腾出空间后自动恢复，什么都没有丢"
+    assert subjects == [f"【公开提醒】{said}", f"【公开提醒】已结束：{said}"]
 
 
 def test_a_worker_that_starts_begins_with_no_trouble(desk: Office) -> None:

@@ -280,11 +280,16 @@ def _unsent(conn: Connection, which: Any) -> list[int]:
 
 
 def stop(conn: Connection, now: datetime, scope: HoldScope, target: int, why: Say) -> None:
-    """One hold stands until it is lifted, however often the entry changes meanwhile."""
+    """One hold stands until it is lifted, however often the entry changes meanwhile; it says the latest."""
     mine = holds.c.scope == scope, holds.c.target_id == target, holds.c.person_id.is_(None)
-    if conn.execute(select(holds.c.id).where(*mine, holds.c.lifted_at.is_(None))).first():
-        return
-    values = {"scope": scope, "target_id": target, "reason": str(why)}
-    made = insert_id(conn, holds, {**values, "since": now, "begun_at": now, "passes": []})
-    audit.write(conn, now, MACHINE, "hold", f"{scope}:{target}", hold=made)
+    query = select(holds.c.id, holds.c.reason).where(*mine, holds.c.lifted_at.is_(None))
+    if stands := conn.execute(query).first():
+        made = stands.id
+        if stands.reason == str(why):
+            return
+        conn.execute(update(holds).where(holds.c.id == made).values(reason=str(why)))
+    else:
+        values = {"scope": scope, "target_id": target, "reason": str(why)}
+        made = insert_id(conn, holds, {**values, "since": now, "begun_at": now, "passes": []})
+        audit.write(conn, now, MACHINE, "hold", f"{scope}:{target}", hold=made)
     open_notice(conn, now, f"hold:{made}", why, None, f"/stop#hold-{made}")

@@ -65,16 +65,11 @@ class Speaking(Group):
 
 def _fault(error: Exception) -> Say:
     """What the store has against it; else that the program is at fault."""
-    from sqlalchemy.exc import DBAPIError
-
     from bot.db import trouble
 
-    why: object = error
-    if isinstance(error, DBAPIError):
-        if said := trouble(error):
-            return said
-        why = error.orig
-    kind = type(error).__name__
+    if said := trouble(error):
+        return said
+    kind, why = type(error).__name__, getattr(error, "orig", error)
     return Say("内部错误 {kind}：{why}（详情：GONGKAI_DEBUG=1）", kind=kind, why=str(why))
 
 

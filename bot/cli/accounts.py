@@ -44,12 +44,14 @@ def _who(of: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
     if of["identity_url"]:
         yield _("网址"), of["identity_url"]
     yield _("令牌期限"), _life(of)
-    yield _("最近检查"), cell(of["checked_at"])
+    yield _("最近检查"), of["checked_at"]
 
 
 def _life(of: Mapping[str, Any]) -> Any:
     if of["token_ends"]:
         ends = {"at": cell(of["token_ends"]), "n": of["token_days"]}
+        if of["token_days"] < 0:
+            return Say("{at}，已到期", at=ends["at"])
         return Say("{at}，还有 {n} 天", **ends)
     return _("不需要") if of["connecting"] == "none" else _("平台没有说明到期时间")
 
@@ -67,7 +69,7 @@ def _standing(of: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
 def _hours(hours: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
     yield _("时段"), listed(hours["slots"]) or _("不限")
     if free := hours["next_slots"]:
-        yield _("空着的时段"), listed(map(cell, free))
+        yield _("空着的时段"), [*free]
     most, gap = hours["daily_most"], round(hours["gap_seconds"])
     yield _("每天最多"), Say("{n} 条", n=most) if most else _("不限")
     yield _("静默时段"), hours["quiet"] or _("无")

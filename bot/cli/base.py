@@ -192,7 +192,7 @@ def show(
     names = columns.split()
     told = [[worded(row, name, words.get(name)) for name in names] for row in rows]
     _table([str(heads.get(name) or HEADS[name]) for name in names], told)
-    if any(isinstance(value, datetime) for row in told for value in row):
+    if any(_timed(value) for row in told for value in row):
         click.echo(str(Say("时间均为{zone}", zone=_zone())))
 
 
@@ -210,6 +210,11 @@ def _table(heads: list[str], rows: list[list[Any]]) -> None:
     with console.capture() as held:
         console.print(table)
     click.echo("\n".join(line.rstrip() for line in held.get().splitlines()))
+
+
+def _timed(value: Any) -> bool:
+    """Does it say an instant?"""
+    return isinstance(value, datetime) or (isinstance(value, list) and any(map(_timed, value)))
 
 
 def _zone() -> Say:

@@ -78,22 +78,20 @@ def post_list(office: Office, state: str, json_: bool, **more: Any) -> None:
     with office.db.read() as conn:
         units = reading_units(office, None, conn)
         rows = compose.listing(conn, units, state=asked, **more)
-        states = shown.delivered(conn, [row["id"] for row in rows])
+        chips = shown.of_posts(conn, [row["id"] for row in rows])
         found = shapes.posts(conn, rows)
     show(
         found,
         json_,
         "id state kind go_at title",
-        words={"state": lambda row: standing(row, states.get(row["id"], {})), "kind": KINDS},
+        words={"state": lambda row: standing(chips[row["id"]]), "kind": KINDS},
         empty=Say("还没有稿件：gongkai post new 拟一篇，或 gongkai post compose 由条目成稿"),
     )
 
 
-def standing(post: Mapping[Any, Any], states: Mapping[str, int]) -> str:
+def standing(chip: tuple[str, str, str]) -> str:
     """How a post stands, in a word: by its deliveries, once it has some."""
-    from bot.shown import shown_state
-
-    kind, state, part = shown_state(post, states)
+    kind, state, part = chip
     return f"{word(kind, state)} {part}".strip()
 
 
@@ -110,11 +108,11 @@ def post_show(office: Office, post_id: int, json_: bool) -> None:
 
     with office.db.read() as conn:
         found = shapes.post(office, conn, post_id)
-        states = shown.delivered(conn, [post_id]).get(post_id, {})
+        chip = shown.of_posts(conn, [post_id])[post_id]
     if json_:
         say(found, True, "")
         return
-    kind, stands = KINDS[found["kind"]], standing(found, states)
+    kind, stands = KINDS[found["kind"]], standing(chip)
     click.echo(f"#{post_id} {kind} [{stands}] {found['title'] or _('无题')}")
     click.echo(str(Say("版本 {n}，摘要 {digest}", n=found["number"], digest=found["digest"][:16])))
     if found["body"].get("assisted"):

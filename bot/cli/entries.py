@@ -141,6 +141,8 @@ def _elements(stored: dict[str, Any]) -> list[dict[str, str]]:
     entry = Entry.of(stored)
     said = {name: getattr(entry, name.replace("-", "_")) for name in FIELDS}
     found = {name: cell(value) for name, value in said.items() if value}
+    if entry.formed:
+        found["formed"] = found["formed"].split(" ")[0]  # a day, kept as its beginning
     if entry.attachments:
         found["attachments"] = listed(one.name or one.url for one in entry.attachments)
     return [

@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 from bot.cli.base import as_json, reading_units, say, show, with_office
+from bot.cli.content import standing
 from bot.cli.speech import Spoken, word
 from bot.language import Say
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bot.finding import Hit
     from bot.office import Office
 
 
@@ -33,7 +37,7 @@ KINDS = {  # what is looked for, and the chip of its states
 @with_office
 def search(office: Office, words: str, of: str | None, limit: int, json_: bool) -> None:
     """搜索：稿件、条目、评论、账号、人员、来源，词语、文号或编号 | find anything by words or number."""
-    from bot import finding, shapes
+    from bot import finding, shapes, shown
     from bot.errors import Invalid
 
     if not words.strip():
@@ -42,27 +46,22 @@ def search(office: Office, words: str, of: str | None, limit: int, json_: bool) 
         scope = reading_units(office, None, conn)
         place = finding.straight(conn, scope, words)
         groups = finding.find(conn, scope, words, most=limit, of=of or "")
+        hits = [hit for group in groups for hit in group.hits]
+        chips = shown.of_posts(conn, [int(hit.id) for hit in hits if hit.of == "posts"])
     if json_:
         say(shapes.found(place, groups), True, "")
         return
     rows = [
-        {
-            "of": finding.NAMES[hit.of],
-            "kind": hit.of,
-            "id": hit.id,
-            "title": hit.title,
-            "state": hit.state,
-        }
-        for group in groups
-        for hit in group.hits
+        {"of": finding.NAMES[hit.of], "id": hit.id, "title": hit.title, "state": _state(hit, chips)}
+        for hit in hits
     ]
-    show(
-        rows,
-        False,
-        "of id state title",
-        words={"state": lambda row: word(KINDS[row["kind"]], row["state"]) if row["state"] else ""},
-        empty=Say("没有找到“{words}”", words=words),
-    )
+    show(rows, False, "of id state title", empty=Say("没有找到“{words}”", words=words))
+
+
+def _state(hit: Hit, chips: Mapping[int, tuple[str, str, str]]) -> str:
+    if hit.of == "posts":
+        return standing(chips[int(hit.id)])
+    return str(word(KINDS[hit.of], hit.state)) if hit.state else ""
 
 
 COMMANDS = [search]

@@ -52,9 +52,10 @@ def account_list(office: Office, json_: bool) -> None:
 
 
 def _platform(row: Mapping[Any, Any]) -> str:
+    from bot.language import _
     from bot.web.lists import account as told
 
-    return told(row).label
+    return _(told(row).label)
 
 
 @account.command("show")

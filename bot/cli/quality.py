@@ -29,7 +29,7 @@ def quality(
     if xlsx:
         with Path(xlsx).open("wb") as out:
             export.write(out, "xlsx", HEADS, (row for _rule, row in _rows(found)))
-        click.echo(xlsx)
+        click.echo(xlsx, err=json_)  # beside what a program reads
     if json_:
         say(found, True, "")
     elif not xlsx:

@@ -47,7 +47,7 @@ def replies(office: Office, actor: Actor, **asked: Any) -> None:
             found = collect.listing(conn, units, **filters, limit=asked["limit"])
             show(found, False, COLUMNS, words={"state": "reply"}, empty=Say("没有这样的评论"))
     for kind, file in files:
-        _export(office, actor, kind, Path(file), units, filters)
+        _export(office, actor, kind, Path(file), units, filters, json_=asked["json_"])
 
 
 def _days(office: Office, asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,13 +62,15 @@ def _export(
     file: Path,
     units: set[int],
     filters: Mapping[str, Any],
+    *,
+    json_: bool,
 ) -> None:
     with (
         file.open("wb") as out,
         exporting.taken_out(office, actor, kind, units, **filters) as found,
     ):
         shutil.copyfileobj(found, out)
-    click.echo(file)
+    click.echo(file, err=json_)  # beside what a program reads
 
 
 def _counts(conn: Any, post: int | None, units: set[int], json_: bool) -> None:

@@ -56,7 +56,7 @@ def _brief(row: dict[str, Any]) -> dict[str, Any]:
     if "next" not in row:
         return {"key": row["key"], "next": row["error"]}
     state = Say("已暂停") if row["paused"] else Say("已结束") if row["ended"] else None
-    coming = [cell(at) for at in row["next"]] or row["error"]
+    coming = [*row["next"]] or row["error"]
     last = row["last"]
     done = f"{cell(last['at'])} {word('occurrence', last['state'])}" if last else ""
     return {**row, "kind": SCHEDULES[row["kind"]], "next": state or coming, "last": done}

@@ -22,7 +22,7 @@ from bot.cli.base import (
 )
 from bot.cli.content import assisted, post, setting
 from bot.cli.speech import Group, word
-from bot.language import Say
+from bot.language import Say, _
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,12 +69,12 @@ def _uses(made: Mapping[Any, Any]) -> list[str]:
     """What makes posts of it; a source and a schedule by their keys."""
     from bot.web.words import USES
 
-    said = {"source": "来源 {key}", "schedule": "日程 {key}"}
-    uses = made["uses"]
-    return [
-        str(USES[u["key"]] if u["of"] == "program" else Say(said[u["of"]], key=u["key"]))
-        for u in uses
-    ]
+    told = []
+    for use in made["uses"]:
+        key, of = use["key"], use["of"]
+        one = Say("来源 {key}", key=key) if of == "source" else Say("日程 {key}", key=key)
+        told.append(str(USES[key] if of == "program" else one))
+    return told
 
 
 @template.command("show")
@@ -177,7 +177,7 @@ def template_preview(
         click.echo(f"— {one.account['key']} ({one.part + 1}) {one.count}/{one.limit or '∞'}")
         click.echo(f"{one.outgoing.text}\n")
         for finding in one.findings:
-            grave, what = word("finding", finding.severity), Say(finding.message)
+            grave, what = word("finding", finding.severity), _(finding.message)
             click.echo(f"! {grave} {finding.rule}{Say('：')}{what}")
 
 

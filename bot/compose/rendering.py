@@ -119,6 +119,7 @@ def _labelled(whole: str, able: Capabilities, rule: OverLimit, link: str, label:
     less = replace(
         able,
         text_limit=able.text_limit and max(1, able.text_limit - text.count(under, able.unit)),
+        answer_limit=able.answer_limit and max(1, able.answer_limit - text.count(under, able.unit)),
         byte_limit=able.byte_limit and max(1, able.byte_limit - len(under.encode())),
     )
     return [f"{words}{under}" for words in _fitted(whole, less, rule, link)]

@@ -283,7 +283,7 @@ class Reasons:
         if row["account_state"] == AccountState.PAUSED:
             return Say("账号已暂停")
         if not self._works:
-            return Say("没有运行中的工作进程：请启动 gongkai run")
+            return Say("没有运行中的工作进程：请启动 gongkai run；已启动的，看数据盘是否已满")
         return None
 
     def _row_waits(self, row: RowMapping) -> Say | None:

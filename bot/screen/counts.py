@@ -28,6 +28,7 @@ _NO_SHARES = late(
     "多选|同比|环比|增|降|率|其中|率达|以上|至少|超|近|约|不低于|提高|利率|提升|完成|涨|跌"
 )
 _SHARES_SAID = Say("各部分合起来超过 100%。请核对").text
+_RATIO_SAID = Say("各部分合起来不是 100%。请核对").text
 MOST = 115  # parts of two kinds beside each other (by sex, by age) make far more
 
 
@@ -40,12 +41,26 @@ def shares(text: str, context: Context) -> Iterator[Hit]:
             yield Hit("sum", Severity.WARN, *match.span(), _SHARES_SAID)
 
 
+_RATIO = late(
+    rf"(?:三次产业|结构|比重|占比|构成)[^。，；\n0-9]{{0,14}}{_N} ?[:：∶] ?{_N} ?[:：∶] ?{_N}(?![0-9:：])"
+)
+NEAR = 5  # what is farther from 100 is no ratio of shares
+
+
+def ratio(text: str, context: Context) -> Iterator[Hit]:
+    """三次产业比重为8.2:41.6:51.2."""
+    for match in _RATIO.finditer(text):
+        off = abs(sum(_figures(match, 1, 2, 3), Decimal(-100)))
+        if Decimal("0.15") < off <= NEAR:
+            yield Hit("sum", Severity.WARN, *match.span(), _RATIO_SAID)
+
+
 # ---------------------------------------------------------------- what is listed
 
 _COUNT = r"([二两三四五六七八九十]|[2-9])(?:大|个|项|条|点|类|种|方面|个方面|项重点)"
 _ORDINALS = late(rf"{_COUNT}[^。；;：:\n0-9]{{0,12}}[：:，,]?(?=一是)")
 _NAMED = late(
-    rf"{_COUNT}(?:行动|措施|举措|任务|工程|工作|内容|要求|原则|制度|机制|活动|服务)”?[：:]([^。：:；;\n]+)"
+    rf"{_COUNT}(?:行动|措施|举措|任务|工程|工作|内容|要求|原则|制度|机制|活动|服务|议题|议案|事项|条例|法规|主题|板块|环节|领域|课程|奖项|专题)”?[：:]([^。：:；;\n]+)"
 )
 _REPEATED = late(
     r"([二两三四五六七八九十])个([\u4e00-\u9fff]{2})”?：((?:“?\2[\u4e00-\u9fff]{2,10}”?、?)+)"
@@ -155,6 +170,10 @@ _SPENT = late(
 _BEYOND = late(
     rf"(?:共|总|为|达|计)[^。；;，\n0-9]{{0,6}}{_N} ?(万?亿?(?:{_UNIT}))(?![余多以])[^。；;\n其]{{0,16}}，其中[^。；;，\n0-9]{{2,16}}{_N} ?\2(?=[，。；])"
 )
+_LET = late(
+    rf"(?:{_N} ?({_UNIT})(?:申请|申报|报名|参加|参赛|应聘)|(?:申请|申报|报名|应聘)[的有]?{_N} ?({_UNIT}))[、，,][^。；;\n0-9]{{0,6}}?"
+    rf"(?:核准|批准|录取|录用|审核通过|通过审核|获批){_N} ?(?:\2|\4)"
+)
 _BOTH_WAYS = late(
     r"同比(增长|增加|上升|下降|减少)[0-9.]+[%％]，比(?:上年|去年)同期(增加|增长|上升|减少|下降)"
 )
@@ -183,6 +202,10 @@ def _left(match: re.Match[str]) -> bool:
 
 def _more(match: re.Match[str], part: int, whole: int) -> bool:
     return _number(match[part]) > _number(match[whole])
+
+
+def _let_more(match: re.Match[str]) -> bool:
+    return _number(match[5]) > _number(match[1] or match[3])
 
 
 def _other_rate(match: re.Match[str], part: int, whole: int, rate: int) -> bool:
@@ -231,6 +254,8 @@ CLAIMS = (
     _claim(("率",), _RATE, partial(_other_rate, part=4, whole=1, rate=5)),
     _claim(("尚余", "剩余", "还剩", "其余"), _LEFT, _left),
     _claim(("其中",), _BEYOND, partial(_more, part=3, whole=1)),
+    # 380户申请、核准390户
+    _claim(("核准", "批准", "录取", "录用", "审核", "获批"), _LET, _let_more),
     _claim(("总投资",), _SPENT, partial(_other_rate, part=3, whole=1, rate=4)),
     _claim(("较", "比"), _AGAINST, lambda m: _more(m, 1, 3) != (m[4] in "增提上")),
     _claim(("同比",), _BOTH_WAYS, lambda m: (m[1] in _UP) != (m[2] in _UP)),  # a rise that falls

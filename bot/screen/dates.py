@@ -34,7 +34,9 @@ _UNTIL_MONTH = late(
     rf"(?:([0-9]{{4}}|[〇○零一二三四五六七八九]{{4}}) ?年 ?)?(?<![0-9〇○零一二三四五六七八九十历.]){_MONTH_N} ?$"
 )
 _FROM_MONTH = late(rf" ?{_OF_MONTH}|()(?=份|底|初|中旬|上旬|下旬|末)")
-_ISO = late(r"(?:19|20)(?<![0-9./-]..)([0-9]{2})([-/.])([0-9]{1,2})\2([0-9]{1,2})(?![0-9./-]|号)")
+_ISO = late(
+    r"(?:19|20)(?<![0-9./-]..)([0-9]{2})([-/.－])([0-9]{1,2})\2([0-9]{1,2})(?![0-9./－-]|号)"
+)
 
 
 class Written(NamedTuple):
@@ -63,10 +65,11 @@ def _places(text: str) -> list[Place]:
             day = _number(after[1]) if after[1] else 1  # 13月份: the month alone
             found.append(Place(before.start(), after.end(), Written(year, month, day)))
         at = text.find("月", at + 1)
-    if "-" in text or "/" in text or "." in text:
+    if "-" in text or "/" in text or "." in text or "－" in text:
         for iso in _ISO.finditer(text):
             written = Written(int(iso[0][:4]), int(iso[3]), int(iso[4]))
             found.append(Place(*iso.span(), written))
+        found.sort()
     return found
 
 
@@ -83,8 +86,8 @@ _NAMES = "一二三四五六日"
 _WEEK = "(?:星期|礼拜|周) ?([一二三四五六日天])"
 _WEEKS = late(_WEEK)
 _JOIN = "[ ]?(?:、|，|和|至|到|[-—~～－]+)[ ]?"
-_LATER = late(rf"{_JOIN}(?:{_N2} ?月 ?)?{_OF_MONTH}")
 _HOUR = "(?:[0-9]{1,2}(?:[:：][0-9]{2}|[时点](?:[0-9]{1,2}分|半)?))"
+_LATER = late(rf"(?: ?(?:上午|下午|早上|晚上|早|晚)?{_HOUR})?{_JOIN}(?:{_N2} ?月 ?)?{_OF_MONTH}")
 _NAMED = late(
     rf"[ ]?(?:上午|下午|早上|晚上|早|晚)?{_HOUR}?[ ，,]{{0,2}}"
     rf"(?:[（(【\[［](?:[^（）()\n，。；、]{{1,10}}[，,、 ])?)?[本这下上]?({_WEEK}(?:{_JOIN}{_WEEK})*)[ ]?[）)】\]］]?"
@@ -92,9 +95,11 @@ _NAMED = late(
 _BEFORE = late(rf"[本这下上]?({_WEEK})(?:[（(]|(?<=[本这下上]周.)[，,])$")  # 星期一（11月24日）
 _SHORT = late(r"(?<![0-9./-])([0-9]{1,2})[/.]([0-9]{1,2}) ?$")  # 11/24（周一）
 _IN_BRACKETS = late(rf"[（(【\[［]({_WEEK})")
+# 24日（周一）, 周一（24日）: no month
 _BARE = late(
     rf"(?<![0-9、，和及至到月—~～-])([0-9]{{1,2}})[日号] ?[（(]({_WEEK})"
-)  # 24日（周一）, no month
+    rf"|({_WEEK}) ?[（(]([0-9]{{1,2}})[日号][）)]"
+)
 _NO_MONTH = late(
     "(?<![0-9])(?:19|20)[0-9]{2} ?年 ?(?:1[3-9]|[2-9][0-9]|0) ?月(?=起|前|后|至|到|之|开|，|、|正|全)"
 )
@@ -155,12 +160,13 @@ def english(text: str, context: Context) -> Iterator[Hit]:
 def _without_month(text: str, on: date) -> Iterator[Hit]:
     """24日（星期一）: of this month, or of the one it would be near."""
     for match in _BARE.finditer(text):
-        wrap = on.month % 12 + 1 if int(match[1]) < on.day else (on.month - 2) % 12 + 1
-        days = [day for m in (on.month, wrap) if (day := _day(_year(on, m), m, int(match[1])))]
-        week = _NAMES.index(match[3].replace("天", "日"))
+        n, said = int(match[1] or match[6]), 2 if match[2] else 4
+        wrap = on.month % 12 + 1 if n < on.day else (on.month - 2) % 12 + 1
+        days = [day for m in (on.month, wrap) if (day := _day(_year(on, m), m, n))]
+        week = _NAMES.index(match[said + 1].replace("天", "日"))
         if days and all(day.weekday() != week for day in days):
             right = f"星期{_NAMES[days[0].weekday()]}"
-            yield Hit("weekday", Severity.WARN, *match.span(2), _WEEKDAY_SAID, right)
+            yield Hit("weekday", Severity.WARN, *match.span(said), _WEEKDAY_SAID, right)
 
 
 def _year(on: date, month: int) -> int:
@@ -269,6 +275,7 @@ _SPOKEN = late(
 _HOURS = late("[0-9]+$|(?<![一二三四五六七八九十百千])[二三]?十?[一二三四五六七八九]$|二?十$")
 _SAYS_WHEN = late(
     r"(?:[日号午晚晨间早夜至到期时刻起自于]|[早晚]上|时间|截止|(?<!比)分|[0-9]{2} |[-—~～－] ?)[：: ]?$"
+    r"|(?:时间|班车?|航班)[\u4e00-\u9fff]{0,4}[为到]$"
 )
 _LASTS = late("[间段长候效代0-9]")
 _FIGURE_BEFORE, _JOINED_ON = re.compile("[0-9/.]$|[0-9][:：]$"), frozenset("0123456789:：/%％")
@@ -308,7 +315,7 @@ def _no_such(text: str, start: int, end: int, parts: list[str]) -> bool:
         return False
     if _FIGURE_BEFORE.search(text, max(0, start - 2), start) or text[end : end + 1] in _JOINED_ON:
         return False  # a piece of a longer figure, a path, a percentage
-    says = _SAYS_WHEN.search(text, max(0, start - 4), start) or _RANGE_ON.match(text, end)
+    says = _SAYS_WHEN.search(text, max(0, start - 8), start) or _RANGE_ON.match(text, end)
     if ":" in text[start:end] or "：" in text[start:end]:
         return hour + minutes[0] != 100 and bool(says or hour == 24)
     return bool(says or minutes)
@@ -317,8 +324,8 @@ def _no_such(text: str, start: int, end: int, parts: list[str]) -> bool:
 # ---------------------------------------------------------------- relative-time
 
 _RELATIVE = late(
-    r"(?<!《)今 ?(?:[天日早晚晨夜儿]|[上下]午|起(?!草|点))(?!头条|说法|后我|话题|的(?:幸福|成就|美好|生活|中国))|(?<!《)明 ?(?:[天日早晚晨儿]|起(?!来))(?!会更|之星|确|的(?:美好|希望|太阳|蓝图|中国)|更)"
-    r"|(?<!《)昨 ?[天日晚夜儿](?!之日)|[今明昨][明后前]两[天日]|今明两|前天(?!津)|再过[0-9一二三两几]{1,2}[天日]|(?:半|[0-9一二三两几])个?(?:小时|多小时)前|[0-9十几]{1,3}分钟前|(?<![《“])刚刚(?!好|够)|刚才|(?:近|这|最近)(?:[一两二三几][天日]|几天)|眼下|后天(?!性|的努力)|大后天|一会儿"
+    r"(?<![《亮暖抱惜造握创])今 ?(?:[天日早晚晨夜儿]|[上下]午|起(?!草|点))(?!头条|说法|后我|话题|的(?:幸福|成就|美好|生活|中国))|(?<![《亮暖抱惜造握创])明 ?(?:[天日早晚晨儿]|起(?!来))(?!会更|之星|确|的(?:美好|希望|太阳|蓝图|中国)|更)"
+    r"|(?<!《)昨 ?[天日晚夜儿](?!之日)|[今明昨][明后前]两[天日]|今明两|前天(?!津)|(?<![目日当此生产提])前日(?![均常本式产照期程])|再过[0-9一二三两几]{1,2}[天日]|(?:半|[0-9一二三两几])个?(?:小时|多小时)前|[0-9十几]{1,3}分钟前|(?<![《“])刚刚(?!好|够)|刚才|(?:近|这|最近)(?:[一两二三几][天日]|几天)|眼下|后天(?!性|的努力)|大后天|一会儿|(?:(?<=[。！】\n])|^)[一二三两四五六七八九十0-9]{1,2}[天日]后[，,]"
     r"|[本这上下]周(?:[一二三四五六日]|末)?(?!刊|边|围|转|期|年|长|报)|[本这上下]个?(?:星期|礼拜)[一二三四五六日天]?(?!刊)|[上下这]个?月(?!刊|球|[0-9])|本月(?!刊)"
 )
 _RELATIVE_SAID = Say("定时发布的文字里有“今天”一类说法，到时可能已不对。请写明日期").text

@@ -24,6 +24,7 @@ _NAMED = late(
 _NOT_LAWS = late(r"[办方做书兵语看想说手]法$|实施条例$|暂行条例$")
 _NONE_SAID = Say("没有这个名称的法律。请核对名称").text
 _REPEALED_SAID = Say("该法已经废止。请改引现行的法律").text
+LONGEST_COMMON = 9  # a shorter name of a 条例 may be a place's own
 _LONG = 6  # a name so long is told by one character more or less; a short one only in full form
 
 
@@ -65,9 +66,20 @@ def _nearly(name: str, full: bool) -> str:
         turned = [
             one for one in _laws() if len(one) == len(name) > _LONG and _near(name, one, full)
         ]
-        return turned[0] if turned and turned[0].endswith("条例") else ""
+        if turned and turned[0].endswith("条例"):
+            return turned[0]
+        return next((one for one in _laws() if one[-2:] == "条例" and _in(name, one, full)), "")
     near = [law for law, end in _laws().items() if not end.until and _near(name, law, full)]
     return near[0] if near else ""
+
+
+def _in(said: str, right: str, full: bool) -> bool:
+    """Is one the other with two characters more: 保障农民工工资支付管理条例?"""
+    longer, shorter = sorted((said, right), key=len, reverse=True)
+    if len(longer) - len(shorter) > 2 or (not full and len(right) < LONGEST_COMMON):
+        return False
+    before = ".{0,2}" if full else ""
+    return bool(re.fullmatch(before + ".{0,2}".join(shorter), longer))
 
 
 def _near(said: str, right: str, full: bool) -> bool:

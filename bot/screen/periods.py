@@ -26,9 +26,14 @@ _NIGHT = late("夜|晚|通宵|凌晨|次日|翌日|第二天|施工|封闭|限�
 _LASTS = late(
     r"[日号]?(?:止)?[，,（(]? ?(?:共|为期|共计|公示期|历时|期限为?)(?:计)? ?([0-9]{1,3}) ?(?:天|日)(?!历)"
 )
+_MONTHS = late(
+    r"[日号]?(?:止)?[，,（(]? ?(?:共|为期|历时|期限为?|时间)(?:计)? ?([0-9]{1,2}|[一二两三四五六七八九十])个月"
+)
+_MANY = {c: n for n, c in enumerate("一二三四五六七八九十", 1)} | {"两": 2}
 _ENDS_SAID = Say("起止时间颠倒：结束早于开始。请核对").text
 _LENGTH_SAID = Say("天数与起止日期不符。请核对").text
 EVENING = 17
+WEEK = 8
 
 
 SIGNS = ("至", "到", "-", "—", "－", "~", "～")
@@ -58,10 +63,20 @@ def _days(text: str, month: re.Match[str], match: re.Match[str]) -> Iterator[Hit
         return
     if ends < begins and (y1 or y2 or (m2 or m1) == m1):
         yield Hit("period", Severity.WARN, month.start(), match.end(), _ENDS_SAID)
+    months = _MONTHS.match(text, match.end())
+    if months and ends > begins and not _as_long(begins, ends, months[1]):
+        yield Hit("period", Severity.WARN, *months.span(), _LENGTH_SAID)
     said = _LASTS.match(text, match.end())
     days = (ends - begins).days
     if said and days > 0 and int(said[1]) not in (days, days + 1):
         yield Hit("period", Severity.WARN, *said.span(), _LENGTH_SAID)
+
+
+def _as_long(begins: date, ends: date, said: str) -> bool:
+    """Are two days so many months apart, give or take a week?"""
+    many = _MANY.get(said) or int(said)
+    days = (ends - begins).days + 1
+    return abs(days - many * 30.44) < WEEK or days < WEEK
 
 
 def _hours(text: str, first: re.Match[str], match: re.Match[str]) -> Iterator[Hit]:

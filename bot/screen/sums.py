@@ -130,7 +130,7 @@ def _halved(head: list[Cell], body: list[list[Cell]]) -> Iterator[Hit]:
         ]
         if 2 * len(off) < len(rows):
             for n in off:
-                start, end, _ = body[n][column - 1]
+                start, end = body[n][column - 1][0], body[n][column + 1][1]
                 yield Hit("sum", Severity.WARN, start, end, _SUM_SAID)
 
 
@@ -207,7 +207,7 @@ _WHOLE = late(
     r"(?:[\u4e00-\u9fff]{0,8})?(?:[0-9][0-9,.]{0,8}[\u4e00-\u9fff]{1,3})?(?:，|,|；|：|:|（|\()? ?(其中|分别(?:为|是)|即|分为|包括)?(?:有|是|为)?[：:，,]?"
 )
 _TOTALLED = late(
-    rf"[，,；;：: ]?(?:合计|共计|总计|一共|总共)(?:为|是)?[^，。；：:\n0-9]{{0,6}}?{_FIGURE}"
+    rf"[，,；;：: ]?(?:[一二两三四五六七八九十]{{1,2}}[\u4e00-\u9fff]{{1,3}})?(?:合计|共计|总计|一共|总共)(?:为|是)?[^，。；：:\n0-9]{{0,6}}?{_FIGURE}"
 )
 # Where parts overlap, or are but some of the whole, no sum can be asked.
 _OVERLAP = late(
@@ -247,10 +247,14 @@ def _of_sentence(text: str, start: int, end: int) -> Iterator[Hit]:
         items, stop = _items(text, whole.end(), end, whole[4], _value(whole[2], whole[3]))
         tail = text[stop:end]
         if len(items) > 1 and not _open(items, tail) and _differs(whole, items):
-            right = f"{_total_of(items) / _TIMES[whole[3]]:f}"
-            said = right.rstrip("0").rstrip(".") if "." in right else right
-            yield Hit("sum", Severity.WARN, whole.start(2), whole.end(4), _LISTED_SAID, said)
+            right = _plain(_total_of(items) / _TIMES[whole[3]]) + text[whole.end(2) : stop]
+            yield Hit("sum", Severity.WARN, whole.start(2), stop, _LISTED_SAID, right)
     yield from _before_total(text, start, end)
+
+
+def _plain(figure: Decimal) -> str:
+    written = f"{figure:f}"
+    return written.rstrip("0").rstrip(".") if "." in written else written
 
 
 Item = tuple[str, Decimal]
@@ -278,8 +282,11 @@ def _total_of(items: list[Item]) -> Decimal:
 
 
 def _open(items: list[Item], tail: str) -> bool:
-    """May the parts overlap, or be but some?"""
-    return bool(_PARTIAL.search(tail[:40])) or any(_OVERLAP.search(label) for label, _ in items)
+    """May the parts overlap, or be but some? What all are called (农村党员、社区党员) parts none."""
+    if _PARTIAL.search(tail[:40]):
+        return True
+    words = [set(_OVERLAP.findall(label)) for label, _ in items]
+    return any(said - set.intersection(*words) for said in words)
 
 
 def _differs(whole: re.Match[str], items: list[Item]) -> bool:
@@ -310,16 +317,18 @@ def _before_total(text: str, start: int, end: int) -> Iterator[Hit]:
     """A类180件、B类120件，合计310件."""
     for total in _TOTALLED.finditer(text, start, end):
         items: list[Item] = []
-        at = total.start()
+        at, first, last = total.start(), total.start(), 0
         for item in _ITEM.finditer(text, max(start, at - 160), at):
             if item[4] != total[3]:
                 items = []
                 continue
+            first = first if items else item.start(1)
             items = [*items, (item[1], _value(item[2], item[3]))]
             last = item.end()
         if len(items) < 2 or last != at or _open(items, ""):
             continue
         said, found = _value(total[1], total[2]), _total_of(items)
         if found != said and abs(found - said) <= said / 4 and "." not in total[1]:
-            right = f"{found / _TIMES[total[2]]:f}"
-            yield Hit("sum", Severity.WARN, total.start(1), total.end(3), _LISTED_SAID, right)
+            right = text[first : total.start(1)] + _plain(found / _TIMES[total[2]])
+            right += text[total.end(1) : total.end(3)]
+            yield Hit("sum", Severity.WARN, first, total.end(3), _LISTED_SAID, right)

@@ -4,7 +4,8 @@ Word documents (.docx) and texts (.txt) are read as 公文 (document.py); of any
 the title and the file itself the attachment. A subfolder is the column. A file that is still being
 written (an unfinished download, one that changes while we look or holds bytes yet to come, one that
 somebody has open to edit) is left for the next reading. One that cannot be read is a problem under its name; the others are taken, and nothing
-counts as gone until all can be read again.
+counts as gone until all can be read again. What is missing from two whole readings is gone; of a
+folder that is empty nothing is said: the share may not be mounted.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 from pydantic import Field
@@ -87,19 +88,20 @@ class Folder(Source):
         steady = {file.stamp for file in before}
         whole = all(file.stamp in steady for file in files)
         etag = digest_of([list(file.stamp) for file in files]) if whole else ""
-        if whole and etag == origin.etag:
+        if whole and etag == origin.etag and not origin.memo.get("missing"):
             return Reading(unchanged=True, etag=etag, memo=origin.memo)
         drafts, problems = self._drafts(files, steady)
         whole = not problems
-        known = origin.memo.get("originals", {})
-        first = _originals(drafts, [file.name for file in files], known)
+        held = origin.memo.get("originals", {})
+        first = _originals(drafts, [file.name for file in files], held)
         copies = {n: of for n, draft in drafts.items() if (of := first[draft.raw.hex()]) != n}
         problems += [Problem(n, str(Say(_COPY.text, name=of))) for n, of in copies.items()]
         taken = tuple(draft for name, draft in drafts.items() if name not in copies)
         channel = Channel(taken, problems=tuple(problems))
         reading = reading_of(channel, replace(origin, url=self.options.address))
-        memo = {**reading.memo, "originals": first}
-        return replace(reading, etag=etag, whole=whole, memo=memo)
+        gone, known = _away(origin.memo, reading, files, whole=whole)
+        memo = {**reading.memo, "originals": first, **known}
+        return replace(reading, etag=etag, whole=whole, memo=memo, gone=gone)
 
     def _drafts(
         self, files: Sequence[_File], steady: Collection[tuple[str, int, int, str]]
@@ -200,6 +202,19 @@ def _originals(
         held: known[held] if known.get(held) in there else min(names, key=lambda n: (len(n), n))
         for held, names in alike.items()
     }
+
+
+def _away(
+    memo: Mapping[str, Any], reading: Reading, files: Sequence[_File], *, whole: bool
+) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """The keys missing for the second time, and what the next reading must know of it."""
+    known = {name: memo.get(name, []) for name in ("keys", "missing")}
+    if not (whole and files):
+        return (), known
+    here = {entry.key for entry in reading.entries}
+    missing = {*known["keys"], *known["missing"]} - here - {file.name for file in files}
+    gone = missing & {*known["missing"]}
+    return tuple(sorted(gone)), {"keys": sorted(here), "missing": sorted(missing - gone)}
 
 
 def _text(body: bytes) -> tuple[list[Line], tuple[Say, ...]]:

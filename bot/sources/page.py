@@ -34,7 +34,7 @@ from bot.sources.page_label import bare
 from bot.sources.page_list import Listing, read_list, read_undated
 from bot.sources.page_meta import ARTICLE, COLUMN, SITE, Tags, read_tags
 from bot.sources.page_row import Wanted
-from bot.sources.page_script import markup_in, rows_of
+from bot.sources.page_script import markup_in, rows_of, strings_of
 from bot.sources.page_title import LONG
 from bot.sources.page_tree import (
     Node,
@@ -208,12 +208,13 @@ def _neither(text: str, known: bool) -> SourceError:
 
 
 def _of_scripts(page: Page, text: str) -> Listing:
-    """Rows that a script has as JSON and would only show in a browser."""
-    rows = rows_of(text)
-    if not rows:
-        return Listing()
-    shown = open_page(f"<html><body><ul>{rows}</ul></body></html>", page.url)
-    return replace(read_list(replace(shown, start=page.start, site=page.site)), rows="", nodes=())
+    """Rows that a script holds, as JSON or as markup, and would only show in a browser."""
+    for rows in filter(None, (told(text) for told in (rows_of, strings_of))):
+        shown = open_page(f"<html><body><ul>{rows}</ul></body></html>", page.url)
+        listing = read_list(replace(shown, start=page.start, site=page.site))
+        if listing.drafts:
+            return replace(listing, rows="", nodes=())
+    return Listing()
 
 
 def _is_article(page: Page, article: Article, tags: Tags, listing: Listing) -> bool:

@@ -43,8 +43,7 @@ def read_article(page: Page, tags: Tags, zone: tzinfo, selector: str = "") -> Ar
     seen = _Seen.of(page, body)
     fields = _fields(page, seen)
     title = read_title(page, tags, _given(fields, seen), seen.before, body.text if body else "")
-    near, between = seen.near(title), seen.between(title)
-    behind = _told(seen.behind)
+    near, between, behind = seen.near(title), seen.between(title), _told(seen.behind)
     source = _source(tags, [*near, *_alone(body), *behind])
     dates = _dates(tags, fields, near, between, behind, zone)
     own = {name: _own(tags, name, body) for name in ("keywords", "description", "author")}
@@ -67,8 +66,7 @@ def read_article(page: Page, tags: Tags, zone: tzinfo, selector: str = "") -> Ar
     said = {"title": title, "source": source, "published": _iso(dates, zone), **own}
     said["keywords"] = said["keywords"] or fields.get("keywords", "")
     table = len(OF_A_DOCUMENT & fields.keys()) >= 2
-    told = tuple(text for text in between[1:_TOP] if _tells(text))
-    return Article(draft, _meta(page, tags, said), body, table, told)
+    return Article(draft, _meta(page, tags, said), body, table, [*filter(_tells, between[1:_TOP])])
 
 
 def _meta(page: Page, tags: Tags, said: Fields) -> dict[str, str]:
@@ -129,7 +127,7 @@ class _Seen:
     def above_date(self) -> str:
         """The line over the first that tells date or source, where it could be a title."""
         for over, text in pairwise(self.before):
-            if any(told.search(text) for told in _LABELS):
+            if any(told.search(text[:_LONGEST]) for told in _LABELS):
                 other = _TODAY.search(over) or _A_LABEL.match(over)
                 return over if 8 <= len(over) <= 100 and not other else ""
         return ""
@@ -185,6 +183,7 @@ _SOURCE = re.compile(
     r"(?:来\s*源\s*于?\s*[:：]\s*[\[【]?|(?:信息|文章|稿件)来源\s+(?=\S))([^\s【】\[\]（(）)|｜]+)?"
 )
 _SOURCE_ALONE = re.compile(r"[（(【\[]?\s*(?:信息|文章|稿件)?来\s*源\s*[:：].{2,40}")
+_LONGEST = 300  # characters of a line in which date and source are looked for
 _LAST = 3  # lines of a text, of which one may tell its source and nothing else
 _NO_SOURCE = re.compile(
     r"(?:作者|编辑|责任编辑|发布|发表|时间|日期|浏览|点击|字体|字号|打印|分享|收藏|举报).*"
@@ -234,7 +233,7 @@ def _exactest(exact: Sequence[tuple[str, datetime]]) -> Iterator[tuple[str, date
 def _shown(lines: Sequence[str]) -> Iterator[str]:
     for pattern in (_DATED, _BESIDE_SOURCE, _BARE_DATE, _UPDATED):
         for text in lines:
-            found = pattern.search(text.translate(_WIDE)) if len(text) < 300 else None
+            found = pattern.search(text.translate(_WIDE)) if len(text) < _LONGEST else None
             if found:
                 yield next(filter(None, found.groups()))
 

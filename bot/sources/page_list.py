@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from selectolax.lexbor import SelectolaxError
 
@@ -32,7 +33,7 @@ from bot.sources.page_row import (
     tokens,
     told_by,
 )
-from bot.sources.page_tree import Node, Page, address_of, ancestors, attribute, text_of
+from bot.sources.page_tree import Node, Page, address_of, ancestors, attribute, text_of, upwards
 
 ROWS = {"li", "tr", "dl", "article"}  # elements that are one row however much they hold
 LONG_ENOUGH = 4  # characters of a title
@@ -53,9 +54,10 @@ def read_list(page: Page, wanted: Wanted | None = None) -> Listing:
     if wanted.rows:
         rows = [chosen(node, wanted) for node in page.tree.css(wanted.rows)]
         return Listing(drafts_of(page, [row for row in rows if row.links], wanted), wanted.rows)
-    paged = _paged(page)
     found = [*_groups(page).values()]
-    groups = sorted(found, key=lambda rows: _weight(rows) * _favour(rows, paged), reverse=True)
+    paged = _paged(page, found) if len(found) > 1 else set()
+    worth = {id(rows): _weight(rows) * (_PAGED if id(rows) in paged else 1) for rows in found}
+    groups = sorted(found, key=lambda rows: worth[id(rows)], reverse=True)
     if not groups or not _is_list(groups[0]):
         return Listing()
     rows = _with_undated(groups[0])
@@ -89,22 +91,22 @@ def _weight(rows: Sequence[Row]) -> int:
 
 
 _NEXT = re.compile(r"\W*(?:下一?页|后一?页|尾页|末页|next)\W*\Z", re.I)
-_NEAR = 3  # elements in which a list and its paging stand together
 _PAGED = 4  # as much does a list count that goes on on other pages: beside it others are a menu's
 
 
-def _paged(page: Page) -> set[int]:
-    """The elements near a link to the next page."""
-    links = (link for link in page.body.css("a") if _NEXT.match(text_of(link)))
-    return {up.mem_id for link in links for up in _near(link)}
+def _paged(page: Page, groups: Sequence[Sequence[Row]]) -> set[int]:
+    """Which of these go on on other pages: those that stand nearest to a link to the next."""
+    within: dict[int, set[int]] = {}
+    for rows in groups:
+        for up in ancestors(rows[0].node):
+            within.setdefault(up.mem_id, set()).add(id(rows))
+    paging = (node for node in page.body.css("a,span") if _NEXT.match(text_of(node)))
+    return {rows for node in paging for rows in _nearest(node, within)}
 
 
-def _near(node: Node) -> list[Node]:
-    return [up for up in ancestors(node)[:_NEAR] if up.tag not in ("body", "html", "form")]
-
-
-def _favour(rows: Sequence[Row], paged: set[int]) -> int:
-    return _PAGED if any(up.mem_id in paged for up in _near(rows[0].node)) else 1
+def _nearest(node: Node, within: Mapping[int, set[int]]) -> set[int]:
+    inner = takewhile(lambda up: up.tag not in ("body", "html", "form"), upwards(node))
+    return next((within[up.mem_id] for up in inner if up.mem_id in within), set())
 
 
 def _is_list(rows: Sequence[Row]) -> bool:

@@ -174,7 +174,8 @@ def _draft(row: Row, wanted: Wanted, heads: Sequence[str]) -> Draft:
     title, said = _title(link, row, wanted)
     others = [text_of(a) for a in row.links[1:]]
     rest = [] if row.flat else [*_rest(row, title, said)]
-    told = _told(rest) | _told(_runs(row)) | _columns(row.node, heads)
+    runs = _runs(row)
+    told = _told(rest) | _told(runs) | _columns(row.node, heads)
     column = next((text.strip("[]【】［］ ") for text in others if 1 < len(text) <= 12), "")
     summary = "\n".join(filter(_is_said, (words(_TOLD.sub("", text)) for text in rest)))
     return Draft(
@@ -186,15 +187,15 @@ def _draft(row: Row, wanted: Wanted, heads: Sequence[str]) -> Draft:
         column=told.get("column", "") or (column if column != title else ""),
         topic=told.get("topic", ""),
         index_number=told.get("index_number", ""),
-        document_number=told.get("document_number", "") or _number(row),
+        document_number=told.get("document_number", "") or _number(runs),
         summary=summary if not is_document(address) else "",
         raw=((link if row.flat else row.node).html or "").encode("utf-8", "replace"),
     )
 
 
-def _number(row: Row) -> str:
+def _number(runs: Sequence[str]) -> str:
     """A document's number that stands by itself in the row."""
-    return next((run for run in _runs(row) if _NUMBER.fullmatch(run)), "")
+    return next((run for run in runs if run.endswith("号") and _NUMBER.fullmatch(run)), "")
 
 
 def _is_said(text: str) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 
 from bot.errors import SourceError
 from bot.sources.headings import find
+from bot.sources.page_tree import RECORD
 
 _SCRIPT = re.compile(r"<script\b[^<>]*>(.*?)</script\s*>", re.S | re.I)
 _RECORDS = re.compile(r"\[\s*(?=\{\s*[\"'A-Za-z_])")
@@ -26,6 +27,13 @@ _LINKED = re.compile(r"""(?:url|link|href)["']?\s*:""", re.I)
 _FIRST = 500  # characters of a list in which its first record tells where it leads
 _LONGEST = 200_000  # characters of a list that is no JSON
 _TRAILING = re.compile(r",(\s*[\]}])")  # a comma that scripts allow and JSON does not
+_STRING = re.compile(
+    r"""(?P<joined>\+\s{0,20})?(?:'((?:[^'\\\n]|\\.)*+)'|"((?:[^"\\\n]|\\.)*+)")"""
+)
+_PLUS = re.compile(r"\s*\+")
+_LINK = re.compile(r"<a\b[^<>]*\bhref\s*=[^<>]*>", re.I)
+_ESCAPE = re.compile(r"\\(u[0-9A-Fa-f]{4}|.)")
+_FAR = 2_000  # characters of a script in which it shows whether it holds such an answer
 _MOST = 20  # places in a page that could be records
 _FEW = 2  # records that are a list
 _DECODER = json.JSONDecoder()
@@ -63,6 +71,42 @@ def _quoted(part: re.Match[str]) -> str:
     if part[2]:
         return f'"{part[2]}"'
     return part[0] if part[1] is None else json.dumps(re.sub(r"\\(.)", r"\1", part[1]))
+
+
+def strings_of(text: str) -> str:
+    """The markup that scripts put into the page as it stands: the rows of 大汉's answers, strings
+    that hold whole links. What a string is put together with is not known, so such are left out."""
+    found: list[str] = []
+    for script in _SCRIPT.finditer(text):
+        code = script[1]
+        if "<datastore" in code[:_FAR] or "<record>" in code[:_FAR]:
+            found += RECORD.findall(_unescaped(code) if "\\" in code else code)
+        elif "<a" in code or "<A" in code:
+            found += filter(_has_link, map(_unescaped, _whole_strings(code)))
+    return "".join(found)
+
+
+def _has_link(text: str) -> bool:
+    """Whether a link stands whole in it."""
+    begun = _LINK.search(text)
+    return begun is not None and "</a" in text[begun.end() :].lower()
+
+
+def _whole_strings(code: str) -> Iterator[str]:
+    """Strings that no other is put before or behind; `s += '…'` is none of these."""
+    for part in _STRING.finditer(code):
+        if not part["joined"] and not _PLUS.match(code, part.end()):
+            yield part[2] if part[2] is not None else part[3]
+
+
+def _unescaped(text: str) -> str:
+    return _ESCAPE.sub(_character, text)
+
+
+def _character(escape: re.Match[str]) -> str:
+    if len(escape[1]) == 5:
+        return chr(int(escape[1][1:], 16))
+    return " " if escape[1] in "nrt" else escape[1]
 
 
 def markup_in(text: str) -> str:

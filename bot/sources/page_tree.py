@@ -32,7 +32,7 @@ _UNSEEN = re.compile(
 _DATASTORE = re.compile(
     r"(?:<script\b[^<>]*text/xml[^<>]*>|<datastore>)(.*?)</(?:script|datastore)\s*>", re.S | re.I
 )
-_RECORD = re.compile(r"<record>\s*<!\[CDATA\[(.*?)\]\]>\s*</record>", re.S | re.I)
+RECORD = re.compile(r"<record>\s*<!\[CDATA\[((?:(?!<record>).)*?)\]\]>\s*</record>", re.S | re.I)
 # What a script merely writes out stands there as if no script were; what it first makes up does not.
 _SCRIPT = re.compile(
     r"<script\b[^<>]*(?<!/)>([^<]*document\.write.*?)(?:</script\s*>|\Z)", re.S | re.I
@@ -46,6 +46,7 @@ _SHOWN = re.compile(
     r"""([^"'\s<>]*\.(?:pdf|ofd|docx?|xlsx?)(?:[?&#][^"'\s<>]*)?)["'\s>]""",
     re.I,
 )
+_VIEWED = re.compile(r"[?&](?:file|src|url)=([^&]+)", re.I)
 _DROPPED = ["script", "style", "select", "iframe", "object", "svg", "canvas", "button", "input"]
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.I)
 _HTML = re.compile(r"<(?:!DOCTYPE\s+html|html|head|body|div|table|ul|p|meta|datastore)\b", re.I)
@@ -123,13 +124,13 @@ def open_page(text: str, url: str) -> Page:
 
 
 def _records(script: re.Match[str]) -> str:
-    rows = "".join(_RECORD.findall(script[1]))
+    rows = "".join(RECORD.findall(script[1]))
     return f'<div class="datastore">{rows}</div>' if rows else ""
 
 
 def _linked(shown: re.Match[str]) -> str:
-    _, named, path = shown[1].partition("file=")
-    address = unquote(path.partition("&")[0]) if named else shown[1]
+    viewed = _VIEWED.search(shown[1])
+    address = unquote(viewed[1]) if viewed else shown[1]
     return f'<a href="{escape(address)}"></a>{shown[0]}'
 
 

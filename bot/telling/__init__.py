@@ -11,7 +11,16 @@ step is, and speaks to the outside through bot.courier, a process that ends with
 """
 
 from bot.telling.planning import GATHER, strangers
-from bot.telling.sending import tell_due, try_out
+from bot.telling.sending import tell_due, tell_now, try_out
 from bot.telling.standing import idle, look_around, look_at_turns
 
-__all__ = ["GATHER", "idle", "look_around", "look_at_turns", "strangers", "tell_due", "try_out"]
+__all__ = [
+    "GATHER",
+    "idle",
+    "look_around",
+    "look_at_turns",
+    "strangers",
+    "tell_due",
+    "tell_now",
+    "try_out",
+]

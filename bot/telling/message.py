@@ -81,6 +81,14 @@ def advice_of(conn: Connection, rows: Sequence[RowMapping]) -> dict[str, Say]:
     return found
 
 
+def at_once(office: Office, part: AddressPart, said: Say, now: datetime) -> tuple[str, str]:
+    """Title and text of what is told past the store."""
+    with speaking(part.language or office.config.language):
+        title = Say("【公开提醒】{said}", said=said)
+        text = f"{said}\n{_time(office, now)}\n{office.config.console_url}/"
+        return _one_line(str(title)), text
+
+
 def trial(office: Office, name: str, part: AddressPart, now: datetime) -> tuple[str, str]:
     """Title and text of a message that only shows that messages arrive."""
     with speaking(part.language or office.config.language):

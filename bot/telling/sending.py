@@ -15,7 +15,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, urlencode
 
 from sqlalchemy import Connection, RowMapping, select
@@ -153,6 +153,18 @@ def _settle(office: Office, one: Message, wrong: Say | None) -> None:
 
 
 # ---------------------------------------------------------------- the outside
+
+
+def tell_now(office: Office, said: Say) -> None:
+    """Straight to the addresses that are told of a worker's trouble, where it cannot be written down.
+
+    Nobody's own address is looked up; what does not arrive is in the log.
+    """
+    for name, part in office.config.notices.items():
+        if not part.person and (not part.kinds or NoticeKind.WORKER in part.kinds):
+            title, text = message.at_once(office, part, said, datetime.now(UTC))
+            if wrong := _send(office, Message(name, part, title, text, ())):
+                log.warning("telling %s: %s", name, wrong)
 
 
 def try_out(office: Office, name: str) -> None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter
-from sqlalchemy import Connection, select
 from starlette.responses import Response
 
 from bot import finding, people
-from bot.db import posts
-from bot.shown import delivered, shown_state
+from bot.shown import of_posts
 from bot.web.lists import SIZE
 from bot.web.visit import Signed, go
 
@@ -38,7 +36,8 @@ def search_page(visit: Signed) -> Response:
             return go(place)
         most = finding.CAP if of in FEW else SIZE if of else 5
         groups = finding.find(conn, scope, words, most=most, of=of)
-        states = _states(conn, groups)
+        hits = [hit for group in groups for hit in group.hits]
+        states = of_posts(conn, [int(hit.id) for hit in hits if hit.of == "posts"])
     values: dict[str, Any] = {
         "groups": groups,
         "states": states,
@@ -46,11 +45,3 @@ def search_page(visit: Signed) -> Response:
         "cap": finding.CAP,
     }
     return visit.page("search.html", q=words, of=of, names=finding.NAMES, **values)
-
-
-def _states(conn: Connection, groups: list[finding.Group]) -> dict[int, tuple[str, str, str]]:
-    """The chip of each post found: what became of its deliveries."""
-    ids = [hit.id for group in groups for hit in group.hits if hit.of == "posts"]
-    rows = conn.execute(select(posts).where(posts.c.id.in_(ids))).mappings().all()
-    states = delivered(conn, [row["id"] for row in rows])
-    return {row["id"]: shown_state(row, states.get(row["id"], {})) for row in rows}

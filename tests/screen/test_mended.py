@@ -106,9 +106,12 @@ def test_before_its_end_an_organ_is_right() -> None:
 @pytest.mark.parametrize(
     ("text", "right"),
     [
-        ("共办理350件，其中A类180件、B类120件、C类90件。", "390"),
-        ("来了A类180件、B类120件，合计310件。", "300"),
-        ("共350人，其中男180人、女160人。", "340"),
+        (
+            "共办理350件，其中A类180件、B类120件、C类90件。",
+            "390件，其中A类180件、B类120件、C类90件",
+        ),
+        ("来了A类180件、B类120件，合计310件。", "来了A类180件、B类120件，合计300件"),
+        ("共350人，其中男180人、女160人。", "340人，其中男180人、女160人"),
     ],
 )
 def test_parts_that_do_not_make_up_the_whole_are_told(text: str, right: str) -> None:

@@ -132,6 +132,45 @@ def test_what_agrees_is_left_alone(text: str) -> None:
     assert told(text) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "slip", "right"),
+    [
+        (
+            "农机部门组织技术人员下乡开展计术推广。",
+            "计术",
+            "技术",
+        ),  # 开展 and 推广 stand for themselves
+        ("坚决守住粮食安全低线，严革落实各项措施。", "严革", "严格"),
+        ("市民可通过手机察询公交车到站信息。", "察询", "查询"),
+        ("犯罪嫌疑入被依法逮捕。", "嫌疑入", "嫌疑人"),
+        ("未成年入应当在监护人陪同下参加。", "未成年入", "未成年人"),
+        ("路面采用混泥土浇筑，厚度20厘米。", "混泥土", "混凝土"),
+        ("确保居民温暧过冬。", "温暧", "温暖"),  # 温 begins names too
+    ],
+)
+def test_a_slip_is_told_where_the_right_word_reads_likelier(
+    text: str, slip: str, right: str
+) -> None:
+    assert any(
+        said in slip and meant in right for rule, said, meant in told(text) if rule == "typo"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "没有他们，现在连合同也不会有。",  # 连合 for 联合
+        "身份证件到所在街道领取。",
+        "请自愿者到窗口登记。",
+        "宋新启家里来了客人。",
+        "以经济建设为中心，管理士兵。",
+        "泥土松软，混合泥土后使用。",
+    ],
+)
+def test_what_reads_as_well_as_it_stands_is_left_alone(text: str) -> None:
+    assert [hit for hit in told(text) if hit[0] == "typo"] == []
+
+
 def test_an_offices_exception_holds_for_slips_too() -> None:
     rules = Rules(terms=of(read("!建全合作社\n", "words.txt")))
     text = "建全合作社与建全长效机制"

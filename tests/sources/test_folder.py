@@ -389,6 +389,36 @@ def test_a_text_whose_room_is_made_and_not_filled_is_left(tmp_path: Path, there:
     assert not reading.whole
 
 
+def test_a_file_taken_away_is_gone_after_two_whole_readings(tmp_path: Path) -> None:
+    """Without it its post would go out though the office withdrew the document."""
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text(f"关于供水的通告{name}\n", "utf-8")
+    first = read(tmp_path)
+    (tmp_path / "a.txt").unlink()
+    (tmp_path / "c.docx").write_bytes(b"broken")
+    part = read(tmp_path, etag=first.etag, memo=first.memo)
+    assert (part.whole, part.gone) == (False, ())
+    (tmp_path / "c.docx").unlink()
+    second = read(tmp_path, etag=part.etag, memo=part.memo)
+    assert second.gone == ()
+    third = read(tmp_path, etag=second.etag, memo=second.memo)
+    assert (third.unchanged, third.gone) == (False, ("a.txt",))
+    assert read(tmp_path, etag=third.etag, memo=third.memo).unchanged
+
+
+def test_of_an_empty_folder_nothing_is_said_to_be_gone(tmp_path: Path) -> None:
+    """A share that is not mounted looks so."""
+    file = tmp_path / "a.txt"
+    file.write_text("关于供水的通告\n", "utf-8")
+    reading = read(tmp_path)
+    file.unlink()
+    for _ in range(3):
+        reading = read(tmp_path, etag=reading.etag, memo=reading.memo)
+        assert reading.gone == ()
+    file.write_text("关于供水的通告\n", "utf-8")
+    assert read(tmp_path, etag=reading.etag, memo=reading.memo).gone == ()
+
+
 def test_an_unchanged_folder_is_not_read_again_and_an_edit_is_the_same_entry(
     tmp_path: Path,
 ) -> None:

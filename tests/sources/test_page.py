@@ -389,6 +389,12 @@ ATTACKS = {
     "labels": "<p>" + "索引号：" * N + "</p>",
     "titles": f"<title>{'关 ' * N}</title>",
     "numbers": "<p>" + "2026-09 " * N + "</p>",
+    "days": "<h1>关于某事的通知</h1><p>" + "2026-09-01 " * N + "</p>",
+    "records": "<datastore>" + "<record><![CDATA[" * N + "</datastore>",
+    "strings": "<script>'" + "<a href=x>" * N + "'</script>",
+    "literals": "<script>var l=[" + "{title:'x',url:'y'}," * N + "!]</script>",
+    "frames": "<iframe src=" * N,
+    "steps": "<p>当前位置：&gt;</p>" * N,
 }
 
 

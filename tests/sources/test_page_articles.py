@@ -327,6 +327,7 @@ def test_a_title_that_only_the_text_shows_is_the_page_s() -> None:
 FILES = {
     "in a frame": "<iframe src='/u/1.pdf'></iframe>",
     "in a viewer": "<iframe src='/js/viewer.html?file=%2Fu%2F1.pdf&z=1'></iframe>",
+    "in another's viewer": "<iframe src='https://v.example/e?src=http://www.yunlan.example/u/1.pdf'></iframe>",
     "by a player": "<div class=player pdfsrc='/u/1.pdf'></div>",
     "opened by a script": "<a href='javascript:void(0)' onclick=\"down('/u/1.pdf')\">值班表.pdf</a>",
     "as an object": "<object data='/u/1.pdf'><p>请安装阅读器</p></object>",

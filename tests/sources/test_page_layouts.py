@@ -368,6 +368,25 @@ def test_a_scripts_list_without_quotation_marks_around_its_names_is_read() -> No
         listed("{{title:'{title}',url:go({n}),time:'{day}'}},", around)
 
 
+WRITTEN = {
+    "strings of a list": ("'{}',", "var rows=[{}]; $('#l').html(rows.join(''));"),
+    "one string after the other": ("str+='{}';\n", "var str='';{}$('#l').html(str);"),
+    "an answer of 大汉's": (
+        "<record><![CDATA[{}]]></record>",
+        "$('#l').jpage({{dataStore:'<datastore><recordset>{}</recordset></datastore>'}});",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_rows_that_a_script_holds_as_markup_are_a_list(name: str) -> None:
+    each, around = WRITTEN[name]
+    row = each.format('<li><a href="/a/{n}.html">{title}<\\/a><i>{day}</i></li>')
+    reading = listed(row, f"<ul id=l></ul><script>{around}</script>")
+    assert [entry.title for entry in reading.entries] == NOTICES
+    assert [day(entry.published) for entry in reading.entries] == DAYS
+
+
 def test_an_answer_in_json_that_holds_a_piece_of_a_page_is_its_list(tmp_path: Path) -> None:
     rows = page_of('<li><a href="/a/{n}.html">{title}</a><i>{day}</i></li>').decode()
     file = tmp_path / "answer.json"

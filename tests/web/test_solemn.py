@@ -57,7 +57,8 @@ def test_only_what_falls_due_in_the_period_may_be_named(staffed: Office, enter: 
     page = reader.get(f"/stop/solemn?{asked}&passes={other}")
     assert "期间的" in page.words(f"({names}/..)[1]")
     assert len(page.all(names)) == 1
-    assert not page.all("//input[@name='passes'][@type='hidden']"), "ticked for other dates"
+    assert not page.all(f"{names}[@checked]"), "ticked for other dates"
+    assert page.all(f"//form[@method='post']{names}"), "one press declares what is ticked"
 
 
 def test_it_is_declared_seen_everywhere_begins_and_leaves_a_list(

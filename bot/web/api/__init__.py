@@ -7,7 +7,9 @@ door      whose token it is, what it is for, how often a wrong one may be tried
 once      a write and its Idempotency-Key: done once, the same answer again
 paging    lists by cursor
 bodies    what is sent in, with examples
-reading   what can be read
+reading   who asks, and what he has
+underway  entries, posts, what waits, the queue, holds
+heard     replies, the trail, notices
 house     what the office writes itself and is set to
 staff     people, units, sources
 catalogue  what is wanting in the catalogues
@@ -34,6 +36,7 @@ from bot.web.api import (
     content,
     deciding,
     delegating,
+    heard,
     history,
     house,
     opening,
@@ -41,13 +44,27 @@ from bot.web.api import (
     reading,
     spreading,
     staff,
+    underway,
     wording,
 )
 from bot.web.api.door import BEARER, Route
 
 MODULES = (
-    *(reading, catalogue, staff, history, house, wording, planning, content, deciding),
-    *(acting, delegating, spreading, administering),
+    reading,
+    underway,
+    heard,
+    catalogue,
+    staff,
+    history,
+    house,
+    wording,
+    planning,
+    content,
+    deciding,
+    acting,
+    delegating,
+    spreading,
+    administering,
 )
 
 

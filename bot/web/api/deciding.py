@@ -17,8 +17,8 @@ from bot.deliver import holds, queue
 from bot.model import HoldScope, Verdict, Window
 from bot.web.api import bodies
 from bot.web.api.door import Call, Reads, Route, Signs, Stops, Writes
+from bot.web.api.heard import narrowed
 from bot.web.api.once import Done, Json, once
-from bot.web.api.reading import narrowed
 from bot.web.queue import delivery_for
 from bot.web.review import post_for
 from bot.web.visit import AS_FILE, Id, download

@@ -25,6 +25,7 @@ from bot.web.api.door import Call, Reads, Route, Writes
 from bot.web.api.once import Done, Json, once
 from bot.web.api.paging import Paged, Words, cursor_at, place
 from bot.web.review import post_for
+from bot.web.schedules import listed
 from bot.web.templating import readable_units
 from bot.web.visit import Id
 from bot.workdays import instant, office_day
@@ -148,6 +149,14 @@ def _at(call: Call, said: str) -> datetime:
 
 
 # ---------------------------------------------------------------- schedules
+
+
+@router.get("/schedules")
+def schedules(call: Reads) -> Response:
+    """The schedules of the reader's units: next times, last occurrence; files nobody can read, too."""
+    with call.office.db.read() as conn:
+        found = listed(call.office, conn, call.actor)
+    return Json({"rows": found, "next": None})
 
 
 @router.get("/schedules/foreseen")
