@@ -380,7 +380,7 @@ item_revisions = Table(
     UniqueConstraint("item_id", "number"),
 )
 
-quality_checks = Table(  # when a source's entries were last looked through (bot.catalog.quality)
+quality_checks = Table(  # when a source's entries were last looked through (bot.catalog.kept)
     "quality_checks",
     metadata,
     _id(),

@@ -14,11 +14,11 @@ from click.testing import CliRunner
 from sqlalchemy import insert, select, update
 
 from bot import catalog, compose
-from bot.catalog import quality
+from bot.catalog import kept
 from bot.catalog.intake import insert_item
 from bot.cli import main
 from bot.db import deliveries, insert_id, items, posts, renditions, sources
-from bot.db import quality as kept
+from bot.db import quality as rows_kept
 from bot.model import Act, DeliveryState, Entry, ItemState
 from bot.office import Office
 from bot.workdays import FixedClock
@@ -110,11 +110,11 @@ class Catalogue:
         """What stands after a look; a second one changes nothing."""
         catalog.check(self.office)
         with self.office.db.read() as conn:
-            once = conn.execute(select(kept)).all()
-            found = quality.report(conn, quality.figures(conn, {1}))
+            once = conn.execute(select(rows_kept)).all()
+            found = kept.report(conn, kept.figures(conn, {1}))
         catalog.check(self.office)
         with self.office.db.read() as conn:
-            assert conn.execute(select(kept)).all() == once
+            assert conn.execute(select(rows_kept)).all() == once
         return found
 
     def _said(self) -> dict[str, list[str]]:
@@ -283,8 +283,8 @@ def test_a_column_is_alive_and_a_document_interpreted_wherever_the_unit_does_so(
         conn.execute(update(items).where(items.c.id.in_(archived)).values(source_id=made))
     catalog.check(desk.office)
     with desk.office.db.read() as conn:
-        (archive,) = quality.figures(conn, {1}, source="archive")
-        (living,) = quality.figures(conn, {1}, source="policy")
+        (archive,) = kept.figures(conn, {1}, source="archive")
+        (living,) = kept.figures(conn, {1}, source="policy")
     assert (archive.items, archive.checks) == (2, {})
     assert (living.unit, living.items) == ("county", 2)
 

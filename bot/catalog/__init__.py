@@ -10,8 +10,9 @@ from bot.catalog.deciding import bring_back, listing, narrowed, pause, poll_now,
 from bot.catalog.hand import HAND, add, amend, call_back, entries_of, give_back, submit
 from bot.catalog.history import changes, posts_of, revisions_of
 from bot.catalog.intake import NOT_DRAFTED
+from bot.catalog.kept import check
 from bot.catalog.polling import poll_due, sync
-from bot.catalog.quality import check, remind
+from bot.catalog.quality import remind
 from bot.catalog.trying import Tried, attempt, kinds
 
 __all__ = [

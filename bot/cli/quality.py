@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from bot import catalog, export
-from bot.catalog.quality import HEADS, QUIET, figures, report
+from bot.catalog.kept import figures, report
+from bot.catalog.quality import HEADS, QUIET
 from bot.cli.base import reading_units, say, show
 from bot.errors import NotFound
 from bot.language import Say, _

@@ -210,6 +210,7 @@ FIELDS: Mapping[str, tuple[Say, Reading]] = {
     "role": (Say("角色："), _word(ROLE_WORDS)),
     "rows": (Say("共："), _count(Say("{n} 条"))),
     "scopes": (Say("范围："), _word(SCOPE_WORDS)),
+    "secrets": (Say("重新加密："), _count(Say("{n} 条"))),
     "since": (Say("起："), _plain),
     "source": (Say("来源："), _ref("source")),
     "state": (Say("状态："), _plain),

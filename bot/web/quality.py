@@ -11,7 +11,8 @@ from sqlalchemy import Connection, select
 from starlette.responses import Response
 
 from bot import export, people
-from bot.catalog.quality import HEADS, QUIET, RULES, Figures, figures, groups, rows
+from bot.catalog.kept import Figures, figures, groups, rows
+from bot.catalog.quality import HEADS, QUIET, RULES
 from bot.db import sources, units
 from bot.errors import NotFound
 from bot.model import Actor

@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 from starlette.responses import Response, StreamingResponse
 
 from bot import people
-from bot.catalog import quality
-from bot.catalog.quality import Figures
+from bot.catalog import kept
+from bot.catalog.kept import Figures
 from bot.db import micros
 from bot.web.api.door import Call, Reads, Route
 from bot.web.api.once import Json
@@ -41,14 +41,14 @@ class FileAsked(Asked):
 
 def _figures(call: Call, conn: Connection, asked: Asked) -> list[Figures]:
     scope = people.unit_ids(conn, call.actor)
-    return quality.figures(conn, scope, unit=asked.unit, source=asked.source)
+    return kept.figures(conn, scope, unit=asked.unit, source=asked.source)
 
 
 @router.get("/quality")
 def wanting(call: Reads, asked: Annotated[Asked, Query()]) -> Response:
     """What is wanting in the catalogues as of the last look, by source and check: how many."""
     with call.office.db.read() as conn:
-        return Json(quality.told(_figures(call, conn, asked), asked.rule))
+        return Json(kept.told(_figures(call, conn, asked), asked.rule))
 
 
 @router.get("/quality/rows")
@@ -58,12 +58,12 @@ def rows(call: Reads, asked: Annotated[RowsAsked, Query()]) -> Response:
     with call.office.db.read() as conn:
         found = _figures(call, conn, asked)
         look = max((micros(one.at) for one in found), default=0)
-        of, start = quality.groups(found, asked.rule), 0
+        of, start = kept.groups(found, asked.rule), 0
         if asked.cursor:
             start, when = place("quality", asked.cursor, 2)
             if when != look:
                 raise stale()
-        shown = [row.json() for row in quality.rows(conn, of, asked.limit + 1, start)]
+        shown = [row.json() for row in kept.rows(conn, of, asked.limit + 1, start)]
     more = cursor_at("quality", start + asked.limit, look) if len(shown) > asked.limit else None
     return Json({"rows": shown[: asked.limit], "next": more})
 
@@ -76,4 +76,4 @@ def rows(call: Reads, asked: Annotated[RowsAsked, Query()]) -> Response:
 def export(call: Reads, asked: Annotated[FileAsked, Query()]) -> Response:
     """Those entries as a file, all of them."""
     with call.office.db.read() as conn:
-        return filed(conn, quality.groups(_figures(call, conn, asked), asked.rule), asked.kind)
+        return filed(conn, kept.groups(_figures(call, conn, asked), asked.rule), asked.kind)
