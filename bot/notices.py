@@ -53,6 +53,7 @@ ALIASES = {
     "given-back": K.ITEM,
     "link": K.POST,
 }
+LATE = "late"  # ends the key of a turn whose post's time has passed: its author is told too
 TURNS = (K.REVIEW, K.EMERGENCY, K.DELEGATION)  # kept only so that somebody is told: no incidents
 BY_HAND = (
     K.BASELINE,

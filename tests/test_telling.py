@@ -356,6 +356,29 @@ def test_whose_turn_it_is_is_told_and_whose_post_came_back(office: Office, smtp:
     ]
 
 
+def test_a_post_whose_time_passed_unsigned_is_told_once_to_signer_and_author(
+    office: Office, smtp: Smtp
+) -> None:
+    hook = "".join(
+        f'[notices.{who}]\nto = "{who}@yunlan.example.cn"\nserver = "127.0.0.1:{smtp.port}"\n'
+        f'login = "zhiban@yunlan.example.cn"\npassword_file = "mail.password"\nperson = "{who}"\n'
+        for who in ("lin", "zhou")
+    )
+    desk = Desk(office, smtp, hook)
+    desk.office = offices.declared(office, hook + offices.HAND.format(key="hand"), builders.CONFIG)
+    due = desk.clock.now() + timedelta(hours=1)
+    post = builders.draft(desk.office, ["hand"], "停水通知。", go_at=due)
+    with desk.office.db.write() as conn:
+        review.submit(desk.office, conn, desk.clock.now(), builders.actor(conn, "zhou"), post)
+    turn(desk)
+    assert len(smtp.mails) == 1, "the signer's turn"
+    desk.clock.set(due + MINUTE)
+    turn(desk)
+    turn(desk)
+    late = [m for m in smtp.mails if "至今没有签发" in m.subject + m.text]
+    assert sorted(m.to[0].partition("@")[0] for m in late) == ["lin", "zhou"]
+
+
 def test_a_response_that_waits_is_told_without_the_words_it_answers(desk: Desk) -> None:
     post = builders.draft(desk.office, ["hand"], "答复：我家停水了", kind="response")
     with desk.office.db.write() as conn:

@@ -131,7 +131,7 @@ def test_an_entry_becomes_a_signed_post_and_its_reply_comes_back(stranger: Stran
     assert set(drafts.values()) == {"关于望江路停水的公告", "关于滨江路停电的公告"}
     goes, stopped = drafts
     for post in drafts:
-        assert s.run("sign", "pass", post, by="lin") == "approved\n"
+        assert s.run("sign", "pass", post, by="lin") == "已签发\n"
     s.run("hold", "post", stopped, "--reason", "核实", by="lin")
 
     s.once()

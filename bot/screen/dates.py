@@ -196,9 +196,11 @@ def _weekdays(text: str, places: list[Place], context: Context) -> Iterator[Hit]
 
 def _another(text: str, named: re.Match[str]) -> bool:
     """Does the weekday after a comma begin a clause of its own (11月24日发布，周五截止)?"""
-    apart = any(mark in text[named.start() : named.start(1)] for mark in "，,")
-    bracket = any(mark in text[named.start() : named.start(1)] for mark in "（(【[［")
-    return apart and not bracket and bool(_OWN_CLAUSE.match(text, named.end(1)))
+    between = text[named.start() : named.start(1)]
+    if "，" not in between and "," not in between:
+        return False
+    bracket = any(mark in between for mark in "（(【[［")
+    return not bracket and bool(_OWN_CLAUSE.match(text, named.end(1)))
 
 
 _OWN_CLAUSE = late("[的前截起]")

@@ -17,7 +17,7 @@ from bot.db import people as persons
 from bot.db import units as unit_rows
 from bot.language import Say
 from bot.model import Actor, NoticeKind
-from bot.notices import kind_of, owner
+from bot.notices import LATE, kind_of, owner
 from bot.office import Office
 from bot.people import duty
 from bot.workdays import office_day
@@ -173,7 +173,7 @@ def _his(
         return False
     actor = people.actor(person, "")
     if kind in (K.REVIEW, K.EMERGENCY, K.RETURNED):
-        return _his_post(office, conn, actor, _number(row["key"]), kind)
+        return _his_post(office, conn, actor, row["key"], kind)
     if kind is K.DELEGATION:
         lent = delegations.c.id == _number(row["key"]), delegations.c.taker_id == actor.person
         return conn.execute(select(delegations.c.id).where(*lent)).first() is not None
@@ -181,13 +181,14 @@ def _his(
     return bool(mine) if unit is None else unit in mine
 
 
-def _his_post(office: Office, conn: Connection, actor: Actor, post_id: int, kind: K) -> bool:
-    post = conn.execute(select(posts).where(posts.c.id == post_id)).mappings().first()
+def _his_post(office: Office, conn: Connection, actor: Actor, key: str, kind: K) -> bool:
+    post = conn.execute(select(posts).where(posts.c.id == _number(key))).mappings().first()
     if post is None:
         return False
+    own = bool(post["author_id"] == actor.person)
     if kind is K.RETURNED:
-        return bool(post["author_id"] == actor.person)
-    return review.may_sign(office, conn, actor, post)
+        return own
+    return (own and key.endswith(f":{LATE}")) or review.may_sign(office, conn, actor, post)
 
 
 def _number(key: str) -> int:

@@ -21,7 +21,7 @@ from bot.db import accounts, deliveries, notices, posts
 from bot.deliver import holds
 from bot.language import Say
 from bot.model import AccountState, Act, DeliveryState, NoticeKind, PostKind, PostState
-from bot.notices import close_notice, open_notices
+from bot.notices import LATE, close_notice, open_notices
 from bot.office import Office
 
 K = NoticeKind
@@ -43,7 +43,7 @@ def look_at_turns(office: Office) -> None:
     if office.config.notices:
         with office.db.read() as conn:
             now, stand = office.db.now(conn), _standing(conn, K.REVIEW, K.EMERGENCY)
-            wanted = dict(_turns(office, conn, stand))
+            wanted = dict(_turns(office, conn, now, stand))
         _reconcile(office, now, stand, wanted)
 
 
@@ -82,25 +82,43 @@ def _reconcile(
 # ---------------------------------------------------------------- turns
 
 
-def _turns(office: Office, conn: Connection, stand: set[str]) -> Iterator[tuple[str, Seen | None]]:
-    """One for each step of a revision: the next one is another person's turn. None: told already."""
+def _turns(
+    office: Office, conn: Connection, now: datetime, stand: set[str]
+) -> Iterator[tuple[str, Seen | None]]:
+    """One for each step of a revision: the next one is another person's turn; and one when its time
+    has passed unsigned. None: told already."""
     query = select(posts).where(posts.c.state == PostState.IN_REVIEW)
     for post in conn.execute(query).mappings():
         kind = K.EMERGENCY if post["emergency"] else K.REVIEW
-        key = f"{kind}:{post['id']}:{post['revision_id']}:{post['step']}"
-        if key in stand:
-            yield key, None
-        else:
-            yield key, Seen(_turn(office, conn, post), post["unit_id"], f"/review/{post['id']}")
+        of, link = f"{kind}:{post['id']}:{post['revision_id']}", f"/review/{post['id']}"
+        told = [(f"{of}:{post['step']}", _turn)]
+        if (last := post["latest_at"] or post["go_at"]) and last < now:
+            told.append((f"{of}:{LATE}", _late))
+        for key, say in told:
+            seen = None if key in stand else Seen(say(office, conn, post), post["unit_id"], link)
+            yield key, seen
+
+
+def _what(post: RowMapping) -> Say:
+    """A response's title holds the words it answers: it is told by its number."""
+    if post["kind"] == PostKind.RESPONSE:
+        return Say("答复稿 {id}", id=post["id"])
+    return Say("“{title}”", title=post["title"])
+
+
+def _late(office: Office, conn: Connection, post: RowMapping) -> Say:
+    at = (post["latest_at"] or post["go_at"]).astimezone(office.config.tz)
+    return Say(
+        "{what}应在 {at} 前发布，至今没有签发，没有发出；请改期后审签，或退回",
+        what=_what(post),
+        at=f"{at:%m-%d %H:%M}",
+    )
 
 
 def _turn(office: Office, conn: Connection, post: RowMapping) -> Say:
-    """A response's title holds the words it answers: it is told by its number."""
     steps = review.steps_of(office, conn, post)
     step = steps[min(post["step"], len(steps) - 1)].name
-    what = Say("“{title}”", title=post["title"])
-    if post["kind"] == PostKind.RESPONSE:
-        what = Say("答复稿 {id}", id=post["id"])
+    what = _what(post)
     if post["go_at"] is None:
         return Say("{what}等待审签：{step}", what=what, step=step)
     at = f"{post['go_at'].astimezone(office.config.tz):%m-%d %H:%M}"

@@ -591,7 +591,7 @@ def test_a_day_of_five_people_from_the_entry_to_the_answer_and_its_sheet(
         asked = county.fake.answer(post["id"], "老人怎么办")
         turned(county, clock)
         responder = people.sit("he", PHONE)
-        assert "24 小时内新评论 1 条" in responder.inner_text("nav.wait")
+        assert "昨天以来新评论 1" in responder.inner_text("nav.wait")
         responder.goto("/replies?unanswered=1")
         responder.click("summary:text-is('答复')")
         responder.locator("textarea:visible").fill("可拨 12345 预约送水。")
