@@ -132,9 +132,9 @@ ABOUT: Mapping[str, About] = {
     ),
     "typo": About(
         Say("错别字"),
-        Say("写在哪里都错的常见错别字；少数旧写法只提示"),
+        Say("常见错别字，看前后的字和词；少数旧写法只提示"),
         (WARN, NOTE),
-        Say("系统自带词表，自行整理"),
+        Say("系统自带词表，一部分由开放词典推算"),
     ),
     "repeated-post": About(
         Say("内容重复"),

@@ -147,6 +147,8 @@ async def malformed(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     if of_api(request):
         return await told(request, unread(error))
+    if all(each["loc"][0] == "path" for each in error.errors()):  # a number that is none
+        return await run_in_threadpool(shown, request, 404, str(SENTENCES[404]))
     names = _("、").join(str(e["loc"][-1]) for e in error.errors())
     return await run_in_threadpool(shown, request, 422, str(Say("看不懂：{names}", names=names)))
 

@@ -166,8 +166,10 @@ class Times:
 def lapse(passed: timedelta) -> Say:
     """A while in words."""
     seconds = int(passed.total_seconds())
+    if seconds < 5:
+        return Say("刚刚")
     if seconds < 60:
-        return Say("{n} 秒前", n=max(seconds, 0))
+        return Say("{n} 秒前", n=seconds)
     if seconds < 3600:
         return Say("{n} 分前", n=seconds // 60)
     if seconds < 86400:

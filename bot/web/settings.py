@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any
-
 from fastapi import APIRouter
-from markupsafe import Markup
 from starlette.responses import Response
 
 from bot import people, settings
 from bot.errors import NotFound
 from bot.language import Say
 from bot.model import Right
+from bot.web import documents
 from bot.web.templating import readable_units
 from bot.web.visit import Signed
 
@@ -48,46 +45,15 @@ def settings_page(visit: Signed) -> Response:
 
 @router.get("/settings/docs/{name}")
 def document(visit: Signed, name: str) -> Response:
-    """One of the documents that come with the program, as it is written. Raises NotFound."""
+    """One of the documents that come with the program. Raises NotFound."""
     with visit.office.db.read() as conn:
         readable_units(conn, visit.actor)
     file = settings.documents() / f"{name}.md"
     if name not in DOCS or not file.is_file():
         raise NotFound("没有文档 {name}", name=name[:40])
     return visit.page(
-        "settings_doc.html", name=name, word=DOCS[name], parts=_parts(file.read_text("utf-8"))
+        "settings_doc.html",
+        name=name,
+        word=DOCS[name],
+        parts=documents.parts(file.read_text("utf-8"), DOCS),
     )
-
-
-_HEADING = re.compile(r"^(#{1,4}) +(.+)$", re.M)
-
-
-def _parts(text: str) -> list[dict[str, Any]]:
-    """The text under each of its headings; headings keep the names that links to them use."""
-    found, at = [{"level": 0, "title": "", "id": ""}], 0
-    bodies = []
-    for heading in _HEADING.finditer(text):
-        bodies.append(text[at : heading.start()])
-        title = heading[2].replace("`", "")
-        found.append({"level": len(heading[1]), "title": title, "id": _slug(title)})
-        at = heading.end()
-    bodies.append(text[at:])
-    return [{**one, "text": _linked(body.strip())} for one, body in zip(found, bodies, strict=True)]
-
-
-def _slug(title: str) -> str:
-    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
-
-
-_LINK = re.compile(r"\[([^\]]+)\]\((?:([a-z]+)\.md)?(#[\w-]+)?\)")
-
-
-def _linked(text: str) -> Markup:
-    """Links between the documents work; everything else stands as it is written."""
-    out, at = Markup(""), 0
-    for link in _LINK.finditer(text):
-        out += text[at : link.start()]
-        place = (f"/settings/docs/{link[2]}" if link[2] in DOCS else "") + (link[3] or "")
-        out += Markup('<a href="{}">{}</a>').format(place, link[1]) if place else link[0]
-        at = link.end()
-    return out + text[at:]

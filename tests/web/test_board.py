@@ -28,6 +28,7 @@ from bot.office import Office
 from bot.web import board
 from bot.web.board import store, views
 from bot.web.board.content import Content
+from bot.web.board.words import clipped
 from bot.web.problems import Problem
 from bot.workdays import FixedClock
 from tests import needs, postgres
@@ -1060,6 +1061,17 @@ def test_a_lobbys_screen_turns_by_itself_through_what_stands_and_may_be_stopped(
     assert 'http-equiv="refresh"' not in page
     assert "<script" not in page
     assert ("何时完工" in page, "下月完工" in page, "长……" in page) == (True, True, True)
+
+
+def test_a_text_that_is_cut_ends_neither_within_a_link_nor_on_what_leads_to_it() -> None:
+    link = "https://www.example.cn/xxgk/1.html"
+    for text, shown in (
+        (f"检修公告。\n原文：{link}", "检修公告。……"),
+        (f"检修公告，见 {link} 。", "检修公告，见……"),
+        (f"原文：{link}", "……"),
+        ("检修公告。" * 9, "检修公告。" * 4 + "……"),
+    ):
+        assert clipped(text, 20) == shown
 
 
 @pytest.mark.browser

@@ -53,7 +53,7 @@ def test_a_token_is_made_shown_once_used_and_ended(
     clock.move(60)
     with closing(Program(base, token).client) as client:
         assert client.get("/me").json()["token"]["name"] == "每日通报"
-        assert "0 秒前" in reader.get("/me/tokens").words("//tr[@id='token-1']")
+        assert "刚刚" in reader.get("/me/tokens").words("//tr[@id='token-1']")
         assert "已撤销" in reader.post("/me/tokens/1/end").words("//tr[@id='token-1']")
         assert client.get("/me").status_code == 401
     assert scene.trail(staffed)[-2:] == ["token.create", "token.revoke"]

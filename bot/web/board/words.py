@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -76,12 +77,18 @@ def linked(text: str) -> Markup:
     return made + escape(text[done:])
 
 
+_LEADS = re.compile(r"(?:^|\n)[^\n:：]{0,8}[:：]$")
+
+
 def clipped(text: str, length: int) -> str:
-    """The beginning of a text of the front page, never cut within a link; whole if it is short."""
+    """The beginning of a text of the front page; whole if it is short.
+
+    It is never cut within a link, nor ends on what only leads to one (原文：).
+    """
     if len(text) <= length:
         return text
     end = next((start for start, end in links(text) if start < length < end), length)
-    return text[:end].rstrip() + "……"
+    return _LEADS.sub("", text[:end].rstrip()).rstrip() + "……"
 
 
 def language_tag(language: str) -> str:
