@@ -115,6 +115,8 @@ def days(text: str, context: Context) -> Iterator[Hit]:
     A date without a year is the one nearest to the day it is read, or of a year that the text says
     with a date or a holiday; without either nothing is said.
     """
+    if _plainly_right(text, context):
+        return
     places = _places(text)
     for start, end, (year, month, day) in places:
         if not 1 <= day <= 28 or not 1 <= month <= 12:
@@ -129,6 +131,30 @@ def days(text: str, context: Context) -> Iterator[Hit]:
         yield from _weekdays(text, places, context)
         if not places and context.on:
             yield from _without_month(text, context.on)
+
+
+_PLAIN = late(
+    "月(?:(?<=(?<![0-9])[0-9]月)|(?<=(?<![0-9])1[0-2]月))([0-9]{1,2})日"  # 月 first: looked for fastest
+    "(?:[（(](?:星期|周|礼拜)([一二三四五六日天])[）)])?"
+)
+
+
+def _plainly_right(text: str, context: Context) -> bool:
+    """Is each date written as 11月26日（星期四）, without a year, and right? Most are, told at once."""
+    plain = list(_PLAIN.finditer(text))
+    weeks = text.count("周") + text.count("星期") + text.count("礼拜")
+    named = sum(bool(match[2]) for match in plain)
+    if len(plain) != text.count("月") or named != weeks or "年" in text or _ISO.search(text):
+        return False
+    return all(_right(text, match, context) for match in plain)
+
+
+def _right(text: str, plain: re.Match[str], context: Context) -> bool:
+    month = text[max(0, plain.start() - 2) : plain.start()]
+    day = Written(0, int(month if month.isdigit() else month[-1]), int(plain[1]))
+    near = _near(day, context)
+    week = (plain[2] or "").replace("天", "日")
+    return bool(near) and (not week or near[0].weekday() == _NAMES.index(week))
 
 
 _SAID_YEAR = late("(?<![0-9])(?:19|20)[0-9]{2}(?= ?年)")
