@@ -155,7 +155,7 @@ def test_while_a_token_is_dead_posts_wait_and_go_once_when_it_is_connected_again
     row = editor.inner_text("tr[data-row]")
     assert "待发" in row, row
     admin.goto("/")
-    assert "账号断开 1" in admin.inner_text("nav.wait")
+    assert "账号断开 1" in admin.inner_text("nav.wait").replace("\xa0", " ")
     admin.goto("/accounts/w")
     assert "已断开" in admin.inner_text("main")
     desk.sina.dead.clear()  # the platform gives another token, under the same name here
@@ -180,7 +180,7 @@ def test_an_account_nobody_connected_is_not_called_broken(people: Desks, desk: D
     assert states["m"] == states["w"] == "active"
     assert offices.told(desk.office) == []
     page = people.sit("gu")
-    assert "账号断开 0" in page.inner_text("nav.wait")
+    assert "账号断开 0" in page.inner_text("nav.wait").replace("\xa0", " ")
     page.click("main a[href='/accounts/w/connect']:has-text('去连接')")
     page.wait_for_url("**/accounts/w/connect")
     writer = people.sit("zhou")
@@ -591,7 +591,7 @@ def test_a_day_of_five_people_from_the_entry_to_the_answer_and_its_sheet(
         asked = county.fake.answer(post["id"], "老人怎么办")
         turned(county, clock)
         responder = people.sit("he", PHONE)
-        assert "昨天以来新评论 1" in responder.inner_text("nav.wait")
+        assert "昨天以来新评论 1" in responder.inner_text("nav.wait").replace("\xa0", " ")
         responder.goto("/replies?unanswered=1")
         responder.click("summary:text-is('答复')")
         responder.locator("textarea:visible").fill("可拨 12345 预约送水。")
