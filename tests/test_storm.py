@@ -20,4 +20,4 @@ def test_every_signed_post_stands_once_and_nothing_else(name: str, tmp_path: Pat
         pytest.skip(f"no PostgreSQL: {why}")
     assert tally.faults == [], "\n".join(tally.lines())
     assert (tally.doubled, tally.lost, tally.unsigned) == (0, 0, 0)
-    assert sum(tally.kills.values()) >= spec.kills // 2  # a busy machine starts workers less often
+    assert sum(tally.kills.values()) >= spec.kills
