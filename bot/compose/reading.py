@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, not_, select
 
-from bot.db import accounts, item_revisions, items, lock, posts, revisions, sources
+from bot.db import accounts, aside, item_revisions, items, lock, posts, revisions, sources
 from bot.db import people as persons
 from bot.errors import NotFound
 from bot.model import PostState
@@ -68,7 +68,7 @@ def listing(
 
     `returned`: those that came back from review, or all others; `words`: in the title.
     """
-    query = select(posts).where(posts.c.unit_id.in_(unit_ids))
+    query = select(posts).where(aside(posts.c.unit_id).in_(unit_ids))
     if state:
         query = query.where(posts.c.state == state)
     if returned is not None:

@@ -195,7 +195,7 @@ def _unsigned(view: View, begins: datetime, ends: datetime) -> Any:
         else_=literal(len(ORDER) - 1),
     )
     query = select(posts.c.id.label("post_id"), posts.c.go_at.label("at"), rank.label("rank"))
-    here = posts.c.go_at >= begins, posts.c.go_at < ends, posts.c.unit_id.in_(view.units)
+    here = posts.c.go_at >= begins, posts.c.go_at < ends, aside(posts.c.unit_id).in_(view.units)
     return query.where(*here, *which)
 
 

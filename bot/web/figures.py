@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, select
 
 from bot import review, shapes
 from bot.collect import log
-from bot.db import posts, sources
+from bot.db import aside, posts, sources
 from bot.deliver import queue
 from bot.model import Actor
 from bot.office import Office
@@ -36,7 +36,7 @@ def figures(
     office: Office, conn: Connection, now: datetime, actor: Actor, scope: set[int]
 ) -> list[Figure]:
     """What waits for this person, and how the lists of these units stand."""
-    mine = posts.c.unit_id.in_(scope)
+    mine = aside(posts.c.unit_id).in_(scope)
     own = select(func.count()).where(mine, counts.returned(actor))
     failing = select(func.count()).select_from(sources).where(counts.failing(scope))
     return [
